@@ -1,0 +1,16 @@
+//! Where does a document go, from the moment it turns up to the moment it is booked?
+//!
+//! ```text
+//! drop folder, `sluis ingest` ─▶ ubl::read ─▶ ingest::plan ─▶ ingest::run ─▶ blobs, catalog
+//!                                                                              │
+//!            device: list, open, read, close, remove ◀─ sftp ◀─ tree ◀─ layout ◀┘
+//!                                   │
+//!                                   └─▶ collect ─▶ mark (state and event, one transaction)
+//! ```
+//!
+//! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
+//! words (`model`), judgement (`ubl`, `layout`, `collect`), stores (`blobs`, `catalog`), doings
+//! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
+
+pub mod model;
+pub mod ubl;

@@ -1,0 +1,117 @@
+//! How far has a delivery come, and what holds it back?
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::UnknownWord;
+
+/// The state of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not sent; its [`HeldReason`] says why.
+    Held,
+    /// In the device's folder, not fetched (grey).
+    Offered,
+    /// Fetched whole by this device (green).
+    Collected,
+    /// The importer removed it, or moved it to the processed folder (green, ticked).
+    Processed,
+    /// Taken back, or replaced by a later generation, before it was collected.
+    Withdrawn,
+}
+
+impl State {
+    /// Returns the word that tables, JSON and commands use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Offered => "offered",
+            Self::Collected => "collected",
+            Self::Processed => "processed",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+impl FromStr for State {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "held" => Ok(Self::Held),
+            "offered" => Ok(Self::Offered),
+            "collected" => Ok(Self::Collected),
+            "processed" => Ok(Self::Processed),
+            "withdrawn" => Ok(Self::Withdrawn),
+            other => Err(UnknownWord::new(
+                other,
+                "held, offered, collected, processed, withdrawn",
+            )),
+        }
+    }
+}
+
+/// Why a delivery is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldReason {
+    /// The link sends by hand only.
+    Manual,
+    /// Neither the link nor the firm names a device.
+    NoDevice,
+    /// The dossier has no link that takes this flow.
+    NoLink,
+    /// Neither party is a dossier of the firm.
+    UnknownDossier,
+    /// Seller and buyer are the same dossier.
+    SameDossier,
+    /// The identifiers of one party name different dossiers.
+    PartiesDisagree,
+    /// Seller, number, date and kind were seen before, with other bytes.
+    SuspectedDuplicate,
+    /// No linked program reads this format (CII, Factur-X, an unknown XML).
+    Format,
+    /// An answer or report about a document, which no invoice folder takes.
+    NotAnInvoice,
+}
+
+impl HeldReason {
+    /// Returns the word that tables, JSON and commands use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::NoDevice => "no_device",
+            Self::NoLink => "no_link",
+            Self::UnknownDossier => "unknown_dossier",
+            Self::SameDossier => "same_dossier",
+            Self::PartiesDisagree => "parties_disagree",
+            Self::SuspectedDuplicate => "suspected_duplicate",
+            Self::Format => "format",
+            Self::NotAnInvoice => "not_an_invoice",
+        }
+    }
+}
+
+impl FromStr for HeldReason {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "manual" => Ok(Self::Manual),
+            "no_device" => Ok(Self::NoDevice),
+            "no_link" => Ok(Self::NoLink),
+            "unknown_dossier" => Ok(Self::UnknownDossier),
+            "same_dossier" => Ok(Self::SameDossier),
+            "parties_disagree" => Ok(Self::PartiesDisagree),
+            "suspected_duplicate" => Ok(Self::SuspectedDuplicate),
+            "format" => Ok(Self::Format),
+            "not_an_invoice" => Ok(Self::NotAnInvoice),
+            other => Err(UnknownWord::new(
+                other,
+                "manual, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, not_an_invoice",
+            )),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What can happen?
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::UnknownWord;
+
+/// A thing that happened, as the participle of its verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A document arrived and was kept.
+    Kept,
+    /// An arrival was a document that is here already.
+    Recognised,
+    /// A document that cannot be read was kept out of sight.
+    Quarantined,
+    /// A delivery waits; the detail says why.
+    Held,
+    /// What held a delivery back is gone.
+    Released,
+    /// A delivery was put in its device's folder.
+    Offered,
+    /// A device read every byte, where that does not count as collected.
+    Read,
+    /// A device fetched a delivery whole.
+    Collected,
+    /// The importer removed a delivery or moved it to the processed folder.
+    Processed,
+    /// A delivery was taken back.
+    Withdrawn,
+    /// A delivery is offered again, as a new generation.
+    Resent,
+    /// A firm was added.
+    FirmAdded,
+    /// A dossier was added.
+    DossierAdded,
+    /// A dossier was removed.
+    DossierRemoved,
+    /// A link was added.
+    LinkAdded,
+    /// A link was removed.
+    LinkRemoved,
+    /// A device was added.
+    DeviceAdded,
+    /// A device was removed.
+    DeviceRemoved,
+}
+
+impl EventKind {
+    /// Returns the word that tables, JSON and commands use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Recognised => "recognised",
+            Self::Quarantined => "quarantined",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Offered => "offered",
+            Self::Read => "read",
+            Self::Collected => "collected",
+            Self::Processed => "processed",
+            Self::Withdrawn => "withdrawn",
+            Self::Resent => "resent",
+            Self::FirmAdded => "firm_added",
+            Self::DossierAdded => "dossier_added",
+            Self::DossierRemoved => "dossier_removed",
+            Self::LinkAdded => "link_added",
+            Self::LinkRemoved => "link_removed",
+            Self::DeviceAdded => "device_added",
+            Self::DeviceRemoved => "device_removed",
+        }
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "kept" => Ok(Self::Kept),
+            "recognised" => Ok(Self::Recognised),
+            "quarantined" => Ok(Self::Quarantined),
+            "held" => Ok(Self::Held),
+            "released" => Ok(Self::Released),
+            "offered" => Ok(Self::Offered),
+            "read" => Ok(Self::Read),
+            "collected" => Ok(Self::Collected),
+            "processed" => Ok(Self::Processed),
+            "withdrawn" => Ok(Self::Withdrawn),
+            "resent" => Ok(Self::Resent),
+            "firm_added" => Ok(Self::FirmAdded),
+            "dossier_added" => Ok(Self::DossierAdded),
+            "dossier_removed" => Ok(Self::DossierRemoved),
+            "link_added" => Ok(Self::LinkAdded),
+            "link_removed" => Ok(Self::LinkRemoved),
+            "device_added" => Ok(Self::DeviceAdded),
+            "device_removed" => Ok(Self::DeviceRemoved),
+            other => Err(UnknownWord::new(
+                other,
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed",
+            )),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Which words does the whole house use?
+//!
+//! Floor 0: plain values, checked once when they are made. Nothing here touches the world.
+
+mod delivery;
+mod device;
+mod digest;
+mod document;
+mod dossier;
+mod event;
+mod firm;
+mod ids;
+mod link;
+mod party;
+mod path;
+mod time;
+mod words;
+
+pub use delivery::{HeldReason, State};
+pub use device::DeviceKind;
+pub use digest::{Digest, InvalidDigest};
+pub use document::{Flow, Kind};
+pub use dossier::Identifier;
+pub use event::EventKind;
+pub use firm::{InvalidName, Language, Name};
+pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LinkId, SessionId};
+pub use link::Transfer;
+pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
+pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
+pub use time::Timestamp;
+pub use words::UnknownWord;

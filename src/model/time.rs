@@ -1,0 +1,70 @@
+//! When did it happen?
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// An instant, in milliseconds since 1970 (UTC).
+///
+/// Printed as ISO 8601 in UTC, which is what a listing and an event show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Returns whole seconds since 1970, as SFTP's `mtime` counts them (filexfer-02 §5), within its 32 bits.
+    pub fn as_sftp_seconds(self) -> u32 {
+        u32::try_from(self.0.div_euclid(1000)).unwrap_or(if self.0 < 0 { 0 } else { u32::MAX })
+    }
+
+    /// Returns the instant `ms` milliseconds later.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Returns the civil date in `zone`.
+    pub fn date_in(self, zone: &TimeZone) -> jiff::civil::Date {
+        self.instant().to_zoned(zone.clone()).date()
+    }
+
+    fn instant(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.instant())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_shown_in_utc_to_the_millisecond() {
+        assert_eq!(
+            Timestamp(1_767_225_600_001).to_string(),
+            "2026-01-01T00:00:00.001Z"
+        );
+    }
+
+    #[test]
+    fn a_time_before_1970_is_zero_for_sftp() {
+        assert_eq!(Timestamp(-1).as_sftp_seconds(), 0);
+        assert_eq!(Timestamp(1_999).as_sftp_seconds(), 1);
+        assert_eq!(Timestamp(i64::MAX).as_sftp_seconds(), u32::MAX);
+    }
+
+    #[test]
+    fn midnight_in_brussels_is_another_day_than_in_utc() {
+        let zone = TimeZone::get("Europe/Brussels").unwrap();
+
+        let date = Timestamp(1_767_223_800_000).date_in(&zone); // 2025-12-31T23:30Z
+
+        assert_eq!(date.to_string(), "2026-01-01");
+    }
+}
