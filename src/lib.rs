@@ -12,5 +12,7 @@
 //! words (`model`), judgement (`ubl`, `layout`, `collect`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
+pub mod catalog;
+pub mod collect;
 pub mod model;
 pub mod ubl;

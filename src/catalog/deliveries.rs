@@ -1,0 +1,317 @@
+//! What becomes of a delivery by our own hand: held, offered, withdrawn, offered again?
+
+use sqlx::any::AnyRow;
+use sqlx::query;
+
+use super::events::{self, Event};
+use super::rows::{Columns as _, stored_size};
+use super::{Catalog, Error, Tx};
+use crate::model::{
+    DeliveryId, DeviceId, Digest, DocumentId, DossierId, FirmId, Flow, HeldReason, LinkId, State,
+    Timestamp, fold,
+};
+
+/// A delivery to write down.
+#[derive(Debug, Clone)]
+pub struct NewDelivery<'a> {
+    /// Of which document.
+    pub document: DocumentId,
+    /// To whose books, where known.
+    pub dossier: Option<DossierId>,
+    /// For which program, where known.
+    pub link: Option<LinkId>,
+    /// To which device, where known.
+    pub device: Option<DeviceId>,
+    /// As which of the two journals, where known.
+    pub flow: Option<Flow>,
+    /// From 1.
+    pub generation: i64,
+    /// Why it waits, unless it is offered.
+    pub hold: Option<HeldReason>,
+    /// Why it goes there: the rule and the values that matched, as JSON.
+    pub routing: &'a str,
+    /// What its device will read.
+    pub digest: Digest,
+    /// The size of that, in bytes.
+    pub bytes: u64,
+    /// Where it shows, if it is offered.
+    pub offer: Option<&'a Offer>,
+}
+
+/// Where an offered delivery shows. Once given, it never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The folder.
+    pub folder: String,
+    /// The file name.
+    pub name: String,
+}
+
+/// A delivery as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its row.
+    pub id: DeliveryId,
+    /// Whose.
+    pub firm: FirmId,
+    /// Of which document.
+    pub document: DocumentId,
+    /// To whose books, where known.
+    pub dossier: Option<DossierId>,
+    /// For which program, where known.
+    pub link: Option<LinkId>,
+    /// To which device, where known.
+    pub device: Option<DeviceId>,
+    /// As which of the two journals, where known.
+    pub flow: Option<Flow>,
+    /// From 1.
+    pub generation: i64,
+    /// Whether it is the last generation.
+    pub is_current: bool,
+    /// How far it has come.
+    pub state: State,
+    /// Why it waits.
+    pub reason: Option<HeldReason>,
+    /// The rule and the values that matched, as JSON.
+    pub routing: String,
+    /// Where it shows, or showed.
+    pub offer: Option<Offer>,
+    /// What its device reads.
+    pub digest: Digest,
+    /// The size of that, in bytes.
+    pub bytes: u64,
+}
+
+impl Tx {
+    /// Writes a delivery down.
+    ///
+    /// # Errors
+    ///
+    /// When its place is taken, or the database does not answer.
+    pub async fn add_delivery(
+        &mut self,
+        firm: FirmId,
+        new: &NewDelivery<'_>,
+        now: Timestamp,
+    ) -> Result<DeliveryId, Error> {
+        let state = if new.offer.is_some() {
+            State::Offered
+        } else {
+            State::Held
+        };
+        let row = query(
+            "insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
+                                   state, reason, routing, folder, folder_key, name, name_key, digest, bytes,
+                                   created_at, offered_at)
+             values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning id",
+        )
+        .bind(firm.0)
+        .bind(new.document.0)
+        .bind(new.dossier.map(|id| id.0))
+        .bind(new.link.map(|id| id.0))
+        .bind(new.device.map(|id| id.0))
+        .bind(new.flow.map(Flow::as_str))
+        .bind(new.generation)
+        .bind(state.as_str())
+        .bind(new.hold.map(HeldReason::as_str))
+        .bind(new.routing)
+        .bind(new.offer.map(|offer| offer.folder.clone()))
+        .bind(new.offer.map(|offer| fold(&offer.folder)))
+        .bind(new.offer.map(|offer| offer.name.clone()))
+        .bind(new.offer.map(|offer| fold(&offer.name)))
+        .bind(new.digest.to_string())
+        .bind(stored_size(new.bytes))
+        .bind(now.0)
+        .bind(new.offer.map(|_| now.0))
+        .fetch_one(&mut *self.inner)
+        .await
+        .map_err(|source| Error::unique(source, || format!("a file at {:?}", new.offer)))?;
+        Ok(DeliveryId(row.int("id")?))
+    }
+
+    /// Offers a held delivery, unless somebody was first; says whether it was won.
+    ///
+    /// # Errors
+    ///
+    /// When its place is taken, or the database does not answer.
+    pub async fn offer(
+        &mut self,
+        delivery: &Delivery,
+        device: DeviceId,
+        offer: &Offer,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set state = 'offered', reason = null, device_id = $3, folder = $4, folder_key = $5,
+                    name = $6, name_key = $7, offered_at = $8
+             where firm_id = $1 and id = $2 and state = 'held' and current = 1",
+        )
+        .bind(delivery.firm.0)
+        .bind(delivery.id.0)
+        .bind(device.0)
+        .bind(offer.folder.as_str())
+        .bind(fold(&offer.folder))
+        .bind(offer.name.as_str())
+        .bind(fold(&offer.name))
+        .bind(now.0)
+        .execute(&mut *self.inner)
+        .await
+        .map_err(|source| Error::unique(source, || format!("a file at {offer:?}")))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Points a held delivery at what is known now: dossier, link, flow, and why it still waits.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn reroute_held(
+        &mut self,
+        id: DeliveryId,
+        new: &NewDelivery<'_>,
+        firm: FirmId,
+    ) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set dossier_id = $3, link_id = $4, device_id = $5, flow = $6, reason = $7, routing = $8
+             where firm_id = $1 and id = $2 and state = 'held' and current = 1",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .bind(new.dossier.map(|id| id.0))
+        .bind(new.link.map(|id| id.0))
+        .bind(new.device.map(|id| id.0))
+        .bind(new.flow.map(Flow::as_str))
+        .bind(new.hold.map(HeldReason::as_str))
+        .bind(new.routing)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Takes a delivery back that nobody has collected; says whether it was won.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn withdraw(&mut self, delivery: &Delivery, now: Timestamp) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set state = 'withdrawn', withdrawn_at = $3
+             where firm_id = $1 and id = $2 and state in ('held', 'offered') and current = 1",
+        )
+        .bind(delivery.firm.0)
+        .bind(delivery.id.0)
+        .bind(now.0)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Makes room for the next generation: the last one stops being current, and is withdrawn if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn retire(&mut self, delivery: &Delivery, now: Timestamp) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set current = 0,
+                    state = case when state = 'offered' then 'withdrawn' else state end,
+                    withdrawn_at = case when state = 'offered' then $3 else withdrawn_at end
+             where firm_id = $1 and id = $2 and current = 1 and state <> 'held'",
+        )
+        .bind(delivery.firm.0)
+        .bind(delivery.id.0)
+        .bind(now.0)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Tells what happened, in the same transaction.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn tell(
+        &mut self,
+        firm: FirmId,
+        now: Timestamp,
+        told: &[Event],
+    ) -> Result<(), Error> {
+        events::add(self, firm, now, told).await
+    }
+}
+
+impl Catalog {
+    /// Returns a delivery of `firm`.
+    ///
+    /// # Errors
+    ///
+    /// When the firm has none of that id, or the database does not answer.
+    pub async fn delivery(&self, firm: FirmId, id: DeliveryId) -> Result<Delivery, Error> {
+        let row = query("select * from delivery where firm_id = $1 and id = $2")
+            .bind(firm.0)
+            .bind(id.0)
+            .fetch_optional(&self.readers)
+            .await?
+            .ok_or_else(|| Error::Missing {
+                what: format!("delivery {id}"),
+            })?;
+        delivery(&row)
+    }
+
+    /// Returns the deliveries of `document`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn deliveries_of(
+        &self,
+        firm: FirmId,
+        document: DocumentId,
+    ) -> Result<Vec<Delivery>, Error> {
+        let rows =
+            query("select * from delivery where firm_id = $1 and document_id = $2 order by id")
+                .bind(firm.0)
+                .bind(document.0)
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// Returns the deliveries of `firm` that wait, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn held(&self, firm: FirmId) -> Result<Vec<Delivery>, Error> {
+        let rows = query("select * from delivery where firm_id = $1 and state = 'held' and current = 1 order by id")
+            .bind(firm.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(delivery).collect()
+    }
+}
+
+pub(super) fn delivery(row: &AnyRow) -> Result<Delivery, Error> {
+    let offer = match (row.text_or("folder")?, row.text_or("name")?) {
+        (Some(folder), Some(name)) => Some(Offer { folder, name }),
+        _ => None,
+    };
+    Ok(Delivery {
+        id: DeliveryId(row.int("id")?),
+        firm: FirmId(row.int("firm_id")?),
+        document: DocumentId(row.int("document_id")?),
+        dossier: row.int_or("dossier_id")?.map(DossierId),
+        link: row.int_or("link_id")?.map(LinkId),
+        device: row.int_or("device_id")?.map(DeviceId),
+        flow: row.word_or("flow")?,
+        generation: row.int("generation")?,
+        is_current: row.int("current")? == 1,
+        state: row.word("state")?,
+        reason: row.word_or("reason")?,
+        routing: row.text("routing")?,
+        offer,
+        digest: row.word("digest")?,
+        bytes: row.size("bytes")?,
+    })
+}

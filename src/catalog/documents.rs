@@ -1,0 +1,233 @@
+//! Which documents are here, and is this one here already?
+
+use sqlx::any::AnyRow;
+use sqlx::query;
+
+use super::rows::{Columns as _, stored_size};
+use super::{Catalog, Error, Tx};
+use crate::model::{Digest, DocumentId, FirmId, Timestamp};
+use crate::ubl::Reading;
+
+/// A document to keep. Its blobs must be stored before.
+#[derive(Debug, Clone)]
+pub struct NewDocument<'a> {
+    /// The original bytes.
+    pub digest: Digest,
+    /// Their number.
+    pub bytes: u64,
+    /// What is delivered: the original, or what its envelope held.
+    pub content: Digest,
+    /// Its size in bytes.
+    pub content_bytes: u64,
+    /// By which a second copy in another envelope is known.
+    pub envelope_key: Option<&'a str>,
+    /// By which a second copy with other bytes is known.
+    pub business_key: Option<&'a str>,
+    /// What was read.
+    pub reading: &'a Reading,
+    /// Through which door, and under which name.
+    pub source: &'a str,
+    /// Why nobody can read it, if so.
+    pub quarantined: Option<&'a str>,
+}
+
+/// A kept document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its row.
+    pub id: DocumentId,
+    /// The original bytes.
+    pub digest: Digest,
+    /// What is delivered.
+    pub content: Digest,
+    /// Its size in bytes.
+    pub content_bytes: u64,
+    /// By which a second copy with other bytes is known.
+    pub business_key: Option<String>,
+    /// What was read.
+    pub reading: Reading,
+    /// Why nobody can read it, if so.
+    pub quarantined: Option<String>,
+}
+
+/// What a firm has already that an arrival may be a copy of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The same bytes.
+    pub bytes: Option<DocumentId>,
+    /// The same envelope, and whether what it held is the same business document.
+    pub envelope: Option<(DocumentId, bool)>,
+    /// The same content, in another envelope or none.
+    pub content: Option<DocumentId>,
+    /// The same seller, number, date and kind.
+    pub business: Option<DocumentId>,
+}
+
+impl Tx {
+    /// Takes the firm's turn: until the commit, nothing else of this firm arrives.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn lock_firm(&mut self, firm: FirmId) -> Result<(), Error> {
+        query("update firm set event_seq = event_seq where id = $1")
+            .bind(firm.0)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Finds what `firm` has already that an arrival may be a copy of.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn known(&mut self, firm: FirmId, new: &NewDocument<'_>) -> Result<Known, Error> {
+        let rows = query(
+            "select id, digest, content_digest, envelope_key, business_key from document
+             where firm_id = $1 and (digest = $2 or content_digest = $3 or envelope_key = $4 or business_key = $5)
+             order by id",
+        )
+        .bind(firm.0)
+        .bind(new.digest.to_string())
+        .bind(new.content.to_string())
+        .bind(new.envelope_key)
+        .bind(new.business_key)
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let mut known = Known::default();
+        for row in &rows {
+            note(&mut known, row, new)?;
+        }
+        Ok(known)
+    }
+
+    /// Writes a document down.
+    ///
+    /// # Errors
+    ///
+    /// When the firm has these bytes already, or the database does not answer.
+    pub async fn add_document(
+        &mut self,
+        firm: FirmId,
+        new: &NewDocument<'_>,
+        now: Timestamp,
+    ) -> Result<DocumentId, Error> {
+        let reading = serde_json::to_string(new.reading)
+            .map_err(|source| Error::Database(sqlx::Error::Encode(source.into())))?;
+        let row = query(
+            "insert into document (firm_id, digest, bytes, content_digest, content_bytes, envelope_key, business_key,
+                                   reading, source, received_at, quarantined)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
+        )
+        .bind(firm.0)
+        .bind(new.digest.to_string())
+        .bind(stored_size(new.bytes))
+        .bind(new.content.to_string())
+        .bind(stored_size(new.content_bytes))
+        .bind(new.envelope_key)
+        .bind(new.business_key)
+        .bind(reading)
+        .bind(new.source)
+        .bind(now.0)
+        .bind(new.quarantined)
+        .fetch_one(&mut *self.inner)
+        .await
+        .map_err(|source| Error::unique(source, || format!("document {}", new.digest)))?;
+        Ok(DocumentId(row.int("id")?))
+    }
+}
+
+/// The oldest of each level is the one that a copy is a copy of: rows come oldest first.
+fn note(known: &mut Known, row: &AnyRow, new: &NewDocument<'_>) -> Result<(), Error> {
+    let id = DocumentId(row.int("id")?);
+    let same =
+        |stored: Option<String>, mine: Option<&str>| mine.is_some() && stored.as_deref() == mine;
+    let business = same(row.text_or("business_key")?, new.business_key);
+    if row.text("digest")? == new.digest.to_string() {
+        known.bytes.get_or_insert(id);
+    }
+    if same(row.text_or("envelope_key")?, new.envelope_key) {
+        let both_nameless = new.business_key.is_none() && row.text_or("business_key")?.is_none();
+        known
+            .envelope
+            .get_or_insert((id, business || both_nameless));
+    }
+    if row.text("content_digest")? == new.content.to_string() {
+        known.content.get_or_insert(id);
+    }
+    if business {
+        known.business.get_or_insert(id);
+    }
+    Ok(())
+}
+
+impl Catalog {
+    /// Returns the id of the document of `firm` with these original bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn document_by_digest(
+        &self,
+        firm: FirmId,
+        digest: Digest,
+    ) -> Result<Option<DocumentId>, Error> {
+        let row = query("select id from document where firm_id = $1 and digest = $2")
+            .bind(firm.0)
+            .bind(digest.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| Ok(DocumentId(row.int("id")?))).transpose()
+    }
+
+    /// Returns a document of `firm`.
+    ///
+    /// # Errors
+    ///
+    /// When the firm has none of that id, or the database does not answer.
+    pub async fn document(&self, firm: FirmId, id: DocumentId) -> Result<Document, Error> {
+        let row = query("select * from document where firm_id = $1 and id = $2")
+            .bind(firm.0)
+            .bind(id.0)
+            .fetch_optional(&self.readers)
+            .await?
+            .ok_or_else(|| Error::Missing {
+                what: format!("document {id}"),
+            })?;
+        Ok(Document {
+            id,
+            digest: row.word("digest")?,
+            content: row.word("content_digest")?,
+            content_bytes: row.size("content_bytes")?,
+            business_key: row.text_or("business_key")?,
+            reading: reading(&row)?,
+            quarantined: row.text_or("quarantined")?,
+        })
+    }
+
+    /// Returns every digest that a row names, of all firms: what the blob store must hold, with its size.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn named_blobs(&self) -> Result<Vec<(Digest, u64)>, Error> {
+        let rows = query(
+            "select digest as d, bytes as b from document union
+             select content_digest as d, content_bytes as b from document order by d",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.word("d")?, row.size("b")?)))
+            .collect()
+    }
+}
+
+pub(super) fn reading(row: &AnyRow) -> Result<Reading, Error> {
+    let text = row.text("reading")?;
+    serde_json::from_str(&text).map_err(|_| Error::Stored {
+        what: "a reading",
+        value: text,
+    })
+}

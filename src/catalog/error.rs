@@ -1,0 +1,80 @@
+//! What can go wrong with the catalog?
+
+/// A question or a change that the catalog did not take.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database could not be opened.
+    #[error("could not open the catalog `{path}`")]
+    Open {
+        /// Its file or address.
+        path: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The database was written by a later version of this program.
+    #[error(
+        "the catalog `{path}` has schema {found}, and this program knows up to {known}: it was used by a newer Sluis; install that version again, or restore a backup"
+    )]
+    Newer {
+        /// Its file or address.
+        path: String,
+        /// The newest migration found in it.
+        found: i64,
+        /// The newest migration this program has.
+        known: i64,
+    },
+    /// A migration did not run.
+    #[error("could not bring the catalog `{path}` up to date")]
+    Migrate {
+        /// Its file or address.
+        path: String,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The lock beside the database could not be taken.
+    #[error("could not lock the catalog `{path}` while bringing it up to date")]
+    Lock {
+        /// Its file or address.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is one of this name already.
+    #[error("{what} exists already")]
+    Exists {
+        /// What it is.
+        what: String,
+    },
+    /// Nothing of this name is known.
+    #[error("{what} is not known")]
+    Missing {
+        /// What it is.
+        what: String,
+    },
+    /// A change would break something that hangs on it.
+    #[error("{0}")]
+    Refused(String),
+    /// A stored value is not one of ours: the database was changed from outside.
+    #[error(
+        "the catalog holds `{value}` as {what}, which is no such thing; was it changed from outside?"
+    )]
+    Stored {
+        /// What it should be.
+        what: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// Anything else the database says.
+    #[error("the catalog did not answer")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Error {
+    /// Turns a broken promise of uniqueness into [`Error::Exists`], and passes on the rest.
+    pub(super) fn unique(source: sqlx::Error, what: impl FnOnce() -> String) -> Self {
+        match source.as_database_error() {
+            Some(db) if db.is_unique_violation() => Self::Exists { what: what() },
+            _ => Self::Database(source),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Which firms and dossiers are there, and by which numbers is a dossier known?
+
+use sqlx::query;
+
+use super::events::{self, Event};
+use super::rows::Columns as _;
+use super::{Catalog, Durability, Error, Tx};
+use crate::model::{DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Timestamp};
+
+/// An accounting firm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firm {
+    /// Its row.
+    pub id: FirmId,
+    /// Its name in logins, folders and commands.
+    pub slug: Name,
+    /// Its name for people.
+    pub name: String,
+    /// The language of its folders.
+    pub language: Language,
+    /// The device that gets what no link assigns.
+    pub default_device: Option<DeviceId>,
+    /// Moves with every change of its dossiers, links and devices.
+    pub version: i64,
+}
+
+/// One enterprise's books at a firm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dossier {
+    /// Its row.
+    pub id: DossierId,
+    /// Its name for people, and for profiles that put it in a folder.
+    pub name: String,
+    /// Its identifiers, in the order they were given.
+    pub identifiers: Vec<Identifier>,
+}
+
+impl Dossier {
+    /// Returns the ten digits of its first Belgian number.
+    pub fn enterprise_digits(&self) -> Option<&str> {
+        self.identifiers
+            .iter()
+            .find_map(Identifier::enterprise_digits)
+    }
+}
+
+impl Catalog {
+    /// Adds a firm.
+    ///
+    /// # Errors
+    ///
+    /// When one of that slug exists, or the database does not answer.
+    pub async fn add_firm(
+        &self,
+        slug: &Name,
+        name: &str,
+        language: Language,
+        now: Timestamp,
+    ) -> Result<FirmId, Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        let row = query("insert into firm (slug, name, language, added_at) values ($1, $2, $3, $4) returning id")
+            .bind(slug.as_str())
+            .bind(name)
+            .bind(language.as_str())
+            .bind(now.0)
+            .fetch_one(&mut *tx.inner)
+            .await
+            .map_err(|source| Error::unique(source, || format!("firm `{slug}`")))?;
+        let id = FirmId(row.int("id")?);
+        events::add(&mut tx, id, now, &[Event::new(EventKind::FirmAdded, name)]).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Returns every firm, by slug.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn firms(&self) -> Result<Vec<Firm>, Error> {
+        let rows = query("select * from firm order by slug")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(firm).collect()
+    }
+
+    /// Returns the firm called `slug`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or the database does not answer.
+    pub async fn firm(&self, slug: &str) -> Result<Firm, Error> {
+        let row = query("select * from firm where slug = $1")
+            .bind(slug)
+            .fetch_optional(&self.readers)
+            .await?;
+        let row = row.ok_or_else(|| Error::Missing {
+            what: format!("firm `{slug}`"),
+        })?;
+        firm(&row)
+    }
+
+    /// Removes a firm that holds no document.
+    ///
+    /// # Errors
+    ///
+    /// When it holds documents or dossiers, or the database does not answer.
+    pub async fn remove_firm(&self, id: FirmId) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query("update firm set version = version + 1 where id = $1")
+            .bind(id.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        for (table, count) in [
+            (
+                "documents",
+                "select count(*) as n from document where firm_id = $1",
+            ),
+            (
+                "dossiers",
+                "select count(*) as n from dossier where firm_id = $1",
+            ),
+            (
+                "devices",
+                "select count(*) as n from device where firm_id = $1",
+            ),
+        ] {
+            let n = query(count)
+                .bind(id.0)
+                .fetch_one(&mut *tx.inner)
+                .await?
+                .int("n")?;
+            if n > 0 {
+                return Err(Error::Refused(format!(
+                    "the firm has {n} {table}, past and present; a firm with a history stays, so that nothing received is thrown away"
+                )));
+            }
+        }
+        query("delete from event where firm_id = $1")
+            .bind(id.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        query("delete from firm where id = $1")
+            .bind(id.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        tx.commit().await
+    }
+
+    /// Adds a dossier with its identifiers.
+    ///
+    /// # Errors
+    ///
+    /// When another dossier of the firm has one of the identifiers, or the database does not answer.
+    pub async fn add_dossier(
+        &self,
+        firm: FirmId,
+        name: &str,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<DossierId, Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        let row =
+            query("insert into dossier (firm_id, name, added_at) values ($1, $2, $3) returning id")
+                .bind(firm.0)
+                .bind(name)
+                .bind(now.0)
+                .fetch_one(&mut *tx.inner)
+                .await?;
+        let id = DossierId(row.int("id")?);
+        for (rank, identifier) in (0_i64..).zip(identifiers) {
+            add_identifier(&mut tx, firm, id, rank, identifier).await?;
+        }
+        let listed: Vec<_> = identifiers
+            .iter()
+            .map(|identifier| identifier.raw.as_str())
+            .collect();
+        let detail = format!("dossier {id} `{name}` with {}", listed.join(", "));
+        change(
+            &mut tx,
+            firm,
+            now,
+            Event::new(EventKind::DossierAdded, detail),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Returns the dossiers of `firm` that are in use, by name.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn dossiers(&self, firm: FirmId) -> Result<Vec<Dossier>, Error> {
+        let rows = query(
+            "select d.id, d.name, i.raw, i.key from dossier d
+             left join dossier_identifier i on i.dossier_id = d.id
+             where d.firm_id = $1 and d.removed_at is null order by d.name, d.id, i.rank",
+        )
+        .bind(firm.0)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut dossiers: Vec<Dossier> = Vec::new();
+        for row in &rows {
+            let id = DossierId(row.int("id")?);
+            if dossiers.last().is_none_or(|last| last.id != id) {
+                dossiers.push(Dossier {
+                    id,
+                    name: row.text("name")?,
+                    identifiers: Vec::new(),
+                });
+            }
+            if let (Some(raw), Some(key), Some(last)) = (
+                row.text_or("raw")?,
+                row.text_or("key")?,
+                dossiers.last_mut(),
+            ) {
+                last.identifiers.push(Identifier { raw, key });
+            }
+        }
+        Ok(dossiers)
+    }
+
+    /// Takes a dossier out of use; its documents, deliveries and events stay.
+    ///
+    /// # Errors
+    ///
+    /// When it still has links, or the database does not answer.
+    pub async fn remove_dossier(
+        &self,
+        firm: FirmId,
+        dossier: &Dossier,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query("update dossier set removed_at = $3 where firm_id = $1 and id = $2")
+            .bind(firm.0)
+            .bind(dossier.id.0)
+            .bind(now.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        let links =
+            query("select count(*) as n from link where dossier_id = $1 and removed_at is null")
+                .bind(dossier.id.0)
+                .fetch_one(&mut *tx.inner)
+                .await?
+                .int("n")?;
+        if links > 0 {
+            return Err(Error::Refused(format!(
+                "dossier `{}` still has {links} links; remove those first",
+                dossier.name
+            )));
+        }
+        query("delete from dossier_identifier where dossier_id = $1")
+            .bind(dossier.id.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        let detail = format!("dossier {} `{}`", dossier.id, dossier.name);
+        change(
+            &mut tx,
+            firm,
+            now,
+            Event::new(EventKind::DossierRemoved, detail),
+        )
+        .await?;
+        tx.commit().await
+    }
+}
+
+async fn add_identifier(
+    tx: &mut Tx,
+    firm: FirmId,
+    dossier: DossierId,
+    rank: i64,
+    identifier: &Identifier,
+) -> Result<(), Error> {
+    query("insert into dossier_identifier (firm_id, key, dossier_id, raw, rank) values ($1, $2, $3, $4, $5)")
+        .bind(firm.0)
+        .bind(identifier.key.as_str())
+        .bind(dossier.0)
+        .bind(identifier.raw.as_str())
+        .bind(rank)
+        .execute(&mut *tx.inner)
+        .await
+        .map_err(|source| {
+            Error::unique(source, || format!("a dossier of this firm with identifier `{}`", identifier.raw))
+        })?;
+    Ok(())
+}
+
+/// Moves the firm's version with a change of its setup, and tells it.
+pub(super) async fn change(
+    tx: &mut Tx,
+    firm: FirmId,
+    now: Timestamp,
+    event: Event,
+) -> Result<(), Error> {
+    query("update firm set version = version + 1 where id = $1")
+        .bind(firm.0)
+        .execute(&mut *tx.inner)
+        .await?;
+    events::add(tx, firm, now, &[event]).await
+}
+
+fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
+    Ok(Firm {
+        id: FirmId(row.int("id")?),
+        slug: row.word("slug")?,
+        name: row.text("name")?,
+        language: row.word("language")?,
+        default_device: row.int_or("default_device_id")?.map(DeviceId),
+        version: row.int("version")?,
+    })
+}

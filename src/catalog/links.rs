@@ -1,0 +1,180 @@
+//! Which dossiers are joined to which programs?
+
+use sqlx::any::AnyRow;
+use sqlx::query;
+
+use super::events::Event;
+use super::firms::change;
+use super::rows::Columns as _;
+use super::{Catalog, Durability, Error};
+use crate::model::{
+    DeviceId, DossierId, EventKind, FirmId, Language, LinkId, Timestamp, Transfer, fold,
+};
+
+/// A dossier joined to a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its row.
+    pub id: LinkId,
+    /// Whose.
+    pub firm: FirmId,
+    /// The firm's name in folders.
+    pub firm_slug: String,
+    /// Which dossier.
+    pub dossier: DossierId,
+    /// The dossier's name.
+    pub dossier_name: String,
+    /// The ten digits of the dossier's first Belgian number.
+    pub enterprise_digits: Option<String>,
+    /// Which profile, by its id.
+    pub profile: String,
+    /// The dossier's code in that program.
+    pub code: String,
+    /// The language of its folders.
+    pub language: Language,
+    /// Where its documents go; else to the firm's default device.
+    pub device: Option<DeviceId>,
+    /// When they are sent.
+    pub transfer: Transfer,
+}
+
+/// A link to add.
+#[derive(Debug, Clone)]
+pub struct NewLink<'a> {
+    /// Which dossier.
+    pub dossier: DossierId,
+    /// Which profile, by its id.
+    pub profile: &'a str,
+    /// The dossier's code in that program.
+    pub code: &'a str,
+    /// The language of its folders.
+    pub language: Language,
+    /// Where its documents go.
+    pub device: Option<DeviceId>,
+    /// When they are sent.
+    pub transfer: Transfer,
+}
+
+const LINKS: &str = "select l.*, f.slug as firm_slug, d.name as dossier_name,
+        (select i.key from dossier_identifier i
+         where i.dossier_id = l.dossier_id and i.key like '0208:%' order by i.rank limit 1) as enterprise_key
+     from link l join dossier d on d.id = l.dossier_id join firm f on f.id = l.firm_id
+     where l.firm_id = $1 and l.removed_at is null order by l.id";
+
+impl Catalog {
+    /// Adds a link.
+    ///
+    /// # Errors
+    ///
+    /// When the code is taken in that profile, or the database does not answer.
+    pub async fn add_link(
+        &self,
+        firm: FirmId,
+        new: &NewLink<'_>,
+        now: Timestamp,
+    ) -> Result<LinkId, Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        let row = query(
+            "insert into link (firm_id, dossier_id, profile, code, code_key, language, device_id, transfer, added_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
+        )
+        .bind(firm.0)
+        .bind(new.dossier.0)
+        .bind(new.profile)
+        .bind(new.code)
+        .bind(fold(new.code))
+        .bind(new.language.as_str())
+        .bind(new.device.map(|id| id.0))
+        .bind(new.transfer.as_str())
+        .bind(now.0)
+        .fetch_one(&mut *tx.inner)
+        .await
+        .map_err(|source| {
+            Error::unique(source, || format!("a link of this firm with code `{}` in profile `{}`", new.code, new.profile))
+        })?;
+        let id = LinkId(row.int("id")?);
+        let detail = format!(
+            "link {id}: dossier {} as `{}` in `{}`",
+            new.dossier, new.code, new.profile
+        );
+        change(&mut tx, firm, now, Event::new(EventKind::LinkAdded, detail)).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Returns the links of `firm` that are in use, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn links(&self, firm: FirmId) -> Result<Vec<Link>, Error> {
+        let rows = query(LINKS).bind(firm.0).fetch_all(&self.readers).await?;
+        rows.iter().map(link).collect()
+    }
+
+    /// Takes a link out of use. What it held goes back to waiting for a link.
+    ///
+    /// # Errors
+    ///
+    /// When deliveries of it are still offered, or the database does not answer.
+    pub async fn remove_link(
+        &self,
+        firm: FirmId,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query("update link set removed_at = $3 where firm_id = $1 and id = $2")
+            .bind(firm.0)
+            .bind(link.id.0)
+            .bind(now.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        let offered =
+            query("select count(*) as n from delivery where link_id = $1 and state = 'offered' and current = 1")
+                .bind(link.id.0)
+                .fetch_one(&mut *tx.inner)
+                .await?
+                .int("n")?;
+        if offered > 0 {
+            return Err(Error::Refused(format!(
+                "link {} still offers {offered} documents that nobody has collected; let them be collected, or withdraw them first",
+                link.id
+            )));
+        }
+        query(
+            "update delivery set link_id = null, device_id = null, reason = 'no_link'
+             where link_id = $1 and state = 'held' and current = 1",
+        )
+        .bind(link.id.0)
+        .execute(&mut *tx.inner)
+        .await?;
+        let detail = format!("link {}: `{}` in `{}`", link.id, link.code, link.profile);
+        change(
+            &mut tx,
+            firm,
+            now,
+            Event::new(EventKind::LinkRemoved, detail),
+        )
+        .await?;
+        tx.commit().await
+    }
+}
+
+pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {
+    Ok(Link {
+        id: LinkId(row.int("id")?),
+        firm: FirmId(row.int("firm_id")?),
+        firm_slug: row.text("firm_slug")?,
+        dossier: DossierId(row.int("dossier_id")?),
+        dossier_name: row.text("dossier_name")?,
+        enterprise_digits: row
+            .text_or("enterprise_key")?
+            .and_then(|key| Some(key.strip_prefix("0208:")?.to_owned())),
+        profile: row.text("profile")?,
+        code: row.text("code")?,
+        language: row.word("language")?,
+        device: row.int_or("device_id")?.map(DeviceId),
+        transfer: row.word("transfer")?,
+    })
+}

@@ -1,0 +1,134 @@
+//! What has a device done with a delivery?
+//!
+//! Each mark is one conditional update: of two that try, one wins, and only that one tells an event.
+
+use sqlx::query;
+
+use super::rows::Columns as _;
+use super::{Error, Tx};
+use crate::collect::Progress;
+use crate::model::{DeliveryId, FirmId, State, Timestamp};
+
+/// A delivery under a mark: how far it has come, and what its device has read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// How far it has come.
+    pub state: State,
+    /// Whether it was read whole before.
+    pub is_read: bool,
+    /// What was read, as far as it is believed.
+    pub progress: Progress,
+}
+
+impl Tx {
+    /// Takes a delivery's turn, and returns where it stands; none if the firm has no such delivery.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn take_mark(&mut self, firm: FirmId, id: DeliveryId) -> Result<Option<Mark>, Error> {
+        let row = query(
+            "update delivery set state = state where firm_id = $1 and id = $2 returning state, read_at, progress",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let progress = match row.text_or("progress")? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| Error::Stored {
+                what: "a progress",
+                value: text,
+            })?,
+            None => Progress::default(),
+        };
+        Ok(Some(Mark {
+            state: row.word("state")?,
+            is_read: row.at_or("read_at")?.is_some(),
+            progress,
+        }))
+    }
+
+    /// Writes down what was read so far.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_progress(
+        &mut self,
+        id: DeliveryId,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_string(progress)
+            .map_err(|source| Error::Database(sqlx::Error::Encode(source.into())))?;
+        query("update delivery set progress = $2 where id = $1")
+            .bind(id.0)
+            .bind(text)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Marks an offered delivery as read whole, where that does not count as collected.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_read(&mut self, id: DeliveryId, now: Timestamp) -> Result<bool, Error> {
+        let done = query("update delivery set read_at = $2 where id = $1 and state = 'offered' and read_at is null")
+            .bind(id.0)
+            .bind(now.0)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Marks an offered delivery as collected; says whether this call did.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_collected(
+        &mut self,
+        firm: FirmId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set state = 'collected', collected_at = $3, read_at = coalesce(read_at, $3), progress = null
+             where firm_id = $1 and id = $2 and state = 'offered' and current = 1",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .bind(now.0)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Marks a delivery as processed, and with that collected; says whether this call did.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_processed(
+        &mut self,
+        firm: FirmId,
+        id: DeliveryId,
+        moved_name: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set state = 'processed', processed_at = $3, collected_at = coalesce(collected_at, $3),
+                    moved_name = $4, progress = null
+             where firm_id = $1 and id = $2 and state in ('offered', 'collected') and current = 1",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .bind(now.0)
+        .bind(moved_name)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

@@ -1,0 +1,32 @@
+//! What is written down, and how is it found again?
+//!
+//! The catalog is a database behind `sqlx::Any`: text, bigint and `$1` placeholders only, so that
+//! one text serves SQLite and PostgreSQL. Every question names its firm. A transaction begins with
+//! its write: two that read first and then write would lock each other out on SQLite.
+
+mod deliveries;
+mod devices;
+mod documents;
+mod error;
+mod events;
+mod firms;
+mod links;
+mod marks;
+mod migrate;
+mod names;
+mod open;
+mod reports;
+mod rows;
+mod tree;
+
+pub use deliveries::{Delivery, NewDelivery, Offer};
+pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
+pub use documents::{Document, Known, NewDocument};
+pub use error::Error;
+pub use events::{Event, EventRow};
+pub use firms::{Dossier, Firm};
+pub use links::{Link, NewLink};
+pub use marks::Mark;
+pub use open::{Catalog, Durability, Tx};
+pub use reports::{DeliveryRow, DocumentRow};
+pub use tree::{Listed, Placed};

@@ -1,0 +1,222 @@
+//! What has a device read of a document, over all its handles and sessions?
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::Coverage;
+
+/// The most broken handles that are remembered for a resumption; older ones are forgotten, which
+/// errs towards a second fetch.
+pub const BROKEN_MAX: usize = 16;
+
+/// What one open handle was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandleReads {
+    /// Where its first READ began.
+    starts_at: Option<u64>,
+    accepted: Coverage,
+}
+
+impl HandleReads {
+    /// Notes where a READ asks to begin; the first tells whether the reader resumes.
+    pub fn asked(&mut self, offset: u64) {
+        self.starts_at.get_or_insert(offset);
+    }
+
+    /// Counts bytes that the channel *accepted*, not those that were merely asked for.
+    pub fn accepted(&mut self, span: Range<u64>) {
+        self.accepted.add(span);
+    }
+
+    /// Returns the bytes that were accepted.
+    pub fn coverage(&self) -> &Coverage {
+        &self.accepted
+    }
+}
+
+/// How a handle ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By a CLOSE, or because the channel ended in order.
+    Closed,
+    /// The connection died under it.
+    Broken,
+}
+
+/// What a device has read of one content, as far as its reads can be believed.
+///
+/// A handle that was closed is believed. One that broke is believed only as far as a later,
+/// believed handle goes on where it stopped: whoever resumes at byte X has the bytes before X.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    believed: Coverage,
+    /// Oldest first.
+    broken: Vec<HandleReads>,
+}
+
+impl Progress {
+    /// Counts a handle that has ended.
+    pub fn end(&mut self, handle: HandleReads, how: End) {
+        match how {
+            End::Closed => self.believe(handle),
+            End::Broken if handle.accepted.is_empty() => {}
+            End::Broken => {
+                if self.broken.len() == BROKEN_MAX {
+                    self.broken.remove(0);
+                }
+                self.broken.push(handle);
+            }
+        }
+    }
+
+    /// Says whether all of the first `length` bytes are believed to be there.
+    pub fn is_whole(&self, length: u64) -> bool {
+        self.believed.is_whole(length)
+    }
+
+    /// Says whether they are there, counting also handles that are still `open`.
+    pub fn is_whole_with<'a>(&self, open: impl Iterator<Item = &'a Coverage>, length: u64) -> bool {
+        let mut all = self.believed.clone();
+        open.for_each(|coverage| all.add_all(coverage));
+        all.is_whole(length)
+    }
+
+    /// Returns the bytes that are believed to be there.
+    pub fn believed(&self) -> &Coverage {
+        &self.believed
+    }
+
+    fn believe(&mut self, handle: HandleReads) {
+        self.believed.add_all(&handle.accepted);
+        let mut resumed_at: Vec<u64> = handle.starts_at.into_iter().collect();
+        // Latest first: a broken handle that is vouched for vouches for the one it resumed.
+        for at in (0..self.broken.len()).rev() {
+            let broken = &self.broken[at];
+            let vouched = resumed_at
+                .iter()
+                .copied()
+                .filter(|&x| broken.accepted.is_resumed_at(x))
+                .max();
+            if let Some(resumed) = vouched {
+                let broken = self.broken.remove(at);
+                self.believed.add_all(&broken.accepted.before(resumed));
+                resumed_at.extend(broken.starts_at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reads(spans: &[Range<u64>]) -> HandleReads {
+        let mut handle = HandleReads::default();
+        for span in spans {
+            handle.asked(span.start);
+            handle.accepted(span.clone());
+        }
+        handle
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "a table of cases reads best as a table"
+    )]
+    #[test]
+    fn the_table_of_the_collect_rule() {
+        use End::{Broken, Closed};
+        #[rustfmt::skip]
+        let table: &[(&str, &[(&[Range<u64>], End)], bool)] = &[
+            ("read in order",                    &[(&[0..50, 50..100], Closed)], true),
+            ("read backwards",                   &[(&[50..100, 0..50], Closed)], true),
+            ("read twice",                       &[(&[0..100, 0..100], Closed)], true),
+            ("overlapping",                      &[(&[0..60, 40..100], Closed)], true),
+            ("a gap of one byte",                &[(&[0..49, 50..100], Closed)], false),
+            ("twice the first half",             &[(&[0..50], Closed), (&[0..50], Closed)], false),
+            ("two handles, a half each",         &[(&[0..50], Closed), (&[50..100], Closed)], true),
+            ("whole, but the connection died",   &[(&[0..100], Broken)], false),
+            ("died, then fetched again",         &[(&[0..100], Broken), (&[0..100], Closed)], true),
+            ("died, resumed where it stopped",   &[(&[0..60], Broken), (&[60..100], Closed)], true),
+            ("died, resumed a little before",    &[(&[0..60], Broken), (&[48..100], Closed)], true),
+            ("died, resumed past what was sent", &[(&[0..60], Broken), (&[61..100], Closed)], false),
+            ("died, then began anew, half",      &[(&[0..60], Broken), (&[0..40], Closed)], false),
+            ("died twice, resumed twice",        &[(&[0..30], Broken), (&[30..60], Broken), (&[60..100], Closed)], true),
+            ("resumed, but the resumer died",    &[(&[0..60], Broken), (&[60..100], Broken)], false),
+            ("a tail read first, then it died",  &[(&[50..100], Closed), (&[0..50], Broken)], false),
+            ("nothing read",                     &[(&[], Closed)], false),
+        ];
+        for (case, handles, expected) in table {
+            let mut progress = Progress::default();
+            for (spans, how) in *handles {
+                progress.end(reads(spans), *how);
+            }
+
+            assert_eq!(progress.is_whole(100), *expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn bytes_past_the_point_of_resumption_are_not_vouched_for() {
+        let mut progress = Progress::default();
+        progress.end(reads(&[0..40, 60..100]), End::Broken); // read ahead, out of order
+        progress.end(reads(&[40..60]), End::Closed);
+
+        assert!(!progress.is_whole(100));
+        assert_eq!(progress.believed().bytes(), 60);
+    }
+
+    #[test]
+    fn the_oldest_broken_handle_past_the_limit_is_forgotten() {
+        let mut progress = Progress::default();
+        for _ in 0..=BROKEN_MAX {
+            progress.end(reads(&[0..10]), End::Broken);
+        }
+
+        assert_eq!(progress.broken.len(), BROKEN_MAX);
+    }
+
+    proptest! {
+        /// Whatever is concluded, every byte was accepted by some handle, and one handle was closed.
+        #[test]
+        fn nothing_is_collected_that_was_not_accepted_and_closed(
+            handles in vec((vec((0u64..40, 0u64..20), 0..6), any::<bool>()), 0..8),
+        ) {
+            let mut progress = Progress::default();
+            let mut accepted = Coverage::default();
+            let mut closed = false;
+            for (spans, close) in handles {
+                let spans: Vec<_> = spans.into_iter().map(|(start, len)| start..start + len).collect();
+                spans.iter().for_each(|span| accepted.add(span.clone()));
+                closed |= close;
+                progress.end(reads(&spans), if close { End::Closed } else { End::Broken });
+            }
+
+            for length in 1..60 {
+                prop_assert!(!progress.is_whole(length) || (accepted.is_whole(length) && closed));
+            }
+        }
+
+        /// With every handle closed, only the set of bytes matters.
+        #[test]
+        fn order_and_handles_do_not_matter_when_all_are_closed(
+            spans in vec((0u64..40, 0u64..20), 0..10), order in any::<u64>(), length in 1u64..60,
+        ) {
+            let mut progress = Progress::default();
+            let mut all = Coverage::default();
+            let mut spans: Vec<_> = spans.into_iter().map(|(start, len)| start..start + len).collect();
+            spans.iter().for_each(|span| all.add(span.clone()));
+            let turn = usize::try_from(order % 11).unwrap() % spans.len().max(1);
+            spans.rotate_left(turn);
+            for pair in spans.chunks(2) {
+                progress.end(reads(pair), End::Closed);
+            }
+
+            prop_assert_eq!(progress.is_whole(length), all.is_whole(length));
+        }
+    }
+}
