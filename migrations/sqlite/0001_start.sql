@@ -125,7 +125,8 @@ create table delivery (
     folder_key text,
     name text,
     name_key text,
-    -- The name under which the importer moved it to the processed folder.
+    -- How the importer acted (removed, moved, copied), and the name it gave it in the processed folder.
+    act text,
     moved_name text,
     digest text not null,
     bytes bigint not null,

@@ -141,6 +141,7 @@ impl Tx {
         offer: &Offer,
         now: Timestamp,
     ) -> Result<bool, Error> {
+        self.note_new_folder(delivery.firm, device, offer).await?;
         let done = query(
             "update delivery set state = 'offered', reason = null, device_id = $3, folder = $4, folder_key = $5,
                     name = $6, name_key = $7, offered_at = $8
@@ -158,6 +159,20 @@ impl Tx {
         .await
         .map_err(|source| Error::unique(source, || format!("a file at {offer:?}")))?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// The first file in a folder changes what trees look like: the folder of a new year comes with it.
+    async fn note_new_folder(&mut self, firm: FirmId, device: DeviceId, offer: &Offer) -> Result<(), Error> {
+        query(
+            "update firm set version = version + 1 where id = $1 and not exists
+             (select 1 from delivery where device_id = $2 and folder_key = $3 and current = 1)",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(fold(&offer.folder))
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
     }
 
     /// Points a held delivery at what is known now: dossier, link, flow, and why it still waits.

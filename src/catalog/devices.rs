@@ -246,21 +246,6 @@ impl Catalog {
         }))
     }
 
-    /// Says whether `device` is still in use.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn is_device_in_use(&self, firm: FirmId, device: DeviceId) -> Result<bool, Error> {
-        let row =
-            query("select id from device where firm_id = $1 and id = $2 and removed_at is null")
-                .bind(firm.0)
-                .bind(device.0)
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(row.is_some())
-    }
-
     /// Notes that a device has logged in.
     ///
     /// # Errors

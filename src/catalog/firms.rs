@@ -100,6 +100,19 @@ impl Catalog {
         firm(&row)
     }
 
+    /// Returns the device that gets what no link of `firm` assigns.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn default_device(&self, firm: FirmId) -> Result<Option<DeviceId>, Error> {
+        let row = query("select default_device_id from firm where id = $1")
+            .bind(firm.0)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(row.int_or("default_device_id")?.map(DeviceId))
+    }
+
     /// Removes a firm that holds no document.
     ///
     /// # Errors

@@ -115,20 +115,66 @@ impl Tx {
         &mut self,
         firm: FirmId,
         id: DeliveryId,
-        moved_name: Option<&str>,
+        act: &Act,
         now: Timestamp,
     ) -> Result<bool, Error> {
         let done = query(
             "update delivery set state = 'processed', processed_at = $3, collected_at = coalesce(collected_at, $3),
-                    moved_name = $4, progress = null
+                    act = $4, moved_name = $5, progress = null
              where firm_id = $1 and id = $2 and state in ('offered', 'collected') and current = 1",
         )
         .bind(firm.0)
         .bind(id.0)
         .bind(now.0)
-        .bind(moved_name)
+        .bind(act.word())
+        .bind(act.name())
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that a processed delivery, which was copied to the processed folder, is now also removed from the inbox.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_copy_removed(&mut self, firm: FirmId, id: DeliveryId) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set act = 'moved' where firm_id = $1 and id = $2 and state = 'processed' and act = 'copied'",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+/// What the importer did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// It removed the file from the inbox.
+    Removed,
+    /// It moved the file to the processed folder, under this name.
+    Moved(String),
+    /// It put the same bytes into the processed folder, under this name.
+    Copied(String),
+}
+
+impl Act {
+    /// Returns the word that tables and events use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Moved(_) => "moved",
+            Self::Copied(_) => "copied",
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Removed => None,
+            Self::Moved(name) | Self::Copied(name) => Some(name),
+        }
     }
 }

@@ -39,21 +39,35 @@ pub struct Placed {
     pub flow: Flow,
 }
 
-/// A delivery is in the inbox while offered, and for a while after it was collected: `$4` is the
-/// instant since which a collected one still shows.
+/// Since when what is done with still shows in an inbox: nothing vanishes under a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// A collected delivery shows if it was collected at or after this.
+    pub collected: Timestamp,
+    /// A delivery whose bytes were copied to the processed folder shows if that was at or after this,
+    /// for the importer that copies removes next.
+    pub copied: Timestamp,
+}
+
 const INBOX: &str = "select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
-       and (state = 'offered' or (state = 'collected' and collected_at >= $4))
+       and (state = 'offered' or (state = 'collected' and collected_at >= $4)
+            or (state = 'processed' and act = 'copied' and processed_at >= $5))
      order by name_key";
 
 const ONE: &str = "select * from delivery
-     where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $5 and current = 1
-       and (state = 'offered' or (state = 'collected' and collected_at >= $4))";
+     where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $6 and current = 1
+       and (state = 'offered' or (state = 'collected' and collected_at >= $4)
+            or (state = 'processed' and act = 'copied' and processed_at >= $5))";
 
-const PROCESSED: &str = "select * from delivery
+const DONE: &str = "select * from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
        and (state = 'processed' or (state = 'collected' and collected_at < $4))
      order by name_key";
+
+const COPIES: &str = "select * from delivery
+     where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $4 and digest = $5 and current = 1
+       and state in ('offered', 'collected', 'processed') order by state, id";
 
 impl Catalog {
     /// Returns the files of `device` in the inbox folder with this key, by name.
@@ -66,13 +80,14 @@ impl Catalog {
         firm: FirmId,
         device: DeviceId,
         folder_key: &str,
-        collected_since: Timestamp,
+        since: Since,
     ) -> Result<Vec<Listed>, Error> {
         let rows = query(INBOX)
             .bind(firm.0)
             .bind(device.0)
             .bind(folder_key)
-            .bind(collected_since.0)
+            .bind(since.collected.0)
+            .bind(since.copied.0)
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| listed(row, "name")).collect()
@@ -89,13 +104,14 @@ impl Catalog {
         device: DeviceId,
         folder_key: &str,
         name_key: &str,
-        collected_since: Timestamp,
+        since: Since,
     ) -> Result<Option<Listed>, Error> {
         let row = query(ONE)
             .bind(firm.0)
             .bind(device.0)
             .bind(folder_key)
-            .bind(collected_since.0)
+            .bind(since.collected.0)
+            .bind(since.copied.0)
             .bind(name_key)
             .fetch_optional(&self.readers)
             .await?;
@@ -111,19 +127,41 @@ impl Catalog {
         &self,
         firm: FirmId,
         device: DeviceId,
-        link: LinkId,
-        flow: Flow,
-        collected_since: Timestamp,
+        (link, flow): (LinkId, Flow),
+        since: Since,
     ) -> Result<Vec<Listed>, Error> {
-        let rows = query(PROCESSED)
+        let rows = query(DONE)
             .bind(firm.0)
             .bind(device.0)
             .bind(link.0)
-            .bind(collected_since.0)
+            .bind(since.collected.0)
             .bind(flow.as_str())
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| listed(row, "moved_name")).collect()
+    }
+
+    /// Returns the deliveries of `device` whose bytes these are, of one link and flow; those not done with first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn copies(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        (link, flow): (LinkId, Flow),
+        digest: Digest,
+    ) -> Result<Vec<Listed>, Error> {
+        let rows = query(COPIES)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(link.0)
+            .bind(flow.as_str())
+            .bind(digest.to_string())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| listed(row, "name")).collect()
     }
 
     /// Returns the inbox folders of `device` in which files were ever offered.
@@ -152,18 +190,31 @@ impl Catalog {
             .collect()
     }
 
-    /// Returns the version of `firm`'s setup.
+    /// Returns the state of `firm`'s setup, as `device` sees it; none if the device is out of use.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn setup_version(&self, firm: FirmId) -> Result<i64, Error> {
-        let row = query("select version from firm where id = $1")
-            .bind(firm.0)
-            .fetch_one(&self.readers)
-            .await?;
-        row.int("version")
+    pub async fn setup_of(&self, firm: FirmId, device: DeviceId) -> Result<Option<Setup>, Error> {
+        let row = query(
+            "select f.version, d.added_at from firm f join device d on d.firm_id = f.id
+             where f.id = $1 and d.id = $2 and d.removed_at is null",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| Ok(Setup { version: row.int("version")?, device_added_at: row.at("added_at")? })).transpose()
     }
+}
+
+/// The state of a firm's setup, as a device sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    /// Moves with every change of a dossier, link or device, and with the first file in a folder.
+    pub version: i64,
+    /// When the device was added.
+    pub device_added_at: Timestamp,
 }
 
 fn listed(row: &AnyRow, name: &str) -> Result<Listed, Error> {

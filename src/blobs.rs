@@ -1,0 +1,179 @@
+//! Where are the bytes?
+//!
+//! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
+
+use std::ops::Range;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+
+use crate::model::Digest;
+
+/// The blobs. A clone is the same store.
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+}
+
+/// A content that is stored and durable. Only [`Blobs::put`] makes one, so a row that wants one cannot come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    digest: Digest,
+    bytes: u64,
+}
+
+impl Stored {
+    /// Returns its name.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns its size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Something the store did not do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder of the store could not be opened.
+    #[error("could not open the blob store `{folder}`")]
+    Open {
+        /// Which.
+        folder: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// A blob could not be written.
+    #[error("could not store blob {digest}")]
+    Put {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// A blob could not be read.
+    #[error("could not read blob {digest}")]
+    Get {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// The blobs could not be listed.
+    #[error("could not list the blobs")]
+    List(#[source] object_store::Error),
+}
+
+impl Blobs {
+    /// Opens the store in a local folder, which must exist.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be opened.
+    pub fn in_folder(folder: &FilePath) -> Result<Self, Error> {
+        let store = LocalFileSystem::new_with_prefix(folder)
+            .map_err(|source| Error::Open { folder: folder.display().to_string(), source })?;
+        // Without it a power cut could take what was acknowledged.
+        Ok(Self { store: Arc::new(store.with_fsync(true)) })
+    }
+
+    /// Stores `content`, durably.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not take it.
+    pub async fn put(&self, content: Bytes) -> Result<Stored, Error> {
+        let digest = Digest::of(&content);
+        let stored = Stored { digest, bytes: content.len() as u64 };
+        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&path(digest), content.clone().into(), create).await {
+            Ok(_) => Ok(stored),
+            // Another may have made it a moment ago and not yet synced it; the same bytes once more are harmless.
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let again = self.store.put(&path(digest), content.into()).await;
+                again.map(|_| stored).map_err(|source| Error::Put { digest, source })
+            }
+            Err(source) => Err(Error::Put { digest, source }),
+        }
+    }
+
+    /// Reads a part of a blob; a range past its end gives what is there.
+    ///
+    /// # Errors
+    ///
+    /// When the blob is missing or cannot be read.
+    pub async fn range(&self, digest: Digest, range: Range<u64>) -> Result<Bytes, Error> {
+        self.store.get_range(&path(digest), range).await.map_err(|source| Error::Get { digest, source })
+    }
+
+    /// Reads a whole blob.
+    ///
+    /// # Errors
+    ///
+    /// When the blob is missing or cannot be read.
+    pub async fn whole(&self, digest: Digest) -> Result<Bytes, Error> {
+        let got = async { self.store.get(&path(digest)).await?.bytes().await };
+        got.await.map_err(|source| Error::Get { digest, source })
+    }
+
+    /// Returns every blob with its size, and the names of files that are no blobs.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be listed.
+    pub async fn list(&self) -> Result<(Vec<(Digest, u64)>, Vec<String>), Error> {
+        let objects: Vec<_> = self.store.list(None).try_collect().await.map_err(Error::List)?;
+        let mut blobs = Vec::with_capacity(objects.len());
+        let mut strangers = Vec::new();
+        for object in objects {
+            match object.location.filename().and_then(|name| name.parse().ok()) {
+                Some(digest) if path(digest) == object.location => blobs.push((digest, object.size)),
+                _ => strangers.push(object.location.to_string()),
+            }
+        }
+        blobs.sort_unstable();
+        Ok((blobs, strangers))
+    }
+}
+
+/// 256 folders keep each small enough for any file system.
+fn path(digest: Digest) -> Path {
+    let name = digest.to_string();
+    Path::from(format!("{}/{name}", name.get(..2).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_reads_back_whole_and_in_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::in_folder(folder.path()).unwrap();
+
+        let stored = blobs.put(Bytes::from_static(b"0123456789")).await.unwrap();
+        let again = blobs.put(Bytes::from_static(b"0123456789")).await.unwrap();
+
+        assert_eq!(stored, again);
+        assert_eq!(blobs.whole(stored.digest()).await.unwrap(), "0123456789");
+        assert_eq!(blobs.range(stored.digest(), 8..12).await.unwrap(), "89");
+        assert_eq!(blobs.list().await.unwrap(), (vec![(stored.digest(), 10)], vec![]));
+    }
+
+    #[tokio::test]
+    async fn a_stranger_among_the_blobs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("readme.txt"), "hello").unwrap();
+        let blobs = Blobs::in_folder(folder.path()).unwrap();
+
+        assert_eq!(blobs.list().await.unwrap(), (vec![], vec!["readme.txt".to_owned()]));
+        assert!(blobs.whole(Digest::of(b"nothing")).await.is_err());
+    }
+}

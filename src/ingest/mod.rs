@@ -1,0 +1,12 @@
+//! How does an arrival become a document with its deliveries?
+//!
+//! Read, decide, do: [`crate::ubl::read`] says what it is, [`plan`](plan::plan) what becomes of it,
+//! and [`Ingest::take`] does that: blob, then rows and events in one transaction; only then may the
+//! door let go of its source.
+
+pub mod place;
+pub mod plan;
+pub mod route;
+mod run;
+
+pub use run::{Arrival, Error, Ingest, Outcome, Taken};

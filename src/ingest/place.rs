@@ -1,0 +1,167 @@
+//! In which folder, and under which name, does a delivery show?
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::catalog::{self, Link, Offer, Tx};
+use crate::layout::{self, FileFacts, MissingFact, Profile, Profiles, UnknownProfile, YearOf};
+use crate::model::{Flow, Timestamp};
+use crate::ubl::{Party, Reading};
+
+/// The profiles and the time zone in which folders and names are made.
+#[derive(Clone)]
+pub struct Places {
+    profiles: Arc<Profiles>,
+    zone: TimeZone,
+}
+
+/// A delivery for which no place could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The link's profile is gone.
+    #[error("link `{code}` cannot be shown")]
+    Profile {
+        /// The link's code.
+        code: String,
+        /// Why.
+        source: UnknownProfile,
+    },
+    /// The profile wants a fact that the dossier lacks.
+    #[error("link `{code}` in profile `{profile}` cannot be shown")]
+    Fact {
+        /// The link's code.
+        code: String,
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: MissingFact,
+    },
+    /// The name's number could not be taken.
+    #[error("could not take a file number for link `{code}`")]
+    Number {
+        /// The link's code.
+        code: String,
+        /// Why.
+        source: catalog::Error,
+    },
+}
+
+impl Places {
+    /// Joins what places are made with.
+    pub fn new(profiles: Arc<Profiles>, zone: TimeZone) -> Self {
+        Self { profiles, zone }
+    }
+
+    /// Returns the profiles.
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    /// Returns the civil date at `now`.
+    pub fn today(&self, now: Timestamp) -> Date {
+        now.date_in(&self.zone)
+    }
+
+    /// Returns the profile of `link`.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone.
+    pub fn profile(&self, link: &Link) -> Result<&Profile, Error> {
+        self.profiles.find(&link.profile).map_err(|source| Error::Profile { code: link.code.clone(), source })
+    }
+
+    /// Returns the folder of `link` for `flow` on `date`.
+    ///
+    /// # Errors
+    ///
+    /// When the profile is gone, or wants a fact that the dossier lacks.
+    pub fn folder(&self, link: &Link, flow: Flow, date: Date) -> Result<String, Error> {
+        let folder = self.profile(link)?.folder(flow, &facts(link), date);
+        folder.map(|path| path.to_string()).map_err(|source| missing(link, source))
+    }
+
+    /// Returns the processed folder of `link` for `flow` on `date`, if its profile has one.
+    ///
+    /// # Errors
+    ///
+    /// When the profile is gone, or wants a fact that the dossier lacks.
+    pub fn processed_folder(&self, link: &Link, flow: Flow, date: Date) -> Result<Option<String>, Error> {
+        let folder = self.profile(link)?.processed_folder(flow, &facts(link), date);
+        folder.map(|path| path.map(|path| path.to_string())).map_err(|source| missing(link, source))
+    }
+
+    /// Makes the place of a document that is offered now, and takes the number in its name.
+    ///
+    /// # Errors
+    ///
+    /// When the link cannot be shown, or the catalog does not answer.
+    pub async fn offer(
+        &self,
+        tx: &mut Tx,
+        link: &Link,
+        flow: Flow,
+        reading: &Reading,
+        now: Timestamp,
+    ) -> Result<Offer, Error> {
+        let today = self.today(now);
+        let (day, seq) = tx
+            .next_name(link.firm, link.dossier, day_number(today))
+            .await
+            .map_err(|source| Error::Number { code: link.code.clone(), source })?;
+        let issued = reading.issued.as_deref().and_then(|text| text.parse().ok());
+        let other = match flow {
+            Flow::Purchase => &reading.seller,
+            Flow::Sale => &reading.buyer,
+        };
+        let named = FileFacts {
+            day: day_of(day).unwrap_or(today),
+            seq,
+            number: reading.number.as_deref(),
+            party: name_of(other),
+            issued,
+            kind: reading.kind,
+            extension: "xml",
+        };
+        let profile = self.profile(link)?;
+        let name = layout::file_name(profile.file_name_template(), &named);
+        let year_of = match profile.year_of() {
+            YearOf::Issue => issued.unwrap_or(today),
+            YearOf::Sending => today,
+        };
+        Ok(Offer { folder: self.folder(link, flow, year_of)?, name })
+    }
+}
+
+/// What folders may say about a link.
+pub fn facts(link: &Link) -> layout::LinkFacts<'_> {
+    layout::LinkFacts {
+        firm: &link.firm_slug,
+        dossier_code: &link.code,
+        dossier_name: &link.dossier_name,
+        enterprise_number: link.enterprise_digits.as_deref(),
+        language: link.language,
+    }
+}
+
+fn missing(link: &Link, source: MissingFact) -> Error {
+    Error::Fact { code: link.code.clone(), profile: link.profile.clone(), source }
+}
+
+/// What a bookkeeper knows the other party by: its Belgian number, any other number, or its name.
+fn name_of(party: &Party) -> Option<&str> {
+    let belgian = party.ids.iter().find_map(|id| id.enterprise_digits());
+    let vat = party.ids.iter().find_map(|id| id.key.strip_prefix("vat:"));
+    belgian.or(vat).or(party.name.as_deref())
+}
+
+fn day_number(date: Date) -> i64 {
+    i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
+}
+
+fn day_of(number: i64) -> Option<Date> {
+    let part = |value: i64| i8::try_from(value % 100).ok();
+    Date::new(i16::try_from(number / 10_000).ok()?, part(number / 100)?, part(number)?).ok()
+}

@@ -1,0 +1,306 @@
+//! What shall become of an arrival?
+//!
+//! A [`Plan`] has no choice left in it; `ingest::run` only carries it out.
+
+use crate::catalog::Known;
+use crate::ingest::route::{DossierIndex, Route, Routing, route};
+use crate::model::{DeviceId, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource, Transfer};
+use crate::ubl::Reading;
+
+/// What a firm's setup says that matters to an arrival.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Which dossier each identifier belongs to.
+    pub dossiers: DossierIndex,
+    /// The links in use.
+    pub links: Vec<LinkRule>,
+    /// The device that gets what no link assigns.
+    pub default_device: Option<DeviceId>,
+}
+
+/// What a link says that matters to an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRule {
+    /// Which.
+    pub id: LinkId,
+    /// Of which dossier.
+    pub dossier: DossierId,
+    /// Where its documents go.
+    pub device: Option<DeviceId>,
+    /// When.
+    pub transfer: Transfer,
+}
+
+/// What shall become of an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// It is here already: let go of the source, write nothing.
+    Recognise(DocumentId),
+    /// Keep it out of every device's sight; the text says why.
+    Quarantine(String),
+    /// Keep it, with these deliveries: at least one, if only to hold it.
+    Keep(Vec<Planned>),
+}
+
+/// A delivery to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// To whose books, where known.
+    pub dossier: Option<DossierId>,
+    /// For which program, where known.
+    pub link: Option<LinkId>,
+    /// To which device, where known.
+    pub device: Option<DeviceId>,
+    /// As which journal, where known.
+    pub flow: Option<Flow>,
+    /// Why it waits; else it is offered, and dossier, link, device and flow are known.
+    pub hold: Option<HeldReason>,
+    /// Why it goes there.
+    pub routing: Routing,
+}
+
+/// Decides what becomes of an arrival, from what it says and what is here.
+pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
+    if let Some(copy) = recognised(known) {
+        return Plan::Recognise(copy);
+    }
+    if reading.kind == Kind::Unreadable {
+        let why: Vec<_> = reading.remarks.iter().map(ToString::to_string).collect();
+        return Plan::Quarantine(why.join("; "));
+    }
+    let mut planned = deliveries(reading, setup);
+    if looks_like_another(known) {
+        for delivery in &mut planned {
+            // A document without a known place keeps that reason: it is nearer to what must be done first.
+            if delivery.link.is_some() {
+                delivery.hold = Some(HeldReason::SuspectedDuplicate);
+            }
+        }
+    }
+    Plan::Keep(planned)
+}
+
+/// The same bytes, or the same envelope around the same business document.
+fn recognised(known: &Known) -> Option<DocumentId> {
+    let same_envelope = known.envelope.filter(|(_, same_business)| *same_business).map(|(id, _)| id);
+    known.bytes.or(same_envelope)
+}
+
+/// The same business document in other bytes, or an envelope whose content changed: somebody must look.
+fn looks_like_another(known: &Known) -> bool {
+    known.business.is_some() || known.content.is_some() || known.envelope.is_some()
+}
+
+/// The deliveries that a document's parties and the firm's links ask for, duplicates apart.
+pub fn deliveries(reading: &Reading, setup: &Setup) -> Vec<Planned> {
+    let waiting = |dossier, flow, reason, routing| Planned {
+        dossier,
+        link: None,
+        device: None,
+        flow,
+        hold: Some(reason),
+        routing,
+    };
+    let routes = match route(reading, &setup.dossiers) {
+        Route::To(routes) => routes,
+        Route::Hold(reason, routing) => return vec![waiting(None, None, reason, routing)],
+    };
+    let mut planned = Vec::new();
+    for (dossier, flow, routing) in routes {
+        let links: Vec<_> = setup.links.iter().filter(|link| link.dossier == dossier).collect();
+        if links.is_empty() {
+            planned.push(waiting(Some(dossier), Some(flow), HeldReason::NoLink, routing.clone()));
+        }
+        planned.extend(links.iter().map(|link| for_link(link, flow, routing.clone(), setup.default_device)));
+    }
+    planned
+}
+
+fn for_link(link: &LinkRule, flow: Flow, routing: Routing, default_device: Option<DeviceId>) -> Planned {
+    let device = link.device.or(default_device);
+    let hold = match (link.transfer, device) {
+        (Transfer::Manual, _) => Some(HeldReason::Manual),
+        (Transfer::AtOnce, None) => Some(HeldReason::NoDevice),
+        (Transfer::AtOnce, Some(_)) => None,
+    };
+    Planned { dossier: Some(link.dossier), link: Some(link.id), device, flow: Some(flow), hold, routing }
+}
+
+/// Returns the key by which a second copy in another envelope is known: sender and instance.
+///
+/// The sender stands in it because instance identifiers are unique for their sender only.
+pub fn envelope_key(reading: &Reading) -> Option<String> {
+    let sbdh = reading.sbdh.as_ref()?;
+    let instance = sbdh.instance.as_deref()?;
+    Some(format!("{}|{instance}", sbdh.sender.as_deref().unwrap_or_default()))
+}
+
+/// Returns the key by which a second copy with other bytes is known: seller, number, date and kind.
+///
+/// None when one of them is missing, for then nothing can be said. Numbers are compared without
+/// case, spaces and leading zeros, with `/` and `-` alike.
+pub fn business_key(reading: &Reading) -> Option<String> {
+    let number = reading.number.as_deref().map(comparable_number)?;
+    let issued = reading.issued.as_deref()?;
+    let seller = seller_key(reading)?;
+    Some(format!("{seller}|{number}|{issued}|{}", reading.kind.as_str()))
+}
+
+fn comparable_number(number: &str) -> String {
+    let squeezed: String =
+        number.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).map(|c| if c == '/' { '-' } else { c }).collect();
+    let trimmed = squeezed.trim_start_matches('0');
+    if trimmed.is_empty() { squeezed } else { trimmed.to_owned() }
+}
+
+/// A Belgian number before any other, for the same seller may write its legal number today and its VAT number tomorrow.
+fn seller_key(reading: &Reading) -> Option<String> {
+    let ids = &reading.seller.ids;
+    let belgian = ids.iter().find(|id| id.enterprise_digits().is_some() && id.source != PartyIdSource::Identification);
+    let any = ids.iter().find(|id| !id.key.is_empty());
+    let named = || reading.seller.name.as_deref().map(|name| format!("name:{}", name.to_lowercase()));
+    belgian.or(any).map(|id| id.key.clone()).or_else(named)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::model::PartyId;
+    use crate::ubl::{Party, Sbdh};
+
+    /// A minimal reading of an invoice with this number.
+    pub(crate) fn invoice(number: &str) -> Reading {
+        Reading {
+            kind: Kind::Invoice,
+            type_code: Some("380".to_owned()),
+            number: Some(number.to_owned()),
+            issued: Some("2026-03-14".to_owned()),
+            due: None,
+            currency: Some("EUR".to_owned()),
+            payable: Some("121.00".to_owned()),
+            seller: party(&[(PartyIdSource::LegalEntity, "0500453583")]),
+            buyer: Party::default(),
+            self_billed: false,
+            customization: None,
+            profile: None,
+            references: Vec::new(),
+            attachments: Vec::new(),
+            sbdh: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// A party with these identifiers.
+    pub(crate) fn party(ids: &[(PartyIdSource, &str)]) -> Party {
+        Party { name: None, ids: ids.iter().map(|(source, raw)| PartyId::new(*source, None, raw)).collect() }
+    }
+
+    fn setup(transfer: Transfer, device: Option<i64>) -> Setup {
+        Setup {
+            dossiers: [("0208:0239843188".to_owned(), DossierId(1))].into(),
+            links: vec![LinkRule {
+                id: LinkId(7),
+                dossier: DossierId(1),
+                device: device.map(DeviceId),
+                transfer,
+            }],
+            default_device: None,
+        }
+    }
+
+    fn purchase() -> Reading {
+        let mut reading = invoice("F-1");
+        reading.buyer = party(&[(PartyIdSource::LegalEntity, "0239843188")]);
+        reading
+    }
+
+    fn first(plan: Plan) -> Planned {
+        match plan {
+            Plan::Keep(planned) => planned.into_iter().next().unwrap(),
+            other => panic!("not kept: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_purchase_is_offered_to_the_links_device() {
+        let planned = first(plan(&purchase(), &setup(Transfer::AtOnce, Some(3)), &Known::default()));
+
+        assert_eq!((planned.device, planned.flow, planned.hold), (Some(DeviceId(3)), Some(Flow::Purchase), None));
+    }
+
+    #[test]
+    fn what_has_no_device_or_no_hour_waits_with_its_reason() {
+        let no_device = first(plan(&purchase(), &setup(Transfer::AtOnce, None), &Known::default()));
+        let manual = first(plan(&purchase(), &setup(Transfer::Manual, Some(3)), &Known::default()));
+
+        assert_eq!(no_device.hold, Some(HeldReason::NoDevice));
+        assert_eq!(manual.hold, Some(HeldReason::Manual));
+    }
+
+    #[test]
+    fn a_dossier_without_a_link_waits_for_one() {
+        let mut setup = setup(Transfer::AtOnce, Some(3));
+        setup.links.clear();
+
+        let planned = first(plan(&purchase(), &setup, &Known::default()));
+
+        assert_eq!((planned.dossier, planned.hold), (Some(DossierId(1)), Some(HeldReason::NoLink)));
+    }
+
+    #[test]
+    fn the_three_levels_of_duplicates() {
+        let setup = setup(Transfer::AtOnce, Some(3));
+        let old = DocumentId(5);
+        let with = |known: Known| plan(&purchase(), &setup, &known);
+
+        assert_eq!(with(Known { bytes: Some(old), ..Known::default() }), Plan::Recognise(old));
+        assert_eq!(with(Known { envelope: Some((old, true)), ..Known::default() }), Plan::Recognise(old));
+        for suspected in [
+            Known { business: Some(old), ..Known::default() },
+            Known { content: Some(old), ..Known::default() },
+            Known { envelope: Some((old, false)), ..Known::default() },
+        ] {
+            assert_eq!(first(with(suspected)).hold, Some(HeldReason::SuspectedDuplicate));
+        }
+    }
+
+    #[test]
+    fn nothing_received_is_thrown_away() {
+        let mut reading = invoice("F-1");
+        reading.kind = Kind::Unreadable;
+        assert!(matches!(plan(&reading, &Setup::default(), &Known::default()), Plan::Quarantine(_)));
+
+        for kind in [Kind::Invoice, Kind::CreditNote, Kind::Cii, Kind::Response, Kind::Other] {
+            reading.kind = kind;
+            let planned = first(plan(&reading, &Setup::default(), &Known::default()));
+            assert!(planned.hold.is_some(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_as_a_bookkeeper_would() {
+        let key = |number| business_key(&invoice(number)).unwrap();
+
+        assert_eq!(key("V01/15000001"), key("v01-15000001"));
+        assert_eq!(key("000 17"), key("17"));
+        assert_ne!(key("17"), key("170"));
+        assert_eq!(key("000"), key("0 00"));
+    }
+
+    #[test]
+    fn a_document_without_a_number_is_no_ones_duplicate() {
+        let mut reading = invoice("F-1");
+        reading.number = None;
+
+        assert_eq!(business_key(&reading), None);
+    }
+
+    #[test]
+    fn an_envelope_is_known_by_its_sender_and_instance() {
+        let mut reading = invoice("F-1");
+        let sbdh = Sbdh { instance: Some("i-1".to_owned()), sender: Some("0208:1".to_owned()), ..Sbdh::default() };
+        reading.sbdh = Some(sbdh);
+
+        assert_eq!(envelope_key(&reading).as_deref(), Some("0208:1|i-1"));
+    }
+}

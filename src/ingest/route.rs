@@ -1,0 +1,238 @@
+//! Whose books is this document for?
+//!
+//! Judged from the parties, never from who sent it: the seller's dossier books a sale, the buyer's a
+//! purchase. Self-billing changes nothing, for the seller stays the seller.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, Kind, PartyId, PartyIdSource};
+use crate::ubl::{Party, Reading};
+
+/// Which dossier each identifier of a firm belongs to, by key.
+pub type DossierIndex = BTreeMap<String, DossierId>;
+
+/// Why a document went where it went: kept with the delivery, and shown by `explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routing {
+    /// The rule that decided.
+    pub rule: Rule,
+    /// The identifiers that matched a dossier.
+    pub matched: Vec<Match>,
+}
+
+/// The rules of routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The seller is a dossier of the firm: a sale.
+    SellerIsOurs,
+    /// The buyer is a dossier of the firm: a purchase.
+    BuyerIsOurs,
+    /// Neither is.
+    NeitherIsOurs,
+    /// Both are the same one.
+    SameDossierTwice,
+    /// The identifiers of one party contradict each other.
+    PartyContradictsItself,
+    /// It is not an invoice or credit note in UBL.
+    NoInvoice,
+}
+
+impl Rule {
+    /// Returns the word that JSON and explanations use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SellerIsOurs => "seller_is_ours",
+            Self::BuyerIsOurs => "buyer_is_ours",
+            Self::NeitherIsOurs => "neither_is_ours",
+            Self::SameDossierTwice => "same_dossier_twice",
+            Self::PartyContradictsItself => "party_contradicts_itself",
+            Self::NoInvoice => "no_invoice",
+        }
+    }
+}
+
+/// An identifier in a document that is one of a dossier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// `seller` or `buyer`.
+    pub party: String,
+    /// Where it stood.
+    pub source: PartyIdSource,
+    /// As written.
+    pub value: String,
+    /// As compared.
+    pub key: String,
+    /// Whose it is.
+    pub dossier: DossierId,
+}
+
+/// Where a document belongs: to one or two dossiers, or nowhere for a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// To these books.
+    To(Vec<(DossierId, Flow, Routing)>),
+    /// Nowhere yet.
+    Hold(HeldReason, Routing),
+}
+
+/// Judges whose books a document is for.
+pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
+    let hold = |reason, rule, matched| Route::Hold(reason, Routing { rule, matched });
+    match reading.kind {
+        Kind::Invoice | Kind::CreditNote => {}
+        Kind::Response => return hold(HeldReason::NotAnInvoice, Rule::NoInvoice, Vec::new()),
+        Kind::Cii | Kind::Other | Kind::Unreadable => {
+            return hold(HeldReason::Format, Rule::NoInvoice, Vec::new());
+        }
+    }
+    let seller = find("seller", &reading.seller, dossiers);
+    let buyer = find("buyer", &reading.buyer, dossiers);
+    let matched = || [&seller, &buyer].into_iter().flat_map(|found| found.matched.clone()).collect::<Vec<_>>();
+    if seller.contradicts || buyer.contradicts {
+        return hold(HeldReason::PartiesDisagree, Rule::PartyContradictsItself, matched());
+    }
+    match (seller.dossier, buyer.dossier) {
+        (None, None) => hold(HeldReason::UnknownDossier, Rule::NeitherIsOurs, matched()),
+        (Some(one), Some(other)) if one == other => {
+            hold(HeldReason::SameDossier, Rule::SameDossierTwice, matched())
+        }
+        (sells, buys) => {
+            let sale = sells.map(|id| (id, Flow::Sale, Routing { rule: Rule::SellerIsOurs, matched: seller.matched }));
+            let purchase =
+                buys.map(|id| (id, Flow::Purchase, Routing { rule: Rule::BuyerIsOurs, matched: buyer.matched }));
+            Route::To(sale.into_iter().chain(purchase).collect())
+        }
+    }
+}
+
+struct Found {
+    dossier: Option<DossierId>,
+    matched: Vec<Match>,
+    contradicts: bool,
+}
+
+fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
+    let matched: Vec<Match> = party
+        .ids
+        .iter()
+        .filter_map(|id| {
+            let dossier = *dossiers.get(&id.key)?;
+            let (value, key) = (id.raw.clone(), id.key.clone());
+            Some(Match { party: role.to_owned(), source: id.source, value, key, dossier })
+        })
+        .collect();
+    let dossier = matched.first().map(|first| first.dossier);
+    let two_dossiers = matched.iter().any(|one| Some(one.dossier) != dossier);
+    let contradicts = two_dossiers || matched.first().is_some_and(|first| names_another(party, first, dossiers));
+    Found { dossier, matched, contradicts }
+}
+
+/// An electronic address says where a document was sent, not whose it is: when the party's legal or
+/// VAT number is a sound Belgian number of somebody else, the address alone does not decide.
+fn names_another(party: &Party, first: &Match, dossiers: &DossierIndex) -> bool {
+    let weak = |source| matches!(source, PartyIdSource::Endpoint | PartyIdSource::Identification);
+    let sound = |id: &PartyId| {
+        id.enterprise_digits().is_some_and(|digits| digits.parse::<EnterpriseNumber>().is_ok())
+    };
+    weak(first.source)
+        && party.ids.iter().any(|id| !weak(id.source) && sound(id) && !dossiers.contains_key(&id.key))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::plan::tests::{invoice, party};
+
+    const BAKER: &str = "0239843188";
+    const MILLER: &str = "0762986459";
+    const STRANGER: &str = "0500453583";
+
+    fn dossiers() -> DossierIndex {
+        [(BAKER, 1), (MILLER, 2), ("0756996413", 1)]
+            .map(|(digits, id)| (format!("0208:{digits}"), DossierId(id)))
+            .into()
+    }
+
+    fn routed(seller: &[(PartyIdSource, &str)], buyer: &[(PartyIdSource, &str)]) -> String {
+        let mut reading = invoice("F-1");
+        reading.seller = party(seller);
+        reading.buyer = party(buyer);
+        match route(&reading, &dossiers()) {
+            Route::To(routes) => {
+                routes.iter().map(|(id, flow, why)| format!("{} {id} {}; ", flow.as_str(), why.rule.as_str())).collect()
+            }
+            Route::Hold(reason, _) => format!("held {}", reason.as_str()),
+        }
+    }
+
+    #[test]
+    fn the_table_of_routing() {
+        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        #[rustfmt::skip]
+        let table: &[(&[(PartyIdSource, &str)], &[(PartyIdSource, &str)], &str)] = &[
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER)],    "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, BAKER)],    &[(LegalEntity, STRANGER)], "sale 1 seller_is_ours; "),
+            (&[(Vat, "BE0762.986.459")], &[(Endpoint, BAKER)],       "sale 2 seller_is_ours; purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, STRANGER)], "held unknown_dossier"),
+            (&[],                        &[],                        "held unknown_dossier"),
+            (&[(LegalEntity, BAKER)],    &[(Vat, "BE0756996413")],   "held same_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, MILLER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, STRANGER), (Vat, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, MILLER)],   &[(LegalEntity, STRANGER), (Endpoint, BAKER)], "held parties_disagree"),
+        ];
+        for (seller, buyer, expected) in table {
+            assert_eq!(routed(seller, buyer), *expected, "{seller:?} sells to {buyer:?}");
+        }
+    }
+
+    #[test]
+    fn a_self_billed_invoice_is_still_the_sellers_sale() {
+        let mut reading = invoice("SB-1");
+        reading.self_billed = true;
+        reading.type_code = Some("389".to_owned());
+        reading.seller = party(&[(PartyIdSource::LegalEntity, BAKER)]);
+
+        assert!(matches!(route(&reading, &dossiers()), Route::To(to) if to[0].1 == Flow::Sale));
+    }
+
+    #[test]
+    fn what_is_no_invoice_is_never_put_in_an_invoice_folder() {
+        for kind in [Kind::Cii, Kind::Response, Kind::Other, Kind::Unreadable] {
+            let mut reading = invoice("F-1");
+            reading.kind = kind;
+            reading.buyer = party(&[(PartyIdSource::LegalEntity, BAKER)]);
+
+            assert!(matches!(route(&reading, &dossiers()), Route::Hold(..)), "{kind:?}");
+        }
+    }
+
+    proptest! {
+        /// A document goes only to a dossier that one of its own parties names.
+        #[test]
+        fn nothing_goes_to_a_dossier_that_no_party_names(
+            seller in proptest::collection::vec(0usize..5, 0..4),
+            buyer in proptest::collection::vec(0usize..5, 0..4),
+        ) {
+            let numbers = [BAKER, MILLER, STRANGER, "0756996413", "0899965307"];
+            let side = |picked: &[usize]| -> Vec<_> {
+                picked.iter().map(|&at| (PartyIdSource::LegalEntity, numbers[at])).collect()
+            };
+            let mut reading = invoice("F-1");
+            reading.seller = party(&side(&seller));
+            reading.buyer = party(&side(&buyer));
+
+            if let Route::To(routes) = route(&reading, &dossiers()) {
+                for (dossier, flow, why) in routes {
+                    let named = if flow == Flow::Sale { &reading.seller } else { &reading.buyer };
+                    prop_assert!(named.ids.iter().any(|id| dossiers().get(&id.key) == Some(&dossier)));
+                    prop_assert!(why.matched.iter().all(|found| found.dossier == dossier));
+                }
+            }
+        }
+    }
+}

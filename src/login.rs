@@ -1,0 +1,142 @@
+//! Who is at the door?
+//!
+//! A login is `FIRM.DEVICE`. Whatever goes wrong, the answer is no: only a value of [`Proven`] opens
+//! a session, and only a matching key or password makes one.
+
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
+
+use crate::catalog::{self, Catalog, Credential, NewSession};
+use crate::model::{SessionId, Timestamp};
+use crate::tree::Who;
+
+/// What lets devices in. A clone is the same.
+#[derive(Clone)]
+pub struct Logins {
+    catalog: Catalog,
+}
+
+/// A device that has proven itself.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    login: String,
+    credential: Credential,
+    by: String,
+}
+
+impl Logins {
+    /// Joins what logins need.
+    pub fn new(catalog: Catalog) -> Self {
+        Self { catalog }
+    }
+
+    /// Says whether `key`, in OpenSSH's one-line form without comment, is one of the device's.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; the peer is told no.
+    pub async fn by_key(
+        &self,
+        login: &str,
+        key: &str,
+        fingerprint: &str,
+    ) -> Result<Option<Proven>, catalog::Error> {
+        let credential = self.find(login).await?;
+        let known = credential.filter(|credential| credential.public_keys.iter().any(|own| own == key));
+        Ok(known.map(|credential| Proven { login: login.to_owned(), credential, by: fingerprint.to_owned() }))
+    }
+
+    /// Says whether `password` is the device's. An unknown login takes as long as a known one.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; the peer is told no.
+    pub async fn by_password(&self, login: &str, password: &str) -> Result<Option<Proven>, catalog::Error> {
+        let credential = self.find(login).await?;
+        let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
+        let password = password.to_owned();
+        let matches = tokio::task::spawn_blocking(move || verify(hash.as_deref(), &password)).await.unwrap_or(false);
+        let proven = |credential| Proven { login: login.to_owned(), credential, by: "password".to_owned() };
+        Ok(credential.filter(|_| matches).map(proven))
+    }
+
+    /// Opens a session for a device that has proven itself.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn begin(
+        &self,
+        proven: Proven,
+        address: &str,
+        software: &str,
+        now: Timestamp,
+    ) -> Result<Who, catalog::Error> {
+        let Proven { login, credential, by } = proven;
+        let (firm, device) = (credential.firm, credential.device);
+        let new = NewSession { firm, device, address, software, credential: &by };
+        let session = self.catalog.begin_session(&new, now).await?;
+        Ok(Who { firm, device, login, kind: credential.kind, session, since: now })
+    }
+
+    /// Notes that a session has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn end(&self, session: SessionId, now: Timestamp) -> Result<(), catalog::Error> {
+        self.catalog.end_session(session, now).await
+    }
+
+    async fn find(&self, login: &str) -> Result<Option<Credential>, catalog::Error> {
+        match login.split_once('.') {
+            Some((firm, device)) => self.catalog.credential(firm, device).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// The hash of nobody's password, so that an unknown login costs what a known one does.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2x1aXNzbHVpc3NsdWlz$Pj0LhWcHXWcAvoNYHbjF8bGNPxZ7MTnCIyIM2cS2Ptk";
+
+/// Hashes a password as the catalog keeps it: argon2id with a salt of its own, in PHC form.
+///
+/// # Errors
+///
+/// When the system has no randomness, or the password is beyond argon2's limits.
+pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
+    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+}
+
+fn verify(hash: Option<&str>, password: &str) -> bool {
+    let is_known = hash.is_some();
+    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else { return false };
+    let matches = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+    matches && is_known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_known_by_its_hash_alone() {
+        let hash = hash_password("Zeer-Geheim-1").unwrap();
+
+        assert!(hash.starts_with("$argon2id$"));
+        assert_ne!(hash, hash_password("Zeer-Geheim-1").unwrap(), "each has its own salt");
+        assert!(verify(Some(&hash), "Zeer-Geheim-1"));
+        assert!(!verify(Some(&hash), "zeer-geheim-1"));
+        assert!(!verify(Some(&hash), ""));
+    }
+
+    #[test]
+    fn a_device_without_a_password_has_none_that_fits() {
+        assert!(PasswordHash::new(NOBODY).is_ok());
+        for guess in ["", "sluis", NOBODY] {
+            assert!(!verify(None, guess));
+            assert!(!verify(Some(""), guess));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! How is it written down what a device has done?
+//!
+//! A mark and its event are one transaction. The session answers its peer only after the commit, so a
+//! peer that has its answer can rely on the mark.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::catalog::{self, Act, Catalog, Durability, Event, Listed};
+use crate::collect::{Coverage, End, HandleReads, Removal, Verdict, judge, judge_removal};
+use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, State, Timestamp, fold};
+use crate::tree::{File, Place, Who};
+
+/// What writes marks down. A clone is the same.
+#[derive(Clone)]
+pub struct Marks {
+    catalog: Catalog,
+    open: Arc<Mutex<HashMap<DeliveryId, Vec<Reads>>>>,
+}
+
+/// What an open handle has been given so far, shared with whoever judges a removal meanwhile.
+pub type Reads = Arc<Mutex<HandleReads>>;
+
+/// A mark that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The device has not fetched the document that it wants to be rid of.
+    #[error("this document was not fetched whole yet: fetch it first, then remove it")]
+    NotFetched,
+    /// The bytes are not those of a document of this folder.
+    #[error("these are not the bytes of a document that was offered here")]
+    NoCopy,
+    /// The delivery is not there any more.
+    #[error("no such file")]
+    Missing,
+    /// Another file in the processed folder has that name.
+    #[error("a file of that name is there already")]
+    NameTaken,
+    /// It could not be written down.
+    #[error("could not write down what was done with a document")]
+    Catalog(#[from] catalog::Error),
+}
+
+impl Marks {
+    /// Joins what marks are made with.
+    pub fn new(catalog: Catalog) -> Self {
+        Self { catalog, open: Arc::default() }
+    }
+
+    /// Notes that a handle on `file` is open, and returns where to count what it is given.
+    pub fn opened(&self, file: &File) -> Reads {
+        let reads = Reads::default();
+        if file.place == Place::Inbox {
+            self.open_handles().entry(file.listed.delivery).or_default().push(Arc::clone(&reads));
+        }
+        reads
+    }
+
+    /// Writes down what a handle that has ended means, and returns that.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not take it; then the peer must not be told that all is well.
+    pub async fn ended(
+        &self,
+        who: &Who,
+        file: &File,
+        reads: &Reads,
+        how: End,
+        now: Timestamp,
+    ) -> Result<Verdict, Error> {
+        let id = file.listed.delivery;
+        let given = lock(reads).clone();
+        if file.place == Place::Processed || given.coverage().is_empty() {
+            self.forget(id, reads);
+            return Ok(Verdict::Incomplete);
+        }
+        let verdict = self.count(who, &file.listed, given, how, now).await;
+        self.forget(id, reads);
+        verdict
+    }
+
+    /// Writes down that the importer removed a file from the inbox, or moved it to the processed folder.
+    ///
+    /// # Errors
+    ///
+    /// When the device has not fetched it, somebody was first, or the catalog does not take it.
+    pub async fn acted(&self, who: &Who, file: &Listed, act: &Act, now: Timestamp) -> Result<(), Error> {
+        let id = file.delivery;
+        let mut tx = self.catalog.begin(Durability::Kill).await?;
+        let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
+        if mark.state == State::Processed && tx.mark_copy_removed(who.firm, id).await? {
+            return Ok(tx.commit().await?);
+        }
+        let open = self.open_coverage(id);
+        let whole = mark.progress.is_whole_with(open.iter(), file.bytes);
+        let by_copy = matches!(act, Act::Copied(_)); // whoever has the bytes has fetched them
+        if !by_copy && judge_removal(who.kind, mark.state, whole) == Removal::NotFetched {
+            return Err(Error::NotFetched);
+        }
+        if !tx.mark_processed(who.firm, id, act, now).await? {
+            return Err(Error::Missing);
+        }
+        let mut told = Vec::new();
+        if mark.state == State::Offered {
+            told.push(event(who, file, EventKind::Collected, format!("by the importer's act: {}", act.word())));
+        }
+        told.push(event(who, file, EventKind::Processed, act.word().to_owned()));
+        tx.tell(who.firm, now, &told).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Writes down that the importer put these bytes into the processed folder of a link and flow.
+    ///
+    /// # Errors
+    ///
+    /// When no document of that folder has these bytes, the name is taken, or the catalog does not take it.
+    pub async fn copied(
+        &self,
+        who: &Who,
+        place: (LinkId, Flow),
+        digest: Digest,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let copies = self.catalog.copies(who.firm, who.device, place, digest).await?;
+        let waiting = copies.iter().find(|listed| listed.state != State::Processed);
+        match waiting {
+            Some(listed) => self.acted(who, listed, &Act::Copied(name.to_owned()), now).await,
+            // Once more what is there already: an importer that repeats itself has done no wrong.
+            None if copies.is_empty() => Err(Error::NoCopy),
+            None => Ok(()),
+        }
+    }
+
+    async fn count(
+        &self,
+        who: &Who,
+        file: &Listed,
+        given: HandleReads,
+        how: End,
+        now: Timestamp,
+    ) -> Result<Verdict, Error> {
+        let id = file.delivery;
+        let whole_alone = how == End::Closed && given.coverage().is_whole(file.bytes);
+        if file.state != State::Offered {
+            return Ok(if whole_alone { judge(who.kind, true) } else { Verdict::Incomplete });
+        }
+        let spans = given.coverage().spans().len();
+        let mut tx = self.catalog.begin(Durability::Kill).await?;
+        let Some(mut mark) = tx.take_mark(who.firm, id).await? else { return Ok(Verdict::Incomplete) };
+        if mark.state != State::Offered {
+            return Ok(if whole_alone { judge(who.kind, true) } else { Verdict::Incomplete });
+        }
+        mark.progress.end(given, how);
+        let verdict = judge(who.kind, how == End::Closed && mark.progress.is_whole(file.bytes));
+        let told = match verdict {
+            Verdict::Incomplete => {
+                tx.mark_progress(id, &mark.progress).await?;
+                None
+            }
+            Verdict::Read => {
+                tx.mark_progress(id, &mark.progress).await?;
+                let first = !mark.is_read && tx.mark_read(id, now).await?;
+                first.then_some(EventKind::Read)
+            }
+            Verdict::Collected => tx.mark_collected(who.firm, id, now).await?.then_some(EventKind::Collected),
+        };
+        if let Some(kind) = told {
+            let detail = format!("{} bytes read in {spans} spans", file.bytes);
+            tx.tell(who.firm, now, &[event(who, file, kind, detail)]).await?;
+        }
+        tx.commit().await?;
+        Ok(verdict)
+    }
+
+    fn open_coverage(&self, id: DeliveryId) -> Vec<Coverage> {
+        let open = self.open_handles();
+        open.get(&id).into_iter().flatten().map(|reads| lock(reads).coverage().clone()).collect()
+    }
+
+    fn forget(&self, id: DeliveryId, reads: &Reads) {
+        let mut open = self.open_handles();
+        if let Some(handles) = open.get_mut(&id) {
+            handles.retain(|other| !Arc::ptr_eq(other, reads));
+            if handles.is_empty() {
+                open.remove(&id);
+            }
+        }
+    }
+
+    fn open_handles(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Vec<Reads>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Locks what a handle was given; whoever died with the lock left it whole.
+pub fn lock(reads: &Reads) -> std::sync::MutexGuard<'_, HandleReads> {
+    reads.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says whether `name` is among these, as lookups compare names.
+pub fn is_taken(files: &[Listed], name: &str, but: DeliveryId) -> bool {
+    files.iter().any(|listed| listed.delivery != but && fold(&listed.name) == fold(name))
+}
+
+fn event(who: &Who, file: &Listed, kind: EventKind, detail: String) -> Event {
+    Event {
+        kind,
+        document: Some(file.document),
+        delivery: Some(file.delivery),
+        device: Some(who.device),
+        session: Some(who.session),
+        detail,
+    }
+}

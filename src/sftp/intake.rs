@@ -1,0 +1,172 @@
+//! How does what a peer sends wait for its turn?
+//!
+//! The connection's loop must never wait for the session while the session waits to send: then neither
+//! would read the peer's leave to send more, and nothing would end it. So everything is taken at
+//! once, up to a bound in bytes. Only while the session is *not* sending, but behind with its disk,
+//! may the loop wait for room: that is how an upload is slowed down.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::BytesMut;
+use tokio::sync::Notify;
+
+use super::limits::{WAITING_BYTES_MAX, WAITING_BYTES_SOFT};
+
+/// What waits between a connection's loop and a session.
+#[derive(Debug, Default)]
+pub struct Intake {
+    state: Mutex<State>,
+    sending: AtomicBool,
+    /// Wakes the session: bytes, or the end.
+    came: Notify,
+    /// Wakes the loop: room, or the session has begun to send.
+    moved: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: BytesMut,
+    end: Option<Ended>,
+}
+
+/// How a peer's stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The channel was closed by its peer.
+    InOrder,
+    /// The connection died, or was ended by us.
+    Broken,
+}
+
+/// More requests wait than a peer may leave waiting while it takes no answers.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {WAITING_BYTES_MAX} bytes of requests while no answer is taken")]
+pub struct Overrun;
+
+impl Intake {
+    /// Takes what came in. Waits only for a session that is busy with something other than sending.
+    ///
+    /// # Errors
+    ///
+    /// When the bound is passed; then the connection must end.
+    pub async fn push(&self, bytes: &[u8]) -> Result<(), Overrun> {
+        loop {
+            let moved = self.moved.notified();
+            {
+                let mut state = self.lock();
+                let waiting = state.waiting.len();
+                let may_wait = !self.sending.load(Ordering::SeqCst) && state.end.is_none();
+                if waiting < WAITING_BYTES_SOFT || !may_wait {
+                    if waiting + bytes.len() > WAITING_BYTES_MAX {
+                        return Err(Overrun);
+                    }
+                    state.waiting.extend_from_slice(bytes);
+                    self.came.notify_one();
+                    return Ok(());
+                }
+            }
+            moved.await;
+        }
+    }
+
+    /// Ends the stream. What waits is still served when it ended in order; the first end counts.
+    pub fn end(&self, how: Ended) {
+        self.lock().end.get_or_insert(how);
+        self.came.notify_one();
+        self.moved.notify_waiters();
+    }
+
+    /// Returns what came in, or how it ended, waiting for one of them.
+    pub async fn take(&self) -> Result<BytesMut, Ended> {
+        loop {
+            let came = self.came.notified();
+            if let Some(taken) = self.try_take() {
+                return taken;
+            }
+            came.await;
+        }
+    }
+
+    /// Returns what came in, or how it ended; none while there is nothing.
+    pub fn try_take(&self) -> Option<Result<BytesMut, Ended>> {
+        let mut state = self.lock();
+        if state.end == Some(Ended::Broken) {
+            return Some(Err(Ended::Broken));
+        }
+        if !state.waiting.is_empty() {
+            let taken = state.waiting.split();
+            self.moved.notify_waiters();
+            return Some(Ok(taken));
+        }
+        state.end.map(Err)
+    }
+
+    /// Says whether the session waits to send, so that the loop never waits for it meanwhile.
+    pub fn set_sending(&self, sending: bool) {
+        self.sending.store(sending, Ordering::SeqCst);
+        if sending {
+            self.moved.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_takes_no_answers_is_stopped_at_the_bound() {
+        let intake = Intake::default();
+        intake.set_sending(true);
+        let block = vec![0; 1024 * 1024];
+
+        for _ in 0..WAITING_BYTES_MAX / block.len() {
+            intake.push(&block).await.unwrap();
+        }
+
+        assert_eq!(intake.push(&[0]).await, Err(Overrun));
+    }
+
+    #[tokio::test]
+    async fn a_slow_disk_slows_an_upload_and_a_full_window_does_not_stop_the_loop() {
+        let intake = Arc::new(Intake::default());
+        intake.push(&vec![0; WAITING_BYTES_SOFT]).await.unwrap();
+        let pushing = tokio::spawn({
+            let intake = Arc::clone(&intake);
+            async move { intake.push(&[1]).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!pushing.is_finished(), "it waits for the disk");
+
+        intake.set_sending(true);
+
+        assert_eq!(pushing.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_came_before_an_end_in_order_is_still_served() {
+        let intake = Intake::default();
+        intake.push(b"last words").await.unwrap();
+        intake.end(Ended::InOrder);
+        intake.end(Ended::Broken);
+
+        assert_eq!(intake.take().await.unwrap(), "last words");
+        assert_eq!(intake.take().await, Err(Ended::InOrder));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_served_after_a_broken_end() {
+        let intake = Intake::default();
+        intake.push(b"half a word").await.unwrap();
+        intake.end(Ended::Broken);
+
+        assert_eq!(intake.take().await, Err(Ended::Broken));
+    }
+}

@@ -1,0 +1,40 @@
+//! How much may one session ask for?
+
+use std::time::Duration;
+
+/// The longest packet, in bytes, its length field apart: what OpenSSH takes and sends.
+pub const PACKET_BYTES_MAX: usize = 256 * 1024;
+
+/// The most bytes that one READ is answered with, and one WRITE may carry: a packet less its head.
+pub const IO_BYTES_MAX: u32 = 255 * 1024;
+
+/// Open files and folders of one session.
+pub const HANDLES_MAX: usize = 256;
+
+/// The longest handle that a peer may name, in bytes (filexfer-02 §6.3).
+pub const HANDLE_BYTES_MAX: usize = 256;
+
+/// Channels of one connection. Clients open one, some a second for another thread.
+pub const CHANNELS_MAX: usize = 10;
+
+/// Waiting requests, in bytes, above which the disk may slow an upload down. An honest client
+/// pipelines less: paramiko sends 1.5 MB of READs for 1 GiB, OpenSSH 2 MB of WRITEs.
+pub const WAITING_BYTES_SOFT: usize = 4 * 1024 * 1024;
+
+/// Waiting requests, in bytes, past which a peer that takes no answers is sent away.
+pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Answers that are gathered before they are sent, in bytes.
+pub const ANSWER_BYTES: usize = 256 * 1024;
+
+/// Entries in one answer to READDIR. OpenSSH sends as many.
+pub const PAGE_ENTRIES_MAX: usize = 100;
+
+/// Bytes of entries in one answer to READDIR: old clients take packets of 34 000 bytes at the most.
+pub const PAGE_BYTES_MAX: usize = 32 * 1024;
+
+/// The time from accepting a connection to the end of its login.
+pub const LOGIN_GRACE: Duration = Duration::from_secs(30);
+
+/// How long open files may go on being read when the server ends.
+pub const DRAIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,104 @@
+//! Which folders does a device have?
+
+use std::collections::BTreeMap;
+
+use crate::model::{Flow, LinkId, VirtualPath};
+
+/// What a folder is for, where it is not just on the way to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// Offered deliveries of a link and flow.
+    Inbox(LinkId, Flow),
+    /// What was done with, of a link and flow.
+    Processed(LinkId, Flow),
+}
+
+/// The folders of a device, found by key: case and the composition of accents do not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Folders {
+    by_key: BTreeMap<String, Folder>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Folder {
+    path: VirtualPath,
+    role: Option<Role>,
+    /// Keys of the folders in it; their order is the order of listings.
+    children: Vec<String>,
+}
+
+impl Folders {
+    /// Returns the root alone.
+    pub fn new() -> Self {
+        let root = Folder { path: VirtualPath::ROOT, role: None, children: Vec::new() };
+        Self { by_key: [(VirtualPath::ROOT.key(), root)].into() }
+    }
+
+    /// Adds a folder and those above it. The first role of a path stays: links may not share a folder.
+    pub fn add(&mut self, path: &VirtualPath, role: Role) {
+        self.ensure(path);
+        if let Some(folder) = self.by_key.get_mut(&path.key()) {
+            folder.role.get_or_insert(role);
+        }
+    }
+
+    /// Returns what the folder at `path` is for; none if there is no such folder.
+    pub fn role(&self, path: &VirtualPath) -> Option<Option<&Role>> {
+        self.by_key.get(&path.key()).map(|folder| folder.role.as_ref())
+    }
+
+    /// Returns the folder at `path` as it is written; none if there is no such folder.
+    pub fn path(&self, path: &VirtualPath) -> Option<&VirtualPath> {
+        self.by_key.get(&path.key()).map(|folder| &folder.path)
+    }
+
+    /// Returns the names of the folders in the folder at `path`.
+    pub fn children(&self, path: &VirtualPath) -> impl Iterator<Item = &str> {
+        let children = self.by_key.get(&path.key()).map_or(&[][..], |folder| &folder.children);
+        children.iter().filter_map(|key| self.by_key.get(key)?.path.name())
+    }
+
+    /// Returns the folder of this role, if there is one.
+    pub fn of_role(&self, role: &Role) -> Option<&VirtualPath> {
+        self.by_key.values().find(|folder| folder.role.as_ref() == Some(role)).map(|folder| &folder.path)
+    }
+
+    fn ensure(&mut self, path: &VirtualPath) {
+        let key = path.key();
+        if self.by_key.contains_key(&key) {
+            return;
+        }
+        let parent = path.parent();
+        self.ensure(&parent);
+        if let Some(folder) = self.by_key.get_mut(&parent.key()) {
+            let at = folder.children.partition_point(|child| *child < key);
+            folder.children.insert(at, key.clone());
+        }
+        self.by_key.insert(key, Folder { path: path.clone(), role: None, children: Vec::new() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> VirtualPath {
+        VirtualPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn folders_above_come_with_a_folder_and_case_does_not_matter() {
+        let mut folders = Folders::new();
+        let purchases = Role::Inbox(LinkId(1), Flow::Purchase);
+        folders.add(&path("/expertm/ACME/Te Verwerken/Aankopen"), purchases.clone());
+        folders.add(&path("/expertm/ACME/Te Verwerken/Verkopen"), Role::Inbox(LinkId(1), Flow::Sale));
+        folders.add(&path("/EXPERTM/beta/x"), Role::Inbox(LinkId(2), Flow::Sale));
+
+        assert_eq!(folders.children(&VirtualPath::ROOT).collect::<Vec<_>>(), ["expertm"]);
+        assert_eq!(folders.children(&path("/Expertm")).collect::<Vec<_>>(), ["ACME", "beta"]);
+        assert_eq!(folders.role(&path("/expertm/acme/TE VERWERKEN/aankopen")), Some(Some(&purchases)));
+        assert_eq!(folders.role(&path("/expertm/acme")), Some(None));
+        assert_eq!(folders.role(&path("/expertm/nobody")), None);
+        assert_eq!(folders.of_role(&purchases), Some(&path("/expertm/ACME/Te Verwerken/Aankopen")));
+    }
+}

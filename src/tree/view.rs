@@ -1,0 +1,320 @@
+//! What does one session of one device see?
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::content::Content;
+use super::folders::{Folders, Role};
+use super::Error;
+use crate::blobs::Blobs;
+use crate::catalog::{Catalog, Link, Listed, Setup, Since};
+use crate::ingest::place::Places;
+use crate::layout::AfterCollected;
+use crate::model::{DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, VirtualPath, fold};
+
+/// The tree of every device. A clone is the same.
+#[derive(Clone)]
+pub struct Tree {
+    catalog: Catalog,
+    blobs: Blobs,
+    places: Places,
+}
+
+/// Who looks and acts: one session of one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Whose device.
+    pub firm: FirmId,
+    /// Which.
+    pub device: DeviceId,
+    /// `FIRM.DEVICE`.
+    pub login: String,
+    /// How it works.
+    pub kind: DeviceKind,
+    /// In which connection.
+    pub session: SessionId,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What one session of one device sees.
+pub struct View {
+    tree: Tree,
+    who: Arc<Who>,
+    made: Option<Made>,
+}
+
+/// Folders, and the state of the setup they were made from.
+struct Made {
+    setup: Setup,
+    today: Date,
+    folders: Folders,
+    links: Vec<Link>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A folder, as it is written.
+    Folder(VirtualPath),
+    /// A file.
+    File(File),
+}
+
+/// A file at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The delivery behind it.
+    pub listed: Listed,
+    /// Whether it waits, or was done with.
+    pub place: Place,
+}
+
+/// Where a file stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In an inbox: reading and removing it are acts.
+    Inbox,
+    /// In a processed folder: reading it changes nothing.
+    Processed,
+}
+
+/// What a listing and a stat say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Its size in bytes; 0 for a folder.
+    pub bytes: u64,
+    /// When it was offered; it never changes.
+    pub at: Timestamp,
+}
+
+/// A line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its name.
+    pub name: String,
+    /// The rest.
+    pub attributes: Attributes,
+}
+
+impl Tree {
+    /// Joins what the tree is made from.
+    pub fn new(catalog: Catalog, blobs: Blobs, places: Places) -> Self {
+        Self { catalog, blobs, places }
+    }
+
+    /// Opens what a session sees.
+    pub fn view(&self, who: Arc<Who>) -> View {
+        View { tree: self.clone(), who, made: None }
+    }
+}
+
+impl View {
+    /// Returns what stands at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there, or a store does not answer.
+    pub async fn entry(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Entry, Error> {
+        let since = self.since(&path.parent(), now).await?;
+        let who = Arc::clone(&self.who);
+        let made = self.made(now).await?;
+        if let Some(folder) = made.folders.path(path) {
+            return Ok(Entry::Folder(folder.clone()));
+        }
+        let (Some(name), parent) = (path.name(), path.parent()) else { return Err(Error::Missing) };
+        let role = made.folders.role(&parent).ok_or(Error::Missing)?.cloned();
+        let name_key = fold(name);
+        let found = match role {
+            Some(Role::Inbox(..)) => {
+                let catalog = &self.tree.catalog;
+                let listed = catalog.inbox_file(who.firm, who.device, &parent.key(), &name_key, since).await?;
+                listed.map(|listed| File { listed, place: Place::Inbox })
+            }
+            Some(Role::Processed(link, flow)) => {
+                let done = self.tree.catalog.done_with(who.firm, who.device, (link, flow), since).await?;
+                let listed = done.into_iter().find(|listed| fold(&listed.name) == name_key);
+                listed.map(|listed| File { listed, place: Place::Processed })
+            }
+            None => None,
+        };
+        found.map(Entry::File).ok_or(Error::Missing)
+    }
+
+    /// Returns the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When none is there, a folder is, or a store does not answer.
+    pub async fn file(&mut self, path: &VirtualPath, now: Timestamp) -> Result<File, Error> {
+        match self.entry(path, now).await? {
+            Entry::File(file) => Ok(file),
+            Entry::Folder(_) => Err(Error::IsAFolder),
+        }
+    }
+
+    /// Returns what a stat of `path` says.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there, or a store does not answer.
+    pub async fn stat(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Attributes, Error> {
+        match self.entry(path, now).await? {
+            Entry::File(file) => Ok(file.attributes()),
+            Entry::Folder(_) => Ok(self.made(now).await?.folder_attributes()),
+        }
+    }
+
+    /// Returns the lines of the folder at `path`: `.`, `..`, folders, files by name.
+    ///
+    /// # Errors
+    ///
+    /// When no folder is there, or a store does not answer.
+    pub async fn list(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Vec<Item>, Error> {
+        let since = self.since(path, now).await?;
+        let who = Arc::clone(&self.who);
+        let made = self.made(now).await?;
+        let folder = made.folder_attributes();
+        let Some(role) = made.folders.role(path).map(Option::<&Role>::cloned) else {
+            return Err(match self.entry(path, now).await? {
+                Entry::File(_) => Error::NotAFolder,
+                Entry::Folder(_) => Error::Missing,
+            });
+        };
+        let names = [".", ".."].into_iter().chain(made.folders.children(path));
+        let mut items: Vec<Item> =
+            names.map(|name| Item { name: name.to_owned(), attributes: folder }).collect();
+        let files = match role {
+            Some(Role::Inbox(..)) => self.tree.catalog.inbox(who.firm, who.device, &path.key(), since).await?,
+            Some(Role::Processed(link, flow)) => {
+                self.tree.catalog.done_with(who.firm, who.device, (link, flow), since).await?
+            }
+            None => Vec::new(),
+        };
+        items.extend(files.into_iter().map(|listed| Item { attributes: of(&listed), name: listed.name }));
+        Ok(items)
+    }
+
+    /// Returns what the folder at `path` is for.
+    ///
+    /// # Errors
+    ///
+    /// When no folder is there, or a store does not answer.
+    pub async fn role(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Option<Role>, Error> {
+        let made = self.made(now).await?;
+        made.folders.role(path).map(Option::<&Role>::cloned).ok_or(Error::Missing)
+    }
+
+    /// Opens the content of a file; it stays what it is, whatever becomes of the delivery.
+    pub fn content(&self, file: &File) -> Content {
+        Content::new(self.tree.blobs.clone(), file.listed.digest, file.listed.bytes)
+    }
+
+    /// Returns the folders as they are now. They are made anew when the firm's setup or the day has changed.
+    async fn made(&mut self, now: Timestamp) -> Result<&Made, Error> {
+        let who = &self.who;
+        let setup = self.tree.catalog.setup_of(who.firm, who.device).await?.ok_or(Error::DeviceGone)?;
+        let today = self.tree.places.today(now);
+        let made = match self.made.take() {
+            Some(made) if made.setup == setup && made.today == today => made,
+            _ => self.tree.make(who, setup, today).await?,
+        };
+        Ok(self.made.insert(made))
+    }
+
+    /// Since when what was collected still shows in `folder`: until the session ends, for a time, or
+    /// until it is removed, as the profile says; on a mount until it is processed.
+    async fn since(&mut self, folder: &VirtualPath, now: Timestamp) -> Result<Since, Error> {
+        let (kind, started) = (self.who.kind, self.who.since);
+        let made = self.made(now).await?;
+        let role = made.folders.role(folder).flatten().cloned();
+        let link = role.and_then(|role| {
+            let (Role::Inbox(id, _) | Role::Processed(id, _)) = role;
+            made.links.iter().find(|link| link.id == id).cloned()
+        });
+        let after = match &link {
+            Some(link) => self.tree.places.profile(link)?.after_collected(),
+            None => AfterCollected::SessionEnd,
+        };
+        Ok(Since { collected: collected_since(kind, after, started, now), copied: started })
+    }
+}
+
+impl Made {
+    /// A folder has no time of its own; the day its device was added is stable.
+    fn folder_attributes(&self) -> Attributes {
+        Attributes { is_folder: true, bytes: 0, at: self.setup.device_added_at }
+    }
+}
+
+impl File {
+    /// Returns what a stat of it says.
+    pub fn attributes(&self) -> Attributes {
+        of(&self.listed)
+    }
+}
+
+fn collected_since(kind: DeviceKind, after: AfterCollected, started: Timestamp, now: Timestamp) -> Timestamp {
+    match (kind, after) {
+        (DeviceKind::Mount, _) | (_, AfterCollected::Removal) => Timestamp(0),
+        (_, AfterCollected::SessionEnd) => started,
+        (_, AfterCollected::After(time)) => {
+            let ago = now.plus_ms(-i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+            ago.min(started)
+        }
+    }
+}
+
+fn of(listed: &Listed) -> Attributes {
+    Attributes { is_folder: false, bytes: listed.bytes, at: listed.offered_at }
+}
+
+impl Tree {
+    async fn make(&self, who: &Who, setup: Setup, today: Date) -> Result<Made, Error> {
+        let default_device = self.catalog.default_device(who.firm).await?;
+        let links = self.catalog.links(who.firm).await?;
+        let mut folders = Folders::new();
+        let mine = links.iter().filter(|link| link.device.or(default_device) == Some(who.device));
+        for link in mine {
+            for flow in [Flow::Purchase, Flow::Sale] {
+                add(&mut folders, &self.places.folder(link, flow, today)?, Role::Inbox(link.id, flow));
+                if let Some(folder) = self.places.processed_folder(link, flow, today)? {
+                    add(&mut folders, &folder, Role::Processed(link.id, flow));
+                }
+            }
+        }
+        // Of other years, and of links that went to another device since.
+        for placed in self.catalog.placed(who.firm, who.device).await? {
+            add(&mut folders, &placed.folder, Role::Inbox(placed.link, placed.flow));
+        }
+        Ok(Made { setup, today, folders, links })
+    }
+}
+
+fn add(folders: &mut Folders, path: &str, role: Role) {
+    if let Ok(path) = VirtualPath::parse(path) {
+        folders.add(&path, role);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_was_collected_shows_until_the_session_ends_or_as_the_profile_says() {
+        let (started, now) = (Timestamp(1_000_000), Timestamp(2_000_000));
+        let since = |kind, after| collected_since(kind, after, started, now);
+
+        assert_eq!(since(DeviceKind::Pull, AfterCollected::SessionEnd), started);
+        assert_eq!(since(DeviceKind::Pull, AfterCollected::Removal), Timestamp(0));
+        assert_eq!(since(DeviceKind::Pull, AfterCollected::After(Duration::from_secs(1500))), Timestamp(500_000));
+        assert_eq!(since(DeviceKind::Pull, AfterCollected::After(Duration::from_secs(1))), started);
+        assert_eq!(since(DeviceKind::Mount, AfterCollected::SessionEnd), Timestamp(0));
+    }
+}

@@ -1,0 +1,152 @@
+//! Where do bytes go that a device writes, until it is known what they are?
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::Digest;
+
+/// The largest file that is taken, in bytes: the largest document that is delivered.
+pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
+
+/// Where uploads wait: a folder on a disk with room for them. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    folder: PathBuf,
+}
+
+/// A file that is being written, without a name: it is gone when the process is.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    file: Arc<Mutex<File>>,
+}
+
+/// Bytes that were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Past the limit.
+    #[error("a file may have {UPLOAD_BYTES_MAX} bytes at the most")]
+    TooLarge,
+    /// The disk did not take them.
+    #[error("could not keep an upload in `{folder}`")]
+    Disk {
+        /// The spool.
+        folder: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The task died, which is a fault of this program.
+    #[error("could not finish writing an upload")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Spool {
+    /// Uses a folder, which must exist.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Begins a file.
+    ///
+    /// # Errors
+    ///
+    /// When the disk has no room for it.
+    pub async fn begin(&self) -> Result<Upload, Error> {
+        let folder = self.folder.clone();
+        let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(folder)).await?;
+        made.map(|file| Upload { file: Arc::new(Mutex::new(file)) }).map_err(|source| self.disk(source))
+    }
+
+    /// Writes at an offset, in any order.
+    ///
+    /// # Errors
+    ///
+    /// When it would be past the limit, or the disk does not take it.
+    pub async fn write(&self, upload: &Upload, offset: u64, bytes: Vec<u8>) -> Result<(), Error> {
+        if offset.saturating_add(bytes.len() as u64) > UPLOAD_BYTES_MAX {
+            return Err(Error::TooLarge);
+        }
+        let write = move |file: &mut File| {
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(&bytes)
+        };
+        self.with(upload, write).await
+    }
+
+    /// Returns the digest of what was written, and its size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not give it back.
+    pub async fn digest(&self, upload: &Upload) -> Result<(Digest, u64), Error> {
+        self.with(upload, |file| {
+            file.seek(SeekFrom::Start(0))?;
+            let (mut hasher, mut size) = (Sha256::new(), 0);
+            let mut block = vec![0; 64 * 1024];
+            loop {
+                let got = file.read(&mut block)?;
+                if got == 0 {
+                    return Ok((Digest::from_hasher(hasher), size));
+                }
+                hasher.update(block.get(..got).unwrap_or_default());
+                size += got as u64;
+            }
+        })
+        .await
+    }
+
+    /// Returns the size of what was written, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not tell.
+    pub async fn size(&self, upload: &Upload) -> Result<u64, Error> {
+        self.with(upload, |file| Ok(file.metadata()?.len())).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        upload: &Upload,
+        work: impl FnOnce(&mut File) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let file = Arc::clone(&upload.file);
+        let done = tokio::task::spawn_blocking(move || work(&mut file.lock().unwrap_or_else(PoisonError::into_inner)));
+        done.await?.map_err(|source| self.disk(source))
+    }
+
+    fn disk(&self, source: std::io::Error) -> Error {
+        Error::Disk { folder: self.folder.display().to_string(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_written_out_of_order_have_the_digest_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let upload = spool.begin().await.unwrap();
+
+        spool.write(&upload, 5, b"67890".to_vec()).await.unwrap();
+        spool.write(&upload, 0, b"12345".to_vec()).await.unwrap();
+
+        assert_eq!(spool.digest(&upload).await.unwrap(), (Digest::of(b"1234567890"), 10));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it has no name");
+    }
+
+    #[tokio::test]
+    async fn one_byte_past_the_limit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let upload = spool.begin().await.unwrap();
+
+        assert!(spool.write(&upload, UPLOAD_BYTES_MAX - 1, vec![1]).await.is_ok());
+        assert!(matches!(spool.write(&upload, UPLOAD_BYTES_MAX, vec![1]).await, Err(Error::TooLarge)));
+        assert!(matches!(spool.write(&upload, u64::MAX, vec![1]).await, Err(Error::TooLarge)));
+    }
+}
