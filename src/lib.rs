@@ -12,5 +12,6 @@
 //! words (`model`), judgement (`ubl`, `layout`, `collect`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
+pub mod layout;
 pub mod model;
 pub mod ubl;

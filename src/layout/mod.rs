@@ -1,0 +1,12 @@
+//! How do facts become paths?
+//!
+//! Values come from people, the files are read on Windows: whatever the facts, a name is legal there
+//! and stays in its folder.
+
+mod folders;
+mod legal;
+mod template;
+
+pub use folders::{FolderRole, LinkFacts, MissingFact};
+pub use legal::{BadCode, DOSSIER_CODE_CHARS_MAX, FOLDER_CHARS_MAX, check_code, safe_folder_name};
+pub use template::{FOLDERS_DEEP_MAX, FolderTemplate, TemplateError};
