@@ -274,6 +274,23 @@ pub(super) mod tests {
         );
     }
 
+    fn any_template() -> impl Strategy<Value = FolderTemplate> {
+        let pieces =
+            "(com|1|_|é|e|in|In|out|[.]x|x| |/|[{](dossier_code|dossier_name|year)[}]){1,5}";
+        pieces.prop_filter_map("not a template", |text| {
+            let text = format!("{{dossier_code}}/{text}");
+            FolderTemplate::parse(&text, &BTreeMap::new()).ok()
+        })
+    }
+
+    fn tricky() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "(?i)(com|co|in|out|1|_|x|e|\u{301}|[.]| ){1,4}",
+            "x{50,70}",
+            "\\PC{1,9}"
+        ]
+    }
+
     proptest! {
         #[test]
         fn whatever_people_write_a_folder_stays_in_its_place(
@@ -292,6 +309,19 @@ pub(super) mod tests {
                 }
             } else {
                 prop_assert!(code.trim().is_empty() || name.trim().is_empty());
+            }
+        }
+
+        #[test]
+        fn templates_that_surely_differ_never_meet(
+            one in any_template(), two in any_template(), code in tricky(), name in tricky(),
+        ) {
+            let facts = LinkFacts { dossier_code: &code, dossier_name: &name, ..ACME };
+            let render = |template: &FolderTemplate| template.render(&facts, date(2026, 3, 14));
+            prop_assert_eq!(one.surely_differs(&two), two.surely_differs(&one));
+
+            if let (true, Ok(first), Ok(second)) = (one.surely_differs(&two), render(&one), render(&two)) {
+                prop_assert_ne!(first.key(), second.key());
             }
         }
     }
