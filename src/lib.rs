@@ -12,7 +12,15 @@
 //! words (`model`), judgement (`ubl`, `layout`, `collect`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
+pub mod blobs;
 pub mod catalog;
 pub mod collect;
+pub mod ingest;
+pub mod layout;
+pub mod login;
+pub mod mark;
 pub mod model;
+pub mod sftp;
+pub mod tree;
 pub mod ubl;
+pub mod upload;

@@ -1,0 +1,2 @@
+//! x
+mod frames; mod intake; mod limits;
