@@ -78,10 +78,14 @@ impl Blobs {
     ///
     /// When the folder cannot be opened.
     pub fn in_folder(folder: &FilePath) -> Result<Self, Error> {
-        let store = LocalFileSystem::new_with_prefix(folder)
-            .map_err(|source| Error::Open { folder: folder.display().to_string(), source })?;
+        let store = LocalFileSystem::new_with_prefix(folder).map_err(|source| Error::Open {
+            folder: folder.display().to_string(),
+            source,
+        })?;
         // Without it a power cut could take what was acknowledged.
-        Ok(Self { store: Arc::new(store.with_fsync(true)) })
+        Ok(Self {
+            store: Arc::new(store.with_fsync(true)),
+        })
     }
 
     /// Stores `content`, durably.
@@ -91,14 +95,26 @@ impl Blobs {
     /// When the store does not take it.
     pub async fn put(&self, content: Bytes) -> Result<Stored, Error> {
         let digest = Digest::of(&content);
-        let stored = Stored { digest, bytes: content.len() as u64 };
-        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&path(digest), content.clone().into(), create).await {
+        let stored = Stored {
+            digest,
+            bytes: content.len() as u64,
+        };
+        let create = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        match self
+            .store
+            .put_opts(&path(digest), content.clone().into(), create)
+            .await
+        {
             Ok(_) => Ok(stored),
             // Another may have made it a moment ago and not yet synced it; the same bytes once more are harmless.
             Err(object_store::Error::AlreadyExists { .. }) => {
                 let again = self.store.put(&path(digest), content.into()).await;
-                again.map(|_| stored).map_err(|source| Error::Put { digest, source })
+                again
+                    .map(|_| stored)
+                    .map_err(|source| Error::Put { digest, source })
             }
             Err(source) => Err(Error::Put { digest, source }),
         }
@@ -110,7 +126,10 @@ impl Blobs {
     ///
     /// When the blob is missing or cannot be read.
     pub async fn range(&self, digest: Digest, range: Range<u64>) -> Result<Bytes, Error> {
-        self.store.get_range(&path(digest), range).await.map_err(|source| Error::Get { digest, source })
+        self.store
+            .get_range(&path(digest), range)
+            .await
+            .map_err(|source| Error::Get { digest, source })
     }
 
     /// Reads a whole blob.
@@ -129,12 +148,23 @@ impl Blobs {
     ///
     /// When the store cannot be listed.
     pub async fn list(&self) -> Result<(Vec<(Digest, u64)>, Vec<String>), Error> {
-        let objects: Vec<_> = self.store.list(None).try_collect().await.map_err(Error::List)?;
+        let objects: Vec<_> = self
+            .store
+            .list(None)
+            .try_collect()
+            .await
+            .map_err(Error::List)?;
         let mut blobs = Vec::with_capacity(objects.len());
         let mut strangers = Vec::new();
         for object in objects {
-            match object.location.filename().and_then(|name| name.parse().ok()) {
-                Some(digest) if path(digest) == object.location => blobs.push((digest, object.size)),
+            match object
+                .location
+                .filename()
+                .and_then(|name| name.parse().ok())
+            {
+                Some(digest) if path(digest) == object.location => {
+                    blobs.push((digest, object.size))
+                }
                 _ => strangers.push(object.location.to_string()),
             }
         }
@@ -164,7 +194,10 @@ mod tests {
         assert_eq!(stored, again);
         assert_eq!(blobs.whole(stored.digest()).await.unwrap(), "0123456789");
         assert_eq!(blobs.range(stored.digest(), 8..12).await.unwrap(), "89");
-        assert_eq!(blobs.list().await.unwrap(), (vec![(stored.digest(), 10)], vec![]));
+        assert_eq!(
+            blobs.list().await.unwrap(),
+            (vec![(stored.digest(), 10)], vec![])
+        );
     }
 
     #[tokio::test]
@@ -173,7 +206,10 @@ mod tests {
         std::fs::write(folder.path().join("readme.txt"), "hello").unwrap();
         let blobs = Blobs::in_folder(folder.path()).unwrap();
 
-        assert_eq!(blobs.list().await.unwrap(), (vec![], vec!["readme.txt".to_owned()]));
+        assert_eq!(
+            blobs.list().await.unwrap(),
+            (vec![], vec!["readme.txt".to_owned()])
+        );
         assert!(blobs.whole(Digest::of(b"nothing")).await.is_err());
     }
 }

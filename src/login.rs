@@ -42,8 +42,13 @@ impl Logins {
         fingerprint: &str,
     ) -> Result<Option<Proven>, catalog::Error> {
         let credential = self.find(login).await?;
-        let known = credential.filter(|credential| credential.public_keys.iter().any(|own| own == key));
-        Ok(known.map(|credential| Proven { login: login.to_owned(), credential, by: fingerprint.to_owned() }))
+        let known =
+            credential.filter(|credential| credential.public_keys.iter().any(|own| own == key));
+        Ok(known.map(|credential| Proven {
+            login: login.to_owned(),
+            credential,
+            by: fingerprint.to_owned(),
+        }))
     }
 
     /// Says whether `password` is the device's. An unknown login takes as long as a known one.
@@ -51,12 +56,24 @@ impl Logins {
     /// # Errors
     ///
     /// When the catalog does not answer; the peer is told no.
-    pub async fn by_password(&self, login: &str, password: &str) -> Result<Option<Proven>, catalog::Error> {
+    pub async fn by_password(
+        &self,
+        login: &str,
+        password: &str,
+    ) -> Result<Option<Proven>, catalog::Error> {
         let credential = self.find(login).await?;
-        let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
+        let hash = credential
+            .as_ref()
+            .and_then(|credential| credential.password_hash.clone());
         let password = password.to_owned();
-        let matches = tokio::task::spawn_blocking(move || verify(hash.as_deref(), &password)).await.unwrap_or(false);
-        let proven = |credential| Proven { login: login.to_owned(), credential, by: "password".to_owned() };
+        let matches = tokio::task::spawn_blocking(move || verify(hash.as_deref(), &password))
+            .await
+            .unwrap_or(false);
+        let proven = |credential| Proven {
+            login: login.to_owned(),
+            credential,
+            by: "password".to_owned(),
+        };
         Ok(credential.filter(|_| matches).map(proven))
     }
 
@@ -72,11 +89,28 @@ impl Logins {
         software: &str,
         now: Timestamp,
     ) -> Result<Who, catalog::Error> {
-        let Proven { login, credential, by } = proven;
+        let Proven {
+            login,
+            credential,
+            by,
+        } = proven;
         let (firm, device) = (credential.firm, credential.device);
-        let new = NewSession { firm, device, address, software, credential: &by };
+        let new = NewSession {
+            firm,
+            device,
+            address,
+            software,
+            credential: &by,
+        };
         let session = self.catalog.begin_session(&new, now).await?;
-        Ok(Who { firm, device, login, kind: credential.kind, session, since: now })
+        Ok(Who {
+            firm,
+            device,
+            login,
+            kind: credential.kind,
+            session,
+            since: now,
+        })
     }
 
     /// Notes that a session has ended.
@@ -97,8 +131,7 @@ impl Logins {
 }
 
 /// The hash of nobody's password, so that an unknown login costs what a known one does.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c2x1aXNzbHVpc3NsdWlz$Pj0LhWcHXWcAvoNYHbjF8bGNPxZ7MTnCIyIM2cS2Ptk";
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2x1aXNzbHVpc3NsdWlz$Pj0LhWcHXWcAvoNYHbjF8bGNPxZ7MTnCIyIM2cS2Ptk";
 
 /// Hashes a password as the catalog keeps it: argon2id with a salt of its own, in PHC form.
 ///
@@ -106,13 +139,19 @@ const NOBODY: &str =
 ///
 /// When the system has no randomness, or the password is beyond argon2's limits.
 pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
-    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+    Ok(Argon2::default()
+        .hash_password(password.as_bytes())?
+        .to_string())
 }
 
 fn verify(hash: Option<&str>, password: &str) -> bool {
     let is_known = hash.is_some();
-    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else { return false };
-    let matches = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
+        return false;
+    };
+    let matches = Argon2::default()
+        .verify_password(password.as_bytes(), &parsed)
+        .is_ok();
     matches && is_known
 }
 
@@ -125,7 +164,11 @@ mod tests {
         let hash = hash_password("Zeer-Geheim-1").unwrap();
 
         assert!(hash.starts_with("$argon2id$"));
-        assert_ne!(hash, hash_password("Zeer-Geheim-1").unwrap(), "each has its own salt");
+        assert_ne!(
+            hash,
+            hash_password("Zeer-Geheim-1").unwrap(),
+            "each has its own salt"
+        );
         assert!(verify(Some(&hash), "Zeer-Geheim-1"));
         assert!(!verify(Some(&hash), "zeer-geheim-1"));
         assert!(!verify(Some(&hash), ""));

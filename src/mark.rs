@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::catalog::{self, Act, Catalog, Durability, Event, Listed};
+pub use crate::catalog::Act;
+use crate::catalog::{self, Catalog, Durability, Event, Listed};
 use crate::collect::{Coverage, End, HandleReads, Removal, Verdict, judge, judge_removal};
-use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, State, Timestamp, fold};
+use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, State, Timestamp};
 use crate::tree::{File, Place, Who};
 
 /// What writes marks down. A clone is the same.
@@ -33,9 +34,6 @@ pub enum Error {
     /// The delivery is not there any more.
     #[error("no such file")]
     Missing,
-    /// Another file in the processed folder has that name.
-    #[error("a file of that name is there already")]
-    NameTaken,
     /// It could not be written down.
     #[error("could not write down what was done with a document")]
     Catalog(#[from] catalog::Error),
@@ -44,14 +42,20 @@ pub enum Error {
 impl Marks {
     /// Joins what marks are made with.
     pub fn new(catalog: Catalog) -> Self {
-        Self { catalog, open: Arc::default() }
+        Self {
+            catalog,
+            open: Arc::default(),
+        }
     }
 
     /// Notes that a handle on `file` is open, and returns where to count what it is given.
     pub fn opened(&self, file: &File) -> Reads {
         let reads = Reads::default();
         if file.place == Place::Inbox {
-            self.open_handles().entry(file.listed.delivery).or_default().push(Arc::clone(&reads));
+            self.open_handles()
+                .entry(file.listed.delivery)
+                .or_default()
+                .push(Arc::clone(&reads));
         }
         reads
     }
@@ -85,7 +89,13 @@ impl Marks {
     /// # Errors
     ///
     /// When the device has not fetched it, somebody was first, or the catalog does not take it.
-    pub async fn acted(&self, who: &Who, file: &Listed, act: &Act, now: Timestamp) -> Result<(), Error> {
+    pub async fn acted(
+        &self,
+        who: &Who,
+        file: &Listed,
+        act: &Act,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let id = file.delivery;
         let mut tx = self.catalog.begin(Durability::Kill).await?;
         let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
@@ -103,9 +113,19 @@ impl Marks {
         }
         let mut told = Vec::new();
         if mark.state == State::Offered {
-            told.push(event(who, file, EventKind::Collected, format!("by the importer's act: {}", act.word())));
+            told.push(event(
+                who,
+                file,
+                EventKind::Collected,
+                format!("by the importer's act: {}", act.word()),
+            ));
         }
-        told.push(event(who, file, EventKind::Processed, act.word().to_owned()));
+        told.push(event(
+            who,
+            file,
+            EventKind::Processed,
+            act.word().to_owned(),
+        ));
         tx.tell(who.firm, now, &told).await?;
         Ok(tx.commit().await?)
     }
@@ -123,14 +143,35 @@ impl Marks {
         name: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let copies = self.catalog.copies(who.firm, who.device, place, digest).await?;
-        let waiting = copies.iter().find(|listed| listed.state != State::Processed);
+        let copies = self
+            .catalog
+            .copies(who.firm, who.device, place, digest)
+            .await?;
+        let waiting = copies
+            .iter()
+            .find(|listed| listed.state != State::Processed);
         match waiting {
-            Some(listed) => self.acted(who, listed, &Act::Copied(name.to_owned()), now).await,
+            Some(listed) => {
+                self.acted(who, listed, &Act::Copied(name.to_owned()), now)
+                    .await
+            }
             // Once more what is there already: an importer that repeats itself has done no wrong.
             None if copies.is_empty() => Err(Error::NoCopy),
             None => Ok(()),
         }
+    }
+
+    /// Gives a file in the processed folder another name, as programs do that write under a temporary one.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or the catalog does not take it.
+    pub async fn renamed(&self, who: &Who, file: &Listed, name: &str) -> Result<(), Error> {
+        let mut tx = self.catalog.begin(Durability::Kill).await?;
+        if !tx.rename_moved(who.firm, file.delivery, name).await? {
+            return Err(Error::Missing);
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn count(
@@ -144,16 +185,29 @@ impl Marks {
         let id = file.delivery;
         let whole_alone = how == End::Closed && given.coverage().is_whole(file.bytes);
         if file.state != State::Offered {
-            return Ok(if whole_alone { judge(who.kind, true) } else { Verdict::Incomplete });
+            return Ok(if whole_alone {
+                judge(who.kind, true)
+            } else {
+                Verdict::Incomplete
+            });
         }
         let spans = given.coverage().spans().len();
         let mut tx = self.catalog.begin(Durability::Kill).await?;
-        let Some(mut mark) = tx.take_mark(who.firm, id).await? else { return Ok(Verdict::Incomplete) };
+        let Some(mut mark) = tx.take_mark(who.firm, id).await? else {
+            return Ok(Verdict::Incomplete);
+        };
         if mark.state != State::Offered {
-            return Ok(if whole_alone { judge(who.kind, true) } else { Verdict::Incomplete });
+            return Ok(if whole_alone {
+                judge(who.kind, true)
+            } else {
+                Verdict::Incomplete
+            });
         }
         mark.progress.end(given, how);
-        let verdict = judge(who.kind, how == End::Closed && mark.progress.is_whole(file.bytes));
+        let verdict = judge(
+            who.kind,
+            how == End::Closed && mark.progress.is_whole(file.bytes),
+        );
         let told = match verdict {
             Verdict::Incomplete => {
                 tx.mark_progress(id, &mark.progress).await?;
@@ -164,11 +218,15 @@ impl Marks {
                 let first = !mark.is_read && tx.mark_read(id, now).await?;
                 first.then_some(EventKind::Read)
             }
-            Verdict::Collected => tx.mark_collected(who.firm, id, now).await?.then_some(EventKind::Collected),
+            Verdict::Collected => tx
+                .mark_collected(who.firm, id, now)
+                .await?
+                .then_some(EventKind::Collected),
         };
         if let Some(kind) = told {
             let detail = format!("{} bytes read in {spans} spans", file.bytes);
-            tx.tell(who.firm, now, &[event(who, file, kind, detail)]).await?;
+            tx.tell(who.firm, now, &[event(who, file, kind, detail)])
+                .await?;
         }
         tx.commit().await?;
         Ok(verdict)
@@ -176,7 +234,11 @@ impl Marks {
 
     fn open_coverage(&self, id: DeliveryId) -> Vec<Coverage> {
         let open = self.open_handles();
-        open.get(&id).into_iter().flatten().map(|reads| lock(reads).coverage().clone()).collect()
+        open.get(&id)
+            .into_iter()
+            .flatten()
+            .map(|reads| lock(reads).coverage().clone())
+            .collect()
     }
 
     fn forget(&self, id: DeliveryId, reads: &Reads) {
@@ -197,11 +259,6 @@ impl Marks {
 /// Locks what a handle was given; whoever died with the lock left it whole.
 pub fn lock(reads: &Reads) -> std::sync::MutexGuard<'_, HandleReads> {
     reads.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Says whether `name` is among these, as lookups compare names.
-pub fn is_taken(files: &[Listed], name: &str, but: DeliveryId) -> bool {
-    files.iter().any(|listed| listed.delivery != but && fold(&listed.name) == fold(name))
 }
 
 fn event(who: &Who, file: &Listed, kind: EventKind, detail: String) -> Event {

@@ -46,7 +46,9 @@ pub enum Error {
 impl Spool {
     /// Uses a folder, which must exist.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     /// Begins a file.
@@ -57,7 +59,10 @@ impl Spool {
     pub async fn begin(&self) -> Result<Upload, Error> {
         let folder = self.folder.clone();
         let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(folder)).await?;
-        made.map(|file| Upload { file: Arc::new(Mutex::new(file)) }).map_err(|source| self.disk(source))
+        made.map(|file| Upload {
+            file: Arc::new(Mutex::new(file)),
+        })
+        .map_err(|source| self.disk(source))
     }
 
     /// Writes at an offset, in any order.
@@ -113,12 +118,17 @@ impl Spool {
         work: impl FnOnce(&mut File) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let file = Arc::clone(&upload.file);
-        let done = tokio::task::spawn_blocking(move || work(&mut file.lock().unwrap_or_else(PoisonError::into_inner)));
+        let done = tokio::task::spawn_blocking(move || {
+            work(&mut file.lock().unwrap_or_else(PoisonError::into_inner))
+        });
         done.await?.map_err(|source| self.disk(source))
     }
 
     fn disk(&self, source: std::io::Error) -> Error {
-        Error::Disk { folder: self.folder.display().to_string(), source }
+        Error::Disk {
+            folder: self.folder.display().to_string(),
+            source,
+        }
     }
 }
 
@@ -135,8 +145,15 @@ mod tests {
         spool.write(&upload, 5, b"67890".to_vec()).await.unwrap();
         spool.write(&upload, 0, b"12345".to_vec()).await.unwrap();
 
-        assert_eq!(spool.digest(&upload).await.unwrap(), (Digest::of(b"1234567890"), 10));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it has no name");
+        assert_eq!(
+            spool.digest(&upload).await.unwrap(),
+            (Digest::of(b"1234567890"), 10)
+        );
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "it has no name"
+        );
     }
 
     #[tokio::test]
@@ -145,8 +162,19 @@ mod tests {
         let spool = Spool::in_folder(folder.path());
         let upload = spool.begin().await.unwrap();
 
-        assert!(spool.write(&upload, UPLOAD_BYTES_MAX - 1, vec![1]).await.is_ok());
-        assert!(matches!(spool.write(&upload, UPLOAD_BYTES_MAX, vec![1]).await, Err(Error::TooLarge)));
-        assert!(matches!(spool.write(&upload, u64::MAX, vec![1]).await, Err(Error::TooLarge)));
+        assert!(
+            spool
+                .write(&upload, UPLOAD_BYTES_MAX - 1, vec![1])
+                .await
+                .is_ok()
+        );
+        assert!(matches!(
+            spool.write(&upload, UPLOAD_BYTES_MAX, vec![1]).await,
+            Err(Error::TooLarge)
+        ));
+        assert!(matches!(
+            spool.write(&upload, u64::MAX, vec![1]).await,
+            Err(Error::TooLarge)
+        ));
     }
 }

@@ -162,7 +162,12 @@ impl Tx {
     }
 
     /// The first file in a folder changes what trees look like: the folder of a new year comes with it.
-    async fn note_new_folder(&mut self, firm: FirmId, device: DeviceId, offer: &Offer) -> Result<(), Error> {
+    async fn note_new_folder(
+        &mut self,
+        firm: FirmId,
+        device: DeviceId,
+        offer: &Offer,
+    ) -> Result<(), Error> {
         query(
             "update firm set version = version + 1 where id = $1 and not exists
              (select 1 from delivery where device_id = $2 and folder_key = $3 and current = 1)",

@@ -133,6 +133,28 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Gives a file in the processed folder another name; says whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn rename_moved(
+        &mut self,
+        firm: FirmId,
+        id: DeliveryId,
+        name: &str,
+    ) -> Result<bool, Error> {
+        let done = query(
+            "update delivery set moved_name = $3 where firm_id = $1 and id = $2 and state in ('collected', 'processed')",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .bind(name)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Notes that a processed delivery, which was copied to the processed folder, is now also removed from the inbox.
     ///
     /// # Errors

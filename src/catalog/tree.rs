@@ -204,7 +204,13 @@ impl Catalog {
         .bind(device.0)
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| Ok(Setup { version: row.int("version")?, device_added_at: row.at("added_at")? })).transpose()
+        row.map(|row| {
+            Ok(Setup {
+                version: row.int("version")?,
+                device_added_at: row.at("added_at")?,
+            })
+        })
+        .transpose()
     }
 }
 

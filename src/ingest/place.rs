@@ -70,7 +70,12 @@ impl Places {
     ///
     /// When it is gone.
     pub fn profile(&self, link: &Link) -> Result<&Profile, Error> {
-        self.profiles.find(&link.profile).map_err(|source| Error::Profile { code: link.code.clone(), source })
+        self.profiles
+            .find(&link.profile)
+            .map_err(|source| Error::Profile {
+                code: link.code.clone(),
+                source,
+            })
     }
 
     /// Returns the folder of `link` for `flow` on `date`.
@@ -80,7 +85,9 @@ impl Places {
     /// When the profile is gone, or wants a fact that the dossier lacks.
     pub fn folder(&self, link: &Link, flow: Flow, date: Date) -> Result<String, Error> {
         let folder = self.profile(link)?.folder(flow, &facts(link), date);
-        folder.map(|path| path.to_string()).map_err(|source| missing(link, source))
+        folder
+            .map(|path| path.to_string())
+            .map_err(|source| missing(link, source))
     }
 
     /// Returns the processed folder of `link` for `flow` on `date`, if its profile has one.
@@ -88,9 +95,18 @@ impl Places {
     /// # Errors
     ///
     /// When the profile is gone, or wants a fact that the dossier lacks.
-    pub fn processed_folder(&self, link: &Link, flow: Flow, date: Date) -> Result<Option<String>, Error> {
-        let folder = self.profile(link)?.processed_folder(flow, &facts(link), date);
-        folder.map(|path| path.map(|path| path.to_string())).map_err(|source| missing(link, source))
+    pub fn processed_folder(
+        &self,
+        link: &Link,
+        flow: Flow,
+        date: Date,
+    ) -> Result<Option<String>, Error> {
+        let folder = self
+            .profile(link)?
+            .processed_folder(flow, &facts(link), date);
+        folder
+            .map(|path| path.map(|path| path.to_string()))
+            .map_err(|source| missing(link, source))
     }
 
     /// Makes the place of a document that is offered now, and takes the number in its name.
@@ -110,7 +126,10 @@ impl Places {
         let (day, seq) = tx
             .next_name(link.firm, link.dossier, day_number(today))
             .await
-            .map_err(|source| Error::Number { code: link.code.clone(), source })?;
+            .map_err(|source| Error::Number {
+                code: link.code.clone(),
+                source,
+            })?;
         let issued = reading.issued.as_deref().and_then(|text| text.parse().ok());
         let other = match flow {
             Flow::Purchase => &reading.seller,
@@ -131,7 +150,10 @@ impl Places {
             YearOf::Issue => issued.unwrap_or(today),
             YearOf::Sending => today,
         };
-        Ok(Offer { folder: self.folder(link, flow, year_of)?, name })
+        Ok(Offer {
+            folder: self.folder(link, flow, year_of)?,
+            name,
+        })
     }
 }
 
@@ -147,7 +169,11 @@ pub fn facts(link: &Link) -> layout::LinkFacts<'_> {
 }
 
 fn missing(link: &Link, source: MissingFact) -> Error {
-    Error::Fact { code: link.code.clone(), profile: link.profile.clone(), source }
+    Error::Fact {
+        code: link.code.clone(),
+        profile: link.profile.clone(),
+        source,
+    }
 }
 
 /// What a bookkeeper knows the other party by: its Belgian number, any other number, or its name.
@@ -163,5 +189,10 @@ fn day_number(date: Date) -> i64 {
 
 fn day_of(number: i64) -> Option<Date> {
     let part = |value: i64| i8::try_from(value % 100).ok();
-    Date::new(i16::try_from(number / 10_000).ok()?, part(number / 100)?, part(number)?).ok()
+    Date::new(
+        i16::try_from(number / 10_000).ok()?,
+        part(number / 100)?,
+        part(number)?,
+    )
+    .ok()
 }

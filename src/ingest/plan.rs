@@ -4,7 +4,9 @@
 
 use crate::catalog::Known;
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
-use crate::model::{DeviceId, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource, Transfer};
+use crate::model::{
+    DeviceId, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource, Transfer,
+};
 use crate::ubl::Reading;
 
 /// What a firm's setup says that matters to an arrival.
@@ -82,7 +84,10 @@ pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
 
 /// The same bytes, or the same envelope around the same business document.
 fn recognised(known: &Known) -> Option<DocumentId> {
-    let same_envelope = known.envelope.filter(|(_, same_business)| *same_business).map(|(id, _)| id);
+    let same_envelope = known
+        .envelope
+        .filter(|(_, same_business)| *same_business)
+        .map(|(id, _)| id);
     known.bytes.or(same_envelope)
 }
 
@@ -107,23 +112,48 @@ pub fn deliveries(reading: &Reading, setup: &Setup) -> Vec<Planned> {
     };
     let mut planned = Vec::new();
     for (dossier, flow, routing) in routes {
-        let links: Vec<_> = setup.links.iter().filter(|link| link.dossier == dossier).collect();
+        let links: Vec<_> = setup
+            .links
+            .iter()
+            .filter(|link| link.dossier == dossier)
+            .collect();
         if links.is_empty() {
-            planned.push(waiting(Some(dossier), Some(flow), HeldReason::NoLink, routing.clone()));
+            planned.push(waiting(
+                Some(dossier),
+                Some(flow),
+                HeldReason::NoLink,
+                routing.clone(),
+            ));
         }
-        planned.extend(links.iter().map(|link| for_link(link, flow, routing.clone(), setup.default_device)));
+        planned.extend(
+            links
+                .iter()
+                .map(|link| for_link(link, flow, routing.clone(), setup.default_device)),
+        );
     }
     planned
 }
 
-fn for_link(link: &LinkRule, flow: Flow, routing: Routing, default_device: Option<DeviceId>) -> Planned {
+fn for_link(
+    link: &LinkRule,
+    flow: Flow,
+    routing: Routing,
+    default_device: Option<DeviceId>,
+) -> Planned {
     let device = link.device.or(default_device);
     let hold = match (link.transfer, device) {
         (Transfer::Manual, _) => Some(HeldReason::Manual),
         (Transfer::AtOnce, None) => Some(HeldReason::NoDevice),
         (Transfer::AtOnce, Some(_)) => None,
     };
-    Planned { dossier: Some(link.dossier), link: Some(link.id), device, flow: Some(flow), hold, routing }
+    Planned {
+        dossier: Some(link.dossier),
+        link: Some(link.id),
+        device,
+        flow: Some(flow),
+        hold,
+        routing,
+    }
 }
 
 /// Returns the key by which a second copy in another envelope is known: sender and instance.
@@ -132,7 +162,10 @@ fn for_link(link: &LinkRule, flow: Flow, routing: Routing, default_device: Optio
 pub fn envelope_key(reading: &Reading) -> Option<String> {
     let sbdh = reading.sbdh.as_ref()?;
     let instance = sbdh.instance.as_deref()?;
-    Some(format!("{}|{instance}", sbdh.sender.as_deref().unwrap_or_default()))
+    Some(format!(
+        "{}|{instance}",
+        sbdh.sender.as_deref().unwrap_or_default()
+    ))
 }
 
 /// Returns the key by which a second copy with other bytes is known: seller, number, date and kind.
@@ -143,22 +176,41 @@ pub fn business_key(reading: &Reading) -> Option<String> {
     let number = reading.number.as_deref().map(comparable_number)?;
     let issued = reading.issued.as_deref()?;
     let seller = seller_key(reading)?;
-    Some(format!("{seller}|{number}|{issued}|{}", reading.kind.as_str()))
+    Some(format!(
+        "{seller}|{number}|{issued}|{}",
+        reading.kind.as_str()
+    ))
 }
 
 fn comparable_number(number: &str) -> String {
-    let squeezed: String =
-        number.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).map(|c| if c == '/' { '-' } else { c }).collect();
+    let squeezed: String = number
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_uppercase)
+        .map(|c| if c == '/' { '-' } else { c })
+        .collect();
     let trimmed = squeezed.trim_start_matches('0');
-    if trimmed.is_empty() { squeezed } else { trimmed.to_owned() }
+    if trimmed.is_empty() {
+        squeezed
+    } else {
+        trimmed.to_owned()
+    }
 }
 
 /// A Belgian number before any other, for the same seller may write its legal number today and its VAT number tomorrow.
 fn seller_key(reading: &Reading) -> Option<String> {
     let ids = &reading.seller.ids;
-    let belgian = ids.iter().find(|id| id.enterprise_digits().is_some() && id.source != PartyIdSource::Identification);
+    let belgian = ids
+        .iter()
+        .find(|id| id.enterprise_digits().is_some() && id.source != PartyIdSource::Identification);
     let any = ids.iter().find(|id| !id.key.is_empty());
-    let named = || reading.seller.name.as_deref().map(|name| format!("name:{}", name.to_lowercase()));
+    let named = || {
+        reading
+            .seller
+            .name
+            .as_deref()
+            .map(|name| format!("name:{}", name.to_lowercase()))
+    };
     belgian.or(any).map(|id| id.key.clone()).or_else(named)
 }
 
@@ -192,7 +244,13 @@ pub(crate) mod tests {
 
     /// A party with these identifiers.
     pub(crate) fn party(ids: &[(PartyIdSource, &str)]) -> Party {
-        Party { name: None, ids: ids.iter().map(|(source, raw)| PartyId::new(*source, None, raw)).collect() }
+        Party {
+            name: None,
+            ids: ids
+                .iter()
+                .map(|(source, raw)| PartyId::new(*source, None, raw))
+                .collect(),
+        }
     }
 
     fn setup(transfer: Transfer, device: Option<i64>) -> Setup {
@@ -223,15 +281,30 @@ pub(crate) mod tests {
 
     #[test]
     fn a_purchase_is_offered_to_the_links_device() {
-        let planned = first(plan(&purchase(), &setup(Transfer::AtOnce, Some(3)), &Known::default()));
+        let planned = first(plan(
+            &purchase(),
+            &setup(Transfer::AtOnce, Some(3)),
+            &Known::default(),
+        ));
 
-        assert_eq!((planned.device, planned.flow, planned.hold), (Some(DeviceId(3)), Some(Flow::Purchase), None));
+        assert_eq!(
+            (planned.device, planned.flow, planned.hold),
+            (Some(DeviceId(3)), Some(Flow::Purchase), None)
+        );
     }
 
     #[test]
     fn what_has_no_device_or_no_hour_waits_with_its_reason() {
-        let no_device = first(plan(&purchase(), &setup(Transfer::AtOnce, None), &Known::default()));
-        let manual = first(plan(&purchase(), &setup(Transfer::Manual, Some(3)), &Known::default()));
+        let no_device = first(plan(
+            &purchase(),
+            &setup(Transfer::AtOnce, None),
+            &Known::default(),
+        ));
+        let manual = first(plan(
+            &purchase(),
+            &setup(Transfer::Manual, Some(3)),
+            &Known::default(),
+        ));
 
         assert_eq!(no_device.hold, Some(HeldReason::NoDevice));
         assert_eq!(manual.hold, Some(HeldReason::Manual));
@@ -244,7 +317,10 @@ pub(crate) mod tests {
 
         let planned = first(plan(&purchase(), &setup, &Known::default()));
 
-        assert_eq!((planned.dossier, planned.hold), (Some(DossierId(1)), Some(HeldReason::NoLink)));
+        assert_eq!(
+            (planned.dossier, planned.hold),
+            (Some(DossierId(1)), Some(HeldReason::NoLink))
+        );
     }
 
     #[test]
@@ -253,14 +329,38 @@ pub(crate) mod tests {
         let old = DocumentId(5);
         let with = |known: Known| plan(&purchase(), &setup, &known);
 
-        assert_eq!(with(Known { bytes: Some(old), ..Known::default() }), Plan::Recognise(old));
-        assert_eq!(with(Known { envelope: Some((old, true)), ..Known::default() }), Plan::Recognise(old));
+        assert_eq!(
+            with(Known {
+                bytes: Some(old),
+                ..Known::default()
+            }),
+            Plan::Recognise(old)
+        );
+        assert_eq!(
+            with(Known {
+                envelope: Some((old, true)),
+                ..Known::default()
+            }),
+            Plan::Recognise(old)
+        );
         for suspected in [
-            Known { business: Some(old), ..Known::default() },
-            Known { content: Some(old), ..Known::default() },
-            Known { envelope: Some((old, false)), ..Known::default() },
+            Known {
+                business: Some(old),
+                ..Known::default()
+            },
+            Known {
+                content: Some(old),
+                ..Known::default()
+            },
+            Known {
+                envelope: Some((old, false)),
+                ..Known::default()
+            },
         ] {
-            assert_eq!(first(with(suspected)).hold, Some(HeldReason::SuspectedDuplicate));
+            assert_eq!(
+                first(with(suspected)).hold,
+                Some(HeldReason::SuspectedDuplicate)
+            );
         }
     }
 
@@ -268,9 +368,18 @@ pub(crate) mod tests {
     fn nothing_received_is_thrown_away() {
         let mut reading = invoice("F-1");
         reading.kind = Kind::Unreadable;
-        assert!(matches!(plan(&reading, &Setup::default(), &Known::default()), Plan::Quarantine(_)));
+        assert!(matches!(
+            plan(&reading, &Setup::default(), &Known::default()),
+            Plan::Quarantine(_)
+        ));
 
-        for kind in [Kind::Invoice, Kind::CreditNote, Kind::Cii, Kind::Response, Kind::Other] {
+        for kind in [
+            Kind::Invoice,
+            Kind::CreditNote,
+            Kind::Cii,
+            Kind::Response,
+            Kind::Other,
+        ] {
             reading.kind = kind;
             let planned = first(plan(&reading, &Setup::default(), &Known::default()));
             assert!(planned.hold.is_some(), "{kind:?}");
@@ -298,7 +407,11 @@ pub(crate) mod tests {
     #[test]
     fn an_envelope_is_known_by_its_sender_and_instance() {
         let mut reading = invoice("F-1");
-        let sbdh = Sbdh { instance: Some("i-1".to_owned()), sender: Some("0208:1".to_owned()), ..Sbdh::default() };
+        let sbdh = Sbdh {
+            instance: Some("i-1".to_owned()),
+            sender: Some("0208:1".to_owned()),
+            ..Sbdh::default()
+        };
         reading.sbdh = Some(sbdh);
 
         assert_eq!(envelope_key(&reading).as_deref(), Some("0208:1|i-1"));

@@ -90,9 +90,18 @@ pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
     }
     let seller = find("seller", &reading.seller, dossiers);
     let buyer = find("buyer", &reading.buyer, dossiers);
-    let matched = || [&seller, &buyer].into_iter().flat_map(|found| found.matched.clone()).collect::<Vec<_>>();
+    let matched = || {
+        [&seller, &buyer]
+            .into_iter()
+            .flat_map(|found| found.matched.clone())
+            .collect::<Vec<_>>()
+    };
     if seller.contradicts || buyer.contradicts {
-        return hold(HeldReason::PartiesDisagree, Rule::PartyContradictsItself, matched());
+        return hold(
+            HeldReason::PartiesDisagree,
+            Rule::PartyContradictsItself,
+            matched(),
+        );
     }
     match (seller.dossier, buyer.dossier) {
         (None, None) => hold(HeldReason::UnknownDossier, Rule::NeitherIsOurs, matched()),
@@ -100,9 +109,26 @@ pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
             hold(HeldReason::SameDossier, Rule::SameDossierTwice, matched())
         }
         (sells, buys) => {
-            let sale = sells.map(|id| (id, Flow::Sale, Routing { rule: Rule::SellerIsOurs, matched: seller.matched }));
-            let purchase =
-                buys.map(|id| (id, Flow::Purchase, Routing { rule: Rule::BuyerIsOurs, matched: buyer.matched }));
+            let sale = sells.map(|id| {
+                (
+                    id,
+                    Flow::Sale,
+                    Routing {
+                        rule: Rule::SellerIsOurs,
+                        matched: seller.matched,
+                    },
+                )
+            });
+            let purchase = buys.map(|id| {
+                (
+                    id,
+                    Flow::Purchase,
+                    Routing {
+                        rule: Rule::BuyerIsOurs,
+                        matched: buyer.matched,
+                    },
+                )
+            });
             Route::To(sale.into_iter().chain(purchase).collect())
         }
     }
@@ -121,24 +147,46 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
         .filter_map(|id| {
             let dossier = *dossiers.get(&id.key)?;
             let (value, key) = (id.raw.clone(), id.key.clone());
-            Some(Match { party: role.to_owned(), source: id.source, value, key, dossier })
+            Some(Match {
+                party: role.to_owned(),
+                source: id.source,
+                value,
+                key,
+                dossier,
+            })
         })
         .collect();
     let dossier = matched.first().map(|first| first.dossier);
     let two_dossiers = matched.iter().any(|one| Some(one.dossier) != dossier);
-    let contradicts = two_dossiers || matched.first().is_some_and(|first| names_another(party, first, dossiers));
-    Found { dossier, matched, contradicts }
+    let contradicts = two_dossiers
+        || matched
+            .first()
+            .is_some_and(|first| names_another(party, first, dossiers));
+    Found {
+        dossier,
+        matched,
+        contradicts,
+    }
 }
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
 /// VAT number is a sound Belgian number of somebody else, the address alone does not decide.
 fn names_another(party: &Party, first: &Match, dossiers: &DossierIndex) -> bool {
-    let weak = |source| matches!(source, PartyIdSource::Endpoint | PartyIdSource::Identification);
+    let weak = |source| {
+        matches!(
+            source,
+            PartyIdSource::Endpoint | PartyIdSource::Identification
+        )
+    };
     let sound = |id: &PartyId| {
-        id.enterprise_digits().is_some_and(|digits| digits.parse::<EnterpriseNumber>().is_ok())
+        id.enterprise_digits()
+            .is_some_and(|digits| digits.parse::<EnterpriseNumber>().is_ok())
     };
     weak(first.source)
-        && party.ids.iter().any(|id| !weak(id.source) && sound(id) && !dossiers.contains_key(&id.key))
+        && party
+            .ids
+            .iter()
+            .any(|id| !weak(id.source) && sound(id) && !dossiers.contains_key(&id.key))
 }
 
 #[cfg(test)]
@@ -163,9 +211,10 @@ mod tests {
         reading.seller = party(seller);
         reading.buyer = party(buyer);
         match route(&reading, &dossiers()) {
-            Route::To(routes) => {
-                routes.iter().map(|(id, flow, why)| format!("{} {id} {}; ", flow.as_str(), why.rule.as_str())).collect()
-            }
+            Route::To(routes) => routes
+                .iter()
+                .map(|(id, flow, why)| format!("{} {id} {}; ", flow.as_str(), why.rule.as_str()))
+                .collect(),
             Route::Hold(reason, _) => format!("held {}", reason.as_str()),
         }
     }
@@ -186,7 +235,11 @@ mod tests {
             (&[(LegalEntity, MILLER)],   &[(LegalEntity, STRANGER), (Endpoint, BAKER)], "held parties_disagree"),
         ];
         for (seller, buyer, expected) in table {
-            assert_eq!(routed(seller, buyer), *expected, "{seller:?} sells to {buyer:?}");
+            assert_eq!(
+                routed(seller, buyer),
+                *expected,
+                "{seller:?} sells to {buyer:?}"
+            );
         }
     }
 
@@ -207,7 +260,10 @@ mod tests {
             reading.kind = kind;
             reading.buyer = party(&[(PartyIdSource::LegalEntity, BAKER)]);
 
-            assert!(matches!(route(&reading, &dossiers()), Route::Hold(..)), "{kind:?}");
+            assert!(
+                matches!(route(&reading, &dossiers()), Route::Hold(..)),
+                "{kind:?}"
+            );
         }
     }
 

@@ -108,7 +108,11 @@ struct Ready {
 impl Ingest {
     /// Joins what taking in needs.
     pub fn new(catalog: Catalog, blobs: Blobs, places: Places) -> Self {
-        Self { catalog, blobs, places }
+        Self {
+            catalog,
+            blobs,
+            places,
+        }
     }
 
     /// Takes arrivals in, together and in order: all of them are durable when this returns, or none is.
@@ -116,7 +120,12 @@ impl Ingest {
     /// # Errors
     ///
     /// When a store does not take them; then every source must be left alone, and tried again.
-    pub async fn take(&self, firm: FirmId, arrivals: Vec<Arrival>, now: Timestamp) -> Result<Vec<Taken>, Error> {
+    pub async fn take(
+        &self,
+        firm: FirmId,
+        arrivals: Vec<Arrival>,
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Error> {
         let preparing = stream::iter(arrivals).map(|arrival| self.prepare(arrival));
         let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
@@ -124,7 +133,10 @@ impl Ingest {
         let (setup, links) = self.setup(firm).await?;
         let mut taken = Vec::with_capacity(ready.len());
         for arrival in &ready {
-            taken.push(self.write_down(&mut tx, firm, arrival, (&setup, &links), now).await?);
+            taken.push(
+                self.write_down(&mut tx, firm, arrival, (&setup, &links), now)
+                    .await?,
+            );
         }
         tx.commit().await?;
         Ok(taken)
@@ -136,17 +148,28 @@ impl Ingest {
         let original = bytes.clone();
         let read = tokio::task::spawn_blocking(move || ubl::read(&bytes))
             .await
-            .map_err(|died| Error::Reader { arrival: source.clone(), source: died })?;
+            .map_err(|died| Error::Reader {
+                arrival: source.clone(),
+                source: died,
+            })?;
         let put = async |content: Bytes| {
             let stored = self.blobs.put(content).await;
-            stored.map_err(|refused| Error::Blobs { arrival: source.clone(), source: refused })
+            stored.map_err(|refused| Error::Blobs {
+                arrival: source.clone(),
+                source: refused,
+            })
         };
         let stored = put(original).await?;
         let content = match read.inner {
             Some(inner) => put(inner.into()).await?,
             None => stored,
         };
-        Ok(Ready { source, reading: read.reading, original: stored, content })
+        Ok(Ready {
+            source,
+            reading: read.reading,
+            original: stored,
+            content,
+        })
     }
 
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
@@ -154,16 +177,26 @@ impl Ingest {
         let dossiers = self.catalog.dossiers(firm).await?;
         let links = self.catalog.links(firm).await?;
         let default_device = self.catalog.default_device(firm).await?;
-        let index = dossiers
-            .iter()
-            .flat_map(|dossier| dossier.identifiers.iter().map(|identifier| (identifier.key.clone(), dossier.id)));
+        let index = dossiers.iter().flat_map(|dossier| {
+            dossier
+                .identifiers
+                .iter()
+                .map(|identifier| (identifier.key.clone(), dossier.id))
+        });
         let rules = links.iter().map(|link| LinkRule {
             id: link.id,
             dossier: link.dossier,
             device: link.device,
             transfer: link.transfer,
         });
-        Ok((Setup { dossiers: index.collect(), links: rules.collect(), default_device }, links))
+        Ok((
+            Setup {
+                dossiers: index.collect(),
+                links: rules.collect(),
+                default_device,
+            },
+            links,
+        ))
     }
 
     async fn write_down(
@@ -205,7 +238,8 @@ impl Ingest {
             Plan::Quarantine(why) => {
                 new.quarantined = Some(&why);
                 let document = tx.add_document(firm, &new, now).await?;
-                let mut event = Event::new(EventKind::Quarantined, format!("{}: {why}", arrival.source));
+                let mut event =
+                    Event::new(EventKind::Quarantined, format!("{}: {why}", arrival.source));
                 event.document = Some(document);
                 tx.tell(firm, now, &[event]).await?;
                 Ok(taken(Outcome::Quarantined, document, vec![why.clone()]))
@@ -216,11 +250,19 @@ impl Ingest {
                 event.document = Some(document);
                 tx.tell(firm, now, &[event]).await?;
                 for delivery in &planned {
-                    self.deliver(tx, firm, (document, arrival), delivery, setup.1, now).await?;
+                    self.deliver(tx, firm, (document, arrival), delivery, setup.1, now)
+                        .await?;
                 }
-                let reasons = planned.iter().filter_map(|p| p.hold).map(|reason| reason.as_str().to_owned());
+                let reasons = planned
+                    .iter()
+                    .filter_map(|p| p.hold)
+                    .map(|reason| reason.as_str().to_owned());
                 let all_held = planned.iter().all(|p| p.hold.is_some());
-                let outcome = if all_held { Outcome::Held } else { Outcome::Kept };
+                let outcome = if all_held {
+                    Outcome::Held
+                } else {
+                    Outcome::Kept
+                };
                 Ok(taken(outcome, document, reasons.collect()))
             }
         }
@@ -235,9 +277,15 @@ impl Ingest {
         links: &[Link],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let link = planned.link.and_then(|id| links.iter().find(|link| link.id == id));
+        let link = planned
+            .link
+            .and_then(|id| links.iter().find(|link| link.id == id));
         let offer = match (planned.hold, link, planned.flow) {
-            (None, Some(link), Some(flow)) => Some(self.places.offer(tx, link, flow, &arrival.reading, now).await?),
+            (None, Some(link), Some(flow)) => Some(
+                self.places
+                    .offer(tx, link, flow, &arrival.reading, now)
+                    .await?,
+            ),
             _ => None,
         };
         let routing = routing_json(planned);
@@ -256,8 +304,14 @@ impl Ingest {
         };
         let id = tx.add_delivery(firm, &new, now).await?;
         let (kind, detail) = match &offer {
-            Some(offer) => (EventKind::Offered, format!("{}/{}", offer.folder, offer.name)),
-            None => (EventKind::Held, planned.hold.map_or_else(String::new, held_detail)),
+            Some(offer) => (
+                EventKind::Offered,
+                format!("{}/{}", offer.folder, offer.name),
+            ),
+            None => (
+                EventKind::Held,
+                planned.hold.map_or_else(String::new, held_detail),
+            ),
         };
         let mut event = Event::new(kind, detail);
         (event.document, event.delivery, event.device) = (Some(document), Some(id), planned.device);

@@ -27,5 +27,5 @@ pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, Lin
 pub use link::Transfer;
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
-pub use time::Timestamp;
+pub use time::{Clock, Timestamp};
 pub use words::UnknownWord;

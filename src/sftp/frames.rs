@@ -9,13 +9,13 @@ use super::limits::PACKET_BYTES_MAX;
 
 /// A stream of packets, as far as it has come in (filexfer-02 §3).
 #[derive(Debug, Default)]
-pub struct Frames {
+pub(super) struct Frames {
     buffer: BytesMut,
 }
 
 /// A framing fault.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(super) enum Fault {
     /// Longer than [`PACKET_BYTES_MAX`].
     #[error("a packet of {bytes} bytes; {PACKET_BYTES_MAX} are the most")]
     Oversized {
@@ -29,7 +29,7 @@ pub enum Fault {
 
 impl Frames {
     /// Takes what came in.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -38,8 +38,10 @@ impl Frames {
     /// # Errors
     ///
     /// When its length cannot be.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        let Some(length) = self.buffer.first_chunk::<4>() else { return Ok(None) };
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let Some(length) = self.buffer.first_chunk::<4>() else {
+            return Ok(None);
+        };
         let bytes = u32::from_be_bytes(*length);
         let length = usize::try_from(bytes).unwrap_or(usize::MAX);
         if length > PACKET_BYTES_MAX {
@@ -56,14 +58,17 @@ impl Frames {
     }
 
     /// Says whether a packet has begun and not ended.
-    pub fn is_torn(&self) -> bool {
+    pub(super) fn is_torn(&self) -> bool {
         !self.buffer.is_empty()
     }
 }
 
 /// Returns the id of a request that may not decode, so that its refusal finds the one who waits for it.
-pub fn request_id(frame: &[u8]) -> u32 {
-    frame.get(1..5).and_then(|id| id.first_chunk()).map_or(0, |id| u32::from_be_bytes(*id))
+pub(super) fn request_id(frame: &[u8]) -> u32 {
+    frame
+        .get(1..5)
+        .and_then(|id| id.first_chunk())
+        .map_or(0, |id| u32::from_be_bytes(*id))
 }
 
 #[cfg(test)]

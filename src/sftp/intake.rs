@@ -15,7 +15,7 @@ use super::limits::{WAITING_BYTES_MAX, WAITING_BYTES_SOFT};
 
 /// What waits between a connection's loop and a session.
 #[derive(Debug, Default)]
-pub struct Intake {
+pub(super) struct Intake {
     state: Mutex<State>,
     sending: AtomicBool,
     /// Wakes the session: bytes, or the end.
@@ -32,7 +32,7 @@ struct State {
 
 /// How a peer's stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub(super) enum Ended {
     /// The channel was closed by its peer.
     InOrder,
     /// The connection died, or was ended by us.
@@ -42,7 +42,7 @@ pub enum Ended {
 /// More requests wait than a peer may leave waiting while it takes no answers.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {WAITING_BYTES_MAX} bytes of requests while no answer is taken")]
-pub struct Overrun;
+pub(super) struct Overrun;
 
 impl Intake {
     /// Takes what came in. Waits only for a session that is busy with something other than sending.
@@ -50,7 +50,7 @@ impl Intake {
     /// # Errors
     ///
     /// When the bound is passed; then the connection must end.
-    pub async fn push(&self, bytes: &[u8]) -> Result<(), Overrun> {
+    pub(super) async fn push(&self, bytes: &[u8]) -> Result<(), Overrun> {
         loop {
             let moved = self.moved.notified();
             {
@@ -71,14 +71,14 @@ impl Intake {
     }
 
     /// Ends the stream. What waits is still served when it ended in order; the first end counts.
-    pub fn end(&self, how: Ended) {
+    pub(super) fn end(&self, how: Ended) {
         self.lock().end.get_or_insert(how);
         self.came.notify_one();
         self.moved.notify_waiters();
     }
 
     /// Returns what came in, or how it ended, waiting for one of them.
-    pub async fn take(&self) -> Result<BytesMut, Ended> {
+    pub(super) async fn take(&self) -> Result<BytesMut, Ended> {
         loop {
             let came = self.came.notified();
             if let Some(taken) = self.try_take() {
@@ -89,7 +89,7 @@ impl Intake {
     }
 
     /// Returns what came in, or how it ended; none while there is nothing.
-    pub fn try_take(&self) -> Option<Result<BytesMut, Ended>> {
+    pub(super) fn try_take(&self) -> Option<Result<BytesMut, Ended>> {
         let mut state = self.lock();
         if state.end == Some(Ended::Broken) {
             return Some(Err(Ended::Broken));
@@ -103,7 +103,7 @@ impl Intake {
     }
 
     /// Says whether the session waits to send, so that the loop never waits for it meanwhile.
-    pub fn set_sending(&self, sending: bool) {
+    pub(super) fn set_sending(&self, sending: bool) {
         self.sending.store(sending, Ordering::SeqCst);
         if sending {
             self.moved.notify_waiters();

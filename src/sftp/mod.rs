@@ -1,2 +1,22 @@
-//! x
-mod frames; mod intake; mod limits;
+//! How do devices reach their folders?
+//!
+//! SSH comes from russh, packets from russh-sftp; accepting connections, the session's loop and every
+//! answer are ours. See `docs/protocol.md`.
+
+mod acting;
+mod answers;
+mod connection;
+mod frames;
+mod handles;
+mod intake;
+pub mod limits;
+mod listen;
+mod listing;
+mod reading;
+mod requests;
+mod serve;
+mod status;
+mod trace;
+
+pub use listen::{Door, HostKeys, Listening};
+pub use serve::Parts;

@@ -25,7 +25,12 @@ pub struct Content {
 impl Content {
     /// Opens a content of this size.
     pub(super) fn new(blobs: Blobs, digest: Digest, bytes: u64) -> Self {
-        Self { blobs, digest, bytes, chunk: None }
+        Self {
+            blobs,
+            digest,
+            bytes,
+            chunk: None,
+        }
     }
 
     /// Returns the bytes from `offset` on, at most `length`: fewer where a chunk ends, none at the end.
@@ -62,4 +67,3 @@ impl Content {
         (to <= bytes.len()).then(|| bytes.slice(from..to))
     }
 }
-

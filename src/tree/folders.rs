@@ -30,8 +30,14 @@ struct Folder {
 impl Folders {
     /// Returns the root alone.
     pub fn new() -> Self {
-        let root = Folder { path: VirtualPath::ROOT, role: None, children: Vec::new() };
-        Self { by_key: [(VirtualPath::ROOT.key(), root)].into() }
+        let root = Folder {
+            path: VirtualPath::ROOT,
+            role: None,
+            children: Vec::new(),
+        };
+        Self {
+            by_key: [(VirtualPath::ROOT.key(), root)].into(),
+        }
     }
 
     /// Adds a folder and those above it. The first role of a path stays: links may not share a folder.
@@ -44,7 +50,9 @@ impl Folders {
 
     /// Returns what the folder at `path` is for; none if there is no such folder.
     pub fn role(&self, path: &VirtualPath) -> Option<Option<&Role>> {
-        self.by_key.get(&path.key()).map(|folder| folder.role.as_ref())
+        self.by_key
+            .get(&path.key())
+            .map(|folder| folder.role.as_ref())
     }
 
     /// Returns the folder at `path` as it is written; none if there is no such folder.
@@ -54,13 +62,21 @@ impl Folders {
 
     /// Returns the names of the folders in the folder at `path`.
     pub fn children(&self, path: &VirtualPath) -> impl Iterator<Item = &str> {
-        let children = self.by_key.get(&path.key()).map_or(&[][..], |folder| &folder.children);
-        children.iter().filter_map(|key| self.by_key.get(key)?.path.name())
+        let children = self
+            .by_key
+            .get(&path.key())
+            .map_or(&[][..], |folder| &folder.children);
+        children
+            .iter()
+            .filter_map(|key| self.by_key.get(key)?.path.name())
     }
 
     /// Returns the folder of this role, if there is one.
     pub fn of_role(&self, role: &Role) -> Option<&VirtualPath> {
-        self.by_key.values().find(|folder| folder.role.as_ref() == Some(role)).map(|folder| &folder.path)
+        self.by_key
+            .values()
+            .find(|folder| folder.role.as_ref() == Some(role))
+            .map(|folder| &folder.path)
     }
 
     fn ensure(&mut self, path: &VirtualPath) {
@@ -74,7 +90,14 @@ impl Folders {
             let at = folder.children.partition_point(|child| *child < key);
             folder.children.insert(at, key.clone());
         }
-        self.by_key.insert(key, Folder { path: path.clone(), role: None, children: Vec::new() });
+        self.by_key.insert(
+            key,
+            Folder {
+                path: path.clone(),
+                role: None,
+                children: Vec::new(),
+            },
+        );
     }
 }
 
@@ -90,15 +113,33 @@ mod tests {
     fn folders_above_come_with_a_folder_and_case_does_not_matter() {
         let mut folders = Folders::new();
         let purchases = Role::Inbox(LinkId(1), Flow::Purchase);
-        folders.add(&path("/expertm/ACME/Te Verwerken/Aankopen"), purchases.clone());
-        folders.add(&path("/expertm/ACME/Te Verwerken/Verkopen"), Role::Inbox(LinkId(1), Flow::Sale));
+        folders.add(
+            &path("/expertm/ACME/Te Verwerken/Aankopen"),
+            purchases.clone(),
+        );
+        folders.add(
+            &path("/expertm/ACME/Te Verwerken/Verkopen"),
+            Role::Inbox(LinkId(1), Flow::Sale),
+        );
         folders.add(&path("/EXPERTM/beta/x"), Role::Inbox(LinkId(2), Flow::Sale));
 
-        assert_eq!(folders.children(&VirtualPath::ROOT).collect::<Vec<_>>(), ["expertm"]);
-        assert_eq!(folders.children(&path("/Expertm")).collect::<Vec<_>>(), ["ACME", "beta"]);
-        assert_eq!(folders.role(&path("/expertm/acme/TE VERWERKEN/aankopen")), Some(Some(&purchases)));
+        assert_eq!(
+            folders.children(&VirtualPath::ROOT).collect::<Vec<_>>(),
+            ["expertm"]
+        );
+        assert_eq!(
+            folders.children(&path("/Expertm")).collect::<Vec<_>>(),
+            ["ACME", "beta"]
+        );
+        assert_eq!(
+            folders.role(&path("/expertm/acme/TE VERWERKEN/aankopen")),
+            Some(Some(&purchases))
+        );
         assert_eq!(folders.role(&path("/expertm/acme")), Some(None));
         assert_eq!(folders.role(&path("/expertm/nobody")), None);
-        assert_eq!(folders.of_role(&purchases), Some(&path("/expertm/ACME/Te Verwerken/Aankopen")));
+        assert_eq!(
+            folders.of_role(&purchases),
+            Some(&path("/expertm/ACME/Te Verwerken/Aankopen"))
+        );
     }
 }

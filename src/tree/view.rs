@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::Error;
 use super::content::Content;
 use super::folders::{Folders, Role};
-use super::Error;
 use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Link, Listed, Setup, Since};
 use crate::ingest::place::Places;
@@ -103,12 +103,20 @@ pub struct Item {
 impl Tree {
     /// Joins what the tree is made from.
     pub fn new(catalog: Catalog, blobs: Blobs, places: Places) -> Self {
-        Self { catalog, blobs, places }
+        Self {
+            catalog,
+            blobs,
+            places,
+        }
     }
 
     /// Opens what a session sees.
     pub fn view(&self, who: Arc<Who>) -> View {
-        View { tree: self.clone(), who, made: None }
+        View {
+            tree: self.clone(),
+            who,
+            made: None,
+        }
     }
 }
 
@@ -125,19 +133,35 @@ impl View {
         if let Some(folder) = made.folders.path(path) {
             return Ok(Entry::Folder(folder.clone()));
         }
-        let (Some(name), parent) = (path.name(), path.parent()) else { return Err(Error::Missing) };
+        let (Some(name), parent) = (path.name(), path.parent()) else {
+            return Err(Error::Missing);
+        };
         let role = made.folders.role(&parent).ok_or(Error::Missing)?.cloned();
         let name_key = fold(name);
         let found = match role {
             Some(Role::Inbox(..)) => {
                 let catalog = &self.tree.catalog;
-                let listed = catalog.inbox_file(who.firm, who.device, &parent.key(), &name_key, since).await?;
-                listed.map(|listed| File { listed, place: Place::Inbox })
+                let listed = catalog
+                    .inbox_file(who.firm, who.device, &parent.key(), &name_key, since)
+                    .await?;
+                listed.map(|listed| File {
+                    listed,
+                    place: Place::Inbox,
+                })
             }
             Some(Role::Processed(link, flow)) => {
-                let done = self.tree.catalog.done_with(who.firm, who.device, (link, flow), since).await?;
-                let listed = done.into_iter().find(|listed| fold(&listed.name) == name_key);
-                listed.map(|listed| File { listed, place: Place::Processed })
+                let done = self
+                    .tree
+                    .catalog
+                    .done_with(who.firm, who.device, (link, flow), since)
+                    .await?;
+                let listed = done
+                    .into_iter()
+                    .find(|listed| fold(&listed.name) == name_key);
+                listed.map(|listed| File {
+                    listed,
+                    place: Place::Processed,
+                })
             }
             None => None,
         };
@@ -185,16 +209,31 @@ impl View {
             });
         };
         let names = [".", ".."].into_iter().chain(made.folders.children(path));
-        let mut items: Vec<Item> =
-            names.map(|name| Item { name: name.to_owned(), attributes: folder }).collect();
+        let mut items: Vec<Item> = names
+            .map(|name| Item {
+                name: name.to_owned(),
+                attributes: folder,
+            })
+            .collect();
         let files = match role {
-            Some(Role::Inbox(..)) => self.tree.catalog.inbox(who.firm, who.device, &path.key(), since).await?,
+            Some(Role::Inbox(..)) => {
+                self.tree
+                    .catalog
+                    .inbox(who.firm, who.device, &path.key(), since)
+                    .await?
+            }
             Some(Role::Processed(link, flow)) => {
-                self.tree.catalog.done_with(who.firm, who.device, (link, flow), since).await?
+                self.tree
+                    .catalog
+                    .done_with(who.firm, who.device, (link, flow), since)
+                    .await?
             }
             None => Vec::new(),
         };
-        items.extend(files.into_iter().map(|listed| Item { attributes: of(&listed), name: listed.name }));
+        items.extend(files.into_iter().map(|listed| Item {
+            attributes: of(&listed),
+            name: listed.name,
+        }));
         Ok(items)
     }
 
@@ -203,20 +242,36 @@ impl View {
     /// # Errors
     ///
     /// When no folder is there, or a store does not answer.
-    pub async fn role(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Option<Role>, Error> {
+    pub async fn role(
+        &mut self,
+        path: &VirtualPath,
+        now: Timestamp,
+    ) -> Result<Option<Role>, Error> {
         let made = self.made(now).await?;
-        made.folders.role(path).map(Option::<&Role>::cloned).ok_or(Error::Missing)
+        made.folders
+            .role(path)
+            .map(Option::<&Role>::cloned)
+            .ok_or(Error::Missing)
     }
 
     /// Opens the content of a file; it stays what it is, whatever becomes of the delivery.
     pub fn content(&self, file: &File) -> Content {
-        Content::new(self.tree.blobs.clone(), file.listed.digest, file.listed.bytes)
+        Content::new(
+            self.tree.blobs.clone(),
+            file.listed.digest,
+            file.listed.bytes,
+        )
     }
 
     /// Returns the folders as they are now. They are made anew when the firm's setup or the day has changed.
     async fn made(&mut self, now: Timestamp) -> Result<&Made, Error> {
         let who = &self.who;
-        let setup = self.tree.catalog.setup_of(who.firm, who.device).await?.ok_or(Error::DeviceGone)?;
+        let setup = self
+            .tree
+            .catalog
+            .setup_of(who.firm, who.device)
+            .await?
+            .ok_or(Error::DeviceGone)?;
         let today = self.tree.places.today(now);
         let made = match self.made.take() {
             Some(made) if made.setup == setup && made.today == today => made,
@@ -239,14 +294,21 @@ impl View {
             Some(link) => self.tree.places.profile(link)?.after_collected(),
             None => AfterCollected::SessionEnd,
         };
-        Ok(Since { collected: collected_since(kind, after, started, now), copied: started })
+        Ok(Since {
+            collected: collected_since(kind, after, started, now),
+            copied: started,
+        })
     }
 }
 
 impl Made {
     /// A folder has no time of its own; the day its device was added is stable.
     fn folder_attributes(&self) -> Attributes {
-        Attributes { is_folder: true, bytes: 0, at: self.setup.device_added_at }
+        Attributes {
+            is_folder: true,
+            bytes: 0,
+            at: self.setup.device_added_at,
+        }
     }
 }
 
@@ -257,7 +319,12 @@ impl File {
     }
 }
 
-fn collected_since(kind: DeviceKind, after: AfterCollected, started: Timestamp, now: Timestamp) -> Timestamp {
+fn collected_since(
+    kind: DeviceKind,
+    after: AfterCollected,
+    started: Timestamp,
+    now: Timestamp,
+) -> Timestamp {
     match (kind, after) {
         (DeviceKind::Mount, _) | (_, AfterCollected::Removal) => Timestamp(0),
         (_, AfterCollected::SessionEnd) => started,
@@ -269,7 +336,11 @@ fn collected_since(kind: DeviceKind, after: AfterCollected, started: Timestamp, 
 }
 
 fn of(listed: &Listed) -> Attributes {
-    Attributes { is_folder: false, bytes: listed.bytes, at: listed.offered_at }
+    Attributes {
+        is_folder: false,
+        bytes: listed.bytes,
+        at: listed.offered_at,
+    }
 }
 
 impl Tree {
@@ -277,10 +348,16 @@ impl Tree {
         let default_device = self.catalog.default_device(who.firm).await?;
         let links = self.catalog.links(who.firm).await?;
         let mut folders = Folders::new();
-        let mine = links.iter().filter(|link| link.device.or(default_device) == Some(who.device));
+        let mine = links
+            .iter()
+            .filter(|link| link.device.or(default_device) == Some(who.device));
         for link in mine {
             for flow in [Flow::Purchase, Flow::Sale] {
-                add(&mut folders, &self.places.folder(link, flow, today)?, Role::Inbox(link.id, flow));
+                add(
+                    &mut folders,
+                    &self.places.folder(link, flow, today)?,
+                    Role::Inbox(link.id, flow),
+                );
                 if let Some(folder) = self.places.processed_folder(link, flow, today)? {
                     add(&mut folders, &folder, Role::Processed(link.id, flow));
                 }
@@ -288,9 +365,18 @@ impl Tree {
         }
         // Of other years, and of links that went to another device since.
         for placed in self.catalog.placed(who.firm, who.device).await? {
-            add(&mut folders, &placed.folder, Role::Inbox(placed.link, placed.flow));
+            add(
+                &mut folders,
+                &placed.folder,
+                Role::Inbox(placed.link, placed.flow),
+            );
         }
-        Ok(Made { setup, today, folders, links })
+        Ok(Made {
+            setup,
+            today,
+            folders,
+            links,
+        })
     }
 }
 
@@ -312,9 +398,27 @@ mod tests {
         let since = |kind, after| collected_since(kind, after, started, now);
 
         assert_eq!(since(DeviceKind::Pull, AfterCollected::SessionEnd), started);
-        assert_eq!(since(DeviceKind::Pull, AfterCollected::Removal), Timestamp(0));
-        assert_eq!(since(DeviceKind::Pull, AfterCollected::After(Duration::from_secs(1500))), Timestamp(500_000));
-        assert_eq!(since(DeviceKind::Pull, AfterCollected::After(Duration::from_secs(1))), started);
-        assert_eq!(since(DeviceKind::Mount, AfterCollected::SessionEnd), Timestamp(0));
+        assert_eq!(
+            since(DeviceKind::Pull, AfterCollected::Removal),
+            Timestamp(0)
+        );
+        assert_eq!(
+            since(
+                DeviceKind::Pull,
+                AfterCollected::After(Duration::from_secs(1500))
+            ),
+            Timestamp(500_000)
+        );
+        assert_eq!(
+            since(
+                DeviceKind::Pull,
+                AfterCollected::After(Duration::from_secs(1))
+            ),
+            started
+        );
+        assert_eq!(
+            since(DeviceKind::Mount, AfterCollected::SessionEnd),
+            Timestamp(0)
+        );
     }
 }

@@ -16,4 +16,6 @@ pub struct Read {
 }
 
 /// Reads.
-pub fn read(_bytes: &[u8]) -> Read { unimplemented!() }
+pub fn read(_bytes: &[u8]) -> Read {
+    unimplemented!()
+}

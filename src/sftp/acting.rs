@@ -1,0 +1,191 @@
+//! What happens when a file is removed, moved or written, or a folder made?
+
+use russh_sftp::protocol::Packet;
+use tracing::info;
+
+use super::requests::no_handle;
+use super::serve::{Draft, Open, Session, Stop, ok};
+use super::status::Refusal;
+use crate::mark::Act;
+use crate::model::VirtualPath;
+use crate::tree::{Entry, File, Place, Role};
+use crate::{mark, tree};
+
+type Answer = Result<Option<Packet>, Stop>;
+
+/// The longest file name that is taken, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+
+impl Session {
+    pub(super) async fn remove(&mut self, id: u32, path: &str) -> Answer {
+        let path = VirtualPath::parse(path)?;
+        if self.drafts.remove(&path.key()).is_some() {
+            return Ok(Some(ok(id)));
+        }
+        let file = self.file_to_act_on(&path).await?;
+        if file.place == Place::Processed {
+            return Err(
+                Refusal::denied("what was processed stays here until its retention ends").into(),
+            );
+        }
+        self.act(&file, &Act::Removed).await?;
+        Ok(Some(ok(id)))
+    }
+
+    /// RENAME, and `posix-rename@openssh.com`: nothing here may be overwritten, so they are the same.
+    pub(super) async fn rename(&mut self, id: u32, from: &str, to: &str) -> Answer {
+        let (from, to) = (VirtualPath::parse(from)?, VirtualPath::parse(to)?);
+        let Some(name) = to
+            .name()
+            .map(ToOwned::to_owned)
+            .filter(|name| name.len() <= NAME_BYTES_MAX)
+        else {
+            return Err(Refusal::denied("a file cannot have that name").into());
+        };
+        if let Some(draft) = self.drafts.remove(&from.key()) {
+            return self.rename_draft(id, draft, to).await;
+        }
+        let file = self.file_to_act_on(&from).await?;
+        let now = self.parts.clock.read();
+        let (Some(Role::Inbox(link, flow)) | Some(Role::Processed(link, flow))) =
+            self.view.role(&from.parent(), now).await?
+        else {
+            return Err(Refusal::missing().into());
+        };
+        if self.view.role(&to.parent(), now).await? != Some(Role::Processed(link, flow)) {
+            return Err(Refusal::denied(
+                "a document may be moved to its own processed folder only",
+            )
+            .into());
+        }
+        if self.is_another_file(&file, &to).await? {
+            return Err(Refusal::failed("a file of that name is there").into());
+        }
+        match file.place {
+            Place::Inbox => self.act(&file, &Act::Moved(name)).await?,
+            Place::Processed => {
+                self.parts
+                    .marks
+                    .renamed(&self.who, &file.listed, &name)
+                    .await?
+            }
+        }
+        Ok(Some(ok(id)))
+    }
+
+    pub(super) async fn write(
+        &mut self,
+        id: u32,
+        handle: &str,
+        offset: u64,
+        bytes: Vec<u8>,
+    ) -> Answer {
+        let Some(open) = self.handles.get(handle) else {
+            return Err(no_handle().into());
+        };
+        let Open::Draft(key) = open else {
+            return Err(Refusal::denied("this handle is not open for writing").into());
+        };
+        let draft = self.drafts.get(key).ok_or_else(Refusal::missing)?;
+        self.parts.spool.write(&draft.upload, offset, bytes).await?;
+        Ok(Some(ok(id)))
+    }
+
+    /// Judges what was written. An empty file stays a draft, for some programs make a file first and write it then.
+    pub(super) async fn finish_draft(&mut self, id: u32, key: &str) -> Answer {
+        let Some(draft) = self.drafts.get(key).cloned() else {
+            return Ok(Some(ok(id)));
+        };
+        let (digest, bytes) = self.parts.spool.digest(&draft.upload).await?;
+        if bytes == 0 {
+            return Ok(Some(ok(id)));
+        }
+        self.drafts.remove(key);
+        let name = draft.path.name().unwrap_or_default();
+        let now = self.parts.clock.read();
+        self.parts
+            .marks
+            .copied(&self.who, draft.place, digest, name, now)
+            .await?;
+        self.trace.processed += 1;
+        info!(
+            session.id = self.who.session.0,
+            "Device `{}` put a copy into a processed folder", self.who.login
+        );
+        Ok(Some(ok(id)))
+    }
+
+    pub(super) async fn make_folder(&mut self, id: u32, path: &str) -> Answer {
+        let path = VirtualPath::parse(path)?;
+        let now = self.parts.clock.read();
+        match self.view.entry(&path, now).await {
+            // A client that makes sure of a folder before it uses it has what it wants.
+            Ok(Entry::Folder(_)) => Ok(Some(ok(id))),
+            Ok(Entry::File(_)) => Err(Refusal::failed("a file of that name is there").into()),
+            Err(tree::Error::Missing) => {
+                Err(Refusal::denied("folders come from the links of this device").into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn remove_folder(&mut self, _id: u32, path: &str) -> Answer {
+        let path = VirtualPath::parse(path)?;
+        let now = self.parts.clock.read();
+        match self.view.entry(&path, now).await? {
+            Entry::Folder(_) => {
+                Err(Refusal::denied("folders come from the links of this device").into())
+            }
+            Entry::File(_) => Err(tree::Error::NotAFolder.into()),
+        }
+    }
+
+    async fn rename_draft(&mut self, id: u32, draft: Draft, to: VirtualPath) -> Answer {
+        let now = self.parts.clock.read();
+        let role = self.view.role(&to.parent(), now).await;
+        let fits =
+            matches!(role, Ok(Some(Role::Processed(link, flow))) if (link, flow) == draft.place);
+        if !fits {
+            self.drafts.insert(draft.path.key(), draft);
+            return Err(
+                Refusal::denied("a file may be moved within its processed folder only").into(),
+            );
+        }
+        self.drafts.insert(to.key(), Draft { path: to, ..draft });
+        Ok(Some(ok(id)))
+    }
+
+    async fn file_to_act_on(&mut self, path: &VirtualPath) -> Result<File, Stop> {
+        // What was read before counts only once the channel has taken it.
+        self.answers.send().await.map_err(|_| Stop::Gone)?;
+        let now = self.parts.clock.read();
+        match self.view.entry(path, now).await? {
+            Entry::File(file) => Ok(file),
+            Entry::Folder(_) => {
+                Err(Refusal::denied("folders come from the links of this device").into())
+            }
+        }
+    }
+
+    async fn is_another_file(&mut self, file: &File, path: &VirtualPath) -> Result<bool, Stop> {
+        let now = self.parts.clock.read();
+        match self.view.entry(path, now).await {
+            Ok(Entry::File(there)) => Ok(there.listed.delivery != file.listed.delivery),
+            Ok(Entry::Folder(_)) => Ok(true),
+            Err(tree::Error::Missing) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn act(&mut self, file: &File, act: &Act) -> Result<(), mark::Error> {
+        let now = self.parts.clock.read();
+        self.parts
+            .marks
+            .acted(&self.who, &file.listed, act, now)
+            .await?;
+        self.trace.processed += 1;
+        let (login, id) = (&self.who.login, file.listed.document);
+        info!(session.id = self.who.session.0, document.id = %id, "Device `{login}` processed document {id} ({})", act.word());
+        Ok(())
+    }
+}

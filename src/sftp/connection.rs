@@ -1,0 +1,344 @@
+//! What may a connection do, before and after its login?
+//!
+//! It logs in with a key or a password, opens session channels, and asks for the `sftp` subsystem.
+//! Everything else is refused: no shell, no command, no forwarding, no agent, no X11.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::server::{
+    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use super::answers::Answers;
+use super::intake::{Ended, Intake};
+use super::limits::CHANNELS_MAX;
+use super::serve::{Parts, Session};
+use crate::login::{Logins, Proven};
+use crate::tree::Who;
+
+/// What every connection needs.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) logins: Logins,
+    pub(super) parts: Parts,
+    /// Sessions, so that the door can wait for them.
+    pub(super) sessions: TaskTracker,
+}
+
+/// One connection, from its version to its end.
+pub(super) struct Connection {
+    shared: Shared,
+    address: SocketAddr,
+    proven: Option<Proven>,
+    who: Option<Arc<Who>>,
+    channels: HashMap<ChannelId, Port>,
+    /// Cancelled when the connection is gone.
+    dead: CancellationToken,
+    /// Cancelled by the login, which frees its place among those that have not logged in.
+    logged_in: CancellationToken,
+}
+
+/// The near end of a channel.
+struct Port {
+    intake: Arc<Intake>,
+    /// Until the subsystem takes it.
+    writer: Option<ChannelWriteHalf<Msg>>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        shared: Shared,
+        address: SocketAddr,
+        dead: CancellationToken,
+        logged_in: CancellationToken,
+    ) -> Self {
+        Self {
+            shared,
+            address,
+            proven: None,
+            who: None,
+            channels: HashMap::new(),
+            dead,
+            logged_in,
+        }
+    }
+
+    async fn judge_key(
+        &self,
+        user: &str,
+        key: &PublicKey,
+        algorithm: &Algorithm,
+    ) -> Option<Proven> {
+        if matches!(algorithm, Algorithm::Rsa { hash: None } | Algorithm::Dsa) {
+            return None; // signed with SHA-1
+        }
+        let text = PublicKey::new(key.key_data().clone(), "")
+            .to_openssh()
+            .ok()?;
+        let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+        match self.shared.logins.by_key(user, &text, &fingerprint).await {
+            Ok(proven) => proven,
+            Err(error) => {
+                error!("Could not look up a login from {}: {error}", self.address);
+                None
+            }
+        }
+    }
+
+    fn answer(&mut self, user: &str, proven: Option<Proven>) -> Auth {
+        let accepted = proven.is_some();
+        self.proven = proven;
+        if accepted {
+            Auth::Accept
+        } else {
+            info!(peer.address = %self.address, "Refused a login as `{}`", printable(user));
+            Auth::reject()
+        }
+    }
+
+    fn start(&mut self, channel: ChannelId) -> bool {
+        let Some(who) = &self.who else { return false };
+        let Some(port) = self.channels.get_mut(&channel) else {
+            return false;
+        };
+        let Some(writer) = port.writer.take() else {
+            return false;
+        };
+        let answers = Answers::new(writer, Arc::clone(&port.intake), self.dead.clone());
+        let session = Session::new(
+            self.shared.parts.clone(),
+            Arc::clone(who),
+            answers,
+            Arc::clone(&port.intake),
+        );
+        let (login, id) = (who.login.clone(), who.session.0);
+        self.shared.sessions.spawn(async move {
+            let trace = session.run().await;
+            info!(session.id = id, device.login = %login, "Session of `{login}` ended: {trace}");
+        });
+        true
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A channel that ended in order has said so before; this end comes second and does not count.
+        for port in self.channels.values() {
+            port.intake.end(Ended::Broken);
+        }
+        self.dead.cancel();
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_publickey_offered(
+        &mut self,
+        user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let known = self
+            .judge_key(user, offer.public_key, offer.algorithm)
+            .await
+            .is_some();
+        Ok(if known { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        user: &str,
+        key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let proven = self.judge_key(user, key.public_key, key.algorithm).await;
+        Ok(self.answer(user, proven))
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        let proven = match self.shared.logins.by_password(user, password).await {
+            Ok(proven) => proven,
+            Err(error) => {
+                error!("Could not look up a login from {}: {error}", self.address);
+                None
+            }
+        };
+        Ok(self.answer(user, proven))
+    }
+
+    async fn auth_succeeded(&mut self, session: &mut Ssh) -> Result<(), Self::Error> {
+        let Some(proven) = self.proven.take() else {
+            return Err(russh::Error::NotAuthenticated);
+        };
+        let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
+        let address = self.address.to_string();
+        let now = self.shared.parts.clock.read();
+        let who = self
+            .shared
+            .logins
+            .begin(proven, &address, &software, now)
+            .await
+            .map_err(|failed| {
+                error!("Could not begin a session from {address}: {failed}");
+                russh::Error::Disconnect
+            })?;
+        let login = &who.login;
+        info!(
+            session.id = who.session.0, device.login = %login, peer.address = %address, peer.software = %software,
+            "Device `{login}` logged in from {address} with {software}"
+        );
+        self.who = Some(Arc::new(who));
+        self.logged_in.cancel();
+        Ok(())
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        if self.who.is_none() || self.channels.len() >= CHANNELS_MAX {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        let id = channel.id();
+        // Its reading half is dropped: what comes in goes to the intake, which never makes the loop wait.
+        let (_, writer) = channel.split();
+        self.channels.insert(
+            id,
+            Port {
+                intake: Arc::default(),
+                writer: Some(writer),
+            },
+        );
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        if name == "sftp" && self.start(channel) {
+            session.channel_success(channel)
+        } else {
+            session.channel_failure(channel)
+        }
+    }
+
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        let Some(port) = self.channels.get(&channel) else {
+            return Ok(());
+        };
+        if let Err(overrun) = port.intake.push(data).await {
+            let login = self.who.as_ref().map_or("nobody", |who| &who.login);
+            warn!(peer.address = %self.address, "Connection of `{login}` ends: {overrun}");
+            return Err(russh::Error::Disconnect);
+        }
+        Ok(())
+    }
+
+    async fn channel_eof(
+        &mut self,
+        channel: ChannelId,
+        _session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        if let Some(port) = self.channels.get(&channel) {
+            port.intake.end(Ended::InOrder);
+        }
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        if let Some(port) = self.channels.remove(&channel) {
+            port.intake.end(Ended::InOrder);
+        }
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _: &[u8],
+        session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn env_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: &str,
+        session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the crate's trait has as many")]
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(russh::Pty, u32)],
+        session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn x11_request(
+        &mut self,
+        channel: ChannelId,
+        _: bool,
+        _: &str,
+        _: &str,
+        _: u32,
+        session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn agent_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Ssh,
+    ) -> Result<bool, Self::Error> {
+        session.channel_failure(channel)?;
+        Ok(false)
+    }
+}
+
+/// What a peer sends of its own choice may not break a line of the log.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}

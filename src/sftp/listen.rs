@@ -1,0 +1,295 @@
+//! How does a connection come in, and how do all of them end?
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+use russh::server::{Config, run_stream};
+use russh::{Disconnect, Limits, MethodKind, MethodSet, Preferred, SshId, cipher};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use super::connection::{Connection, Shared};
+use super::limits::{DRAIN, LOGIN_GRACE};
+use super::serve::Parts;
+use crate::login::Logins;
+
+/// Connections that have not logged in. More are turned away, so that silent ones cost little.
+const STARTUPS_MAX: usize = 200;
+
+/// How many failed logins one connection may try.
+const LOGINS_PER_CONNECTION_MAX: usize = 6;
+
+/// How long a refused login waits for its answer; an honest client offers a few keys first.
+const REFUSAL: Duration = Duration::from_millis(50);
+
+/// After this long without a word a peer is asked whether it is there, and after three it is gone.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// A peer that neither sends nor takes anything for this long is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Bytes to be read from the network at a time: the library takes each packet in two small pieces.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// The server's keys.
+#[derive(Clone)]
+pub struct HostKeys(pub Vec<PrivateKey>);
+
+/// The SFTP door, before it opens.
+pub struct Door {
+    shared: Shared,
+    config: Arc<Config>,
+}
+
+/// The SFTP door, open.
+pub struct Listening {
+    door: Door,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Door {
+    /// Makes a door; after `rekey_bytes` in either direction keys are exchanged anew.
+    pub fn new(logins: Logins, parts: Parts, keys: HostKeys, rekey_bytes: usize) -> Self {
+        let shared = Shared {
+            logins,
+            parts,
+            sessions: TaskTracker::new(),
+        };
+        Self {
+            shared,
+            config: Arc::new(config(keys, rekey_bytes)),
+        }
+    }
+
+    /// Begins to listen at `address`; port 0 takes any.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be used.
+    pub async fn listen(self, address: SocketAddr) -> std::io::Result<Listening> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Listening {
+            door: self,
+            listener,
+            address,
+        })
+    }
+}
+
+impl Listening {
+    /// Returns where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the parts' `draining` is cancelled; then lets open files be read for a bounded time, and ends.
+    pub async fn run(self) {
+        let Self { door, listener, .. } = self;
+        let connections = TaskTracker::new();
+        let cut = CancellationToken::new();
+        let startups = Arc::new(Semaphore::new(STARTUPS_MAX));
+        let draining = door.shared.parts.draining.clone();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = draining.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let Ok(startup) = Arc::clone(&startups).try_acquire_owned() else {
+                        warn!(peer.address = %peer, "Turned {peer} away: {STARTUPS_MAX} connections have not logged in");
+                        continue;
+                    };
+                    let serving = connect(
+                        door.shared.clone(),
+                        Arc::clone(&door.config),
+                        stream,
+                        peer,
+                        cut.child_token(),
+                        startup,
+                    );
+                    connections.spawn(serving);
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: what is open ends, and there is room again.
+                    warn!("Could not accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(listener);
+        door.shared.sessions.close();
+        if tokio::time::timeout(DRAIN, door.shared.sessions.wait())
+            .await
+            .is_err()
+        {
+            warn!("Ended while documents were still being read; they stay offered");
+        }
+        cut.cancel();
+        connections.close();
+        connections.wait().await;
+        door.shared.sessions.wait().await;
+    }
+}
+
+async fn connect(
+    shared: Shared,
+    config: Arc<Config>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    cut: CancellationToken,
+    startup: tokio::sync::OwnedSemaphorePermit,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(peer.address = %peer, "Could not set nodelay: {error}");
+    }
+    let (dead, logged_in) = (CancellationToken::new(), CancellationToken::new());
+    let connection = Connection::new(shared.clone(), peer, dead.clone(), logged_in.clone());
+    let wire = Wire::new(stream, cut.clone());
+    let starting = tokio::time::timeout(LOGIN_GRACE, run_stream(config, wire, connection));
+    let running = tokio::select! {
+        started = starting => match started {
+            Ok(Ok(running)) => running,
+            Ok(Err(error)) => return debug!(peer.address = %peer, "Connection did not begin: {error}"),
+            Err(_) => return debug!(peer.address = %peer, "Connection did not say its version in time"),
+        },
+        () = cut.cancelled() => return,
+    };
+    let handle = running.handle();
+    tokio::pin!(running);
+    tokio::select! {
+        _ = &mut running => return,
+        () = logged_in.cancelled() => drop(startup),
+        () = tokio::time::sleep(LOGIN_GRACE) => {
+            info!(peer.address = %peer, "{peer} did not log in within {} s", LOGIN_GRACE.as_secs());
+            cut.cancel();
+        }
+        () = cut.cancelled() => {}
+    }
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = cut.cancelled() => {
+            // A farewell, if the peer takes it at once; then the wire is cut in any case.
+            let farewell = handle.disconnect(Disconnect::ByApplication, "the server ends".into(), "en".into());
+            drop(tokio::time::timeout(Duration::from_millis(200), farewell).await);
+            running.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(peer.address = %peer, "Connection ended: {error}");
+    }
+}
+
+fn config(keys: HostKeys, rekey_bytes: usize) -> Config {
+    let rekey = rekey_bytes.min(1 << 30);
+    Config {
+        server_id: SshId::Standard(concat!("SSH-2.0-Sluis_", env!("CARGO_PKG_VERSION")).into()),
+        methods: MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..]),
+        auth_rejection_time: REFUSAL,
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: keys.0,
+        limits: Limits {
+            rekey_write_limit: rekey,
+            rekey_read_limit: rekey,
+            rekey_time_limit: Duration::from_secs(3600),
+        },
+        preferred: preferred(),
+        max_auth_attempts: LOGINS_PER_CONNECTION_MAX,
+        inactivity_timeout: Some(SILENCE_MAX),
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: 3,
+        event_buffer_size: 32,
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+fn preferred() -> Preferred {
+    let ecdsa = |curve| Algorithm::Ecdsa { curve };
+    Preferred {
+        key: vec![
+            Algorithm::Ed25519,
+            ecdsa(EcdsaCurve::NistP256),
+            ecdsa(EcdsaCurve::NistP384),
+            ecdsa(EcdsaCurve::NistP521),
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha512),
+            },
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha256),
+            },
+        ]
+        .into(),
+        // The crate's own list, with AES-128-GCM, which OpenSSH likes best of the GCMs.
+        cipher: vec![
+            cipher::CHACHA20_POLY1305,
+            cipher::AES_128_GCM,
+            cipher::AES_256_GCM,
+            cipher::AES_256_CTR,
+            cipher::AES_192_CTR,
+            cipher::AES_128_CTR,
+        ]
+        .into(),
+        ..Preferred::DEFAULT
+    }
+}
+
+/// A TCP stream that is read in large pieces, and that can be cut.
+struct Wire {
+    stream: BufReader<TcpStream>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Wire {
+    fn new(stream: TcpStream, cut: CancellationToken) -> Self {
+        let stream = BufReader::with_capacity(READ_BUFFER_BYTES, stream);
+        Self {
+            stream,
+            cut: Box::pin(cut.cancelled_owned()),
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,230 @@
+//! What happens when a file or folder is opened, read and closed?
+
+use russh_sftp::protocol::{Handle, Name, OpenFlags, Packet, StatusCode};
+use tracing::{info, warn};
+
+use super::limits::IO_BYTES_MAX;
+use super::listing::Listing;
+use super::requests::no_handle;
+use super::serve::{Draft, Open, Session, Stop, ok};
+use super::status::Refusal;
+use crate::collect::{End, Verdict};
+use crate::mark::lock;
+use crate::model::VirtualPath;
+use crate::tree::{Entry, Place, Role};
+use crate::{mark, tree};
+
+type Answer = Result<Option<Packet>, Stop>;
+
+/// What an OPEN wants, as far as the tree cares (filexfer-02 §6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Read,
+    /// Write, making the file if it is not there.
+    Create,
+    /// Make the file, which must not be there.
+    CreateNew,
+    /// Write to what is there.
+    Change,
+}
+
+fn intent(flags: OpenFlags) -> Intent {
+    let writes = flags.intersects(OpenFlags::WRITE | OpenFlags::APPEND | OpenFlags::TRUNCATE);
+    match (
+        writes || flags.contains(OpenFlags::CREATE),
+        flags.contains(OpenFlags::CREATE),
+    ) {
+        (false, _) => Intent::Read,
+        (true, false) => Intent::Change,
+        (true, true) if flags.contains(OpenFlags::EXCLUDE) => Intent::CreateNew,
+        (true, true) => Intent::Create,
+    }
+}
+
+impl Session {
+    pub(super) async fn open(&mut self, id: u32, path: &str, flags: OpenFlags) -> Answer {
+        self.handles.check_room()?;
+        let path = VirtualPath::parse(path)?;
+        let intent = intent(flags);
+        if let Some(draft) = self.drafts.get(&path.key()).cloned() {
+            return self.open_draft(id, intent, draft);
+        }
+        let now = self.parts.clock.read();
+        let entry = match self.view.entry(&path, now).await {
+            Ok(entry) => Some(entry),
+            Err(tree::Error::Missing) => None,
+            Err(error) => return Err(error.into()),
+        };
+        match (entry, intent) {
+            (Some(Entry::Folder(_)), _) => Err(tree::Error::IsAFolder.into()),
+            (Some(Entry::File(file)), Intent::Read) => {
+                let (content, reads) = (self.view.content(&file), self.parts.marks.opened(&file));
+                self.trace.opened += 1;
+                let handle = self.handles.open(Open::File {
+                    file,
+                    content,
+                    reads,
+                })?;
+                Ok(Some(Packet::Handle(Handle { id, handle })))
+            }
+            (Some(Entry::File(_)), Intent::CreateNew) => {
+                Err(Refusal::failed("a file of that name is there").into())
+            }
+            (Some(Entry::File(file)), _) if file.place == Place::Inbox => {
+                Err(Refusal::denied("documents are read-only").into())
+            }
+            (None, Intent::Read | Intent::Change) => Err(Refusal::missing().into()),
+            (Some(Entry::File(_)) | None, _) => self.begin_draft(id, path).await,
+        }
+    }
+
+    /// Only a processed folder takes files: copies of what was offered.
+    async fn begin_draft(&mut self, id: u32, path: VirtualPath) -> Answer {
+        let now = self.parts.clock.read();
+        let Some(Role::Processed(link, flow)) = self.view.role(&path.parent(), now).await? else {
+            return Err(Refusal::denied("files are written to the processed folder only").into());
+        };
+        let upload = self.parts.spool.begin().await?;
+        let key = path.key();
+        self.drafts.insert(
+            key.clone(),
+            Draft {
+                upload,
+                path,
+                place: (link, flow),
+            },
+        );
+        let handle = self.handles.open(Open::Draft(key))?;
+        Ok(Some(Packet::Handle(Handle { id, handle })))
+    }
+
+    fn open_draft(&mut self, id: u32, intent: Intent, draft: Draft) -> Answer {
+        match intent {
+            Intent::CreateNew => Err(Refusal::failed("a file of that name is there").into()),
+            Intent::Read => Err(Refusal::denied("this file is still being written").into()),
+            Intent::Create | Intent::Change => {
+                let handle = self.handles.open(Open::Draft(draft.path.key()))?;
+                Ok(Some(Packet::Handle(Handle { id, handle })))
+            }
+        }
+    }
+
+    pub(super) async fn read(&mut self, id: u32, handle: &str, offset: u64, length: u32) -> Answer {
+        let Some(open) = self.handles.get(handle) else {
+            return Err(no_handle().into());
+        };
+        let Open::File { content, reads, .. } = open else {
+            return Err(Refusal::failed("this handle is not open for reading").into());
+        };
+        let bytes = content
+            .read(offset, u64::from(length.min(IO_BYTES_MAX)))
+            .await?;
+        if bytes.is_empty() {
+            return Ok(Some(Packet::error(id, StatusCode::Eof)));
+        }
+        lock(reads).asked(offset);
+        self.trace.bytes += bytes.len() as u64;
+        self.answers.add_data(id, &bytes, reads, offset);
+        Ok(None)
+    }
+
+    pub(super) async fn close(&mut self, id: u32, handle: &str) -> Answer {
+        // What was read before counts only once the channel has taken it.
+        self.answers.send().await.map_err(|_| Stop::Gone)?;
+        match self.handles.close(handle) {
+            None => Err(no_handle().into()),
+            Some(Open::Folder(_)) => Ok(Some(ok(id))),
+            Some(Open::Draft(key)) => self.finish_draft(id, &key).await,
+            Some(open @ Open::File { .. }) => {
+                self.mark_read(open, End::Closed).await?;
+                Ok(Some(ok(id)))
+            }
+        }
+    }
+
+    /// Ends what was open when the session ended.
+    pub(super) async fn end_handle(&mut self, open: Open, how: End) {
+        if let Err(error) = self.mark_read(open, how).await {
+            let refusal = Refusal::from(error);
+            let why = refusal.fault.unwrap_or(refusal.text);
+            warn!(
+                session.id = self.who.session.0,
+                "Could not write down what `{}` read: {why}", self.who.login
+            );
+        }
+    }
+
+    async fn mark_read(&mut self, open: Open, how: End) -> Result<(), mark::Error> {
+        let Open::File { file, reads, .. } = open else {
+            return Ok(());
+        };
+        let now = self.parts.clock.read();
+        let verdict = self
+            .parts
+            .marks
+            .ended(&self.who, &file, &reads, how, now)
+            .await?;
+        let (login, session, id) = (&self.who.login, self.who.session.0, file.listed.document);
+        match verdict {
+            Verdict::Collected => {
+                self.trace.collected += 1;
+                info!(session.id = session, document.id = %id, "Device `{login}` collected document {id}");
+            }
+            Verdict::Read => {
+                self.trace.read += 1;
+                info!(session.id = session, document.id = %id, "Device `{login}` read document {id}");
+            }
+            Verdict::Incomplete => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn open_folder(&mut self, id: u32, path: &str) -> Answer {
+        self.handles.check_room()?;
+        let path = VirtualPath::parse(path)?;
+        let now = self.parts.clock.read();
+        let items = self.view.list(&path, now).await?;
+        self.trace.listed += 1;
+        let handle = self.handles.open(Open::Folder(Listing::new(items, now)))?;
+        Ok(Some(Packet::Handle(Handle { id, handle })))
+    }
+
+    pub(super) fn read_folder(&mut self, id: u32, handle: &str) -> Answer {
+        let Some(open) = self.handles.get(handle) else {
+            return Err(no_handle().into());
+        };
+        let Open::Folder(listing) = open else {
+            return Err(Refusal::failed("not a folder").into());
+        };
+        let files = listing.page();
+        if files.is_empty() {
+            return Ok(Some(Packet::error(id, StatusCode::Eof)));
+        }
+        Ok(Some(Packet::Name(Name { id, files })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_open_flags() {
+        use OpenFlags as F;
+        #[rustfmt::skip]
+        let table = [
+            (F::READ,                              Intent::Read),
+            (F::empty(),                           Intent::Read),
+            (F::WRITE,                             Intent::Change),
+            (F::READ | F::WRITE,                   Intent::Change),
+            (F::APPEND,                            Intent::Change),
+            (F::WRITE | F::CREATE,                 Intent::Create),
+            (F::READ | F::CREATE,                  Intent::Create),
+            (F::WRITE | F::CREATE | F::TRUNCATE,   Intent::Create),
+            (F::WRITE | F::CREATE | F::EXCLUDE,    Intent::CreateNew),
+        ];
+        for (flags, expected) in table {
+            assert_eq!(intent(flags), expected, "{flags:?}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! How is one SFTP session served, from its first packet to its last?
+//!
+//! Requests are answered in order. Whatever marks a document waits until the bytes before it are
+//! taken by the channel, and is answered when the mark is committed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use russh_sftp::protocol::{Packet, StatusCode, Version};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use super::answers::{Answers, Gone};
+use super::frames::{Frames, request_id};
+use super::handles::Handles;
+use super::intake::{Ended, Intake};
+use super::listing::Listing;
+use super::requests::EXTENSIONS;
+use super::status::Refusal;
+use super::trace::Trace;
+use crate::collect::End;
+use crate::mark::{Marks, Reads};
+use crate::model::{Clock, Flow, LinkId, VirtualPath};
+use crate::tree::{Content, File, Tree, View, Who};
+use crate::upload::{Spool, Upload};
+
+/// What every session is served with. A clone is the same.
+#[derive(Clone)]
+pub struct Parts {
+    /// What devices see.
+    pub tree: Tree,
+    /// What writes down what they do.
+    pub marks: Marks,
+    /// Where uploads wait.
+    pub spool: Spool,
+    /// What tells the time.
+    pub clock: Clock,
+    /// Cancelled when the server ends: open files may still be read for a while.
+    pub draining: CancellationToken,
+}
+
+/// One session: one `sftp` subsystem of one connection.
+pub(super) struct Session {
+    pub(super) parts: Parts,
+    pub(super) who: Arc<Who>,
+    pub(super) view: View,
+    pub(super) handles: Handles<Open>,
+    /// Files that this session has begun to write, by path key: nobody else sees them.
+    pub(super) drafts: HashMap<String, Draft>,
+    pub(super) answers: Answers,
+    pub(super) trace: Trace,
+    intake: Arc<Intake>,
+    greeted: bool,
+}
+
+/// What a handle means.
+pub(super) enum Open {
+    /// A document.
+    File {
+        file: File,
+        content: Content,
+        reads: Reads,
+    },
+    /// A folder that is being listed.
+    Folder(Listing),
+    /// A file that is being written.
+    Draft(String),
+}
+
+/// A file in the processed folder that is being written.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) upload: Upload,
+    pub(super) path: VirtualPath,
+    pub(super) place: (LinkId, Flow),
+}
+
+impl Session {
+    pub(super) fn new(parts: Parts, who: Arc<Who>, answers: Answers, intake: Arc<Intake>) -> Self {
+        let view = parts.tree.view(Arc::clone(&who));
+        Self {
+            parts,
+            who,
+            view,
+            handles: Handles::default(),
+            drafts: HashMap::new(),
+            answers,
+            trace: Trace::default(),
+            intake,
+            greeted: false,
+        }
+    }
+
+    /// Serves until the end, writes down what open handles mean, and returns what was done.
+    pub(super) async fn run(mut self) -> Trace {
+        let ended = self.requests().await;
+        let how = if ended == Ended::InOrder {
+            End::Closed
+        } else {
+            End::Broken
+        };
+        for open in self.handles.close_all() {
+            self.end_handle(open, how).await;
+        }
+        let status = u32::from(ended != Ended::InOrder);
+        self.answers.close(status).await;
+        self.trace
+    }
+
+    async fn requests(&mut self) -> Ended {
+        let mut frames = Frames::default();
+        loop {
+            let taken = match self.intake.try_take() {
+                Some(taken) => taken,
+                None => match self.idle().await {
+                    Ok(taken) => taken,
+                    Err(Gone) => return Ended::Broken,
+                },
+            };
+            match taken {
+                Ok(bytes) => frames.push(&bytes),
+                Err(ended) => {
+                    // What was asked before the end is answered before it counts.
+                    let sent = self.answers.send().await;
+                    return if sent.is_err() || frames.is_torn() {
+                        Ended::Broken
+                    } else {
+                        ended
+                    };
+                }
+            }
+            if let Err(ended) = self.answer_all(&mut frames).await {
+                return ended;
+            }
+        }
+    }
+
+    /// Nothing waits: sends what is gathered, and waits for more, or for the server's end.
+    async fn idle(&mut self) -> Result<Result<bytes::BytesMut, Ended>, Gone> {
+        self.answers.send().await?;
+        if self.parts.draining.is_cancelled() && !self.reads_a_file() {
+            return Err(Gone);
+        }
+        let waits_for_end = !self.parts.draining.is_cancelled();
+        tokio::select! {
+            taken = self.intake.take() => Ok(taken),
+            () = self.parts.draining.cancelled(), if waits_for_end => {
+                if self.reads_a_file() { Ok(self.intake.take().await) } else { Err(Gone) }
+            }
+        }
+    }
+
+    fn reads_a_file(&self) -> bool {
+        self.handles
+            .iter()
+            .any(|open| matches!(open, Open::File { .. } | Open::Draft(_)))
+    }
+
+    async fn answer_all(&mut self, frames: &mut Frames) -> Result<(), Ended> {
+        loop {
+            match frames.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(frame)) => self.answer(frame).await.map_err(|Gone| Ended::Broken)?,
+                Err(fault) => {
+                    let (login, session) = (&self.who.login, self.who.session.0);
+                    warn!(
+                        session.id = session,
+                        "Session of `{login}` ends at a framing fault: {fault}"
+                    );
+                    return Err(Ended::Broken);
+                }
+            }
+            if self.answers.is_full() {
+                self.answers.send().await.map_err(|Gone| Ended::Broken)?;
+            }
+        }
+    }
+
+    async fn answer(&mut self, mut frame: Bytes) -> Result<(), Gone> {
+        let kind = frame.first().copied().unwrap_or(0);
+        if kind == INIT {
+            self.greeted = true;
+            return self.answers.add(Packet::Version(version()));
+        }
+        if !self.greeted {
+            let session = self.who.session.0;
+            warn!(
+                session.id = session,
+                "Session of `{}` ends: a request came before INIT", self.who.login
+            );
+            return Err(Gone);
+        }
+        let id = request_id(&frame);
+        let known = REQUEST_TYPES.contains(&kind);
+        let answered = match Packet::try_from(&mut frame) {
+            Ok(request) if known => self.request(request).await,
+            _ if known => Err(Refusal::bad("the request does not decode").into()),
+            _ => Err(Refusal::unsupported().into()),
+        };
+        match answered {
+            Ok(None) => Ok(()),
+            Ok(Some(packet)) => self.answers.add(packet),
+            Err(Stop::Gone) => Err(Gone),
+            Err(Stop::Refused(refusal)) => {
+                self.log_refusal(&refusal);
+                self.answers.add(refusal.answer(id))
+            }
+        }
+    }
+
+    fn log_refusal(&mut self, refusal: &Refusal) {
+        let session = self.who.session.0;
+        self.trace.refused += 1;
+        match &refusal.fault {
+            Some(fault) => error!(
+                session.id = session,
+                "Could not answer `{}`: {fault}", self.who.login
+            ),
+            None => debug!(session.id = session, code = ?refusal.code, "Refused: {}", refusal.text),
+        }
+    }
+}
+
+/// Why a request has no ordinary answer.
+pub(super) enum Stop {
+    /// It is refused.
+    Refused(Refusal),
+    /// There is nobody to answer.
+    Gone,
+}
+
+impl<T: Into<Refusal>> From<T> for Stop {
+    fn from(refused: T) -> Self {
+        Self::Refused(refused.into())
+    }
+}
+
+/// Request types of version 3 (filexfer-02 §3), READLINK and SYMLINK among them, and EXTENDED.
+const REQUEST_TYPES: &[u8] = &[
+    3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 200,
+];
+
+/// `SSH_FXP_INIT`.
+const INIT: u8 = 1;
+
+/// Whatever version a peer asks for, it gets 3 (filexfer-02 §4).
+fn version() -> Version {
+    let extensions = EXTENSIONS
+        .iter()
+        .map(|&(name, version)| (name.to_owned(), version.to_owned()));
+    Version {
+        version: 3,
+        extensions: extensions.collect(),
+    }
+}
+
+/// Returns the answer that all is well.
+pub(super) fn ok(id: u32) -> Packet {
+    Packet::status(id, StatusCode::Ok, "", "en")
+}
