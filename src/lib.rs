@@ -12,15 +12,20 @@
 //! words (`model`), judgement (`ubl`, `layout`, `collect`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
+pub mod app;
 pub mod blobs;
 pub mod catalog;
 pub mod collect;
+pub mod config;
+pub mod hostkeys;
 pub mod ingest;
 pub mod layout;
 pub mod login;
 pub mod mark;
 pub mod model;
+pub mod sending;
 pub mod sftp;
+pub mod telemetry;
 pub mod tree;
 pub mod ubl;
 pub mod upload;

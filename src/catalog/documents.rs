@@ -206,6 +206,25 @@ impl Catalog {
         })
     }
 
+    /// Says whether an older document of `firm` is the same business document, or has the same content.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn has_older_twin(&self, firm: FirmId, id: DocumentId) -> Result<bool, Error> {
+        let row = query(
+            "select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
+                and (o.business_key = d.business_key or o.content_digest = d.content_digest
+                     or o.envelope_key = d.envelope_key)
+             where d.firm_id = $1 and d.id = $2 limit 1",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Returns every digest that a row names, of all firms: what the blob store must hold, with its size.
     ///
     /// # Errors

@@ -9,4 +9,5 @@ pub mod plan;
 pub mod route;
 mod run;
 
+pub(crate) use run::routing_json;
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};

@@ -173,7 +173,7 @@ impl Ingest {
     }
 
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
-    pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), Error> {
+    pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
         let links = self.catalog.links(firm).await?;
         let default_device = self.catalog.default_device(firm).await?;

@@ -1,0 +1,230 @@
+//! How is the house built, run and ended?
+//!
+//! The parts are joined here and nowhere else, and the clock is read here and nowhere else.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::blobs::{self, Blobs};
+use crate::catalog::{self, Catalog};
+use crate::config::{self, Config};
+use crate::hostkeys;
+use crate::ingest::Ingest;
+use crate::ingest::place::Places;
+use crate::layout::Profiles;
+use crate::login::Logins;
+use crate::mark::Marks;
+use crate::model::{Clock, Timestamp};
+use crate::sending::Sending;
+use crate::sftp::{Door, HostKeys, Listening, Parts};
+use crate::tree::Tree;
+use crate::upload::Spool;
+
+/// The house, with its stores open.
+#[derive(Clone)]
+pub struct House {
+    /// The operator's decisions.
+    pub config: Config,
+    /// What is written down.
+    pub catalog: Catalog,
+    /// The bytes.
+    pub blobs: Blobs,
+    /// The profiles.
+    pub profiles: Arc<Profiles>,
+    /// What makes folders and names.
+    pub places: Places,
+    /// What takes arrivals in.
+    pub ingest: Ingest,
+    /// What sends by hand.
+    pub sending: Sending,
+    /// What tells the time.
+    pub clock: Clock,
+}
+
+/// A house that cannot be built or run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration cannot be used.
+    #[error("the configuration cannot be used")]
+    Config(#[from] config::Error),
+    /// A folder cannot be made.
+    #[error("could not make the folder `{}`", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no data yet.
+    #[error("there is nothing at `{}`; `sluis init DIR` makes a data folder", path.display())]
+    NoData {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The catalog cannot be opened.
+    #[error("the catalog cannot be opened")]
+    Catalog(#[from] catalog::Error),
+    /// The blobs cannot be opened.
+    #[error("the blob store cannot be opened")]
+    Blobs(#[from] blobs::Error),
+    /// The host keys cannot be used.
+    #[error("the host keys cannot be used")]
+    HostKeys(#[from] hostkeys::Error),
+    /// The address cannot be listened on.
+    #[error(
+        "could not listen on {address}; is another server there, or does the port need a privilege?"
+    )]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another server runs on the same data.
+    #[error("another `sluis serve` runs on `{}`", path.display())]
+    Running {
+        /// The data folder.
+        path: PathBuf,
+    },
+}
+
+impl House {
+    /// Opens what `config` names, which `init` has made.
+    ///
+    /// # Errors
+    ///
+    /// When something is missing, or cannot be opened.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        if !config.catalog_file().exists() {
+            return Err(Error::NoData { path: config.data });
+        }
+        Self::join(config).await
+    }
+
+    /// Makes the folders, host keys and catalog that `config` names, as far as they are not there, and opens them.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be made or opened.
+    pub async fn make(config: Config) -> Result<Self, Error> {
+        let folders = [
+            config.data.clone(),
+            config.key_folder(),
+            config.drop.root.clone(),
+        ];
+        for path in folders {
+            make_folder(&path)?;
+        }
+        hostkeys::make(&config.key_folder())?;
+        Self::join(config).await
+    }
+
+    async fn join(config: Config) -> Result<Self, Error> {
+        for path in [config.blob_folder(), config.spool_folder()] {
+            make_folder(&path)?;
+        }
+        let profiles = Arc::new(config.read_profiles()?);
+        let places = Places::new(Arc::clone(&profiles), config.zone()?);
+        let catalog = Catalog::open(&config.catalog_file()).await?;
+        let blobs = Blobs::in_folder(&config.blob_folder())?;
+        let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
+        let sending = Sending::new(ingest.clone());
+        Ok(Self {
+            config,
+            catalog,
+            blobs,
+            profiles,
+            places,
+            ingest,
+            sending,
+            clock: system_clock(),
+        })
+    }
+
+    /// Returns the server's keys.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub fn host_keys(&self) -> Result<HostKeys, Error> {
+        Ok(hostkeys::read(&self.config.key_folder())?)
+    }
+
+    /// Opens the SFTP door; it serves when it is run, until `draining` is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// When the keys cannot be read, or the address cannot be listened on.
+    pub async fn listen(&self, draining: CancellationToken) -> Result<Listening, Error> {
+        let parts = Parts {
+            tree: Tree::new(
+                self.catalog.clone(),
+                self.blobs.clone(),
+                self.places.clone(),
+            ),
+            marks: Marks::new(self.catalog.clone()),
+            spool: Spool::in_folder(&self.config.spool_folder()),
+            clock: self.clock.clone(),
+            draining,
+        };
+        let logins = Logins::new(self.catalog.clone());
+        let door = Door::new(
+            logins,
+            parts,
+            self.host_keys()?,
+            self.config.sftp.rekey_bytes,
+        );
+        let address = self.config.sftp.listen;
+        door.listen(address)
+            .await
+            .map_err(|source| Error::Listen { address, source })
+    }
+
+    /// Holds off a second server on the same data, until the value is dropped or the process ends.
+    ///
+    /// # Errors
+    ///
+    /// When another server runs, or the lock cannot be made.
+    pub fn hold_data(&self) -> Result<fs::File, Error> {
+        let path = self.config.data.join("serve.lock");
+        let file = fs::File::create(&path).map_err(|source| Error::Folder { path, source })?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(_) => Err(Error::Running {
+                path: self.config.data.clone(),
+            }),
+        }
+    }
+}
+
+/// The system's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock is read here and nowhere else"
+)]
+fn system_clock() -> Clock {
+    Clock::new(|| {
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// Books are nobody else's: a folder that is made here is its owner's alone.
+fn make_folder(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(path);
+    made.map_err(|source| Error::Folder {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,286 @@
+//! What has the operator decided?
+//!
+//! One file, `sluis.toml`; `config/sluis.toml` shows every key with its default and why. An unknown
+//! key is refused, for it is a decision that would silently not count.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::layout::{ProfileError, Profiles};
+
+/// The operator's decisions, with paths made absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything is kept: catalog, blobs, keys, drop folders. Relative to the file.
+    pub data: PathBuf,
+    /// A folder with profiles of one's own, which take the place of built-in ones.
+    pub profiles: Option<PathBuf>,
+    /// The time zone of file names and folders.
+    pub time_zone: String,
+    /// The SFTP door.
+    pub sftp: Sftp,
+    /// The drop folders.
+    pub drop: Drop,
+    /// The log.
+    pub log: Log,
+}
+
+/// The SFTP door.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sftp {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// After how many bytes in either direction keys are exchanged anew.
+    pub rekey_bytes: usize,
+}
+
+/// The drop folders.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drop {
+    /// The folder that holds one folder for each firm. Relative to the data folder.
+    pub root: PathBuf,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How it is written.
+    pub format: LogFormat,
+    /// What is written: `error`, `warn`, `info`, `debug`, or directives such as `info,sluis=debug`.
+    pub level: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("data"),
+            profiles: None,
+            time_zone: "Europe/Brussels".to_owned(),
+            sftp: Sftp::default(),
+            drop: Drop::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Sftp {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 2222)),
+            rekey_bytes: 1 << 30,
+        }
+    }
+}
+
+impl Default for Drop {
+    fn default() -> Self {
+        Self {
+            root: PathBuf::from("drop"),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("could not read the configuration `{}`; `sluis init DIR` makes one, `--config FILE` names another", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("the configuration `{}` cannot be used", path.display())]
+    Syntax {
+        /// Which.
+        path: PathBuf,
+        /// What and where.
+        source: Box<toml::de::Error>,
+    },
+    /// There is no such time zone.
+    #[error(
+        "the configuration names the time zone `{name}`, which is not known; write one such as Europe/Brussels"
+    )]
+    TimeZone {
+        /// Which.
+        name: String,
+        /// Why.
+        source: jiff::Error,
+    },
+    /// A folder of profiles cannot be read.
+    #[error("could not read the profiles in `{}`", path.display())]
+    Profiles {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A profile cannot be used.
+    #[error("a profile cannot be used")]
+    Profile(#[from] ProfileError),
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not TOML, or has an unknown key.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let read = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let folder = std::path::absolute(path).map_err(read)?;
+        let folder = folder.parent().unwrap_or(Path::new("/"));
+        Self::parse(&text, folder).map_err(|source| Error::Syntax {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Reads a configuration whose relative paths start at `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not TOML, or has an unknown key.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
+        let mut config: Self = toml::from_str(text)?;
+        config.data = folder.join(&config.data);
+        config.drop.root = config.data.join(&config.drop.root);
+        config.profiles = config.profiles.map(|profiles| folder.join(profiles));
+        Ok(config)
+    }
+
+    /// Returns the time zone.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub fn zone(&self) -> Result<TimeZone, Error> {
+        TimeZone::get(&self.time_zone).map_err(|source| Error::TimeZone {
+            name: self.time_zone.clone(),
+            source,
+        })
+    }
+
+    /// Returns the profiles: those in the binary, and one's own over them.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read, or one of them cannot be used.
+    pub fn read_profiles(&self) -> Result<Profiles, Error> {
+        let own = match &self.profiles {
+            Some(folder) => read_folder(folder).map_err(|source| Error::Profiles {
+                path: folder.clone(),
+                source,
+            })?,
+            None => Vec::new(),
+        };
+        Ok(Profiles::new(
+            own.iter()
+                .map(|(name, text)| (name.as_str(), text.as_str())),
+        )?)
+    }
+
+    /// Returns the catalog's file.
+    pub fn catalog_file(&self) -> PathBuf {
+        self.data.join("catalog.sqlite")
+    }
+
+    /// Returns the folder of the blobs.
+    pub fn blob_folder(&self) -> PathBuf {
+        self.data.join("blobs")
+    }
+
+    /// Returns the folder where uploads wait.
+    pub fn spool_folder(&self) -> PathBuf {
+        self.data.join("spool")
+    }
+
+    /// Returns the folder of the host keys.
+    pub fn key_folder(&self) -> PathBuf {
+        self.data.join("host-keys")
+    }
+}
+
+fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            files.push((name, std::fs::read_to_string(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_example_is_known_and_shows_its_default() {
+        let example = include_str!("../config/sluis.toml");
+
+        let config = Config::parse(example, Path::new("/")).unwrap();
+
+        assert_eq!(config, Config::parse("", Path::new("/")).unwrap());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = Config::parse("[sftp]\nlisten_on = 3\n", Path::new("/")).unwrap_err();
+
+        assert!(error.to_string().contains("listen_on"), "{error}");
+    }
+
+    #[test]
+    fn paths_start_at_the_folder_of_the_file() {
+        let config = Config::parse("data = 'd'", Path::new("/etc/sluis")).unwrap();
+
+        assert_eq!(
+            config.catalog_file(),
+            Path::new("/etc/sluis/d/catalog.sqlite")
+        );
+        assert_eq!(config.drop.root, Path::new("/etc/sluis/d/drop"));
+    }
+}

@@ -1,0 +1,114 @@
+//! By which keys do devices know this server?
+//!
+//! They are made once, by `init`, and never changed: a new key makes every device refuse to connect.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
+
+use crate::sftp::HostKeys;
+
+/// Their files; the names are OpenSSH's.
+const FILES: [&str; 2] = ["ssh_host_ed25519_key", "ssh_host_rsa_key"];
+
+/// The size of the RSA key, in bits.
+const RSA_BITS: usize = 3072;
+
+/// A host key that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be read.
+    #[error("could not read the host key `{}`; it is made by `sluis init`, and must come back from a backup if it is lost, for devices refuse a server whose key has changed", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: russh::keys::ssh_key::Error,
+    },
+    /// It cannot be made.
+    #[error("could not make a host key")]
+    Make(#[source] russh::keys::ssh_key::Error),
+    /// It cannot be written.
+    #[error("could not write the host key `{}`", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Makes the keys that are not there yet, in `folder`.
+///
+/// # Errors
+///
+/// When one cannot be made or written.
+pub fn make(folder: &Path) -> Result<(), Error> {
+    for file in FILES {
+        let path = folder.join(file);
+        if path.exists() {
+            continue;
+        }
+        let key = if file == FILES[0] { ed25519() } else { rsa() }.map_err(Error::Make)?;
+        let text = key.to_openssh(LineEnding::LF).map_err(Error::Make)?;
+        let public = key.public_key().to_openssh().map_err(Error::Make)?;
+        write(&path, text.as_bytes(), 0o600)?;
+        write(
+            &path.with_extension("pub"),
+            format!("{public}\n").as_bytes(),
+            0o644,
+        )?;
+    }
+    Ok(())
+}
+
+/// Reads the keys in `folder`.
+///
+/// # Errors
+///
+/// When one is missing or cannot be read.
+pub fn read(folder: &Path) -> Result<HostKeys, Error> {
+    let read = |file: &&str| {
+        let path = folder.join(file);
+        PrivateKey::read_openssh_file(&path).map_err(|source| Error::Read { path, source })
+    };
+    Ok(HostKeys(FILES.iter().map(read).collect::<Result<_, _>>()?))
+}
+
+/// Returns the fingerprints, as `ssh` shows them when it first connects.
+pub fn fingerprints(keys: &HostKeys) -> Vec<String> {
+    let line =
+        |key: &PrivateKey| format!("{} {}", key.algorithm(), key.fingerprint(HashAlg::Sha256));
+    keys.0.iter().map(line).collect()
+}
+
+fn ed25519() -> Result<PrivateKey, russh::keys::ssh_key::Error> {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
+}
+
+fn rsa() -> Result<PrivateKey, russh::keys::ssh_key::Error> {
+    let pair = RsaKeypair::random(&mut russh::keys::key::safe_rng(), RSA_BITS)?;
+    PrivateKey::new(KeypairData::Rsa(pair), "")
+}
+
+/// Nobody else may read a key, at no moment: the mode is the file's from its first byte.
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let written = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    written().map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}

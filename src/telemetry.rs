@@ -1,0 +1,28 @@
+//! How does the operator see what happens?
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts the log, on standard error, so that standard output stays for results.
+///
+/// # Errors
+///
+/// When the level is not one that is understood.
+pub fn start(log: &Log) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&log.level).map_err(|error| {
+        format!(
+            "the log level `{}` is not understood: {error}; write error, warn, info or debug",
+            log.level
+        )
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let started = match log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    started.map_err(|error| format!("could not start the log: {error}"))
+}
