@@ -43,6 +43,30 @@ pub struct Reading {
     pub remarks: Vec<Remark>,
 }
 
+impl Reading {
+    /// Returns a reading of something in which nothing was found.
+    pub(super) fn nothing(kind: Kind) -> Self {
+        Self {
+            kind,
+            type_code: None,
+            number: None,
+            issued: None,
+            due: None,
+            currency: None,
+            payable: None,
+            seller: Party::default(),
+            buyer: Party::default(),
+            self_billed: false,
+            customization: None,
+            profile: None,
+            references: Vec::new(),
+            attachments: Vec::new(),
+            sbdh: None,
+            remarks: Vec::new(),
+        }
+    }
+}
+
 /// A seller or buyer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
@@ -154,6 +178,8 @@ pub enum RemarkCode {
     Odd,
     /// An attachment is empty or cannot be decoded.
     EmptyAttachment,
+    /// There is more of something than is listed.
+    TooMany,
     /// It is another syntax or message, which no linked program reads.
     NotUbl,
 }
