@@ -2,7 +2,7 @@
 
 use crate::model::Kind;
 use crate::ubl::customization::{self, Status};
-use crate::ubl::party::{Part, PartyInProgress};
+use crate::ubl::party::PartyInProgress;
 use crate::ubl::reference::References;
 use crate::ubl::remarks::{Fault, Remarks, shown};
 use crate::ubl::root::Form;

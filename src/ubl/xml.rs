@@ -78,8 +78,9 @@ impl Leaf<'_> {
         }
         let text = self.text.trim();
         if text.contains(['\n', '\r', '\t']) {
-            let words: Vec<_> = text.split_whitespace().collect();
-            return Some(words.join(" ")).filter(|words| !words.is_empty());
+            // As `xs:normalizedString` has it: each break is one space.
+            let line = text.replace("\r\n", " ").replace(['\n', '\r', '\t'], " ");
+            return Some(line);
         }
         Some(text.to_owned()).filter(|text| !text.is_empty())
     }
@@ -416,11 +417,25 @@ const OURS: [&str; 4] = [
 ];
 
 fn broken(error: &quick_xml::Error, at: usize) -> Fault {
+    use quick_xml::errors::IllFormedError;
     use quick_xml::name::NamespaceError;
     match error {
         quick_xml::Error::Namespace(NamespaceError::TooManyBindings(_)) => {
             let told = format!("more than {XML_NAMESPACES_MAX} namespaces are declared at once");
             Fault::new(RemarkCode::TooManyAttributes, told, at)
+        }
+        quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
+            let (expected, found) = (shown(expected), shown(found));
+            malformed(
+                format!("`</{found}>` stands where `</{expected}>` should"),
+                at,
+            )
+        }
+        quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(found)) => {
+            malformed(format!("`</{}>` closes nothing", shown(found)), at)
+        }
+        quick_xml::Error::IllFormed(IllFormedError::UnclosedReference) => {
+            malformed("a `&` begins no reference", at)
         }
         _ => malformed(shown(&error.to_string()), at),
     }
