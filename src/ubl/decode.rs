@@ -35,7 +35,7 @@ fn decode_labelled<'a>(label: &str, bytes: &'a [u8], remarks: &mut Remarks) -> C
         Some(encoding) if encoding != UTF_16LE && encoding != UTF_16BE => encoding,
         Some(_) => {
             let told = format!(
-                "declares `{}`, but is not in it; read as UTF-8",
+                "it declares `{}`, but is not in it; read as UTF-8",
                 shown(label)
             );
             remarks.add(RemarkCode::Encoding, told);
@@ -49,7 +49,7 @@ fn decode_labelled<'a>(label: &str, bytes: &'a [u8], remarks: &mut Remarks) -> C
     };
     // Text in a single-byte encoding is hardly ever valid UTF-8 by chance.
     if encoding.is_single_byte() && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok() {
-        let told = format!("declares `{}`, but is UTF-8; read as such", shown(label));
+        let told = format!("it declares `{}`, but is UTF-8; read as such", shown(label));
         remarks.add(RemarkCode::Encoding, told);
         return decode_as(UTF_8, bytes, remarks);
     }
@@ -81,11 +81,14 @@ fn decode_utf8<'a>(bytes: &'a [u8], remarks: &mut Remarks) -> Cow<'a, str> {
     // Accents that were right until here show that it is UTF-8 with a flaw; else it never was.
     let never_was = bytes.get(..at).is_some_and(<[u8]>::is_ascii);
     if never_was {
-        let told = format!("is not UTF-8 at byte {at}; read as {}", WINDOWS_1252.name());
+        let told = format!(
+            "it is not UTF-8 at byte {at}; read as {}",
+            WINDOWS_1252.name()
+        );
         remarks.add(RemarkCode::Encoding, told);
         return WINDOWS_1252.decode_without_bom_handling(bytes).0;
     }
-    let told = format!("is not UTF-8 at byte {at}; what does not fit is shown as `\u{fffd}`");
+    let told = format!("it is not UTF-8 at byte {at}; what does not fit is shown as `\u{fffd}`");
     remarks.add(RemarkCode::Encoding, told);
     String::from_utf8_lossy(bytes)
 }
@@ -101,7 +104,7 @@ fn compare_with_declared(
     let either_order = label.eq_ignore_ascii_case("utf-16") && actual != UTF_8;
     if !either_order && Encoding::for_label(label.as_bytes()) != Some(actual) {
         let told = format!(
-            "declares `{}`, but its {witness} says {}; read as such",
+            "it declares `{}`, but its {witness} says {}; read as such",
             shown(label),
             actual.name()
         );
@@ -176,15 +179,15 @@ mod tests {
         let cases: [(&[u8], &str); 6] = [
             (
                 b"<?xml version='1.0' encoding='UTF-16'?><a>\xc3\xa9</a>",
-                "declares `UTF-16`, but is not in it; read as UTF-8",
+                "it declares `UTF-16`, but is not in it; read as UTF-8",
             ),
             (
                 b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xc3\xa9</a>",
-                "declares `ISO-8859-1`, but is UTF-8; read as such",
+                "it declares `ISO-8859-1`, but is UTF-8; read as such",
             ),
             (
                 b"<?xml version='1.0' encoding='UTF-8'?><a>\xe9</a>",
-                "is not UTF-8 at byte 41; read as windows-1252",
+                "it is not UTF-8 at byte 41; read as windows-1252",
             ),
             (
                 b"<?xml version='1.0' encoding='klingon'?><a>\xc3\xa9</a>",
@@ -192,7 +195,7 @@ mod tests {
             ),
             (
                 b"\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><a>\xc3\xa9</a>",
-                "declares `ISO-8859-1`, but its byte order mark says UTF-8; read as such",
+                "it declares `ISO-8859-1`, but its byte order mark says UTF-8; read as such",
             ),
             (b"<?xml version='1.0'?><a>\xc3\xa9</a>", ""),
         ];
@@ -210,7 +213,7 @@ mod tests {
         assert_eq!(text, "<a>é \u{fffd} é</a>");
         assert_eq!(
             told,
-            ["is not UTF-8 at byte 6; what does not fit is shown as `\u{fffd}`"]
+            ["it is not UTF-8 at byte 6; what does not fit is shown as `\u{fffd}`"]
         );
     }
 }

@@ -127,16 +127,16 @@ impl<'r> Document<'r> {
         } = self;
         reading.kind = kind(form, reading.type_code.as_deref());
         reading.self_billed = is_self_billed(form, &reading);
-        reading.issued = day(reading.issued, "issue", vocabulary, remarks);
-        let due = reading.due.or(self.due_of_payment);
-        reading.due = day(due, "due", vocabulary, remarks);
+        let due = reading.due.take().or(self.due_of_payment);
+        remark_form(form, remarks);
         reading.seller = self.seller.finish("seller", remarks);
         reading.buyer = self.buyer.finish("buyer", remarks);
+        remark_missing(&reading, remarks);
+        reading.issued = day(reading.issued, "issue", vocabulary, remarks);
+        reading.due = day(due, "due", vocabulary, remarks);
         let software_mark = self.references.software_mark();
         let number = reading.number.as_deref();
         (reading.references, reading.attachments) = self.references.finish(number, remarks);
-        remark_form(form, remarks);
-        remark_missing(&reading, remarks);
         remark_amount(&reading, remarks);
         if matches!(reading.kind, Kind::Invoice | Kind::CreditNote) {
             remark_customization(&reading, software_mark, remarks);
@@ -196,11 +196,11 @@ fn remark_form(form: Form, remarks: &mut Remarks) {
     match form {
         Form::Cii => remarks.add(
             RemarkCode::NotUbl,
-            "is a Cross Industry Invoice, which no linked program reads",
+            "it is a Cross Industry Invoice, which no linked program reads",
         ),
         Form::Response => remarks.add(
             RemarkCode::NotUbl,
-            "is an answer about a document, which no linked program reads",
+            "it is an answer about a document, which no linked program reads",
         ),
         _ => {}
     }
@@ -212,7 +212,6 @@ fn remark_missing(reading: &Reading, remarks: &mut Remarks) {
     }
     let nobody = |party: &Party| party.name.is_none() && party.ids.is_empty();
     let has_parties = reading.kind != Kind::Response;
-    // A date that could not be read was remarked already.
     let missing = [
         (reading.number.is_none(), "number"),
         (reading.issued.is_none(), "issue date"),

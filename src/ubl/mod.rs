@@ -144,7 +144,7 @@ fn read_bare(
         (Some(root), Form::OtherUbl) => {
             let reading = document::read(text, Form::OtherUbl, remarks)?;
             let told = format!(
-                "is a UBL message of another kind: `{}`",
+                "it is a UBL message of another kind: `{}`",
                 remarks::shown(&root.local)
             );
             remarks.add(RemarkCode::UnknownRoot, told);

@@ -33,7 +33,8 @@ pub fn json_line(file: &str, reading: &Reading) -> Value {
 
 /// Returns a reading in a few lines for a person.
 pub fn text(file: &str, reading: &Reading) -> String {
-    let mut lines = format!("{file}: {}", headline(reading));
+    let headline = headline(reading).replace(char::is_control, "\u{fffd}");
+    let mut lines = format!("{file}: {headline}");
     for (role, party) in [("seller", &reading.seller), ("buyer", &reading.buyer)] {
         let ids: Vec<_> = party.ids.iter().map(|id| id.raw.as_str()).collect();
         if party.name.is_some() || !ids.is_empty() {
@@ -53,7 +54,8 @@ pub fn text(file: &str, reading: &Reading) -> String {
 
 fn line(lines: &mut String, text: &str) {
     lines.push_str("\n  ");
-    lines.push_str(text);
+    // What senders write may not steer the terminal that shows it.
+    lines.push_str(&text.replace(char::is_control, "\u{fffd}"));
 }
 
 fn headline(reading: &Reading) -> String {

@@ -31,7 +31,7 @@ pub(super) fn stranger(bytes: &[u8]) -> Option<Stranger> {
     if is_pdf(bytes) {
         return Some(pdf(bytes));
     }
-    let told = "is not XML: it does not begin with `<`";
+    let told = "it is not XML: it does not begin with `<`";
     Some(unreadable(RemarkCode::NotXml, told))
 }
 
@@ -44,9 +44,9 @@ pub(super) fn is_pdf(bytes: &[u8]) -> bool {
 fn pdf(bytes: &[u8]) -> Stranger {
     let carries_invoice = CARRIED.iter().any(|name| contains_ignore_case(bytes, name));
     let told = if carries_invoice {
-        "is a PDF that carries an invoice inside (Factur-X, ZUGFeRD), which no linked program reads"
+        "it is a PDF that carries an invoice inside (Factur-X, ZUGFeRD), which no linked program reads"
     } else {
-        "is a PDF, not an e-invoice"
+        "it is a PDF, not an e-invoice"
     };
     Stranger {
         kind: Kind::Other,
@@ -77,13 +77,13 @@ const CARRIED: [&[u8]; 3] = [b"factur-x.xml", b"zugferd-invoice.xml", b"xrechnun
 
 #[rustfmt::skip]
 const MAGIC: &[(&[u8], &str)] = &[
-    (b"PK\x03\x04",         "is not XML: it is a ZIP archive or an office document"),
-    (b"\x1f\x8b",           "is not XML: it is a gzip archive"),
-    (b"\x89PNG",            "is not XML: it is a picture (PNG)"),
-    (b"\xff\xd8\xff",       "is not XML: it is a picture (JPEG)"),
-    (b"\xd0\xcf\x11\xe0",   "is not XML: it is an old office document or mail"),
-    (b"\xff\xfe\x00\x00",   "is in UTF-32, which is not read"),
-    (b"\x00\x00\xfe\xff",   "is in UTF-32, which is not read"),
+    (b"PK\x03\x04",         "it is not XML: it is a ZIP archive or an office document"),
+    (b"\x1f\x8b",           "it is not XML: it is a gzip archive"),
+    (b"\x89PNG",            "it is not XML: it is a picture (PNG)"),
+    (b"\xff\xd8\xff",       "it is not XML: it is a picture (JPEG)"),
+    (b"\xd0\xcf\x11\xe0",   "it is not XML: it is an old office document or mail"),
+    (b"\xff\xfe\x00\x00",   "it is in UTF-32, which is not read"),
+    (b"\x00\x00\xfe\xff",   "it is in UTF-32, which is not read"),
 ];
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
 
         assert_eq!(
             told(plain),
-            Some((Kind::Other, "is a PDF, not an e-invoice"))
+            Some((Kind::Other, "it is a PDF, not an e-invoice"))
         );
         assert!(told(hybrid).unwrap().1.contains("Factur-X, ZUGFeRD"));
     }

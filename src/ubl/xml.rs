@@ -69,10 +69,8 @@ impl Leaf<'_> {
     /// Returns the text, trimmed and on one line; nothing when it is empty, or too long to be true.
     pub(super) fn value(&self, remarks: &mut Remarks) -> Option<String> {
         if !self.whole {
-            let told = format!(
-                "`{}` is longer than {TEXT_BYTES_MAX} bytes; it is left out",
-                self.path
-            );
+            let path = shown(self.path);
+            let told = format!("`{path}` is longer than {TEXT_BYTES_MAX} bytes; it is left out");
             remarks.add(RemarkCode::Odd, told);
             return None;
         }
@@ -94,7 +92,8 @@ impl Leaf<'_> {
             None => *slot = Some(value),
             Some(first) if *first == value => {}
             Some(_) => {
-                let told = format!("`{}` stands in it twice; the first is read", self.path);
+                let path = shown(self.path);
+                let told = format!("`{path}` stands in it twice; the first is read");
                 remarks.add(RemarkCode::Odd, told);
             }
         }
@@ -324,8 +323,7 @@ impl<'v, V: Visitor> Walk<'v, V> {
             return Err(Fault::new(RemarkCode::NotXml, "it has no root element", at));
         }
         if !self.stems.is_empty() {
-            let told = format!("it ends within {} open elements", self.stems.len());
-            return Err(malformed(told, at));
+            return Err(malformed("it ends before every element is closed", at));
         }
         Ok(())
     }

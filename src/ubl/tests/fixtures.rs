@@ -73,13 +73,13 @@ flavours! {
         "";
     an_invoice_in_cii, "cii.xml",
         "cii | 380 | CII-8 | 2026-03-14 | 2026-04-13 | 119.00 | EUR | Werkzeugbau Rheinblick GmbH | Bakkerij De Korenaar BV",
-        "is a Cross Industry Invoice, which no linked program reads";
+        "it is a Cross Industry Invoice, which no linked program reads";
     an_answer, "application-response.xml",
         "response | IR-1 | 2026-03-16",
-        "is an answer about a document, which no linked program reads";
+        "it is an answer about a document, which no linked program reads";
     an_order, "order.xml",
         "other | B-331 | 2026-03-02 | Molens Ter Leie | Bakkerij De Korenaar BV",
-        "is a UBL message of another kind: `Order`";
+        "it is a UBL message of another kind: `Order`";
     a_bomb_of_entities, "dtd-bomb.xml",
         "unreadable",
         "it declares a document type, which is never read (line 2, byte 39)";
@@ -88,7 +88,7 @@ flavours! {
         "`</cac:LegalMonetaryTotaal>` stands where `</cac:LegalMonetaryTotal>` should (line 39, byte 2717)";
     a_mail, "not-xml.txt",
         "unreadable",
-        "is not XML: it does not begin with `<`";
+        "it is not XML: it does not begin with `<`";
     an_invoice_with_an_empty_attachment, "empty-attachment.xml",
         "invoice | 380 | LEEG-1 | 2026-03-14 | 2026-04-13 | 212.00 | EUR | Molens Ter Leie | Bakkerij De Korenaar BV",
         "attachment 1 (`LEEG-1.pdf`) is empty";
@@ -97,7 +97,7 @@ flavours! {
         "the customization `urn:example:eigen:1.0` is unknown; read by its structure";
     a_pdf_that_carries_an_invoice, "hybrid.pdf",
         "other",
-        "is a PDF that carries an invoice inside (Factur-X, ZUGFeRD), which no linked program reads";
+        "it is a PDF that carries an invoice inside (Factur-X, ZUGFeRD), which no linked program reads";
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_program_sees_every_key_and_null_for_what_is_absent() {
 
     assert_eq!(
         line.to_string(),
-        r#"{"attachments":[],"buyer":{"ids":[],"name":null},"currency":null,"customization":null,"due":null,"file":"post/not-xml.txt","issued":null,"kind":"unreadable","number":null,"payable":null,"profile":null,"references":[],"remarks":["is not XML: it does not begin with `<`"],"sbdh":null,"self_billed":false,"seller":{"ids":[],"name":null},"type_code":null}"#
+        r#"{"attachments":[],"buyer":{"ids":[],"name":null},"currency":null,"customization":null,"due":null,"file":"post/not-xml.txt","issued":null,"kind":"unreadable","number":null,"payable":null,"profile":null,"references":[],"remarks":["it is not XML: it does not begin with `<`"],"sbdh":null,"self_billed":false,"seller":{"ids":[],"name":null},"type_code":null}"#
     );
 }
 
