@@ -3,10 +3,8 @@
 //! An attachment is measured while it passes by; it is never decoded as a whole, so a document of a
 //! hundred megabytes costs no more memory than its own.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-
-use crate::ubl::limits::{ATTACHMENTS_MAX, PDF_START_BYTES_MAX};
+use crate::ubl::base64::Base64;
+use crate::ubl::limits::ATTACHMENTS_MAX;
 use crate::ubl::remarks::{Remarks, shown};
 use crate::ubl::sniff::is_pdf;
 use crate::ubl::tag::Attributes;
@@ -166,95 +164,8 @@ fn is_pdf_type(mime: &str) -> bool {
         || essence.eq_ignore_ascii_case("application/x-pdf")
 }
 
-/// Measures base64 that comes in parts, and keeps its beginning.
-#[derive(Debug, Default)]
-struct Base64 {
-    digits: u64,
-    padding: u64,
-    /// How many characters are neither digits, padding nor spaces, or digits after padding.
-    strange: u64,
-    head: Vec<u8>,
-}
-
-impl Base64 {
-    fn add(&mut self, part: &str) {
-        for byte in part.bytes() {
-            match BASE64_CLASSES[usize::from(byte)] {
-                Class::Digit if self.padding == 0 => self.digit(byte),
-                Class::Padding => self.padding += 1,
-                Class::Space => {}
-                Class::Digit | Class::Strange => self.strange += 1,
-            }
-        }
-    }
-
-    fn digit(&mut self, byte: u8) {
-        self.digits += 1;
-        if self.head.len() < HEAD_DIGITS {
-            self.head.push(byte);
-        }
-    }
-
-    fn decoded_bytes(&self) -> u64 {
-        let rest = (self.digits % 4).saturating_sub(1);
-        self.digits / 4 * 3 + rest
-    }
-
-    fn fault(&self) -> Option<&'static str> {
-        let whole = self.padding <= 2 && (self.digits + self.padding).is_multiple_of(4);
-        match (self.strange, whole) {
-            (0, true) => None,
-            (0, false) => Some("ends in the middle of its base64"),
-            _ => Some("is not valid base64"),
-        }
-    }
-
-    /// Returns the first bytes, decoded.
-    fn head(&self) -> Vec<u8> {
-        let whole = self.head.len() - self.head.len() % 4;
-        STANDARD_NO_PAD
-            .decode(&self.head[..whole])
-            .unwrap_or_default()
-    }
-}
-
-/// Enough digits to find where a PDF begins; a multiple of four.
-const HEAD_DIGITS: usize = PDF_START_BYTES_MAX / 3 * 4 + 4;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Digit,
-    Padding,
-    Space,
-    Strange,
-}
-
-/// RFC 4648 §4, and the spaces that XML allows in between.
-const BASE64_CLASSES: [Class; 256] = {
-    let mut classes = [Class::Strange; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a constant counted below 256"
-        )]
-        let character = byte as u8;
-        classes[byte] = match character {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => Class::Digit,
-            b'=' => Class::Padding,
-            b' ' | b'\t' | b'\r' | b'\n' => Class::Space,
-            _ => Class::Strange,
-        };
-        byte += 1;
-    }
-    classes
-};
-
 #[cfg(test)]
 mod tests {
-    use base64::engine::general_purpose::STANDARD;
-    use proptest::prelude::*;
-
     use super::*;
 
     fn object(mime: &str, content: &str) -> Embedded {
@@ -365,22 +276,5 @@ mod tests {
 
         assert_eq!(list.len(), ATTACHMENTS_MAX);
         assert_eq!(told, ["it embeds 101 files; 100 are listed"]);
-    }
-
-    proptest! {
-        #[test]
-        fn the_measure_agrees_with_a_decoder(bytes: Vec<u8>, at in 0usize..99) {
-            let encoded = STANDARD.encode(&bytes);
-            let (first, second) = encoded.split_at(at.min(encoded.len()));
-
-            let mut measure = Base64::default();
-            measure.add(first);
-            measure.add(" \r\n");
-            measure.add(second);
-
-            prop_assert_eq!(measure.decoded_bytes(), bytes.len() as u64);
-            prop_assert_eq!(measure.fault(), None);
-            prop_assert!(bytes.starts_with(&measure.head()));
-        }
     }
 }

@@ -8,10 +8,12 @@
 //! ```
 
 mod attachment;
+mod base64;
 mod customization;
 mod date;
 mod decode;
 mod document;
+mod lexis;
 pub mod limits;
 mod party;
 mod reading;
@@ -114,20 +116,28 @@ fn read_envelope(text: &str, remarks: &mut Remarks) -> Result<Outcome, Fault> {
     let opening = sbdh::open(text, remarks)?;
     let mut outcome = match opening.inner {
         None => Outcome::bare(Reading::nothing(Kind::Other)),
-        Some(inner) => {
-            let root = xml::root(&inner);
-            let reading = read_bare(&inner, root.as_ref(), remarks).unwrap_or_else(|fault| {
-                remarks.add(fault.code, fault.told(&inner));
-                Reading::nothing(Kind::Unreadable)
-            });
-            Outcome {
-                reading,
-                inner: Some(inner),
-            }
-        }
+        Some(inner) => read_inner(inner, remarks),
     };
     outcome.reading.sbdh = Some(opening.sbdh);
     Ok(outcome)
+}
+
+fn read_inner(inner: String, remarks: &mut Remarks) -> Outcome {
+    let root = xml::root(&inner);
+    if root.as_ref().map(root::form) == Some(Form::Envelope) {
+        // Opening one after the other would let a sender decide how long we work.
+        let told = "the envelope holds another envelope, which is not opened";
+        remarks.add(RemarkCode::Odd, told);
+        return Outcome::bare(Reading::nothing(Kind::Other));
+    }
+    let reading = read_bare(&inner, root.as_ref(), remarks).unwrap_or_else(|fault| {
+        remarks.add(fault.code, fault.told(&inner));
+        Reading::nothing(Kind::Unreadable)
+    });
+    Outcome {
+        reading,
+        inner: Some(inner),
+    }
 }
 
 fn read_bare(

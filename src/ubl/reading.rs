@@ -23,7 +23,8 @@ pub struct Reading {
     pub currency: Option<String>,
     /// Amount due for payment (BT-115), as written.
     pub payable: Option<String>,
-    /// Who sells (BG-4), also when the buyer wrote the invoice.
+    /// Who sells (BG-4), also when the buyer wrote the invoice. Nobody in a response: its sender and
+    /// receiver are neither seller nor buyer by that.
     pub seller: Party,
     /// Who buys (BG-7).
     pub buyer: Party,

@@ -7,9 +7,10 @@ use quick_xml::events::BytesStart;
 use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
 
 use crate::ubl::RemarkCode;
+use crate::ubl::lexis::{is_name, resolve};
 use crate::ubl::limits::{XML_ATTRIBUTE_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_NAME_BYTES_MAX};
 use crate::ubl::remarks::{Fault, shown};
-use crate::ubl::xml::{malformed, resolve};
+use crate::ubl::xml::malformed;
 
 /// The attributes of the tag read last that some reader asks for.
 #[derive(Debug, Default)]
@@ -69,19 +70,6 @@ impl Attributes {
 /// Identifiers have a scheme, attachments a type and a name, dates of CII a format.
 const KEPT: [&str; 5] = ["schemeID", "mimeCode", "filename", "format", "Authority"];
 
-/// Whether `name` can be the name of an element, an attribute or an entity (XML 1.0 §2.3, Namespaces §3).
-pub(super) fn is_name(name: &str) -> bool {
-    let mut parts = name.split(':');
-    let sound = parts.by_ref().take(2).all(is_name_part);
-    sound && parts.next().is_none()
-}
-
-fn is_name_part(part: &str) -> bool {
-    let begins = part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii());
-    let inside = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c) || !c.is_ascii();
-    begins && part.chars().all(inside)
-}
-
 fn check_name(name: &str, at: usize) -> Result<(), Fault> {
     if name.len() > XML_NAME_BYTES_MAX {
         let told = format!("a name is longer than {XML_NAME_BYTES_MAX} bytes");
@@ -137,16 +125,6 @@ fn unescaped(raw: &str, at: usize) -> Result<Cow<'_, str>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_as_xml_has_them() {
-        for name in ["Invoice", "cbc:ID", "_a", "é", "a-b.c_1"] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in ["", "1a", "a:b:c", ":a", "a:", "a b", "a!", "-a"] {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn references_in_an_attribute_are_resolved_or_refused() {

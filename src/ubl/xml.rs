@@ -13,9 +13,10 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
 use crate::ubl::RemarkCode;
+use crate::ubl::lexis::resolve;
 use crate::ubl::limits::{TEXT_BYTES_MAX, XML_DEPTH_MAX, XML_NAMESPACES_MAX};
 use crate::ubl::remarks::{Fault, Remarks, shown};
-use crate::ubl::tag::{Attributes, is_name};
+use crate::ubl::tag::Attributes;
 
 /// Hears what a walk meets.
 pub(super) trait Visitor {
@@ -329,49 +330,6 @@ impl<'v, V: Visitor> Walk<'v, V> {
     }
 }
 
-/// Returns the character that a reference stands for.
-///
-/// # Errors
-///
-/// When it is none of the five entities, nor the number of a character that XML knows.
-pub(super) fn resolve(name: &str, at: usize) -> Result<char, Fault> {
-    match name {
-        "lt" => Ok('<'),
-        "gt" => Ok('>'),
-        "amp" => Ok('&'),
-        "apos" => Ok('\''),
-        "quot" => Ok('"'),
-        _ => match name.strip_prefix('#') {
-            Some(number) => numbered(number)
-                .ok_or_else(|| malformed(format!("`&{};` is no character", shown(name)), at)),
-            None if is_name(name) => {
-                let told = format!(
-                    "it refers to the entity `&{};`, which is never read",
-                    shown(name)
-                );
-                Err(dtd(told, at))
-            }
-            None => Err(malformed("a `&` begins no reference", at)),
-        },
-    }
-}
-
-fn numbered(number: &str) -> Option<char> {
-    let code = match number.strip_prefix('x') {
-        Some(hex) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            u32::from_str_radix(hex, 16).ok()
-        }
-        None if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse().ok(),
-        _ => None,
-    }?;
-    char::from_u32(code).filter(|c| is_xml_char(*c))
-}
-
-/// The characters of XML 1.0 §2.2.
-fn is_xml_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
-}
-
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
@@ -439,7 +397,8 @@ fn broken(error: &quick_xml::Error, at: usize) -> Fault {
     }
 }
 
-fn dtd(what: impl Into<Cow<'static, str>>, at: usize) -> Fault {
+/// Returns the fault of a text that declares or uses what is never read.
+pub(super) fn dtd(what: impl Into<Cow<'static, str>>, at: usize) -> Fault {
     Fault::new(RemarkCode::DtdOrEntity, what.into(), at)
 }
 

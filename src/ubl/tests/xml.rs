@@ -157,6 +157,7 @@ fn an_envelope_must_hold_one_document() {
     let cases = [
         ("",                                    "the envelope is empty"),
         ("<a xmlns=''/><b/>",                   "the envelope holds 2 documents; one was expected"),
+        ("<StandardBusinessDocument/>",         "the envelope holds another envelope, which is not opened"),
         ("<TextContent>x</TextContent>",        "the envelope holds something that is not XML"),
     ];
     for (content, expected) in cases {
