@@ -42,7 +42,7 @@ fn decode_labelled<'a>(label: &str, bytes: &'a [u8], remarks: &mut Remarks) -> C
             UTF_8
         }
         None => {
-            let told = format!("declares the unknown encoding `{}`", shown(label));
+            let told = format!("it declares the unknown encoding `{}`", shown(label));
             remarks.add(RemarkCode::Encoding, told);
             UTF_8
         }
@@ -191,7 +191,7 @@ mod tests {
             ),
             (
                 b"<?xml version='1.0' encoding='klingon'?><a>\xc3\xa9</a>",
-                "declares the unknown encoding `klingon`",
+                "it declares the unknown encoding `klingon`",
             ),
             (
                 b"\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><a>\xc3\xa9</a>",

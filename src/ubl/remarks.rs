@@ -59,10 +59,11 @@ impl Fault {
     }
 }
 
-/// Returns `value` short enough to stand in a remark.
+/// Returns `value` short enough, and on one line, to stand in a remark.
 pub(super) fn shown(value: &str) -> String {
-    let mut short: String = value.chars().take(SHOWN_CHARS_MAX).collect();
-    if short.len() < value.len() {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let mut short: String = value.chars().take(SHOWN_CHARS_MAX).map(plain).collect();
+    if value.chars().nth(SHOWN_CHARS_MAX).is_some() {
         short.push('…');
     }
     short
@@ -89,6 +90,15 @@ mod tests {
             list.last().unwrap().to_string(),
             "there is more to remark; the first 49 are shown"
         );
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_on_one_line() {
+        let long = "x".repeat(SHOWN_CHARS_MAX);
+
+        assert_eq!(shown("a\nb\u{1b}é"), "a b é");
+        assert_eq!(shown(&long), long);
+        assert_eq!(shown(&format!("{long}x")), format!("{long}…"));
     }
 
     #[test]

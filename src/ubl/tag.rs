@@ -7,7 +7,7 @@ use quick_xml::events::BytesStart;
 use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
 
 use crate::ubl::RemarkCode;
-use crate::ubl::lexis::{is_name, resolve};
+use crate::ubl::lexis::{attributes_are_apart, is_name, resolve};
 use crate::ubl::limits::{XML_ATTRIBUTE_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_NAME_BYTES_MAX};
 use crate::ubl::remarks::{Fault, shown};
 use crate::ubl::xml::malformed;
@@ -30,6 +30,12 @@ impl Attributes {
     ) -> Result<(), Fault> {
         self.0.clear();
         check_name(tag.name().into_inner(), at)?;
+        if !attributes_are_apart(tag.attributes_raw()) {
+            return Err(malformed(
+                "two attributes stand without a space between",
+                at,
+            ));
+        }
         let mut seen = BTreeSet::new();
         for attribute in tag.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| malformed(shown(&error.to_string()), at))?;

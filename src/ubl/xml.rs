@@ -13,7 +13,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
 use crate::ubl::RemarkCode;
-use crate::ubl::lexis::resolve;
+use crate::ubl::lexis::{is_declaration, is_name, resolve};
 use crate::ubl::limits::{TEXT_BYTES_MAX, XML_DEPTH_MAX, XML_NAMESPACES_MAX};
 use crate::ubl::remarks::{Fault, Remarks, shown};
 use crate::ubl::tag::Attributes;
@@ -210,6 +210,12 @@ impl<'v, V: Visitor> Walk<'v, V> {
             )),
             Event::Decl(_) if start > 0 => {
                 Err(malformed("an XML declaration stands inside", start))
+            }
+            Event::Decl(declaration) if !is_declaration(&declaration) => {
+                Err(malformed("the XML declaration is odd", start))
+            }
+            Event::PI(instruction) if !is_name(instruction.target()) => {
+                Err(malformed("an instruction has no name", start))
             }
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::Eof => Ok(()),
         }

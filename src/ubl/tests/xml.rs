@@ -29,6 +29,9 @@ fn what_breaks_is_unreadable_wherever_it_breaks() {
         ("{root}&#xD800;</Invoice>",                "`&#xD800;` is no character (line 1, byte 72)"),
         ("{root}\u{1}</Invoice>",                   "a control character stands in it (line 1, byte 72)"),
         ("{root}<?xml version='1.0'?></Invoice>",   "an XML declaration stands inside (line 1, byte 72)"),
+        ("<?xml?>{root}</Invoice>",                 "the XML declaration is odd (line 1, byte 0)"),
+        ("{root}<?a]b?></Invoice>",                 "an instruction has no name (line 1, byte 72)"),
+        ("{root}<a b='1'c='2'/></Invoice>",         "two attributes stand without a space between (line 1, byte 72)"),
         ("<!-- nothing -->",                        "it has no root element (line 1, byte 16)"),
     ];
     for (template, expected) in cases {
