@@ -23,7 +23,8 @@ pub struct Reading {
     pub currency: Option<String>,
     /// Amount due for payment (BT-115), as written.
     pub payable: Option<String>,
-    /// Who sells (BG-4), also when the buyer wrote the invoice.
+    /// Who sells (BG-4), also when the buyer wrote the invoice. Nobody in a response: its sender and
+    /// receiver are neither seller nor buyer by that.
     pub seller: Party,
     /// Who buys (BG-7).
     pub buyer: Party,
@@ -41,6 +42,30 @@ pub struct Reading {
     pub sbdh: Option<Sbdh>,
     /// What a person should know about the reading.
     pub remarks: Vec<Remark>,
+}
+
+impl Reading {
+    /// Returns a reading of something in which nothing was found.
+    pub(super) fn nothing(kind: Kind) -> Self {
+        Self {
+            kind,
+            type_code: None,
+            number: None,
+            issued: None,
+            due: None,
+            currency: None,
+            payable: None,
+            seller: Party::default(),
+            buyer: Party::default(),
+            self_billed: false,
+            customization: None,
+            profile: None,
+            references: Vec::new(),
+            attachments: Vec::new(),
+            sbdh: None,
+            remarks: Vec::new(),
+        }
+    }
 }
 
 /// A seller or buyer.
@@ -154,6 +179,8 @@ pub enum RemarkCode {
     Odd,
     /// An attachment is empty or cannot be decoded.
     EmptyAttachment,
+    /// There is more of something than is listed.
+    TooMany,
     /// It is another syntax or message, which no linked program reads.
     NotUbl,
 }

@@ -1,0 +1,117 @@
+//! How much is this base64, and how does it begin?
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use crate::ubl::limits::PDF_START_BYTES_MAX;
+
+/// Measures base64 that comes in parts, and keeps its beginning.
+#[derive(Debug, Default)]
+pub(super) struct Base64 {
+    digits: u64,
+    padding: u64,
+    /// How many characters are neither digits, padding nor spaces, or digits after padding.
+    strange: u64,
+    head: Vec<u8>,
+}
+
+impl Base64 {
+    pub(super) fn add(&mut self, part: &str) {
+        for byte in part.bytes() {
+            match BASE64_CLASSES[usize::from(byte)] {
+                Class::Digit if self.padding == 0 => self.digit(byte),
+                Class::Padding => self.padding += 1,
+                Class::Space => {}
+                Class::Digit | Class::Strange => self.strange += 1,
+            }
+        }
+    }
+
+    fn digit(&mut self, byte: u8) {
+        self.digits += 1;
+        if self.head.len() < HEAD_DIGITS {
+            self.head.push(byte);
+        }
+    }
+
+    /// Returns how many bytes it has been so far.
+    pub(super) fn decoded_bytes(&self) -> u64 {
+        let rest = (self.digits % 4).saturating_sub(1);
+        self.digits / 4 * 3 + rest
+    }
+
+    /// Returns what is wrong with it as a whole.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        let whole = self.padding <= 2 && (self.digits + self.padding).is_multiple_of(4);
+        match (self.strange, whole) {
+            (0, true) => None,
+            (0, false) => Some("ends in the middle of its base64"),
+            _ => Some("is not valid base64"),
+        }
+    }
+
+    /// Returns the first bytes, decoded.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let whole = self.head.len() - self.head.len() % 4;
+        STANDARD_NO_PAD
+            .decode(&self.head[..whole])
+            .unwrap_or_default()
+    }
+}
+
+/// Enough digits to find where a PDF begins; a multiple of four.
+const HEAD_DIGITS: usize = PDF_START_BYTES_MAX / 3 * 4 + 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Digit,
+    Padding,
+    Space,
+    Strange,
+}
+
+/// RFC 4648 §4, and the spaces that XML allows in between.
+const BASE64_CLASSES: [Class; 256] = {
+    let mut classes = [Class::Strange; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a constant counted below 256"
+        )]
+        let character = byte as u8;
+        classes[byte] = match character {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => Class::Digit,
+            b'=' => Class::Padding,
+            b' ' | b'\t' | b'\r' | b'\n' => Class::Space,
+            _ => Class::Strange,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_measure_agrees_with_a_decoder(bytes: Vec<u8>, at in 0usize..99) {
+            let encoded = STANDARD.encode(&bytes);
+            let (first, second) = encoded.split_at(at.min(encoded.len()));
+
+            let mut measure = Base64::default();
+            measure.add(first);
+            measure.add(" \r\n");
+            measure.add(second);
+
+            prop_assert_eq!(measure.decoded_bytes(), bytes.len() as u64);
+            prop_assert_eq!(measure.fault(), None);
+            prop_assert!(bytes.starts_with(&measure.head()));
+        }
+    }
+}

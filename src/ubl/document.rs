@@ -1,0 +1,262 @@
+//! What does an invoice, credit note, response or Cross Industry Invoice say?
+
+use crate::model::Kind;
+use crate::ubl::customization::{self, Status};
+use crate::ubl::party::PartyInProgress;
+use crate::ubl::reference::References;
+use crate::ubl::remarks::{Fault, Remarks, shown};
+use crate::ubl::root::Form;
+use crate::ubl::vocabulary::{CII, Field, UBL, Vocabulary};
+use crate::ubl::xml::{Leaf, Opened, Text, Visitor, walk};
+use crate::ubl::{Party, Reading, RemarkCode};
+
+/// Reads a document of a form that has a vocabulary.
+///
+/// # Errors
+///
+/// When it is not sound to its very end.
+pub(super) fn read(text: &str, form: Form, remarks: &mut Remarks) -> Result<Reading, Fault> {
+    let vocabulary = if form == Form::Cii { &CII } else { &UBL };
+    let mut document = Document::new(vocabulary, remarks);
+    walk(text, &mut document)?;
+    Ok(document.finish(form))
+}
+
+struct Document<'r> {
+    vocabulary: &'static Vocabulary,
+    remarks: &'r mut Remarks,
+    reading: Reading,
+    due_of_payment: Option<String>,
+    seller: PartyInProgress,
+    buyer: PartyInProgress,
+    references: References,
+}
+
+impl Visitor for Document<'_> {
+    fn opened(&mut self, element: &Opened<'_>) -> Text {
+        self.references.opened(element)
+    }
+
+    fn streamed(&mut self, part: &str) {
+        self.references.streamed(part);
+    }
+
+    fn leaf(&mut self, leaf: &Leaf<'_>) {
+        if self.references.leaf(leaf, self.remarks) || self.party_leaf(leaf) {
+            return;
+        }
+        let known = self.vocabulary.fields.iter();
+        if let Some((_, field)) = known.into_iter().find(|(path, _)| *path == leaf.path) {
+            self.keep(*field, leaf);
+        }
+    }
+
+    fn closed(&mut self, path: &str, _end: usize) {
+        self.references.closed(path, self.remarks);
+        let registration = self.vocabulary.tax_registration;
+        if let Some((party, below)) = self.party_at(path)
+            && below == registration
+        {
+            party.close_tax();
+        }
+    }
+}
+
+impl<'r> Document<'r> {
+    fn new(vocabulary: &'static Vocabulary, remarks: &'r mut Remarks) -> Self {
+        Self {
+            vocabulary,
+            remarks,
+            reading: Reading::nothing(Kind::Other),
+            due_of_payment: None,
+            seller: PartyInProgress::default(),
+            buyer: PartyInProgress::default(),
+            references: References::default(),
+        }
+    }
+
+    /// Returns the party that `path` leads into, and the path below it.
+    fn party_at<'p>(&mut self, path: &'p str) -> Option<(&mut PartyInProgress, &'p str)> {
+        let below = |roles: &[&str]| roles.iter().find_map(|role| path.strip_prefix(role));
+        if let Some(below) = below(self.vocabulary.sellers) {
+            return Some((&mut self.seller, below));
+        }
+        below(self.vocabulary.buyers).map(|below| (&mut self.buyer, below))
+    }
+
+    fn party_leaf(&mut self, leaf: &Leaf<'_>) -> bool {
+        let parts = self.vocabulary.parts;
+        let mut odd = Remarks::default();
+        let Some((party, below)) = self.party_at(leaf.path) else {
+            return false;
+        };
+        if let Some((_, part)) = parts.iter().find(|(path, _)| *path == below) {
+            party.leaf(*part, leaf, &mut odd);
+        }
+        self.remarks.append(odd);
+        true
+    }
+
+    fn keep(&mut self, field: Field, leaf: &Leaf<'_>) {
+        let reading = &mut self.reading;
+        let slot = match field {
+            Field::Number => &mut reading.number,
+            Field::Issued => &mut reading.issued,
+            Field::TypeCode => &mut reading.type_code,
+            Field::Due => &mut reading.due,
+            Field::DueOfPayment => {
+                if self.due_of_payment.is_none() {
+                    self.due_of_payment = leaf.value(self.remarks);
+                }
+                return;
+            }
+            Field::Currency => &mut reading.currency,
+            Field::Payable => &mut reading.payable,
+            Field::Customization => &mut reading.customization,
+            Field::Profile => &mut reading.profile,
+        };
+        leaf.fill(slot, self.remarks);
+    }
+
+    fn finish(self, form: Form) -> Reading {
+        let Self {
+            mut reading,
+            remarks,
+            vocabulary,
+            ..
+        } = self;
+        reading.kind = kind(form, reading.type_code.as_deref());
+        reading.self_billed = is_self_billed(form, &reading);
+        let due = reading.due.take().or(self.due_of_payment);
+        remark_form(form, remarks);
+        reading.seller = self.seller.finish("seller", remarks);
+        reading.buyer = self.buyer.finish("buyer", remarks);
+        remark_missing(&reading, remarks);
+        reading.issued = day(reading.issued, "issue", vocabulary, remarks);
+        reading.due = day(due, "due", vocabulary, remarks);
+        let software_mark = self.references.software_mark();
+        let number = reading.number.as_deref();
+        (reading.references, reading.attachments) = self.references.finish(number, remarks);
+        remark_amount(&reading, remarks);
+        if matches!(reading.kind, Kind::Invoice | Kind::CreditNote) {
+            remark_customization(&reading, software_mark, remarks);
+        }
+        reading
+    }
+}
+
+fn kind(form: Form, type_code: Option<&str>) -> Kind {
+    match form {
+        Form::Invoice | Form::SelfBilledInvoice
+            if type_code.is_some_and(|code| CREDIT_CODES.contains(&code)) =>
+        {
+            Kind::CreditNote
+        }
+        Form::Invoice | Form::SelfBilledInvoice => Kind::Invoice,
+        Form::CreditNote | Form::SelfBilledCreditNote => Kind::CreditNote,
+        Form::Cii => Kind::Cii,
+        Form::Response => Kind::Response,
+        Form::OtherUbl | Form::Envelope | Form::Unknown => Kind::Other,
+    }
+}
+
+/// Type codes (BT-3) that are credit notes under whatever root: e-FFF writes 381 under `Invoice`.
+const CREDIT_CODES: [&str; 6] = ["381", "261", "396", "81", "83", "532"];
+
+fn is_self_billed(form: Form, reading: &Reading) -> bool {
+    let code = reading.type_code.as_deref();
+    let by_root = matches!(form, Form::SelfBilledInvoice | Form::SelfBilledCreditNote);
+    let by_code = code.is_some_and(|code| SELF_BILLED_CODES.contains(&code));
+    let names_it = |id: &Option<String>| {
+        id.as_ref()
+            .is_some_and(|id| id.to_lowercase().contains("selfbilling"))
+    };
+    by_root || by_code || names_it(&reading.customization) || names_it(&reading.profile)
+}
+
+/// Type codes (BT-3) of documents that the buyer writes.
+const SELF_BILLED_CODES: [&str; 3] = ["389", "527", "261"];
+
+fn day(
+    written: Option<String>,
+    what: &str,
+    vocabulary: &Vocabulary,
+    remarks: &mut Remarks,
+) -> Option<String> {
+    let written = written?;
+    let day = (vocabulary.date)(&written);
+    if day.is_none() {
+        let told = format!("the {what} date `{}` is no date", shown(&written));
+        remarks.add(RemarkCode::Odd, told);
+    }
+    day
+}
+
+fn remark_form(form: Form, remarks: &mut Remarks) {
+    match form {
+        Form::Cii => remarks.add(
+            RemarkCode::NotUbl,
+            "it is a Cross Industry Invoice, which no linked program reads",
+        ),
+        Form::Response => remarks.add(
+            RemarkCode::NotUbl,
+            "it is an answer about a document, which no linked program reads",
+        ),
+        _ => {}
+    }
+}
+
+fn remark_missing(reading: &Reading, remarks: &mut Remarks) {
+    if reading.kind == Kind::Other {
+        return;
+    }
+    let nobody = |party: &Party| party.name.is_none() && party.ids.is_empty();
+    let has_parties = reading.kind != Kind::Response;
+    let missing = [
+        (reading.number.is_none(), "number"),
+        (reading.issued.is_none(), "issue date"),
+        (has_parties && nobody(&reading.seller), "seller"),
+        (has_parties && nobody(&reading.buyer), "buyer"),
+    ];
+    for (_, what) in missing.iter().filter(|(absent, _)| *absent) {
+        remarks.add(RemarkCode::Missing, format!("it has no {what}"));
+    }
+}
+
+fn remark_amount(reading: &Reading, remarks: &mut Remarks) {
+    let Some(payable) = &reading.payable else {
+        return;
+    };
+    let digits = payable.strip_prefix(['-', '+']).unwrap_or(payable);
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, cents) = digits.split_once('.').unwrap_or((digits, ""));
+    if !plain(whole) || !plain(cents) || whole.len() + cents.len() == 0 {
+        let told = format!("the amount `{}` is no number", shown(payable));
+        remarks.add(RemarkCode::Odd, told);
+    }
+}
+
+fn remark_customization(reading: &Reading, software_mark: Option<&str>, remarks: &mut Remarks) {
+    let profile = reading.profile.as_deref();
+    let Some(id) = &reading.customization else {
+        if software_mark.is_none() {
+            let told = "it names no customization; read by its structure";
+            remarks.add(RemarkCode::UnknownCustomization, told);
+        }
+        return;
+    };
+    match customization::known(id, profile) {
+        Some(known) if known.status == Status::Old && software_mark.is_none() => {
+            let told = format!("it was written for {}, which is out of use", known.name);
+            remarks.add(RemarkCode::OldCustomization, told);
+        }
+        None if software_mark.is_none() => {
+            let told = format!(
+                "the customization `{}` is unknown; read by its structure",
+                shown(id)
+            );
+            remarks.add(RemarkCode::UnknownCustomization, told);
+        }
+        _ => {}
+    }
+}

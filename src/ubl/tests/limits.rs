@@ -1,0 +1,165 @@
+//! Does one past each limit hurt anybody?
+
+use super::told;
+use crate::model::Kind;
+use crate::ubl::limits::{
+    DOCUMENT_BYTES_MAX, IDS_PER_PARTY_MAX, REFERENCES_MAX, TEXT_BYTES_MAX, XML_ATTRIBUTE_BYTES_MAX,
+    XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAME_BYTES_MAX, XML_NAMESPACES_MAX,
+};
+use crate::ubl::{Read, RemarkCode, read};
+
+/// Reads an invoice with `content` behind what every invoice has.
+fn invoice(content: &str) -> Read {
+    read(
+        format!(
+            "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'>\
+             <CustomizationID>urn:cen.eu:en16931:2017</CustomizationID>\
+             <IssueDate>2026-03-14</IssueDate>{content}\
+             <AccountingSupplierParty><Party><EndpointID>1</EndpointID></Party></AccountingSupplierParty>\
+             <AccountingCustomerParty><Party><EndpointID>2</EndpointID></Party></AccountingCustomerParty>\
+             </Invoice>"
+        )
+        .as_bytes(),
+    )
+}
+
+/// Asserts that `within` is an invoice and that `beyond` is refused for `code`.
+fn refused_one_past(within: &str, beyond: &str, code: RemarkCode) {
+    assert_eq!(invoice(within).reading.kind, Kind::Invoice);
+
+    let refused = invoice(beyond).reading;
+
+    assert_eq!(refused.kind, Kind::Unreadable);
+    assert_eq!(refused.remarks[0].code, code);
+    assert_eq!(refused.number, None);
+}
+
+#[test]
+fn one_byte_too_many_is_unreadable() {
+    let mut bytes = vec![b' '; DOCUMENT_BYTES_MAX];
+    bytes[0] = b'<';
+    assert_eq!(read(&bytes).reading.remarks[0].code, RemarkCode::BrokenXml);
+
+    bytes.push(b' ');
+    let read = read(&bytes);
+
+    assert_eq!(read.reading.kind, Kind::Unreadable);
+    assert_eq!(told(&read), "it is larger than 100 MiB");
+}
+
+#[test]
+fn one_level_too_deep_is_unreadable() {
+    let nested = |levels: usize| {
+        format!(
+            "<ID>1</ID>{}{}",
+            "<a>".repeat(levels),
+            "</a>".repeat(levels)
+        )
+    };
+
+    refused_one_past(
+        &nested(XML_DEPTH_MAX - 1),
+        &nested(XML_DEPTH_MAX),
+        RemarkCode::TooDeep,
+    );
+}
+
+#[test]
+fn one_attribute_too_many_is_unreadable() {
+    let element = |count: usize| {
+        let attributes: String = (0..count).map(|nth| format!(" a{nth}=''")).collect();
+        format!("<ID>1</ID><a{attributes}/>")
+    };
+
+    refused_one_past(
+        &element(XML_ATTRIBUTES_MAX),
+        &element(XML_ATTRIBUTES_MAX + 1),
+        RemarkCode::TooManyAttributes,
+    );
+}
+
+#[test]
+fn one_attribute_too_long_is_unreadable() {
+    let element = |bytes: usize| format!("<ID>1</ID><a b='{}'/>", "x".repeat(bytes));
+
+    refused_one_past(
+        &element(XML_ATTRIBUTE_BYTES_MAX),
+        &element(XML_ATTRIBUTE_BYTES_MAX + 1),
+        RemarkCode::TooLarge,
+    );
+}
+
+#[test]
+fn one_name_too_long_is_unreadable() {
+    let element = |bytes: usize| format!("<ID>1</ID><{}/>", "x".repeat(bytes));
+
+    refused_one_past(
+        &element(XML_NAME_BYTES_MAX),
+        &element(XML_NAME_BYTES_MAX + 1),
+        RemarkCode::TooLarge,
+    );
+}
+
+#[test]
+fn one_namespace_too_many_is_unreadable() {
+    let nested = |count: usize| {
+        let half = |from: usize, to: usize| -> String {
+            (from..to)
+                .map(|nth| format!(" xmlns:n{nth}='urn:{nth}'"))
+                .collect()
+        };
+        format!("<ID>1</ID><a{}><b{}/></a>", half(0, 64), half(64, count))
+    };
+
+    // The root declares one itself.
+    refused_one_past(
+        &nested(XML_NAMESPACES_MAX - 1),
+        &nested(XML_NAMESPACES_MAX),
+        RemarkCode::TooManyAttributes,
+    );
+}
+
+#[test]
+fn a_field_one_byte_too_long_is_left_out_and_a_note_is_not_a_field() {
+    let long =
+        |element: &str, bytes: usize| format!("<{element}>{}</{element}>", "x".repeat(bytes));
+
+    let within = invoice(&long("ID", TEXT_BYTES_MAX));
+    let beyond = invoice(&long("ID", TEXT_BYTES_MAX + 1));
+    let note = invoice(&format!("<ID>1</ID>{}", long("Note", 10 * TEXT_BYTES_MAX)));
+
+    assert_eq!(
+        within.reading.number.map(|number| number.len()),
+        Some(TEXT_BYTES_MAX)
+    );
+    assert_eq!(beyond.reading.number, None);
+    assert_eq!(
+        told(&beyond),
+        "`ID` is longer than 4096 bytes; it is left out\nit has no number"
+    );
+    assert_eq!(told(&note), "");
+}
+
+#[test]
+fn one_reference_past_the_limit_is_counted_and_not_listed() {
+    let one = "<BillingReference><InvoiceDocumentReference><ID>1</ID></InvoiceDocumentReference></BillingReference>";
+
+    let read = invoice(&format!("<ID>1</ID>{}", one.repeat(REFERENCES_MAX + 1)));
+
+    assert_eq!(read.reading.references.len(), REFERENCES_MAX);
+    assert_eq!(told(&read), "it names 501 other documents; 500 are listed");
+}
+
+#[test]
+fn one_identifier_past_the_limit_is_counted_and_not_kept() {
+    let ids: String = (0..=IDS_PER_PARTY_MAX)
+        .map(|nth| format!("<PartyIdentification><ID>{nth}</ID></PartyIdentification>"))
+        .collect();
+
+    let read = invoice(&format!(
+        "<ID>1</ID><AccountingSupplierParty><Party>{ids}</Party></AccountingSupplierParty>"
+    ));
+
+    assert_eq!(read.reading.seller.ids.len(), IDS_PER_PARTY_MAX);
+    assert_eq!(told(&read), "the seller has 34 identifiers; 32 are kept");
+}

@@ -1,0 +1,190 @@
+//! Is what is not sound XML refused, with what and where?
+
+use super::{fixture, told};
+use crate::model::Kind;
+use crate::ubl::{RemarkCode, read};
+
+const ROOT: &str = "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'>";
+
+#[test]
+fn what_breaks_is_unreadable_wherever_it_breaks() {
+    #[rustfmt::skip]
+    let cases = [
+        ("{root}<ID>1</ID>",                        "it ends before every element is closed (line 1, byte 82)"),
+        ("{root}<ID>1</ID></Invoice><a/>",          "a second root element begins (line 1, byte 92)"),
+        ("{root}</Invoice>\n\nrest",                "text stands outside the root element (line 1, byte 82)"),
+        ("rest{root}</Invoice>",                    "it is not XML: it does not begin with `<`"),
+        ("{root}</Invoice>&amp;",                   "a reference stands outside the root element (line 1, byte 82)"),
+        ("{root}</Invoice><![CDATA[]]>",            "text stands outside the root element (line 1, byte 82)"),
+        ("{root}\n<a></b></Invoice>",               "`</b>` stands where `</a>` should (line 2, byte 76)"),
+        ("{root}</Invoice></a>",                    "`</a>` closes nothing (line 1, byte 82)"),
+        ("{root}<a b='1' b='2'/></Invoice>",        "the attribute `b` stands twice in one tag (line 1, byte 72)"),
+        ("{root}<a b='<'/></Invoice>",              "a `<` stands in an attribute (line 1, byte 72)"),
+        ("{root}<x:a/></Invoice>",                  "the prefix `x` is not declared (line 1, byte 72)"),
+        ("{root}<a x:b=''/></Invoice>",             "the prefix `x` is not declared (line 1, byte 72)"),
+        ("{root}<1a/></Invoice>",                   "`1a` is no name (line 1, byte 72)"),
+        ("{root}]]></Invoice>",                     "`]]>` stands in text (line 1, byte 72)"),
+        ("{root}a & b</Invoice>",                   "a `&` begins no reference (line 1, byte 74)"),
+        ("{root}&#0;</Invoice>",                    "`&#0;` is no character (line 1, byte 72)"),
+        ("{root}&#xD800;</Invoice>",                "`&#xD800;` is no character (line 1, byte 72)"),
+        ("{root}\u{1}</Invoice>",                   "a control character stands in it (line 1, byte 72)"),
+        ("{root}<?xml version='1.0'?></Invoice>",   "an XML declaration stands inside (line 1, byte 72)"),
+        ("<?xml?>{root}</Invoice>",                 "the XML declaration is odd (line 1, byte 0)"),
+        ("{root}<?a]b?></Invoice>",                 "an instruction has no name (line 1, byte 72)"),
+        ("{root}<a b='1'c='2'/></Invoice>",         "two attributes stand without a space between (line 1, byte 72)"),
+        ("<!-- nothing -->",                        "it has no root element (line 1, byte 16)"),
+    ];
+    for (template, expected) in cases {
+        let read = read(template.replace("{root}", ROOT).as_bytes());
+
+        assert_eq!(told(&read), expected, "{template}");
+        assert_eq!(read.reading.kind, Kind::Unreadable, "{template}");
+        assert_eq!(read.reading.number, None, "{template}");
+    }
+}
+
+#[test]
+fn no_document_type_and_no_entity_is_ever_read() {
+    #[rustfmt::skip]
+    let cases = [
+        ("<!DOCTYPE Invoice>{root}</Invoice>",              "it declares a document type, which is never read (line 1, byte 0)"),
+        ("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>",    "it declares a document type, which is never read (line 1, byte 0)"),
+        ("<!DOCTYPE html><html></html>",                    "it declares a document type, which is never read (line 1, byte 0)"),
+        ("{root}<ID>&eacute;</ID></Invoice>",               "it refers to the entity `&eacute;`, which is never read (line 1, byte 76)"),
+        ("{root}<ID a='&x;'/></Invoice>",                   "it refers to the entity `&x;`, which is never read (line 1, byte 72)"),
+    ];
+    for (template, expected) in cases {
+        let read = read(template.replace("{root}", ROOT).as_bytes());
+
+        assert_eq!(told(&read), expected, "{template}");
+        assert_eq!(read.reading.kind, Kind::Unreadable, "{template}");
+        assert_eq!(
+            read.reading.remarks[0].code,
+            RemarkCode::DtdOrEntity,
+            "{template}"
+        );
+    }
+}
+
+#[test]
+fn sound_xml_that_is_not_ours_is_something_else() {
+    #[rustfmt::skip]
+    let cases = [
+        ("<html/>",                 "the root `html` is in no namespace, so it is no document known here"),
+        ("<Invoice><ID>1</ID></Invoice>", "the root `Invoice` is in no namespace, so it is no document known here"),
+        ("<a xmlns='urn:b'/>",      "the root `a` in `urn:b` is no document known here"),
+    ];
+    for (text, expected) in cases {
+        let read = read(text.as_bytes());
+
+        assert_eq!(read.reading.kind, Kind::Other);
+        assert_eq!(read.reading.remarks[0].code, RemarkCode::UnknownRoot);
+        assert_eq!(told(&read), expected);
+    }
+}
+
+#[test]
+fn references_and_cdata_are_text() {
+    let read = read(
+        format!("{ROOT}<ID> A&amp;<![CDATA[<B>]]>&#x43;&#100;<!-- no -->e </ID></Invoice>")
+            .as_bytes(),
+    );
+
+    assert_eq!(read.reading.number.as_deref(), Some("A&<B>Cde"));
+}
+
+#[test]
+fn an_element_in_a_foreign_namespace_is_not_taken_for_ours() {
+    let read = read(
+        format!("{ROOT}<ID xmlns='urn:example'>wrong</ID><UBLExtensions><x><ID>wrong</ID></x></UBLExtensions><ID>1</ID></Invoice>").as_bytes(),
+    );
+
+    assert_eq!(read.reading.number.as_deref(), Some("1"));
+}
+
+#[test]
+fn an_element_that_stands_twice_is_remarked() {
+    let read = read(format!("{ROOT}<ID>1</ID><ID>2</ID></Invoice>").as_bytes());
+
+    assert_eq!(read.reading.number.as_deref(), Some("1"));
+    assert!(told(&read).starts_with("`ID` stands in it twice; the first is read"));
+}
+
+#[test]
+fn what_is_odd_or_missing_is_remarked_and_the_rest_is_read() {
+    let read = read(
+        format!("{ROOT}<ID> </ID><IssueDate>14/03/2026</IssueDate><LegalMonetaryTotal><PayableAmount>1,00</PayableAmount></LegalMonetaryTotal></Invoice>").as_bytes(),
+    );
+
+    assert_eq!(read.reading.kind, Kind::Invoice);
+    assert_eq!(read.reading.payable.as_deref(), Some("1,00"));
+    assert_eq!(
+        told(&read),
+        "it has no number\n\
+         it has no seller\n\
+         it has no buyer\n\
+         the issue date `14/03/2026` is no date\n\
+         the amount `1,00` is no number\n\
+         it names no customization; read by its structure"
+    );
+}
+
+const SBDH: &str = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader";
+
+#[test]
+fn a_document_that_leans_on_the_default_namespace_of_its_envelope_stands_alone() {
+    let text = format!(
+        "<e:StandardBusinessDocument xmlns:e='{SBDH}' xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2' xmlns:s=\"urn:'s'\">\
+         <Invoice><ID>1</ID><a xmlns:s='urn:t'><s:b/></a><s:c/></Invoice></e:StandardBusinessDocument>"
+    );
+
+    let read = read(text.as_bytes());
+
+    assert_eq!(
+        String::from_utf8(read.inner.unwrap()).unwrap(),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <Invoice xmlns=\"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2\" xmlns:s=\"urn:'s'\">\
+         <ID>1</ID><a xmlns:s='urn:t'><s:b/></a><s:c/></Invoice>"
+    );
+    assert_eq!(read.reading.number.as_deref(), Some("1"));
+    assert_eq!(
+        read.reading.remarks[0].to_string(),
+        "the envelope has no header"
+    );
+}
+
+#[test]
+fn an_envelope_must_hold_one_document() {
+    let header = "<StandardBusinessDocumentHeader/>";
+    #[rustfmt::skip]
+    let cases = [
+        ("",                                    "the envelope is empty"),
+        ("<a xmlns=''/><b/>",                   "the envelope holds 2 documents; one was expected"),
+        ("<StandardBusinessDocument/>",         "the envelope holds another envelope, which is not opened"),
+        ("<TextContent>x</TextContent>",        "the envelope holds something that is not XML"),
+    ];
+    for (content, expected) in cases {
+        let text = format!(
+            "<StandardBusinessDocument xmlns='{SBDH}'>{header}{content}</StandardBusinessDocument>"
+        );
+
+        let read = read(text.as_bytes());
+
+        assert_eq!(
+            (read.reading.kind, told(&read).as_str()),
+            (Kind::Other, expected)
+        );
+        assert_eq!(read.inner, None);
+        assert!(read.reading.sbdh.is_some());
+    }
+}
+
+#[test]
+fn an_envelope_that_breaks_behind_its_document_is_unreadable() {
+    let bytes = fixture!("sbdh-invoice.xml");
+
+    let read = read(&bytes[..bytes.len() - 5]);
+
+    assert_eq!(read.reading.kind, Kind::Unreadable);
+    assert_eq!(read.inner, None);
+}
