@@ -163,6 +163,8 @@ impl Session {
                 Ok(None) => return Ok(()),
                 Ok(Some(frame)) => self.answer(frame).await.map_err(|Gone| Ended::Broken)?,
                 Err(fault) => {
+                    // What was asked before the fault was sound, and is answered.
+                    self.answers.send().await.map_err(|Gone| Ended::Broken)?;
                     let (login, session) = (&self.who.login, self.who.session.0);
                     warn!(
                         session.id = session,

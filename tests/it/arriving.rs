@@ -1,0 +1,223 @@
+//! What becomes of what arrives?
+
+use sluis::ingest::Outcome;
+use sluis::model::{DeviceKind, Transfer};
+
+use crate::gateway::{BAKERY, Gateway, MILL, fixture, invoice, invoice_between};
+
+#[tokio::test]
+async fn an_invoice_between_two_dossiers_is_a_sale_of_one_and_a_purchase_of_the_other() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
+    gateway
+        .link_as(
+            &office,
+            mill,
+            "bob-demat",
+            "MOLEN",
+            Some(device.id),
+            Transfer::AtOnce,
+        )
+        .await;
+
+    let taken = gateway.receive(&office, invoice("F-1", 2000)).await;
+
+    assert_eq!(taken.outcome, Outcome::Kept);
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [
+            "/bob-demat/MOLEN/verkopen/20260314-00001_F-1_0771234528.xml offered",
+            "/expertm/ACME/Te Verwerken/Aankopen/20260314-00001_F-1_0451827384.xml offered",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_three_levels_of_duplicates() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let first = gateway.receive(&office, invoice("F-1", 2000)).await;
+
+    let same_bytes = gateway.receive(&office, invoice("F-1", 2000)).await;
+    let other_bytes = gateway.receive(&office, invoice("f-1", 2100)).await;
+    let other_number = gateway.receive(&office, invoice("F-10", 2000)).await;
+
+    assert_eq!(first.outcome, Outcome::Kept);
+    assert_eq!(
+        (same_bytes.outcome, same_bytes.document),
+        (Outcome::Recognised, first.document)
+    );
+    assert_eq!(other_bytes.outcome, Outcome::Held);
+    assert_eq!(other_bytes.reasons, ["suspected_duplicate"]);
+    assert_eq!(other_number.outcome, Outcome::Kept);
+    assert_eq!(
+        gateway.deliveries(&office).await.len(),
+        3,
+        "what is recognised is written once"
+    );
+}
+
+#[tokio::test]
+async fn the_same_envelope_is_recognised_and_a_changed_content_in_it_is_held() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let envelope = String::from_utf8(fixture("sbdh-invoice.xml")).unwrap();
+    gateway.receive(&office, envelope.clone()).await;
+
+    let sent_again = gateway.receive(&office, format!("{envelope}\n")).await;
+
+    assert_eq!(sent_again.outcome, Outcome::Recognised);
+}
+
+#[tokio::test]
+async fn what_has_no_home_waits_and_leaves_when_it_has_one() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let unknown = gateway
+        .receive(&office, invoice_between("0809172614", MILL, "X-1", 900))
+        .await;
+    let no_link = gateway.receive(&office, invoice("F-1", 900)).await;
+    assert_eq!(
+        (unknown.reasons, no_link.reasons),
+        (
+            vec!["unknown_dossier".to_owned()],
+            vec!["no_link".to_owned()]
+        )
+    );
+
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    gateway.link(&office, "ACME", &device).await;
+    let after_link = gateway
+        .house
+        .sending
+        .look_again(office.firm, gateway.now())
+        .await
+        .unwrap();
+    let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
+    gateway
+        .link_as(&office, mill, "expertm", "MOLEN", None, Transfer::AtOnce)
+        .await;
+    let after_dossier = gateway
+        .house
+        .sending
+        .look_again(office.firm, gateway.now())
+        .await
+        .unwrap();
+
+    assert_eq!((after_link, after_dossier), (1, 0));
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [
+            "- held (no_device)",
+            "/expertm/ACME/Te Verwerken/Aankopen/20260314-00001_F-1_0451827384.xml offered",
+        ],
+        "what was sent already is not sent to the new dossier by itself"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_invoice_goes_into_no_invoice_folder() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+
+    for (file, outcome, reason) in [
+        ("cii.xml", Outcome::Held, "format"),
+        ("hybrid.pdf", Outcome::Held, "format"),
+        ("order.xml", Outcome::Held, "format"),
+        ("application-response.xml", Outcome::Held, "not_an_invoice"),
+    ] {
+        let taken = gateway.receive(&office, fixture(file)).await;
+        assert_eq!(
+            (taken.outcome, taken.reasons),
+            (outcome, vec![reason.to_owned()]),
+            "{file}"
+        );
+    }
+    for file in ["dtd-bomb.xml", "broken.xml", "not-xml.txt"] {
+        assert_eq!(
+            gateway.receive(&office, fixture(file)).await.outcome,
+            Outcome::Quarantined,
+            "{file}"
+        );
+    }
+    assert!(
+        gateway
+            .deliveries(&office)
+            .await
+            .iter()
+            .all(|line| line.starts_with("- held"))
+    );
+}
+
+#[tokio::test]
+async fn many_arrivals_at_once_are_each_kept_under_their_own_digest() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let documents: Vec<_> = (0..64)
+        .map(|at| invoice(&format!("F-{at}"), 3000))
+        .collect();
+
+    let taking = documents
+        .iter()
+        .map(|bytes| gateway.receive(&office, bytes.clone()));
+    let taken = futures_util::future::join_all(taking).await;
+
+    let digests: std::collections::BTreeSet<_> = taken.iter().map(|taken| taken.digest).collect();
+    assert_eq!(digests.len(), 64);
+    for (document, taken) in documents.iter().zip(&taken) {
+        assert_eq!(
+            gateway.house.blobs.whole(taken.digest).await.unwrap(),
+            *document
+        );
+    }
+    let peer = gateway.connect(&device).await;
+    let names = peer
+        .list("/expertm/ACME/Te Verwerken/Aankopen")
+        .await
+        .unwrap();
+    assert_eq!(names.len(), 64);
+    assert!(names.is_sorted());
+}
+
+#[tokio::test]
+async fn a_self_billed_invoice_that_the_bakery_wrote_is_the_sellers_sale() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let joiner = gateway.dossier(&office, "Van Aerde", &["1003456783"]).await;
+    gateway
+        .link_as(&office, joiner, "expertm", "AERDE", None, Transfer::Manual)
+        .await;
+    gateway
+        .link_as(
+            &office,
+            office.dossier,
+            "expertm",
+            "ACME",
+            None,
+            Transfer::Manual,
+        )
+        .await;
+
+    gateway
+        .receive(&office, fixture("self-billed-389.xml"))
+        .await;
+
+    let rows = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 10)
+        .await
+        .unwrap();
+    let flows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.dossier_name.as_deref().unwrap(),
+                row.delivery.flow.unwrap().as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(flows, [("Van Aerde", "sale"), ("De Korenaar", "purchase")]);
+    let _ = BAKERY;
+}

@@ -1,0 +1,338 @@
+//! How does a test get a gateway of its own?
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
+use sluis::app::House;
+use sluis::catalog::{DeviceKey, NewDevice, NewLink};
+use sluis::config::Config;
+use sluis::ingest::{Arrival, Taken};
+use sluis::model::{
+    Clock, DeviceId, DeviceKind, DossierId, EventSeq, FirmId, Identifier, Language, Name,
+    Timestamp, Transfer,
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::peer::Peer;
+
+/// 14 March 2026, 08:00 in UTC: where every test's clock begins.
+const MORNING: i64 = 1_773_475_200_000;
+
+/// Whose numbers the fixtures bear.
+pub const BAKERY: &str = "0771234528";
+pub const MILL: &str = "0451827384";
+
+/// A gateway in a temporary folder, listening on loopback, with a clock of its own.
+pub struct Gateway {
+    pub house: House,
+    pub address: SocketAddr,
+    time: Arc<AtomicI64>,
+    draining: CancellationToken,
+    serving: Option<JoinHandle<()>>,
+    folder: TempDir,
+}
+
+/// A firm with one dossier, the bakery.
+pub struct Office {
+    pub firm: FirmId,
+    pub slug: String,
+    pub dossier: DossierId,
+}
+
+/// A device and its key.
+#[derive(Clone)]
+pub struct Login {
+    pub name: String,
+    pub id: DeviceId,
+    pub key: PrivateKey,
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts one with these lines in its configuration.
+    pub async fn start_with(lines: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::parse(lines, folder.path()).unwrap();
+        config.sftp.listen = "127.0.0.1:0".parse().unwrap();
+        put_host_keys(&config);
+        let mut house = House::make(config).await.unwrap();
+        let time = Arc::new(AtomicI64::new(MORNING));
+        let told = Arc::clone(&time);
+        house.clock = Clock::new(move || Timestamp(told.load(Ordering::SeqCst)));
+        let draining = CancellationToken::new();
+        let listening = house.listen(draining.clone()).await.unwrap();
+        let address = listening.address();
+        let serving = Some(tokio::spawn(listening.run()));
+        Self {
+            house,
+            address,
+            time,
+            draining,
+            serving,
+            folder,
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.house.clock.read()
+    }
+
+    /// Moves the clock.
+    pub fn pass_ms(&self, ms: i64) {
+        self.time.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Ends the server as SIGTERM does, and waits for its end.
+    pub async fn drain(&mut self) {
+        self.draining.cancel();
+        if let Some(serving) = self.serving.take() {
+            serving.await.unwrap();
+        }
+    }
+
+    /// Adds a firm with the bakery as its dossier.
+    pub async fn office(&self, slug: &str) -> Office {
+        let name: Name = slug.parse().unwrap();
+        let firm = self
+            .house
+            .catalog
+            .add_firm(&name, "Kantoor", Language::Nl, self.now())
+            .await
+            .unwrap();
+        let office = Office {
+            firm,
+            slug: slug.to_owned(),
+            dossier: DossierId(0),
+        };
+        let dossier = self.dossier(&office, "De Korenaar", &[BAKERY]).await;
+        Office { dossier, ..office }
+    }
+
+    pub async fn dossier(&self, office: &Office, name: &str, ids: &[&str]) -> DossierId {
+        let ids: Vec<_> = ids
+            .iter()
+            .map(|raw| Identifier::new(raw).unwrap())
+            .collect();
+        self.house
+            .catalog
+            .add_dossier(office.firm, name, &ids, self.now())
+            .await
+            .unwrap()
+    }
+
+    pub async fn device(&self, office: &Office, name: &str, kind: DeviceKind) -> Login {
+        let key =
+            PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
+        let public = key.public_key();
+        let keys = [DeviceKey {
+            fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
+            public_key: public.to_openssh().unwrap(),
+            comment: String::new(),
+        }];
+        let slug: Name = name.parse().unwrap();
+        let new = NewDevice {
+            name: &slug,
+            kind,
+            password_hash: None,
+            keys: &keys,
+            is_default: false,
+        };
+        let id = self
+            .house
+            .catalog
+            .add_device(office.firm, &new, self.now())
+            .await
+            .unwrap();
+        Login {
+            name: format!("{}.{name}", office.slug),
+            id,
+            key,
+        }
+    }
+
+    /// Links the office's dossier to `expertm` as `code`, for a device.
+    pub async fn link(&self, office: &Office, code: &str, device: &Login) {
+        self.link_as(
+            office,
+            office.dossier,
+            "expertm",
+            code,
+            Some(device.id),
+            Transfer::AtOnce,
+        )
+        .await;
+    }
+
+    pub async fn link_as(
+        &self,
+        office: &Office,
+        dossier: DossierId,
+        profile: &str,
+        code: &str,
+        device: Option<DeviceId>,
+        transfer: Transfer,
+    ) {
+        let new = NewLink {
+            dossier,
+            profile,
+            code,
+            language: Language::Nl,
+            device,
+            transfer,
+        };
+        self.house
+            .catalog
+            .add_link(office.firm, &new, self.now())
+            .await
+            .unwrap();
+    }
+
+    /// An office with a device of this kind and the link `ACME` to `expertm`.
+    pub async fn office_with(&self, kind: DeviceKind) -> (Office, Login) {
+        let office = self.office("peeters").await;
+        let device = self.device(&office, "server", kind).await;
+        self.link(&office, "ACME", &device).await;
+        (office, device)
+    }
+
+    pub async fn receive(&self, office: &Office, bytes: impl Into<Bytes>) -> Taken {
+        let arrival = Arrival {
+            source: "test:document".to_owned(),
+            bytes: bytes.into(),
+        };
+        let taken = self
+            .house
+            .ingest
+            .take(office.firm, vec![arrival], self.now())
+            .await
+            .unwrap();
+        taken.into_iter().next().unwrap()
+    }
+
+    /// Connects and logs in.
+    pub async fn connect(&self, login: &Login) -> Peer {
+        Peer::connect(self.address, login).await
+    }
+
+    /// What every delivery of an office has come to: `path state`, in order.
+    pub async fn deliveries(&self, office: &Office) -> Vec<String> {
+        let rows = self
+            .house
+            .catalog
+            .delivery_rows(office.firm, 0, 100_000)
+            .await
+            .unwrap();
+        let line = |row: &sluis::catalog::DeliveryRow| {
+            let delivery = &row.delivery;
+            let place = delivery
+                .offer
+                .as_ref()
+                .map_or("-".to_owned(), |o| format!("{}/{}", o.folder, o.name));
+            let reason = delivery
+                .reason
+                .map_or(String::new(), |reason| format!(" ({})", reason.as_str()));
+            let read = if row.read_at.is_some() && row.collected_at.is_none() {
+                " read"
+            } else {
+                ""
+            };
+            format!("{place} {}{reason}{read}", delivery.state.as_str())
+        };
+        rows.iter().map(line).collect()
+    }
+
+    /// What has happened to documents at an office, in order.
+    pub async fn events(&self, office: &Office) -> Vec<String> {
+        let rows = self
+            .house
+            .catalog
+            .events(office.firm, EventSeq(0), 100_000)
+            .await
+            .unwrap();
+        let about_documents = rows.into_iter().filter(|row| row.event.document.is_some());
+        about_documents
+            .map(|row| row.event.kind.as_str().to_owned())
+            .collect()
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.draining.cancel();
+    }
+}
+
+/// RSA keys are slow to make: all tests share one pair of host keys.
+fn put_host_keys(config: &Config) {
+    use std::sync::OnceLock;
+    static KEYS: OnceLock<TempDir> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        sluis::hostkeys::make(folder.path()).unwrap();
+        folder
+    });
+    std::fs::create_dir_all(config.key_folder()).unwrap();
+    for entry in std::fs::read_dir(keys.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), config.key_folder().join(entry.file_name())).unwrap();
+    }
+}
+
+/// A fixture by its name.
+pub fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!(
+        "{}/tests/fixtures/ubl/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
+}
+
+/// An invoice of the mill to the bakery with this number, `bytes` long at least.
+pub fn invoice(number: &str, bytes: usize) -> Vec<u8> {
+    invoice_between(MILL, BAKERY, number, bytes)
+}
+
+pub fn invoice_between(seller: &str, buyer: &str, number: &str, bytes: usize) -> Vec<u8> {
+    let party = |id: &str| {
+        format!(
+            "<cac:Party><cbc:EndpointID schemeID=\"0208\">{id}</cbc:EndpointID><cac:PartyLegalEntity>\
+             <cbc:RegistrationName>Onderneming {id}</cbc:RegistrationName>\
+             <cbc:CompanyID schemeID=\"0208\">{id}</cbc:CompanyID></cac:PartyLegalEntity></cac:Party>"
+        )
+    };
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Invoice xmlns=\"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2\" \
+         xmlns:cac=\"urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2\" \
+         xmlns:cbc=\"urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2\">\
+         <cbc:CustomizationID>urn:cen.eu:en16931:2017</cbc:CustomizationID><cbc:ID>{number}</cbc:ID>\
+         <cbc:IssueDate>2026-03-14</cbc:IssueDate><cbc:InvoiceTypeCode>380</cbc:InvoiceTypeCode>\
+         <cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>\
+         <cac:AccountingSupplierParty>{}</cac:AccountingSupplierParty>\
+         <cac:AccountingCustomerParty>{}</cac:AccountingCustomerParty>\
+         <cac:LegalMonetaryTotal><cbc:PayableAmount currencyID=\"EUR\">121.00</cbc:PayableAmount></cac:LegalMonetaryTotal>\n",
+        party(seller),
+        party(buyer)
+    );
+    const END: &str = "</Invoice>\n";
+    while xml.len() + END.len() < bytes {
+        let left = bytes - xml.len() - END.len();
+        let fill = left.saturating_sub(8).min(60_000);
+        xml.push_str("<!--");
+        xml.extend(std::iter::repeat_n('x', fill));
+        xml.push_str("-->\n");
+    }
+    xml.push_str(END);
+    xml.into_bytes()
+}

@@ -1,0 +1,15 @@
+//! What happens to someone, from an arrival to a booked document?
+//!
+//! One binary, for linking is the cost. Stories are named as sentences; the gateway is real: a
+//! catalog and blobs in a temporary folder, and SFTP over loopback.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+mod arriving;
+mod gateway;
+mod isolation;
+mod mounting;
+mod peer;
+mod protocol;
+mod pulling;
+mod sending;

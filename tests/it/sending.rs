@@ -1,0 +1,137 @@
+//! What happens when a person sends, takes back and sends again?
+
+use sluis::model::{DeviceKind, Transfer};
+use sluis::sending::Error;
+
+use crate::gateway::{Gateway, invoice};
+
+const PATH: &str = "/expertm/ACME/Te Verwerken/Aankopen/20260314-00001_F-1_0451827384.xml";
+
+#[tokio::test]
+async fn a_document_sent_again_has_its_old_name_and_a_new_generation() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    peer.get(PATH).await.unwrap();
+    peer.leave().await;
+    gateway.pass_ms(1000);
+    let first = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 10)
+        .await
+        .unwrap()
+        .remove(0)
+        .delivery;
+
+    gateway
+        .house
+        .sending
+        .resend(office.firm, first.id, "lost at the office", gateway.now())
+        .await
+        .unwrap();
+
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{PATH} collected"), format!("{PATH} offered")]
+    );
+    let next = gateway.connect(&device).await;
+    next.get(PATH).await.unwrap();
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{PATH} collected"), format!("{PATH} collected")]
+    );
+    let twice = gateway
+        .house
+        .sending
+        .resend(office.firm, first.id, "again", gateway.now())
+        .await;
+    assert!(
+        matches!(twice, Err(Error::State { .. })),
+        "only the last generation is sent again"
+    );
+}
+
+#[tokio::test]
+async fn what_waits_for_a_hand_is_sent_by_hand_and_what_was_sent_can_be_taken_back() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    gateway
+        .link_as(
+            &office,
+            office.dossier,
+            "expertm",
+            "ACME",
+            Some(device.id),
+            Transfer::Manual,
+        )
+        .await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let held = gateway
+        .house
+        .catalog
+        .held(office.firm)
+        .await
+        .unwrap()
+        .remove(0);
+    let peer = gateway.connect(&device).await;
+    assert!(!peer.exists(PATH).await);
+
+    gateway
+        .house
+        .sending
+        .send(office.firm, held.id, None, gateway.now())
+        .await
+        .unwrap();
+    assert!(peer.exists(PATH).await, "an open session sees it at once");
+    gateway
+        .house
+        .sending
+        .withdraw(office.firm, held.id, "wrong dossier", gateway.now())
+        .await
+        .unwrap();
+
+    assert!(!peer.exists(PATH).await);
+    assert_eq!(
+        gateway.events(&office).await,
+        ["kept", "held", "released", "offered", "withdrawn"]
+    );
+    let again = gateway
+        .house
+        .sending
+        .send(office.firm, held.id, None, gateway.now())
+        .await;
+    assert!(matches!(again, Err(Error::State { .. })));
+}
+
+#[tokio::test]
+async fn what_was_collected_cannot_be_taken_back() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    gateway.connect(&device).await.get(PATH).await.unwrap();
+    let delivery = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 10)
+        .await
+        .unwrap()
+        .remove(0)
+        .delivery;
+
+    let refused = gateway
+        .house
+        .sending
+        .withdraw(office.firm, delivery.id, "", gateway.now())
+        .await;
+
+    assert!(matches!(
+        refused,
+        Err(Error::State {
+            state: "collected",
+            ..
+        })
+    ));
+}
