@@ -163,7 +163,7 @@ impl Blobs {
                 .and_then(|name| name.parse().ok())
             {
                 Some(digest) if path(digest) == object.location => {
-                    blobs.push((digest, object.size))
+                    blobs.push((digest, object.size));
                 }
                 _ => strangers.push(object.location.to_string()),
             }

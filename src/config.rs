@@ -161,7 +161,7 @@ impl Config {
         };
         let text = std::fs::read_to_string(path).map_err(read)?;
         let folder = std::path::absolute(path).map_err(read)?;
-        let folder = folder.parent().unwrap_or(Path::new("/"));
+        let folder = folder.parent().unwrap_or_else(|| Path::new("/"));
         Self::parse(&text, folder).map_err(|source| Error::Syntax {
             path: path.to_owned(),
             source: Box::new(source),

@@ -2,6 +2,8 @@
 //!
 //! It reads text, not syntax: enough for an honest house. Tests beside the code are left out.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is amiss")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

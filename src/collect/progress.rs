@@ -108,6 +108,10 @@ impl Progress {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::single_range_in_vec_init,
+    reason = "a handle may be given one span"
+)]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;

@@ -206,6 +206,13 @@ mod tests {
             .into()
     }
 
+    /// Seller, buyer, and what comes of it.
+    type Case<'a> = (
+        &'a [(PartyIdSource, &'a str)],
+        &'a [(PartyIdSource, &'a str)],
+        &'a str,
+    );
+
     fn routed(seller: &[(PartyIdSource, &str)], buyer: &[(PartyIdSource, &str)]) -> String {
         let mut reading = invoice("F-1");
         reading.seller = party(seller);
@@ -223,7 +230,7 @@ mod tests {
     fn the_table_of_routing() {
         use PartyIdSource::{Endpoint, LegalEntity, Vat};
         #[rustfmt::skip]
-        let table: &[(&[(PartyIdSource, &str)], &[(PartyIdSource, &str)], &str)] = &[
+        let table: &[Case<'_>] = &[
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER)],    "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, BAKER)],    &[(LegalEntity, STRANGER)], "sale 1 seller_is_ours; "),
             (&[(Vat, "BE0762.986.459")], &[(Endpoint, BAKER)],       "sale 2 seller_is_ours; purchase 1 buyer_is_ours; "),

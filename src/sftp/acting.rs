@@ -67,7 +67,7 @@ impl Session {
                 self.parts
                     .marks
                     .renamed(&self.who, &file.listed, &name)
-                    .await?
+                    .await?;
             }
         }
         Ok(Some(ok(id)))

@@ -301,7 +301,6 @@ impl Handler for Connection {
         session.channel_failure(channel)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the crate's trait has as many")]
     async fn pty_request(
         &mut self,
         channel: ChannelId,

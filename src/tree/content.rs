@@ -43,14 +43,14 @@ impl Content {
             return Ok(Bytes::new());
         }
         let wanted = offset..self.bytes.min(offset.saturating_add(length));
-        if let Some(bytes) = self.from_chunk(&wanted) {
+        if let Some(bytes) = self.held(&wanted) {
             return Ok(bytes);
         }
         let fetched = self.chunk_for(&wanted);
         let start = fetched.start;
         let bytes = self.blobs.range(self.digest, fetched).await?;
         self.chunk = Some((start, bytes));
-        self.from_chunk(&wanted).ok_or(Error::Missing)
+        self.held(&wanted).ok_or(Error::Missing)
     }
 
     /// Aligned chunks serve what is read in order, whatever the step.
@@ -60,7 +60,7 @@ impl Content {
         start..end.min(self.bytes)
     }
 
-    fn from_chunk(&self, wanted: &Range<u64>) -> Option<Bytes> {
+    fn held(&self, wanted: &Range<u64>) -> Option<Bytes> {
         let (start, bytes) = self.chunk.as_ref()?;
         let from = usize::try_from(wanted.start.checked_sub(*start)?).ok()?;
         let to = usize::try_from(wanted.end.checked_sub(*start)?).ok()?;

@@ -34,7 +34,7 @@ pub struct Gateway {
     time: Arc<AtomicI64>,
     draining: CancellationToken,
     serving: Option<JoinHandle<()>>,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// A firm with one dossier, the bakery.
@@ -77,7 +77,7 @@ impl Gateway {
             time,
             draining,
             serving,
-            folder,
+            _folder: folder,
         }
     }
 
@@ -235,10 +235,10 @@ impl Gateway {
             let place = delivery
                 .offer
                 .as_ref()
-                .map_or("-".to_owned(), |o| format!("{}/{}", o.folder, o.name));
+                .map_or_else(|| "-".to_owned(), |o| format!("{}/{}", o.folder, o.name));
             let reason = delivery
                 .reason
-                .map_or(String::new(), |reason| format!(" ({})", reason.as_str()));
+                .map_or_else(String::new, |reason| format!(" ({})", reason.as_str()));
             let read = if row.read_at.is_some() && row.collected_at.is_none() {
                 " read"
             } else {
@@ -261,10 +261,6 @@ impl Gateway {
         about_documents
             .map(|row| row.event.kind.as_str().to_owned())
             .collect()
-    }
-
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
     }
 }
 

@@ -3,6 +3,7 @@
 //! One binary, for linking is the cost. Stories are named as sentences; the gateway is real: a
 //! catalog and blobs in a temporary folder, and SFTP over loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is amiss")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod arriving;

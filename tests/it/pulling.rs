@@ -150,10 +150,13 @@ async fn wait_for_broken_read(gateway: &Gateway, office: &Office) {
     panic!("the broken read was never written down");
 }
 
+/// What it is called, the spans that are read, and what comes of it.
+type Case<'a> = (&'a str, &'a [(u64, u64)], &'a str);
+
 #[tokio::test]
 async fn the_table_of_reads() {
     #[rustfmt::skip]
-    let table: &[(&str, &[(u64, u64)], &str)] = &[
+    let table: &[Case<'_>] = &[
         ("backwards",               &[(50_000, 100_000), (0, 50_000)],             COLLECTED),
         ("twice",                   &[(0, 100_000), (0, 100_000)],                 COLLECTED),
         ("overlapping",             &[(0, 70_000), (30_000, 100_000)],             COLLECTED),
