@@ -4,9 +4,11 @@
 //! and [`Ingest::take`] does that: blob, then rows and events in one transaction; only then may the
 //! door let go of its source.
 
+mod firms;
 pub mod place;
 pub mod plan;
 pub mod route;
 mod run;
 
+pub use firms::Firm;
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};

@@ -59,6 +59,11 @@ impl Places {
         &self.profiles
     }
 
+    /// Returns the time zone.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Returns the civil date at `now`.
     pub fn today(&self, now: Timestamp) -> Date {
         now.date_in(&self.zone)

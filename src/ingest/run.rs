@@ -35,6 +35,10 @@ pub struct Taken {
     pub number: Option<String>,
     /// Why it is held or quarantined.
     pub reasons: Vec<String>,
+    /// Nobody can read it: it is quarantined now, or its document was when it came first.
+    ///
+    /// So a door that stopped half-way through letting go of a source does the same with it again.
+    pub quarantined: bool,
 }
 
 /// What became of an arrival, in a word.
@@ -194,13 +198,16 @@ impl Ingest {
             digest: new.digest,
             number: reading.number.clone(),
             reasons,
+            quarantined: outcome == Outcome::Quarantined,
         };
         match plan(reading, setup.0, &known) {
             Plan::Recognise(document) => {
                 let mut event = Event::new(EventKind::Recognised, arrival.source.clone());
                 event.document = Some(document);
                 tx.tell(firm, now, &[event]).await?;
-                Ok(taken(Outcome::Recognised, document, Vec::new()))
+                let why = tx.quarantined(firm, document).await?;
+                let quarantined = why.is_some();
+                Ok(Taken { quarantined, ..taken(Outcome::Recognised, document, why.into_iter().collect()) })
             }
             Plan::Quarantine(why) => {
                 new.quarantined = Some(&why);
