@@ -15,6 +15,7 @@
 pub mod blobs;
 pub mod catalog;
 pub mod collect;
+pub mod dropfolder;
 pub mod ingest;
 pub mod layout;
 pub mod login;
