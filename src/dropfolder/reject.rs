@@ -241,12 +241,15 @@ mod tests {
                             .unwrap()
                             .display()
                             .to_string();
-                        lines.push(format!("{shown}: {}", fs::read_to_string(&path).unwrap()));
+                        lines.push((shown, fs::read_to_string(&path).unwrap()));
                     }
                 }
             }
             lines.sort();
-            lines.join(", ")
+            let lines = lines
+                .into_iter()
+                .map(|(path, text)| format!("{path}: {text}"));
+            lines.collect::<Vec<_>>().join(", ")
         }
     }
 
@@ -281,8 +284,8 @@ mod tests {
 
         assert_eq!(
             folder.all(),
-            "rejected/F-1 (2).xml.txt: a text of somebody else, rejected/F-1 (3).xml.txt: why now, \
-             rejected/F-1 (3).xml: new, rejected/F-1.xml: old"
+            "rejected/F-1 (2).xml.txt: a text of somebody else, rejected/F-1 (3).xml: new, \
+             rejected/F-1 (3).xml.txt: why now, rejected/F-1.xml: old"
         );
     }
 

@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
                 });
             }
             Ok(found) if found.is_dir() && depth >= SCAN_DEPTH_MAX => {
-                self.note(Trouble::TooDeep { path })
+                self.note(Trouble::TooDeep { path });
             }
             Ok(found) if found.is_dir() => self.folder(&path, depth + 1),
             Ok(_) => {} // links, sockets and devices hold no document

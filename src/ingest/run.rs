@@ -285,3 +285,64 @@ fn told(reading: &Reading, source: &str) -> String {
     let number = reading.number.as_deref().unwrap_or("without a number");
     format!("{} {number} from {source}", reading.kind.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::ingest::plan::tests::invoice;
+    use crate::layout::Profiles;
+    use crate::model::{Kind, Language};
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    async fn ingest(folder: &std::path::Path) -> (Ingest, FirmId) {
+        let catalog = Catalog::open(&folder.join("catalog.db")).await.unwrap();
+        let slug = "peeters".parse().unwrap();
+        let firm = catalog.add_firm(&slug, "Kantoor Peeters", Language::Nl, NOW).await.unwrap();
+        std::fs::create_dir(folder.join("blobs")).unwrap();
+        let blobs = Blobs::in_folder(&folder.join("blobs")).unwrap();
+        let places = Places::new(Arc::new(Profiles::new([]).unwrap()), TimeZone::UTC);
+        (Ingest::new(catalog, blobs, places), firm)
+    }
+
+    /// Takes an unreadable arrival as if it had been read.
+    async fn take_unreadable(ingest: &Ingest, firm: FirmId, text: &'static str) -> Taken {
+        let stored = ingest.blobs.put(Bytes::from_static(text.as_bytes())).await.unwrap();
+        let mut reading = invoice("F-1");
+        reading.kind = Kind::Unreadable;
+        let ready = Ready { source: "drop:F-1.xml".to_owned(), reading, original: stored, content: stored };
+        let mut tx = ingest.catalog.begin(Durability::PowerCut).await.unwrap();
+        tx.lock_firm(firm).await.unwrap();
+        let taken = ingest.write_down(&mut tx, firm, &ready, (&Setup::default(), &[]), NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        taken
+    }
+
+    #[tokio::test]
+    async fn what_was_quarantined_is_so_when_it_is_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ingest, firm) = ingest(folder.path()).await;
+
+        let first = take_unreadable(&ingest, firm, "%PDF").await;
+        let again = take_unreadable(&ingest, firm, "%PDF").await;
+
+        assert_eq!((first.outcome, again.outcome), (Outcome::Quarantined, Outcome::Recognised));
+        assert!(first.quarantined && again.quarantined);
+        assert_eq!((again.document, again.reasons), (first.document, first.reasons));
+    }
+
+    #[tokio::test]
+    async fn a_door_learns_of_each_firm() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ingest, firm) = ingest(folder.path()).await;
+
+        let firms = ingest.firms().await.unwrap();
+
+        let [known] = firms.as_slice() else { panic!("{firms:?}") };
+        assert_eq!((known.id, known.slug.as_str(), known.language), (firm, "peeters", Language::Nl));
+    }
+}
