@@ -1,8 +1,8 @@
 //! How does a file that somebody drops in a folder become a document?
 //!
 //! Each firm has a folder under one root, named by its slug. The door looks at a folder when the
-//! operating system hints at it (`watch`), when a file in it is due, and now and then without any reason; what it
-//! sees settles (`settle`), and what has settled is taken in batches (`take`).
+//! operating system hints at it (`watch`), when a file in it is due, and now and then without any
+//! reason. What it sees settles (`settle`), and what has settled is taken in batches (`take`).
 //! One look after the other, one batch after the other: thousands of files are a queue on the disk,
 //! not in memory.
 

@@ -308,6 +308,31 @@ async fn a_file_that_cannot_be_put_aside_stays_and_is_put_aside_later() {
     .await;
 }
 
+/// In real time, for the operating system knows no other; it waits for the event however long that takes.
+#[tokio::test]
+async fn an_event_alone_is_enough() {
+    let mut root = Root::new();
+    root.config.watch = Watch::Notify;
+    root.config.settle_ms = SETTLE_MS_MIN;
+    root.config.rescan_seconds = std::num::NonZeroU32::MAX;
+    root.drop("F-1.xml", "<Invoice>1");
+
+    let taken = async |count| {
+        while root.fake.taken().len() < count {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+
+    root.while_running(async {
+        taken(1).await; // it was there at the start; since then the folder is watched
+        root.drop("F-2.xml", "<Invoice>2");
+        taken(2).await;
+    })
+    .await;
+
+    assert_eq!(root.fake.taken()[1], "1 drop:F-2.xml kept");
+}
+
 /// The house spawns the door, so its future must be one that may move between threads.
 #[test]
 fn the_door_of_the_real_ingest_can_be_spawned() {

@@ -126,6 +126,7 @@ impl Inner {
 pub(super) struct Root {
     pub(super) root: tempfile::TempDir,
     pub(super) fake: Fake,
+    pub(super) config: DropFolderConfig,
 }
 
 impl Root {
@@ -133,7 +134,14 @@ impl Root {
         let (root, fake) = (tempfile::tempdir().unwrap(), Fake::default());
         fake.add_firm(1, "peeters");
         fs::create_dir(root.path().join("peeters")).unwrap();
-        Self { root, fake }
+        let config = DropFolderConfig {
+            root: root.path().to_owned(),
+            watch: Watch::Poll,
+            settle_ms: 2_000,
+            rescan_seconds: NonZeroU32::new(30).unwrap(),
+            poll_seconds: NonZeroU32::new(5).unwrap(),
+        };
+        Self { root, fake, config }
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
@@ -158,18 +166,11 @@ impl Root {
     }
 
     pub(super) async fn run(&self, cancel: CancellationToken) {
-        let config = DropFolderConfig {
-            root: self.root.path().to_owned(),
-            watch: Watch::Poll,
-            settle_ms: 2_000,
-            rescan_seconds: NonZeroU32::new(30).unwrap(),
-            poll_seconds: NonZeroU32::new(5).unwrap(),
-        };
         let start = Instant::now();
         let clock = move || {
             Timestamp(1_767_225_600_000).plus_ms(start.elapsed().as_millis().try_into().unwrap())
         };
-        DropFolders::new(config, self.fake.clone())
+        DropFolders::new(self.config.clone(), self.fake.clone())
             .run(cancel, clock)
             .await;
     }
