@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
+use crate::dropfolder::DropFolders;
 use crate::hostkeys;
 use crate::ingest::Ingest;
 use crate::ingest::place::Places;
@@ -183,6 +184,13 @@ impl House {
         door.listen(address)
             .await
             .map_err(|source| Error::Listen { address, source })
+    }
+
+    /// Takes in what is dropped, until `cancel`.
+    pub async fn watch_drop_folders(&self, cancel: CancellationToken) {
+        let clock = self.clock.clone();
+        let door = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
+        door.run(cancel, move || clock.read()).await;
     }
 
     /// Holds off a second server on the same data, until the value is dropped or the process ends.

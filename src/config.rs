@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
 
 /// The operator's decisions, with paths made absolute.
@@ -24,7 +25,7 @@ pub struct Config {
     /// The SFTP door.
     pub sftp: Sftp,
     /// The drop folders.
-    pub drop: Drop,
+    pub drop: DropFolderConfig,
     /// The log.
     pub log: Log,
 }
@@ -37,14 +38,6 @@ pub struct Sftp {
     pub listen: SocketAddr,
     /// After how many bytes in either direction keys are exchanged anew.
     pub rekey_bytes: usize,
-}
-
-/// The drop folders.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Drop {
-    /// The folder that holds one folder for each firm. Relative to the data folder.
-    pub root: PathBuf,
 }
 
 /// The log.
@@ -74,7 +67,7 @@ impl Default for Config {
             profiles: None,
             time_zone: "Europe/Brussels".to_owned(),
             sftp: Sftp::default(),
-            drop: Drop::default(),
+            drop: DropFolderConfig::default(),
             log: Log::default(),
         }
     }
@@ -85,14 +78,6 @@ impl Default for Sftp {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 2222)),
             rekey_bytes: 1 << 30,
-        }
-    }
-}
-
-impl Default for Drop {
-    fn default() -> Self {
-        Self {
-            root: PathBuf::from("drop"),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod blobs;
 pub mod catalog;
 pub mod collect;
 pub mod config;
+pub mod dropfolder;
 pub mod hostkeys;
 pub mod ingest;
 pub mod layout;

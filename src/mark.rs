@@ -60,7 +60,7 @@ impl Marks {
         reads
     }
 
-    /// Writes down what a handle that has ended means, and returns that.
+    /// Writes down what a handle that has ended means, and returns what it marked: read, collected, or nothing.
     ///
     /// # Errors
     ///
@@ -72,16 +72,21 @@ impl Marks {
         reads: &Reads,
         how: End,
         now: Timestamp,
-    ) -> Result<Verdict, Error> {
-        let id = file.listed.delivery;
+    ) -> Result<Option<EventKind>, Error> {
         let given = lock(reads).clone();
-        if file.place == Place::Processed || given.coverage().is_empty() {
-            self.forget(id, reads);
-            return Ok(Verdict::Incomplete);
-        }
-        let verdict = self.count(who, &file.listed, given, how, now).await;
-        self.forget(id, reads);
-        verdict
+        let nothing_new = file.place == Place::Processed
+            || given.coverage().is_empty()
+            || file.listed.state != State::Offered
+            // Previews read the same file again and again.
+            || (file.listed.is_read && judge(who.kind, true) == Verdict::Read);
+        let marked = if nothing_new {
+            Ok(None)
+        } else {
+            self.count(who, &file.listed, given, how, now).await
+        };
+        // Only now, so that a removal meanwhile still counts what this handle was given.
+        self.forget(file.listed.delivery, reads);
+        marked
     }
 
     /// Writes down that the importer removed a file from the inbox, or moved it to the processed folder.
@@ -181,55 +186,36 @@ impl Marks {
         given: HandleReads,
         how: End,
         now: Timestamp,
-    ) -> Result<Verdict, Error> {
-        let id = file.delivery;
-        let whole_alone = how == End::Closed && given.coverage().is_whole(file.bytes);
-        if file.state != State::Offered {
-            return Ok(if whole_alone {
-                judge(who.kind, true)
-            } else {
-                Verdict::Incomplete
-            });
-        }
-        let spans = given.coverage().spans().len();
+    ) -> Result<Option<EventKind>, Error> {
+        let (id, spans) = (file.delivery, given.coverage().spans().len());
         let mut tx = self.catalog.begin(Durability::Kill).await?;
-        let Some(mut mark) = tx.take_mark(who.firm, id).await? else {
-            return Ok(Verdict::Incomplete);
+        let mark = tx.take_mark(who.firm, id).await?;
+        let Some(mut mark) = mark.filter(|mark| mark.state == State::Offered) else {
+            return Ok(None); // somebody was first, or it was taken back
         };
-        if mark.state != State::Offered {
-            return Ok(if whole_alone {
-                judge(who.kind, true)
-            } else {
-                Verdict::Incomplete
-            });
-        }
         mark.progress.end(given, how);
-        let verdict = judge(
-            who.kind,
-            how == End::Closed && mark.progress.is_whole(file.bytes),
-        );
-        let told = match verdict {
+        let whole = how == End::Closed && mark.progress.is_whole(file.bytes);
+        let marked = match judge(who.kind, whole) {
+            Verdict::Collected => {
+                let won = tx.mark_collected(who.firm, id, now).await?;
+                won.then_some(EventKind::Collected)
+            }
+            Verdict::Read => {
+                tx.mark_progress(id, &mark.progress).await?;
+                tx.mark_read(id, now).await?.then_some(EventKind::Read)
+            }
             Verdict::Incomplete => {
                 tx.mark_progress(id, &mark.progress).await?;
                 None
             }
-            Verdict::Read => {
-                tx.mark_progress(id, &mark.progress).await?;
-                let first = !mark.is_read && tx.mark_read(id, now).await?;
-                first.then_some(EventKind::Read)
-            }
-            Verdict::Collected => tx
-                .mark_collected(who.firm, id, now)
-                .await?
-                .then_some(EventKind::Collected),
         };
-        if let Some(kind) = told {
+        if let Some(kind) = marked {
             let detail = format!("{} bytes read in {spans} spans", file.bytes);
             tx.tell(who.firm, now, &[event(who, file, kind, detail)])
                 .await?;
         }
         tx.commit().await?;
-        Ok(verdict)
+        Ok(marked)
     }
 
     fn open_coverage(&self, id: DeliveryId) -> Vec<Coverage> {

@@ -76,7 +76,7 @@ impl Sending {
             .document(firm, delivery.document)
             .await?;
         let offer = self
-            .place(&mut tx, &delivery, &link, &document, now)
+            .place(&mut tx, &delivery, (&link, device), &document, now)
             .await?;
         if !tx.offer(&delivery, device, &offer, now).await? {
             let advice = "only what is held is sent; `resend` sends again";
@@ -160,7 +160,7 @@ impl Sending {
         let offer = match &delivery.offer {
             Some(offer) => offer.clone(),
             None => {
-                self.place(&mut tx, &delivery, &link, &document, now)
+                self.place(&mut tx, &delivery, (&link, device), &document, now)
                     .await?
             }
         };
@@ -206,6 +206,7 @@ impl Sending {
                     HeldReason::UnknownDossier
                         | HeldReason::NoLink
                         | HeldReason::NoDevice
+                        | HeldReason::NoPlace
                         | HeldReason::PartiesDisagree
                 )
             );
@@ -247,13 +248,10 @@ impl Sending {
             if is_copy && plan.link.is_some() {
                 plan.hold = Some(HeldReason::SuspectedDuplicate);
             }
-            let link = plan
-                .link
-                .and_then(|id| links.iter().find(|link| link.id == id));
             // The first takes the place of what waited; further ones are new.
             let replaces = if at == 0 { Some(held) } else { None };
             offered += usize::from(
-                self.apply(&mut tx, held, replaces, plan, (link, &document), now)
+                self.apply(&mut tx, held, replaces, plan, (&links, &document), now)
                     .await?,
             );
         }
@@ -266,21 +264,17 @@ impl Sending {
         tx: &mut Tx,
         held: &Delivery,
         replaces: Option<&Delivery>,
-        plan: &Planned,
-        (link, document): (Option<&Link>, &Document),
+        plan: &mut Planned,
+        (links, document): (&[Link], &Document),
         now: Timestamp,
     ) -> Result<bool, Error> {
+        let reading = &document.reading;
+        let placed = self.ingest.place(tx, plan, links, reading, now).await;
+        let offer = placed.map_err(|source| Error::Place {
+            id: held.id,
+            source,
+        })?;
         let routing = routing_json(plan);
-        let offer = match (plan.hold, link) {
-            (None, Some(link)) => {
-                let routed = Delivery {
-                    flow: plan.flow,
-                    ..held.clone()
-                };
-                Some(self.place(tx, &routed, link, document, now).await?)
-            }
-            _ => None,
-        };
         let new = NewDelivery {
             document: held.document,
             dossier: plan.dossier,
@@ -357,7 +351,7 @@ impl Sending {
         &self,
         tx: &mut Tx,
         delivery: &Delivery,
-        link: &Link,
+        (link, device): (&Link, DeviceId),
         document: &Document,
         now: Timestamp,
     ) -> Result<Offer, Error> {
@@ -368,7 +362,7 @@ impl Sending {
         let made = self
             .ingest
             .places
-            .offer(tx, link, flow, &document.reading, now)
+            .offer(tx, (link, device), flow, &document.reading, now)
             .await;
         made.map_err(|source| Error::Place {
             id: delivery.id,

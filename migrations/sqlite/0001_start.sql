@@ -128,6 +128,7 @@ create table delivery (
     -- How the importer acted (removed, moved, copied), and the name it gave it in the processed folder.
     act text,
     moved_name text,
+    moved_key text,
     digest text not null,
     bytes bigint not null,
     -- What its device has read so far, while that is neither nothing nor all.
@@ -142,6 +143,7 @@ create table delivery (
 create index delivery_document on delivery (document_id);
 create index delivery_firm on delivery (firm_id, id);
 create unique index delivery_place on delivery (device_id, folder_key, name_key) where current = 1;
+create index delivery_names on delivery (device_id, folder_key, name_key);
 create index delivery_waiting on delivery (firm_id, state) where state = 'held';
 create index delivery_link on delivery (link_id, digest);
 

@@ -102,6 +102,24 @@ impl Tx {
         Ok(known)
     }
 
+    /// Returns why nobody can read a document of `firm`, if so.
+    ///
+    /// # Errors
+    ///
+    /// When the firm has none of that id, or the database does not answer.
+    pub async fn quarantined(
+        &mut self,
+        firm: FirmId,
+        id: DocumentId,
+    ) -> Result<Option<String>, Error> {
+        let row = query("select quarantined from document where firm_id = $1 and id = $2")
+            .bind(firm.0)
+            .bind(id.0)
+            .fetch_one(&mut *self.inner)
+            .await?;
+        row.text_or("quarantined")
+    }
+
     /// Writes a document down.
     ///
     /// # Errors

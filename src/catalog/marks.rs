@@ -7,15 +7,13 @@ use sqlx::query;
 use super::rows::Columns as _;
 use super::{Error, Tx};
 use crate::collect::Progress;
-use crate::model::{DeliveryId, FirmId, State, Timestamp};
+use crate::model::{DeliveryId, FirmId, State, Timestamp, fold};
 
 /// A delivery under a mark: how far it has come, and what its device has read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// How far it has come.
     pub state: State,
-    /// Whether it was read whole before.
-    pub is_read: bool,
     /// What was read, as far as it is believed.
     pub progress: Progress,
 }
@@ -28,7 +26,7 @@ impl Tx {
     /// When the database does not answer.
     pub async fn take_mark(&mut self, firm: FirmId, id: DeliveryId) -> Result<Option<Mark>, Error> {
         let row = query(
-            "update delivery set state = state where firm_id = $1 and id = $2 returning state, read_at, progress",
+            "update delivery set state = state where firm_id = $1 and id = $2 returning state, progress",
         )
         .bind(firm.0)
         .bind(id.0)
@@ -44,7 +42,6 @@ impl Tx {
         };
         Ok(Some(Mark {
             state: row.word("state")?,
-            is_read: row.at_or("read_at")?.is_some(),
             progress,
         }))
     }
@@ -120,7 +117,7 @@ impl Tx {
     ) -> Result<bool, Error> {
         let done = query(
             "update delivery set state = 'processed', processed_at = $3, collected_at = coalesce(collected_at, $3),
-                    act = $4, moved_name = $5, progress = null
+                    act = $4, moved_name = $5, moved_key = $6, progress = null
              where firm_id = $1 and id = $2 and state in ('offered', 'collected') and current = 1",
         )
         .bind(firm.0)
@@ -128,6 +125,7 @@ impl Tx {
         .bind(now.0)
         .bind(act.word())
         .bind(act.name())
+        .bind(act.name().map(fold))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -145,11 +143,12 @@ impl Tx {
         name: &str,
     ) -> Result<bool, Error> {
         let done = query(
-            "update delivery set moved_name = $3 where firm_id = $1 and id = $2 and state in ('collected', 'processed')",
+            "update delivery set moved_name = $3, moved_key = $4 where firm_id = $1 and id = $2 and state in ('collected', 'processed')",
         )
         .bind(firm.0)
         .bind(id.0)
         .bind(name)
+        .bind(fold(name))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)

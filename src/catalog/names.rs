@@ -3,8 +3,8 @@
 use sqlx::query;
 
 use super::rows::Columns as _;
-use super::{Error, Tx};
-use crate::model::{DossierId, FirmId};
+use super::{Error, Offer, Tx};
+use crate::model::{DeviceId, DossierId, FirmId, fold};
 
 impl Tx {
     /// Takes the next number of `dossier` on `day` (yyyymmdd) and returns it with its day.
@@ -39,5 +39,29 @@ impl Tx {
             value: seq.to_string(),
         })?;
         Ok((row.int("name_day")?, seq))
+    }
+
+    /// Says whether `device` was ever shown a file of this name in this folder: names are never used twice.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn is_name_used(
+        &mut self,
+        firm: FirmId,
+        device: DeviceId,
+        offer: &Offer,
+    ) -> Result<bool, Error> {
+        let row = query(
+            "select id from delivery
+             where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 limit 1",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(fold(&offer.folder))
+        .bind(fold(&offer.name))
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        Ok(row.is_some())
     }
 }

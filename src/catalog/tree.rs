@@ -20,6 +20,8 @@ pub struct Listed {
     pub name: String,
     /// How far it has come.
     pub state: State,
+    /// Whether it was read whole before.
+    pub is_read: bool,
     /// What is read.
     pub digest: Digest,
     /// The size of that, in bytes.
@@ -64,6 +66,11 @@ const DONE: &str = "select * from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
        and (state = 'processed' or (state = 'collected' and collected_at < $4))
      order by name_key";
+
+const DONE_ONE: &str = "select * from delivery
+     where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
+       and (state = 'processed' or (state = 'collected' and collected_at < $4))
+       and (moved_key = $6 or (moved_key is null and name_key = $6))";
 
 const COPIES: &str = "select * from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $4 and digest = $5 and current = 1
@@ -139,6 +146,33 @@ impl Catalog {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| listed(row, "moved_name")).collect()
+    }
+
+    /// Returns one file of `device` that is done with, of one link and flow.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn done_file(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        (link, flow): (LinkId, Flow),
+        name_key: &str,
+        since: Since,
+    ) -> Result<Option<Listed>, Error> {
+        let row = query(DONE_ONE)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(link.0)
+            .bind(since.collected.0)
+            .bind(flow.as_str())
+            .bind(name_key)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref()
+            .map(|row| listed(row, "moved_name"))
+            .transpose()
     }
 
     /// Returns the deliveries of `device` whose bytes these are, of one link and flow; those not done with first.
@@ -230,6 +264,7 @@ fn listed(row: &AnyRow, name: &str) -> Result<Listed, Error> {
         document: DocumentId(row.int("document_id")?),
         name: row.text_or(name)?.unwrap_or(own),
         state: row.word("state")?,
+        is_read: row.at_or("read_at")?.is_some(),
         digest: row.word("digest")?,
         bytes: row.size("bytes")?,
         offered_at: row.at_or("offered_at")?.unwrap_or(Timestamp(0)),

@@ -4,10 +4,13 @@
 //! and [`Ingest::take`] does that: blob, then rows and events in one transaction; only then may the
 //! door let go of its source.
 
+mod firms;
 pub mod place;
 pub mod plan;
 pub mod route;
 mod run;
+mod write;
 
-pub(crate) use run::routing_json;
+pub use firms::Firm;
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};
+pub(crate) use write::routing_json;

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::catalog::{self, Link, Offer, Tx};
 use crate::layout::{self, FileFacts, MissingFact, Profile, Profiles, UnknownProfile, YearOf};
-use crate::model::{Flow, Timestamp};
+use crate::model::{DeviceId, Flow, Timestamp};
 use crate::ubl::{Party, Reading};
 
 /// The profiles and the time zone in which folders and names are made.
@@ -48,6 +48,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Says whether the link itself cannot be shown: then its documents wait until somebody has mended it.
+    pub fn is_of_the_link(&self) -> bool {
+        matches!(self, Self::Profile { .. } | Self::Fact { .. })
+    }
+}
+
 impl Places {
     /// Joins what places are made with.
     pub fn new(profiles: Arc<Profiles>, zone: TimeZone) -> Self {
@@ -57,6 +64,11 @@ impl Places {
     /// Returns the profiles.
     pub fn profiles(&self) -> &Profiles {
         &self.profiles
+    }
+
+    /// Returns the time zone.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
     }
 
     /// Returns the civil date at `now`.
@@ -109,7 +121,7 @@ impl Places {
             .map_err(|source| missing(link, source))
     }
 
-    /// Makes the place of a document that is offered now, and takes the number in its name.
+    /// Makes the place of a document that is offered to `device` now, and takes the number in its name.
     ///
     /// # Errors
     ///
@@ -117,43 +129,62 @@ impl Places {
     pub async fn offer(
         &self,
         tx: &mut Tx,
-        link: &Link,
+        (link, device): (&Link, DeviceId),
         flow: Flow,
         reading: &Reading,
         now: Timestamp,
     ) -> Result<Offer, Error> {
         let today = self.today(now);
-        let (day, seq) = tx
-            .next_name(link.firm, link.dossier, day_number(today))
-            .await
-            .map_err(|source| Error::Number {
-                code: link.code.clone(),
-                source,
-            })?;
-        let issued = reading.issued.as_deref().and_then(|text| text.parse().ok());
-        let other = match flow {
-            Flow::Purchase => &reading.seller,
-            Flow::Sale => &reading.buyer,
-        };
-        let named = FileFacts {
-            day: day_of(day).unwrap_or(today),
-            seq,
-            number: reading.number.as_deref(),
-            party: name_of(other),
-            issued,
-            kind: reading.kind,
-            extension: "xml",
-        };
         let profile = self.profile(link)?;
-        let name = layout::file_name(profile.file_name_template(), &named);
+        let issued = reading.issued.as_deref().and_then(|text| text.parse().ok());
         let year_of = match profile.year_of() {
             YearOf::Issue => issued.unwrap_or(today),
             YearOf::Sending => today,
         };
-        Ok(Offer {
-            folder: self.folder(link, flow, year_of)?,
-            name,
-        })
+        let folder = self.folder(link, flow, year_of)?;
+        let number = |source| Error::Number {
+            code: link.code.clone(),
+            source,
+        };
+        // A folder may have been another dossier's before; its names are passed over.
+        loop {
+            let taken = tx
+                .next_name(link.firm, link.dossier, day_number(today))
+                .await;
+            let (day, seq) = taken.map_err(number)?;
+            let named = file_facts(reading, flow, day_of(day).unwrap_or(today), seq, issued);
+            let name = layout::file_name(profile.file_name_template(), &named);
+            let offer = Offer {
+                folder: folder.clone(),
+                name,
+            };
+            let used = tx.is_name_used(link.firm, device, &offer).await;
+            if !used.map_err(number)? {
+                return Ok(offer);
+            }
+        }
+    }
+}
+
+fn file_facts(
+    reading: &Reading,
+    flow: Flow,
+    day: Date,
+    seq: u32,
+    issued: Option<Date>,
+) -> FileFacts<'_> {
+    let other = match flow {
+        Flow::Purchase => &reading.seller,
+        Flow::Sale => &reading.buyer,
+    };
+    FileFacts {
+        day,
+        seq,
+        number: reading.number.as_deref(),
+        party: name_of(other),
+        issued,
+        kind: reading.kind,
+        extension: "xml",
     }
 }
 

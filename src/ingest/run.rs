@@ -4,10 +4,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::place::{self, Places};
-use super::plan::{LinkRule, Plan, Planned, Setup, business_key, envelope_key, plan};
+use super::plan::{LinkRule, Setup};
+use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
-use crate::catalog::{self, Catalog, Durability, Event, Link, NewDelivery, NewDocument, Tx};
-use crate::model::{Digest, DocumentId, EventKind, FirmId, HeldReason, Timestamp};
+use crate::catalog::{self, Catalog, Durability, Link};
+use crate::model::{Digest, DocumentId, FirmId, Timestamp};
 use crate::ubl::{self, Reading};
 
 /// How many arrivals are read and stored at a time; the disk syncs several as fast as one.
@@ -35,6 +36,10 @@ pub struct Taken {
     pub number: Option<String>,
     /// Why it is held or quarantined.
     pub reasons: Vec<String>,
+    /// Nobody can read it: it is quarantined now, or its document was when it came first.
+    ///
+    /// So a door that stopped half-way through letting go of a source does the same with it again.
+    pub quarantined: bool,
 }
 
 /// What became of an arrival, in a word.
@@ -98,11 +103,11 @@ pub struct Ingest {
 }
 
 /// An arrival that was read and whose blobs are stored.
-struct Ready {
-    source: String,
-    reading: Reading,
-    original: Stored,
-    content: Stored,
+pub(super) struct Ready {
+    pub(super) source: String,
+    pub(super) reading: Reading,
+    pub(super) original: Stored,
+    pub(super) content: Stored,
 }
 
 impl Ingest {
@@ -131,12 +136,15 @@ impl Ingest {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
         tx.lock_firm(firm).await?;
         let (setup, links) = self.setup(firm).await?;
+        let facts = Facts { setup, links };
         let mut taken = Vec::with_capacity(ready.len());
         for arrival in &ready {
-            taken.push(
-                self.write_down(&mut tx, firm, arrival, (&setup, &links), now)
-                    .await?,
-            );
+            let mut writing = Writing {
+                tx: &mut tx,
+                firm,
+                now,
+            };
+            taken.push(self.write_down(&mut writing, arrival, &facts).await?);
         }
         tx.commit().await?;
         Ok(taken)
@@ -198,137 +206,74 @@ impl Ingest {
             links,
         ))
     }
+}
 
-    async fn write_down(
-        &self,
-        tx: &mut Tx,
-        firm: FirmId,
-        arrival: &Ready,
-        setup: (&Setup, &[Link]),
-        now: Timestamp,
-    ) -> Result<Taken, Error> {
-        let reading = &arrival.reading;
-        let (envelope, business) = (envelope_key(reading), business_key(reading));
-        let mut new = NewDocument {
-            digest: arrival.original.digest(),
-            bytes: arrival.original.bytes(),
-            content: arrival.content.digest(),
-            content_bytes: arrival.content.bytes(),
-            envelope_key: envelope.as_deref(),
-            business_key: business.as_deref(),
-            reading,
-            source: &arrival.source,
-            quarantined: None,
-        };
-        let known = tx.known(firm, &new).await?;
-        let taken = |outcome, document, reasons| Taken {
-            outcome,
-            document,
-            digest: new.digest,
-            number: reading.number.clone(),
-            reasons,
-        };
-        match plan(reading, setup.0, &known) {
-            Plan::Recognise(document) => {
-                let mut event = Event::new(EventKind::Recognised, arrival.source.clone());
-                event.document = Some(document);
-                tx.tell(firm, now, &[event]).await?;
-                Ok(taken(Outcome::Recognised, document, Vec::new()))
-            }
-            Plan::Quarantine(why) => {
-                new.quarantined = Some(&why);
-                let document = tx.add_document(firm, &new, now).await?;
-                let mut event =
-                    Event::new(EventKind::Quarantined, format!("{}: {why}", arrival.source));
-                event.document = Some(document);
-                tx.tell(firm, now, &[event]).await?;
-                Ok(taken(Outcome::Quarantined, document, vec![why.clone()]))
-            }
-            Plan::Keep(planned) => {
-                let document = tx.add_document(firm, &new, now).await?;
-                let mut event = Event::new(EventKind::Kept, told(reading, &arrival.source));
-                event.document = Some(document);
-                tx.tell(firm, now, &[event]).await?;
-                for delivery in &planned {
-                    self.deliver(tx, firm, (document, arrival), delivery, setup.1, now)
-                        .await?;
-                }
-                let reasons = planned
-                    .iter()
-                    .filter_map(|p| p.hold)
-                    .map(|reason| reason.as_str().to_owned());
-                let all_held = planned.iter().all(|p| p.hold.is_some());
-                let outcome = if all_held {
-                    Outcome::Held
-                } else {
-                    Outcome::Kept
-                };
-                Ok(taken(outcome, document, reasons.collect()))
-            }
-        }
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::layout::Profiles;
+    use crate::model::Language;
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    async fn ingest(folder: &std::path::Path) -> (Ingest, FirmId) {
+        let catalog = Catalog::open(&folder.join("catalog.db")).await.unwrap();
+        let slug = "peeters".parse().unwrap();
+        let firm = catalog
+            .add_firm(&slug, "Kantoor Peeters", Language::Nl, NOW)
+            .await
+            .unwrap();
+        std::fs::create_dir(folder.join("blobs")).unwrap();
+        let blobs = Blobs::in_folder(&folder.join("blobs")).unwrap();
+        let places = Places::new(Arc::new(Profiles::new([]).unwrap()), TimeZone::UTC);
+        (Ingest::new(catalog, blobs, places), firm)
     }
 
-    async fn deliver(
-        &self,
-        tx: &mut Tx,
-        firm: FirmId,
-        (document, arrival): (DocumentId, &Ready),
-        planned: &Planned,
-        links: &[Link],
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let link = planned
-            .link
-            .and_then(|id| links.iter().find(|link| link.id == id));
-        let offer = match (planned.hold, link, planned.flow) {
-            (None, Some(link), Some(flow)) => Some(
-                self.places
-                    .offer(tx, link, flow, &arrival.reading, now)
-                    .await?,
-            ),
-            _ => None,
+    async fn take_one(ingest: &Ingest, firm: FirmId, text: &'static str) -> Taken {
+        let arrival = Arrival {
+            source: "drop:F-1.xml".to_owned(),
+            bytes: Bytes::from_static(text.as_bytes()),
         };
-        let routing = routing_json(planned);
-        let new = NewDelivery {
-            document,
-            dossier: planned.dossier,
-            link: planned.link,
-            device: planned.device,
-            flow: planned.flow,
-            generation: 1,
-            hold: planned.hold,
-            routing: &routing,
-            digest: arrival.content.digest(),
-            bytes: arrival.content.bytes(),
-            offer: offer.as_ref(),
-        };
-        let id = tx.add_delivery(firm, &new, now).await?;
-        let (kind, detail) = match &offer {
-            Some(offer) => (
-                EventKind::Offered,
-                format!("{}/{}", offer.folder, offer.name),
-            ),
-            None => (
-                EventKind::Held,
-                planned.hold.map_or_else(String::new, held_detail),
-            ),
-        };
-        let mut event = Event::new(kind, detail);
-        (event.document, event.delivery, event.device) = (Some(document), Some(id), planned.device);
-        Ok(tx.tell(firm, now, &[event]).await?)
+        let taken = ingest.take(firm, vec![arrival], NOW).await.unwrap();
+        taken.into_iter().next().unwrap()
     }
-}
 
-fn held_detail(reason: HeldReason) -> String {
-    reason.as_str().to_owned()
-}
+    #[tokio::test]
+    async fn what_was_quarantined_is_so_when_it_is_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ingest, firm) = ingest(folder.path()).await;
 
-/// The rule and the values that matched, as they are kept with a delivery.
-pub(crate) fn routing_json(planned: &Planned) -> String {
-    serde_json::to_string(&planned.routing).unwrap_or_default()
-}
+        let first = take_one(&ingest, firm, "%PDF").await;
+        let again = take_one(&ingest, firm, "%PDF").await;
 
-fn told(reading: &Reading, source: &str) -> String {
-    let number = reading.number.as_deref().unwrap_or("without a number");
-    format!("{} {number} from {source}", reading.kind.as_str())
+        assert_eq!(
+            (first.outcome, again.outcome),
+            (Outcome::Quarantined, Outcome::Recognised)
+        );
+        assert!(first.quarantined && again.quarantined);
+        assert_eq!(
+            (again.document, again.reasons),
+            (first.document, first.reasons)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_door_learns_of_each_firm() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ingest, firm) = ingest(folder.path()).await;
+
+        let firms = ingest.firms().await.unwrap();
+
+        let [known] = firms.as_slice() else {
+            panic!("{firms:?}")
+        };
+        assert_eq!(
+            (known.id, known.slug.as_str(), known.language),
+            (firm, "peeters", Language::Nl)
+        );
+    }
 }

@@ -73,6 +73,8 @@ pub enum HeldReason {
     SuspectedDuplicate,
     /// No linked program reads this format (CII, Factur-X, an unknown XML).
     Format,
+    /// The link's folder cannot be made: its profile is gone, or wants a fact that the dossier lacks.
+    NoPlace,
     /// An answer or report about a document, which no invoice folder takes.
     NotAnInvoice,
 }
@@ -89,6 +91,7 @@ impl HeldReason {
             Self::PartiesDisagree => "parties_disagree",
             Self::SuspectedDuplicate => "suspected_duplicate",
             Self::Format => "format",
+            Self::NoPlace => "no_place",
             Self::NotAnInvoice => "not_an_invoice",
         }
     }
@@ -107,10 +110,11 @@ impl FromStr for HeldReason {
             "parties_disagree" => Ok(Self::PartiesDisagree),
             "suspected_duplicate" => Ok(Self::SuspectedDuplicate),
             "format" => Ok(Self::Format),
+            "no_place" => Ok(Self::NoPlace),
             "not_an_invoice" => Ok(Self::NotAnInvoice),
             other => Err(UnknownWord::new(
                 other,
-                "manual, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, not_an_invoice",
+                "manual, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice",
             )),
         }
     }

@@ -30,6 +30,12 @@ impl Timestamp {
         self.instant().to_zoned(zone.clone()).date()
     }
 
+    /// Returns the minute as people in `zone` write it: `2026-01-01 01:00 CET`.
+    pub fn shown_in(self, zone: &TimeZone) -> String {
+        let zoned = self.instant().to_zoned(zone.clone());
+        zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
+    }
+
     fn instant(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or_default()
     }
@@ -89,5 +95,9 @@ mod tests {
         let date = Timestamp(1_767_223_800_000).date_in(&zone); // 2025-12-31T23:30Z
 
         assert_eq!(date.to_string(), "2026-01-01");
+        assert_eq!(
+            Timestamp(1_767_223_800_000).shown_in(&zone),
+            "2026-01-01 00:30 CET"
+        );
     }
 }

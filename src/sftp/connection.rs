@@ -241,7 +241,9 @@ impl Handler for Connection {
         data: &[u8],
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
-        let Some(port) = self.channels.get(&channel) else {
+        // Without a subsystem nobody would ever take it.
+        let started = |port: &&Port| port.writer.is_none();
+        let Some(port) = self.channels.get(&channel).filter(started) else {
             return Ok(());
         };
         if let Err(overrun) = port.intake.push(data).await {

@@ -55,8 +55,11 @@ impl Intake {
             let moved = self.moved.notified();
             {
                 let mut state = self.lock();
+                if state.end.is_some() {
+                    return Ok(()); // nobody takes it any more
+                }
                 let waiting = state.waiting.len();
-                let may_wait = !self.sending.load(Ordering::SeqCst) && state.end.is_none();
+                let may_wait = !self.sending.load(Ordering::SeqCst);
                 if waiting < WAITING_BYTES_SOFT || !may_wait {
                     if waiting + bytes.len() > WAITING_BYTES_MAX {
                         return Err(Overrun);
@@ -148,6 +151,15 @@ mod tests {
         intake.set_sending(true);
 
         assert_eq!(pushing.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_the_end_makes_nobody_wait() {
+        let intake = Intake::default();
+        intake.push(&vec![0; WAITING_BYTES_SOFT]).await.unwrap();
+        intake.end(Ended::Broken);
+
+        assert_eq!(intake.push(&vec![0; WAITING_BYTES_MAX]).await, Ok(()));
     }
 
     #[tokio::test]

@@ -8,9 +8,9 @@ use super::listing::Listing;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
-use crate::collect::{End, Verdict};
+use crate::collect::End;
 use crate::mark::lock;
-use crate::model::VirtualPath;
+use crate::model::{EventKind, VirtualPath};
 use crate::tree::{Entry, Place, Role};
 use crate::{mark, tree};
 
@@ -159,22 +159,20 @@ impl Session {
             return Ok(());
         };
         let now = self.parts.clock.read();
-        let verdict = self
-            .parts
-            .marks
-            .ended(&self.who, &file, &reads, how, now)
-            .await?;
-        let (login, session, id) = (&self.who.login, self.who.session.0, file.listed.document);
-        match verdict {
-            Verdict::Collected => {
+        let marks = &self.parts.marks;
+        let marked = marks.ended(&self.who, &file, &reads, how, now).await?;
+        let (login, id) = (&self.who.login, file.listed.document);
+        let session = self.who.session.0;
+        match marked {
+            Some(EventKind::Collected) => {
                 self.trace.collected += 1;
                 info!(session.id = session, document.id = %id, "Device `{login}` collected document {id}");
             }
-            Verdict::Read => {
+            Some(_) => {
                 self.trace.read += 1;
                 info!(session.id = session, document.id = %id, "Device `{login}` read document {id}");
             }
-            Verdict::Incomplete => {}
+            None => {}
         }
         Ok(())
     }

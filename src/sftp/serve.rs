@@ -95,6 +95,8 @@ impl Session {
     /// Serves until the end, writes down what open handles mean, and returns what was done.
     pub(super) async fn run(mut self) -> Trace {
         let ended = self.requests().await;
+        // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
+        self.intake.end(ended);
         let how = if ended == Ended::InOrder {
             End::Closed
         } else {

@@ -8,9 +8,9 @@ use super::Error;
 use crate::blobs::Blobs;
 use crate::model::Digest;
 
-/// How much is fetched from the store at a time, in bytes. Clients ask for 32 to 255 KiB in order; one
-/// fetch serves several of them, and a document of 100 MB is never held whole.
-pub const CHUNK_BYTES: u64 = 1024 * 1024;
+/// How much is fetched from the store at a time, in bytes, and held for each open file. Clients ask
+/// for 32 to 255 KiB in order; a fetch serves several of them, and no large document is held whole.
+pub const CHUNK_BYTES: u64 = 256 * 1024;
 
 /// The content behind an open file. It never changes, whatever becomes of the delivery.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use super::content::Content;
 use super::folders::{Folders, Role};
 use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Link, Listed, Setup, Since};
-use crate::ingest::place::Places;
+use crate::ingest::place::{self, Places};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, VirtualPath, fold};
 
@@ -127,57 +127,32 @@ impl View {
     ///
     /// When nothing is there, or a store does not answer.
     pub async fn entry(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Entry, Error> {
-        let since = self.since(&path.parent(), now).await?;
-        let who = Arc::clone(&self.who);
-        let made = self.made(now).await?;
+        self.refresh(now).await?;
+        let made = self.made()?;
         if let Some(folder) = made.folders.path(path) {
             return Ok(Entry::Folder(folder.clone()));
         }
-        let (Some(name), parent) = (path.name(), path.parent()) else {
-            return Err(Error::Missing);
-        };
-        let role = made.folders.role(&parent).ok_or(Error::Missing)?.cloned();
-        let name_key = fold(name);
-        let found = match role {
-            Some(Role::Inbox(..)) => {
-                let catalog = &self.tree.catalog;
-                let listed = catalog
-                    .inbox_file(who.firm, who.device, &parent.key(), &name_key, since)
-                    .await?;
-                listed.map(|listed| File {
-                    listed,
-                    place: Place::Inbox,
-                })
+        let name = path.name().ok_or(Error::Missing)?;
+        let folder = path.parent();
+        let role = made.folders.role(&folder).ok_or(Error::Missing)?;
+        let since = self.since(made, role, now)?;
+        let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
+        let (listed, place) = match *role.ok_or(Error::Missing)? {
+            Role::Inbox(..) => {
+                let (key, name) = (folder.key(), fold(name));
+                (
+                    catalog.inbox_file(firm, device, &key, &name, since).await?,
+                    Place::Inbox,
+                )
             }
-            Some(Role::Processed(link, flow)) => {
-                let done = self
-                    .tree
-                    .catalog
-                    .done_with(who.firm, who.device, (link, flow), since)
-                    .await?;
-                let listed = done
-                    .into_iter()
-                    .find(|listed| fold(&listed.name) == name_key);
-                listed.map(|listed| File {
-                    listed,
-                    place: Place::Processed,
-                })
+            Role::Processed(link, flow) => {
+                let name = fold(name);
+                let done = catalog.done_file(firm, device, (link, flow), &name, since);
+                (done.await?, Place::Processed)
             }
-            None => None,
         };
-        found.map(Entry::File).ok_or(Error::Missing)
-    }
-
-    /// Returns the file at `path`.
-    ///
-    /// # Errors
-    ///
-    /// When none is there, a folder is, or a store does not answer.
-    pub async fn file(&mut self, path: &VirtualPath, now: Timestamp) -> Result<File, Error> {
-        match self.entry(path, now).await? {
-            Entry::File(file) => Ok(file),
-            Entry::Folder(_) => Err(Error::IsAFolder),
-        }
+        let listed = listed.ok_or(Error::Missing)?;
+        Ok(Entry::File(File { listed, place }))
     }
 
     /// Returns what a stat of `path` says.
@@ -188,7 +163,7 @@ impl View {
     pub async fn stat(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Attributes, Error> {
         match self.entry(path, now).await? {
             Entry::File(file) => Ok(file.attributes()),
-            Entry::Folder(_) => Ok(self.made(now).await?.folder_attributes()),
+            Entry::Folder(_) => Ok(self.made()?.folder_attributes()),
         }
     }
 
@@ -198,43 +173,31 @@ impl View {
     ///
     /// When no folder is there, or a store does not answer.
     pub async fn list(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Vec<Item>, Error> {
-        let since = self.since(path, now).await?;
-        let who = Arc::clone(&self.who);
-        let made = self.made(now).await?;
-        let folder = made.folder_attributes();
-        let Some(role) = made.folders.role(path).map(Option::<&Role>::cloned) else {
-            return Err(match self.entry(path, now).await? {
-                Entry::File(_) => Error::NotAFolder,
-                Entry::Folder(_) => Error::Missing,
-            });
-        };
-        let names = [".", ".."].into_iter().chain(made.folders.children(path));
-        let mut items: Vec<Item> = names
-            .map(|name| Item {
-                name: name.to_owned(),
-                attributes: folder,
-            })
-            .collect();
+        if let Entry::File(_) = self.entry(path, now).await? {
+            return Err(Error::NotAFolder);
+        }
+        let made = self.made()?;
+        let role = made.folders.role(path).ok_or(Error::Missing)?;
+        let since = self.since(made, role, now)?;
+        let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
-            Some(Role::Inbox(..)) => {
-                self.tree
-                    .catalog
-                    .inbox(who.firm, who.device, &path.key(), since)
-                    .await?
-            }
-            Some(Role::Processed(link, flow)) => {
-                self.tree
-                    .catalog
-                    .done_with(who.firm, who.device, (link, flow), since)
-                    .await?
+            Some(Role::Inbox(..)) => catalog.inbox(firm, device, &path.key(), since).await?,
+            Some(&Role::Processed(link, flow)) => {
+                catalog.done_with(firm, device, (link, flow), since).await?
             }
             None => Vec::new(),
         };
-        items.extend(files.into_iter().map(|listed| Item {
+        let attributes = made.folder_attributes();
+        let names = [".", ".."].into_iter().chain(made.folders.children(path));
+        let folders = names.map(|name| Item {
+            name: name.to_owned(),
+            attributes,
+        });
+        let files = files.into_iter().map(|listed| Item {
             attributes: of(&listed),
             name: listed.name,
-        }));
-        Ok(items)
+        });
+        Ok(folders.chain(files).collect())
     }
 
     /// Returns what the folder at `path` is for.
@@ -247,11 +210,9 @@ impl View {
         path: &VirtualPath,
         now: Timestamp,
     ) -> Result<Option<Role>, Error> {
-        let made = self.made(now).await?;
-        made.folders
-            .role(path)
-            .map(Option::<&Role>::cloned)
-            .ok_or(Error::Missing)
+        self.refresh(now).await?;
+        let role = self.made()?.folders.role(path).ok_or(Error::Missing)?;
+        Ok(role.cloned())
     }
 
     /// Opens the content of a file; it stays what it is, whatever becomes of the delivery.
@@ -263,39 +224,37 @@ impl View {
         )
     }
 
-    /// Returns the folders as they are now. They are made anew when the firm's setup or the day has changed.
-    async fn made(&mut self, now: Timestamp) -> Result<&Made, Error> {
+    /// Makes the folders anew when the firm's setup or the day has changed.
+    async fn refresh(&mut self, now: Timestamp) -> Result<(), Error> {
         let who = &self.who;
-        let setup = self
-            .tree
-            .catalog
-            .setup_of(who.firm, who.device)
-            .await?
-            .ok_or(Error::DeviceGone)?;
+        let setup = self.tree.catalog.setup_of(who.firm, who.device).await?;
+        let setup = setup.ok_or(Error::DeviceGone)?;
         let today = self.tree.places.today(now);
-        let made = match self.made.take() {
-            Some(made) if made.setup == setup && made.today == today => made,
-            _ => self.tree.make(who, setup, today).await?,
-        };
-        Ok(self.made.insert(made))
+        let is_fresh = |made: &Made| made.setup == setup && made.today == today;
+        if !self.made.as_ref().is_some_and(is_fresh) {
+            self.made = Some(self.tree.make(who, setup, today).await?);
+        }
+        Ok(())
     }
 
-    /// Since when what was collected still shows in `folder`: until the session ends, for a time, or
-    /// until it is removed, as the profile says; on a mount until it is processed.
-    async fn since(&mut self, folder: &VirtualPath, now: Timestamp) -> Result<Since, Error> {
-        let (kind, started) = (self.who.kind, self.who.since);
-        let made = self.made(now).await?;
-        let role = made.folders.role(folder).flatten().cloned();
-        let link = role.and_then(|role| {
-            let (Role::Inbox(id, _) | Role::Processed(id, _)) = role;
-            made.links.iter().find(|link| link.id == id).cloned()
-        });
-        let after = match &link {
+    fn made(&self) -> Result<&Made, Error> {
+        self.made.as_ref().ok_or(Error::Missing)
+    }
+
+    /// Since when what was collected still shows in a folder of this role: until the session ends, for
+    /// a time, or until it is removed, as the profile says; on a mount until it is processed.
+    fn since(&self, made: &Made, role: Option<&Role>, now: Timestamp) -> Result<Since, Error> {
+        let started = self.who.since;
+        let of_role = |link: &&Link| match role {
+            Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
+            None => false,
+        };
+        let after = match made.links.iter().find(of_role) {
             Some(link) => self.tree.places.profile(link)?.after_collected(),
             None => AfterCollected::SessionEnd,
         };
         Ok(Since {
-            collected: collected_since(kind, after, started, now),
+            collected: collected_since(self.who.kind, after, started, now),
             copied: started,
         })
     }
@@ -352,15 +311,9 @@ impl Tree {
             .iter()
             .filter(|link| link.device.or(default_device) == Some(who.device));
         for link in mine {
-            for flow in [Flow::Purchase, Flow::Sale] {
-                add(
-                    &mut folders,
-                    &self.places.folder(link, flow, today)?,
-                    Role::Inbox(link.id, flow),
-                );
-                if let Some(folder) = self.places.processed_folder(link, flow, today)? {
-                    add(&mut folders, &folder, Role::Processed(link.id, flow));
-                }
+            if let Err(error) = self.add_link(&mut folders, link, today) {
+                // One link that cannot be shown must not hide the others.
+                tracing::warn!(link.id = %link.id, "Folders of link `{}` are not shown: {error}", link.code);
             }
         }
         // Of other years, and of links that went to another device since.
@@ -377,6 +330,23 @@ impl Tree {
             folders,
             links,
         })
+    }
+
+    fn add_link(
+        &self,
+        folders: &mut Folders,
+        link: &Link,
+        today: Date,
+    ) -> Result<(), place::Error> {
+        for flow in [Flow::Purchase, Flow::Sale] {
+            let inbox = self.places.folder(link, flow, today)?;
+            let processed = self.places.processed_folder(link, flow, today)?;
+            add(folders, &inbox, Role::Inbox(link.id, flow));
+            if let Some(processed) = processed {
+                add(folders, &processed, Role::Processed(link.id, flow));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -221,3 +221,64 @@ async fn a_self_billed_invoice_that_the_bakery_wrote_is_the_sellers_sale() {
     assert_eq!(flows, [("Van Aerde", "sale"), ("De Korenaar", "purchase")]);
     let _ = BAKERY;
 }
+
+#[tokio::test]
+async fn a_link_whose_folder_cannot_be_made_holds_its_documents_and_hides_no_other() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
+    gateway
+        .link_as(
+            &office,
+            mill,
+            "gone",
+            "MOLEN",
+            Some(device.id),
+            Transfer::AtOnce,
+        )
+        .await;
+
+    let taken = gateway.receive(&office, invoice("F-1", 900)).await;
+
+    assert_eq!(taken.reasons, ["no_place"]);
+    let peer = gateway.connect(&device).await;
+    assert_eq!(peer.list("/expertm").await.unwrap(), ["ACME"]);
+}
+
+#[tokio::test]
+async fn a_code_that_was_another_dossiers_before_uses_no_name_again() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let path = "/expertm/ACME/Te Verwerken/Aankopen/20260314-00001_F-1_0451827384.xml";
+    gateway.connect(&device).await.get(path).await.unwrap();
+    let links = gateway.house.catalog.links(office.firm).await.unwrap();
+    gateway
+        .house
+        .catalog
+        .remove_link(office.firm, &links[0], gateway.now())
+        .await
+        .unwrap();
+    let printer = gateway
+        .dossier(&office, "Imprimerie", &["0809172614"])
+        .await;
+    gateway
+        .link_as(
+            &office,
+            printer,
+            "expertm",
+            "acme",
+            Some(device.id),
+            Transfer::AtOnce,
+        )
+        .await;
+
+    let same_number = invoice_between(MILL, "0809172614", "F-1", 900);
+    gateway.receive(&office, same_number).await;
+
+    let last = gateway.deliveries(&office).await.pop().unwrap();
+    assert!(
+        last.contains("suspected_duplicate") || last.contains("20260314-00002_"),
+        "{last}"
+    );
+}

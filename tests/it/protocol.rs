@@ -405,3 +405,26 @@ async fn the_server_lets_an_open_file_be_read_before_it_ends() {
         [format!("{path} collected")]
     );
 }
+
+#[tokio::test]
+async fn a_channel_without_a_subsystem_makes_nobody_wait() {
+    let (gateway, _, device) = office().await;
+    let (ssh, _socket) = log_in(gateway.address, &device, russh::client::Config::default())
+        .await
+        .unwrap();
+    let silent = ssh.channel_open_session().await.unwrap();
+    let block = vec![0; 1024 * 1024];
+    for _ in 0..8 {
+        silent.data(&block[..]).await.unwrap();
+    }
+
+    let mut channel = ssh.channel_open_session().await.unwrap();
+    channel.request_subsystem(true, "sftp").await.unwrap();
+    channel
+        .data(&packet(1, &3_u32.to_be_bytes())[..])
+        .await
+        .unwrap();
+    channel.eof().await.unwrap();
+
+    assert_eq!(until_the_end(&mut channel).await.1, Some(0));
+}

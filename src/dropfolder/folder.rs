@@ -1,0 +1,154 @@
+//! What happens when one firm's folder has its turn?
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::scan::{Look, look};
+use super::settle::{Seen, Settling};
+use super::take::{Chain, End, Place, batches, take_batch};
+use super::{DropFolderConfig, Takes};
+use crate::ingest::Firm;
+use crate::model::Timestamp;
+
+/// One firm's drop folder.
+pub(super) struct Folder {
+    place: Place,
+    settling: Settling,
+    /// There may be something new.
+    pub(super) hinted: bool,
+    trouble: Trouble,
+}
+
+impl Folder {
+    pub(super) fn new(firm: Firm, config: &DropFolderConfig) -> Self {
+        let folder = Arc::from(config.root.join(firm.slug.as_str()));
+        Self {
+            place: Place { firm, folder },
+            settling: Settling::new(config.settle_ms),
+            hinted: false,
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Keeps the folder of a firm that may speak another language now.
+    pub(super) fn of(mut self, firm: Firm) -> Self {
+        self.place.firm = firm;
+        self
+    }
+
+    /// Returns when a file in it may be complete.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.settling.due()
+    }
+
+    /// Tells whether a look may show something.
+    pub(super) fn wants_a_look(&self, now: Timestamp) -> bool {
+        self.hinted || self.due().is_some_and(|due| due <= now)
+    }
+
+    /// Looks, and takes what is complete; when cancelled, what is left is for the next start.
+    pub(super) async fn turn<T: Takes>(
+        &mut self,
+        takes: &T,
+        cancel: &CancellationToken,
+        clock: &(impl Fn() -> Timestamp + Sync),
+    ) {
+        self.hinted = false;
+        let now = clock();
+        let seen = self.look().await;
+        let ready = self.settling.look(seen, now);
+        let mut batches = batches(ready).into_iter();
+        for batch in batches.by_ref() {
+            if cancel.is_cancelled() {
+                return;
+            }
+            let paths: Vec<_> = batch.iter().map(|file| file.path.clone()).collect();
+            let now = clock();
+            let ends = take_batch(takes, &self.place, batch, now).await;
+            if self.conclude(paths, &ends, now) == Course::Stop {
+                break;
+            }
+        }
+        let now = clock();
+        for file in batches.flatten() {
+            self.settling.postponed(&file.path, now);
+        }
+    }
+
+    async fn look(&mut self) -> Vec<Seen> {
+        let folder = Arc::clone(&self.place.folder);
+        let (seen, trouble) = match spawn_blocking(move || look(&folder)).await {
+            Ok(Look { seen, trouble }) => {
+                (seen, trouble.map(|trouble| Chain(&trouble).to_string()))
+            }
+            Err(died) => (Vec::new(), Some(format!("the look died: {died}"))),
+        };
+        if let Some(why) = self.trouble.news(trouble) {
+            warn!(firm.name = %self.place.firm.slug, "Part of a drop folder is not taken: {why}");
+        }
+        seen
+    }
+
+    /// Tells the machine how each file ended.
+    fn conclude(&mut self, paths: Vec<PathBuf>, ends: &[(PathBuf, End)], now: Timestamp) -> Course {
+        let mut course = Course::Stop;
+        for path in paths {
+            // A file without an end is one whose work died.
+            let end = ends
+                .iter()
+                .find(|(ended, _)| *ended == path)
+                .map_or(End::Failed, |(_, end)| *end);
+            match end {
+                End::Taken(_) | End::TooLarge | End::Changed => {
+                    course = Course::GoOn;
+                    self.settling.forget(&path);
+                }
+                End::Failed => self.settling.failed(&path, now),
+                End::Postponed => self.settling.postponed(&path, now),
+            }
+        }
+        course
+    }
+}
+
+/// Whether the rest of a turn makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    GoOn,
+    /// Nothing of a batch could be taken: the fault is likely not the files'.
+    Stop,
+}
+
+/// What is wrong now, told once for as long as it lasts.
+#[derive(Debug, Default)]
+pub(super) struct Trouble(Option<String>);
+
+impl Trouble {
+    /// Notes what is wrong, if anything, and returns it where it was not told yet.
+    pub(super) fn news(&mut self, trouble: Option<String>) -> Option<String> {
+        let news = trouble.clone().filter(|_| trouble != self.0);
+        self.0 = trouble;
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_told_once() {
+        let mut trouble = Trouble::default();
+        let some = |why: &str| Some(why.to_owned());
+
+        assert_eq!(trouble.news(some("full")), some("full"));
+        assert_eq!(trouble.news(some("full")), None);
+        assert_eq!(trouble.news(some("gone")), some("gone"));
+        assert_eq!(trouble.news(None), None);
+        assert_eq!(trouble.news(some("gone")), some("gone"));
+    }
+}

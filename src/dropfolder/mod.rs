@@ -1,0 +1,205 @@
+//! How does a file that somebody drops in a folder become a document?
+//!
+//! Each firm has a folder under one root, named by its slug. The door looks at a folder when the
+//! operating system hints at it (`watch`), when a file in it is due, and now and then without any
+//! reason. What it sees settles (`settle`), and what has settled is taken in batches (`take`).
+//! One look after the other, one batch after the other: thousands of files are a queue on the disk,
+//! not in memory.
+
+mod config;
+mod folder;
+mod reject;
+mod scan;
+mod settle;
+mod source;
+mod take;
+mod watch;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+pub use self::config::{DropFolderConfig, Watch};
+pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN};
+pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
+
+use self::folder::{Folder, Trouble};
+use self::take::Chain;
+use self::watch::{Hint, Hints, Watching};
+use crate::ingest::{self, Arrival, Firm, Ingest, Taken};
+use crate::model::{FirmId, Name, Timestamp};
+
+/// How long hints gather before folders are looked at: a copy of a thousand files is one look, not a thousand.
+const GATHER: Duration = Duration::from_millis(250);
+
+/// Who takes what was dropped.
+pub trait Takes: Send + Sync {
+    /// Why it could not.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Returns the firms that have a drop folder.
+    fn firms(&self) -> impl Future<Output = Result<Vec<Firm>, Self::Error>> + Send;
+
+    /// Takes arrivals in order: all of them are durable when this returns, or none is.
+    fn take(
+        &self,
+        firm: FirmId,
+        arrivals: Vec<Arrival>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Taken>, Self::Error>> + Send;
+}
+
+impl Takes for Ingest {
+    type Error = ingest::Error;
+
+    async fn firms(&self) -> Result<Vec<Firm>, Self::Error> {
+        Self::firms(self).await
+    }
+
+    async fn take(
+        &self,
+        firm: FirmId,
+        arrivals: Vec<Arrival>,
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Self::Error> {
+        Self::take(self, firm, arrivals, now).await
+    }
+}
+
+/// The drop folders of all firms.
+pub struct DropFolders<T = Ingest> {
+    config: DropFolderConfig,
+    takes: T,
+    folders: BTreeMap<Name, Folder>,
+    trouble: Trouble,
+}
+
+impl<T: Takes> DropFolders<T> {
+    /// Joins what the door needs. It touches no disk before it runs.
+    pub fn new(config: DropFolderConfig, takes: T) -> Self {
+        Self {
+            config,
+            takes,
+            folders: BTreeMap::new(),
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Takes what is dropped, until it is cancelled; then it finishes the batch in hand.
+    pub async fn run(
+        mut self,
+        cancel: CancellationToken,
+        clock: impl Fn() -> Timestamp + Send + Sync,
+    ) {
+        let hints = Arc::new(Hints::new(&self.config.root));
+        let mut watching = Watching::default();
+        let mut rescan_at = Instant::now();
+        while !cancel.is_cancelled() {
+            if rescan_at <= Instant::now() {
+                let pace = self.rescan(&mut watching, &hints).await;
+                rescan_at = Instant::now() + pace;
+            }
+            self.turn(&cancel, &clock).await;
+            let rescan_in = rescan_at.saturating_duration_since(Instant::now());
+            let wait = self
+                .due_in(clock())
+                .map_or(rescan_in, |due_in| due_in.min(rescan_in));
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = sleep(wait) => {}
+                () = gathered(&hints) => {}
+            }
+            self.note(&hints.collect());
+        }
+        info!("The drop folders are closed");
+    }
+
+    /// Learns which firms there are, and marks every folder; returns when to do so again.
+    async fn rescan(&mut self, watching: &mut Watching, hints: &Arc<Hints>) -> Duration {
+        if !self.root_is_there().await {
+            return self.config.pace(Watch::Poll);
+        }
+        self.list_firms().await;
+        self.note(&Hint::All);
+        let heard = match self.config.watch {
+            Watch::Notify if watching.renew(hints).await => Watch::Notify,
+            _ => Watch::Poll,
+        };
+        self.config.pace(heard)
+    }
+
+    /// Without its root no folder is made: the share that belongs there may not be mounted yet.
+    async fn root_is_there(&mut self) -> bool {
+        let root = &self.config.root;
+        let trouble = match tokio::fs::metadata(root).await {
+            Ok(found) if found.is_dir() => None,
+            Ok(_) => Some(format!("`{}` is not a folder", root.display())),
+            Err(failure) => Some(format!("could not find `{}`: {failure}", root.display())),
+        };
+        let there = trouble.is_none();
+        if let Some(why) = self.trouble.news(trouble) {
+            error!("The drop folders are not looked at: {why}");
+        }
+        there
+    }
+
+    async fn list_firms(&mut self) {
+        let firms = match self.takes.firms().await {
+            Ok(firms) => firms,
+            // The firms that are known have their folders still.
+            Err(failure) => {
+                return error!(
+                    "Could not ask which firms have a drop folder: {}",
+                    Chain(&failure)
+                );
+            }
+        };
+        let mut known = std::mem::take(&mut self.folders);
+        for firm in firms {
+            let slug = firm.slug.clone();
+            let folder = match known.remove(&slug) {
+                Some(folder) => folder.of(firm),
+                None => Folder::new(firm, &self.config),
+            };
+            self.folders.insert(slug, folder);
+        }
+    }
+
+    fn note(&mut self, hint: &Hint) {
+        for (slug, folder) in &mut self.folders {
+            folder.hinted |= hint.names(slug.as_str());
+        }
+    }
+
+    /// Gives each folder that may have something for us its turn.
+    async fn turn(&mut self, cancel: &CancellationToken, clock: &(impl Fn() -> Timestamp + Sync)) {
+        for folder in self.folders.values_mut() {
+            if folder.wants_a_look(clock()) {
+                folder.turn(&self.takes, cancel, clock).await;
+            }
+            if cancel.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Returns in how long a file may be complete; none while nothing settles.
+    fn due_in(&self, now: Timestamp) -> Option<Duration> {
+        let due = self.folders.values().filter_map(Folder::due).min()?;
+        let ms = due.0.saturating_sub(now.0);
+        Some(Duration::from_millis(u64::try_from(ms).unwrap_or_default()))
+    }
+}
+
+async fn gathered(hints: &Hints) {
+    hints.wait().await;
+    sleep(GATHER).await;
+}

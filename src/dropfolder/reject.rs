@@ -1,0 +1,373 @@
+//! Where does a file go that cannot be taken, and who is told why?
+//!
+//! It is moved to the rejected folder, beside a text that says why. The text is written first, for
+//! a file without its text would stay so: nobody looks into the rejected folder again. Whatever
+//! line a crash happens at, the file is in one of the two folders, and rejecting it again ends the
+//! work: a text about the same file is used again, and a file that is in both folders is the
+//! same one. Nothing there is ever overwritten.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use super::scan::stamp;
+use super::settle::{REJECTED, Seen, Stamp};
+use super::source::{Still, remove, still};
+use super::words::Text;
+
+/// How many names are tried before it is given up for now.
+const NAMES_TRIED_MAX: usize = 10_000;
+
+/// The longest name that is kept whole; ` (10000)` and `.txt` fit behind it in the 255 bytes of file systems.
+const NAME_BYTES_MAX: usize = 240;
+
+/// Moves a file of the drop folder `folder` to its rejected folder, beside `text`.
+///
+/// Returns its name there; none when it is not, or no longer, in the state that was seen.
+pub(super) fn reject(folder: &Path, file: &Seen, text: &Text) -> io::Result<Option<OsString>> {
+    let source = folder.join(&file.path);
+    if still(&source, file.stamp)? != Still::Same {
+        return Ok(None);
+    }
+    let rejected = folder.join(REJECTED);
+    make_folder(&rejected)?;
+    let name = file.path.file_name().unwrap_or_default();
+    for nth in 1..=NAMES_TRIED_MAX {
+        let name = numbered(name, nth);
+        match move_as(&source, &rejected.join(&name), file.stamp, text)? {
+            Moved::Done => return Ok(Some(name)),
+            Moved::Lost => return Ok(None),
+            Moved::Taken => {}
+        }
+    }
+    let tried = format!("the first {NAMES_TRIED_MAX} names are in use");
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, tried))
+}
+
+/// What came of trying one name.
+enum Moved {
+    Done,
+    /// The name is in use.
+    Taken,
+    /// The file changed meanwhile.
+    Lost,
+}
+
+fn make_folder(rejected: &Path) -> io::Result<()> {
+    match fs::create_dir(rejected) {
+        // A link would lead our texts to where whoever made it likes.
+        Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => {
+            if fs::symlink_metadata(rejected)?.is_dir() {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::NotADirectory.into())
+            }
+        }
+        made => made,
+    }
+}
+
+fn move_as(source: &Path, target: &Path, expected: Stamp, text: &Text) -> io::Result<Moved> {
+    match fs::symlink_metadata(target) {
+        Ok(found) if expected.inode != 0 && stamp(&found) == expected => {
+            return remove(source, expected).map(|_| Moved::Done); // a crash came between the link and this
+        }
+        Ok(_) => return Ok(Moved::Taken),
+        Err(free) if free.kind() == io::ErrorKind::NotFound => {}
+        Err(other) => return Err(other),
+    }
+    let text_path = with_txt(target);
+    if !tell(&text_path, text)? {
+        return Ok(Moved::Taken);
+    }
+    let moved = move_file(source, target, expected);
+    if !matches!(moved, Ok(Moved::Done)) {
+        // A text without its file would tell of what did not happen.
+        fs::remove_file(&text_path)?;
+    }
+    moved
+}
+
+/// Writes the text to a new file, or finds it there; false when the name is in use.
+fn tell(path: &Path, text: &Text) -> io::Result<bool> {
+    let opened = match File::create_new(path) {
+        Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => match begun(path, text)? {
+            Begun::Whole => return Ok(true),
+            Begun::Part => File::create(path),
+            Begun::Other => return Ok(false),
+        },
+        opened => opened,
+    };
+    let mut file = opened?;
+    file.write_all(text.whole().as_bytes())?;
+    file.sync_all()?; // the move must not outlive the text
+    Ok(true)
+}
+
+/// What an earlier attempt left at the text's place.
+enum Begun {
+    Whole,
+    Part,
+    /// Something else, which is not ours to touch.
+    Other,
+}
+
+fn begun(path: &Path, text: &Text) -> io::Result<Begun> {
+    let found = fs::symlink_metadata(path)?;
+    let whole_len = text.whole().len() as u64;
+    if !found.is_file() || found.len() > whole_len {
+        return Ok(Begun::Other);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(whole_len).read_to_end(&mut bytes)?;
+    // The time may differ; the head names the file and the reason.
+    if bytes.len() as u64 == whole_len && bytes.starts_with(text.head.as_bytes()) {
+        return Ok(Begun::Whole);
+    }
+    let ours = bytes.starts_with(text.head.as_bytes()) || text.head.as_bytes().starts_with(&bytes);
+    Ok(if ours { Begun::Part } else { Begun::Other })
+}
+
+/// A link refuses a name in use in one step, which a rename does not; some network file systems have no links.
+fn move_file(source: &Path, target: &Path, expected: Stamp) -> io::Result<Moved> {
+    match fs::hard_link(source, target) {
+        Ok(()) => {
+            if still(target, expected)? == Still::Same {
+                return remove(source, expected).map(|_| Moved::Done);
+            }
+            fs::remove_file(target)?;
+            Ok(Moved::Lost)
+        }
+        Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => Ok(Moved::Taken),
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Moved::Lost),
+        Err(_) => rename_file(source, target, expected),
+    }
+}
+
+fn rename_file(source: &Path, target: &Path, expected: Stamp) -> io::Result<Moved> {
+    if fs::symlink_metadata(target).is_ok() {
+        return Ok(Moved::Taken);
+    }
+    if still(source, expected)? != Still::Same {
+        return Ok(Moved::Lost);
+    }
+    fs::rename(source, target).map(|()| Moved::Done)
+}
+
+fn with_txt(target: &Path) -> std::path::PathBuf {
+    let mut path = target.as_os_str().to_owned();
+    path.push(".txt");
+    path.into()
+}
+
+/// `F-17.xml`, `F-17 (2).xml`, `F-17 (3).xml`; a name too long for that is cut.
+fn numbered(name: &OsStr, nth: usize) -> OsString {
+    let name = if name.len() > NAME_BYTES_MAX {
+        shortened(name)
+    } else {
+        name.to_owned()
+    };
+    if nth == 1 {
+        return name;
+    }
+    let path = Path::new(&name);
+    let mut numbered = path.file_stem().unwrap_or_default().to_owned();
+    numbered.push(format!(" ({nth})"));
+    if let Some(extension) = path.extension() {
+        numbered.push(".");
+        numbered.push(extension);
+    }
+    numbered
+}
+
+fn shortened(name: &OsStr) -> OsString {
+    let text = name.to_string_lossy();
+    let extension = Path::new(text.as_ref()).extension().and_then(OsStr::to_str);
+    let extension = extension.filter(|extension| extension.len() <= EXTENSION_BYTES_MAX);
+    let end = text.floor_char_boundary(NAME_BYTES_MAX - EXTENSION_BYTES_MAX - 1);
+    let stem = &text[..end];
+    extension.map_or_else(
+        || stem.into(),
+        |extension| format!("{stem}.{extension}").into(),
+    )
+}
+
+/// The longest extension that is kept when a name is cut.
+const EXTENSION_BYTES_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder {
+        root: tempfile::TempDir,
+    }
+
+    impl Folder {
+        fn new() -> Self {
+            Self {
+                root: tempfile::tempdir().unwrap(),
+            }
+        }
+
+        fn drop(&self, path: &str, bytes: &str) -> Seen {
+            let full = self.root.path().join(path);
+            fs::create_dir_all(full.parent().unwrap()).unwrap();
+            fs::write(&full, bytes).unwrap();
+            Seen {
+                path: path.into(),
+                stamp: stamp(&fs::metadata(full).unwrap()),
+            }
+        }
+
+        fn reject(&self, file: &Seen) -> Option<String> {
+            let name = reject(self.root.path(), file, &text("why")).unwrap();
+            name.map(|name| name.into_string().unwrap())
+        }
+
+        /// Every file below, with what is in it.
+        fn all(&self) -> String {
+            let mut lines = Vec::new();
+            let mut folders = vec![self.root.path().to_owned()];
+            while let Some(folder) = folders.pop() {
+                for entry in fs::read_dir(folder).unwrap() {
+                    let path = entry.unwrap().path();
+                    if path.is_dir() {
+                        folders.push(path);
+                    } else {
+                        let shown = path
+                            .strip_prefix(self.root.path())
+                            .unwrap()
+                            .display()
+                            .to_string();
+                        lines.push((shown, fs::read_to_string(&path).unwrap()));
+                    }
+                }
+            }
+            lines.sort();
+            let lines = lines
+                .into_iter()
+                .map(|(path, text)| format!("{path}: {text}"));
+            lines.collect::<Vec<_>>().join(", ")
+        }
+    }
+
+    fn text(head: &str) -> Text {
+        Text {
+            head: head.to_owned(),
+            tail: " now".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_rejected_file_lies_beside_its_reason() {
+        let folder = Folder::new();
+        let file = folder.drop("sub/F-1.xml", "<");
+
+        assert_eq!(folder.reject(&file).as_deref(), Some("F-1.xml"));
+
+        assert_eq!(
+            folder.all(),
+            "rejected/F-1.xml: <, rejected/F-1.xml.txt: why now"
+        );
+    }
+
+    #[test]
+    fn a_name_in_use_is_never_overwritten() {
+        let folder = Folder::new();
+        folder.drop("rejected/F-1.xml", "old");
+        folder.drop("rejected/F-1 (2).xml.txt", "a text of somebody else");
+        let file = folder.drop("F-1.xml", "new");
+
+        assert_eq!(folder.reject(&file).as_deref(), Some("F-1 (3).xml"));
+
+        assert_eq!(
+            folder.all(),
+            "rejected/F-1 (2).xml.txt: a text of somebody else, rejected/F-1 (3).xml: new, \
+             rejected/F-1 (3).xml.txt: why now, rejected/F-1.xml: old"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_stays() {
+        let folder = Folder::new();
+        let file = folder.drop("F-1.xml", "<");
+        folder.drop("F-1.xml", "<Invoice/>");
+
+        assert_eq!(folder.reject(&file), None);
+
+        assert_eq!(folder.all(), "F-1.xml: <Invoice/>");
+    }
+
+    #[test]
+    fn a_crash_after_the_text_is_made_good() {
+        for begun in ["", "wh", "why", "why no", "why NOW"] {
+            let folder = Folder::new();
+            let file = folder.drop("F-1.xml", "<");
+            folder.drop("rejected/F-1.xml.txt", begun);
+
+            assert_eq!(folder.reject(&file).as_deref(), Some("F-1.xml"));
+
+            let told = folder.all().to_lowercase();
+            assert_eq!(
+                told, "rejected/f-1.xml: <, rejected/f-1.xml.txt: why now",
+                "{begun:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_crash_in_the_middle_of_the_move_is_made_good() {
+        let folder = Folder::new();
+        let file = folder.drop("F-1.xml", "<");
+        folder.drop("rejected/F-1.xml.txt", "why then");
+        let path = |name: &str| folder.root.path().join(name);
+        fs::hard_link(path("F-1.xml"), path("rejected/F-1.xml")).unwrap();
+
+        assert_eq!(folder.reject(&file).as_deref(), Some("F-1.xml"));
+
+        assert_eq!(
+            folder.all(),
+            "rejected/F-1.xml: <, rejected/F-1.xml.txt: why then"
+        );
+    }
+
+    #[test]
+    fn without_links_a_file_is_renamed_and_still_overwrites_nothing() {
+        let folder = Folder::new();
+        let file = folder.drop("F-1.xml", "<");
+        folder.drop("rejected/F-1.xml", "old");
+        let path = |name: &str| folder.root.path().join(name);
+        let rename = |to| rename_file(&path("F-1.xml"), &path(to), file.stamp).unwrap();
+
+        assert!(matches!(rename("rejected/F-1.xml"), Moved::Taken));
+        assert!(matches!(rename("rejected/F-2.xml"), Moved::Done));
+
+        assert_eq!(folder.all(), "rejected/F-1.xml: old, rejected/F-2.xml: <");
+    }
+
+    #[test]
+    fn a_rejected_folder_that_is_a_link_or_a_file_is_refused() {
+        let folder = Folder::new();
+        let file = folder.drop("F-1.xml", "<");
+        folder.drop("rejected", "no folder");
+
+        assert!(reject(folder.root.path(), &file, &text("why")).is_err());
+
+        assert_eq!(folder.all(), "F-1.xml: <, rejected: no folder");
+    }
+
+    #[test]
+    fn a_name_one_past_the_limit_is_cut_and_keeps_its_extension() {
+        let longest = format!("{}.xml", "é".repeat((NAME_BYTES_MAX - 4) / 2));
+        assert_eq!(numbered(OsStr::new(&longest), 1), *longest);
+
+        let cut = numbered(OsStr::new(&format!("x{longest}")), NAMES_TRIED_MAX)
+            .into_string()
+            .unwrap();
+
+        assert!(cut.ends_with("é (10000).xml"), "{cut}");
+        assert!(cut.len() + ".txt".len() <= 255);
+    }
+}

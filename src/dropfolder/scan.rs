@@ -1,0 +1,285 @@
+//! What is in a firm's drop folder now?
+//!
+//! One look walks the whole folder and follows no symbolic link, so that nobody who may write
+//! there can point at files elsewhere. What a look cannot see is told as a [`Trouble`], and the
+//! rest is seen all the same.
+
+use std::fs::{self, DirEntry, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::settle::{Seen, Stamp, is_left_alone};
+
+/// How many folders deep a file may lie; every level is held open while it is walked.
+pub(super) const SCAN_DEPTH_MAX: usize = 8;
+
+/// How many files one look sees, and so how many are remembered for a firm. The rest is seen when these are taken.
+pub(super) const SCAN_FILES_MAX: usize = 20_000;
+
+/// What one look saw.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// The files, left-alone names apart.
+    pub(super) seen: Vec<Seen>,
+    /// What could not be seen, where anything could not: the first of it.
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// A part of a folder that a look did not see.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// A folder, or a file, that cannot be opened.
+    #[error("could not look at `{}`", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// A symbolic link, or a file where a folder should be.
+    #[error("`{}` is not a folder", path.display())]
+    NoFolder { path: PathBuf },
+    /// Past the depth.
+    #[error("`{}` lies deeper than {SCAN_DEPTH_MAX} folders and is not looked at", path.display())]
+    TooDeep { path: PathBuf },
+    /// Past the number.
+    #[error("`{}` holds more than {SCAN_FILES_MAX} files, and the rest waits until these are taken", path.display())]
+    TooMany { path: PathBuf },
+}
+
+/// Looks at a firm's folder, which is made when it is missing. Its parent must exist.
+pub(super) fn look(folder: &Path) -> Look {
+    Walk::new(folder, SCAN_FILES_MAX).run()
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    files_max: usize,
+    look: Look,
+}
+
+impl<'a> Walk<'a> {
+    fn new(root: &'a Path, files_max: usize) -> Self {
+        Self {
+            root,
+            files_max,
+            look: Look::default(),
+        }
+    }
+
+    fn run(mut self) -> Look {
+        match prepare(self.root) {
+            Ok(()) => self.folder(self.root, 1),
+            Err(trouble) => self.look.trouble = Some(trouble),
+        }
+        self.look
+    }
+
+    fn folder(&mut self, folder: &Path, depth: usize) {
+        let unreadable = |source| Trouble::Unreadable {
+            path: folder.to_owned(),
+            source,
+        };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(source) => return self.note(unreadable(source)),
+        };
+        for entry in entries {
+            if self.look.seen.len() >= self.files_max {
+                return self.note(Trouble::TooMany {
+                    path: self.root.to_owned(),
+                });
+            }
+            match entry {
+                Ok(entry) => self.entry(&entry, depth),
+                Err(source) => return self.note(unreadable(source)),
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: &DirEntry, depth: usize) {
+        let path = entry.path();
+        let Ok(within) = path.strip_prefix(self.root) else {
+            return;
+        };
+        if is_left_alone(within) {
+            return;
+        }
+        match entry.metadata() {
+            Ok(found) if found.is_file() => {
+                self.look.seen.push(Seen {
+                    path: within.to_owned(),
+                    stamp: stamp(&found),
+                });
+            }
+            Ok(found) if found.is_dir() && depth >= SCAN_DEPTH_MAX => {
+                self.note(Trouble::TooDeep { path });
+            }
+            Ok(found) if found.is_dir() => self.folder(&path, depth + 1),
+            Ok(_) => {} // links, sockets and devices hold no document
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => self.note(Trouble::Unreadable { path, source }),
+        }
+    }
+
+    /// The first one stands for all: an operator mends one thing at a time.
+    fn note(&mut self, trouble: Trouble) {
+        self.look.trouble.get_or_insert(trouble);
+    }
+}
+
+fn prepare(folder: &Path) -> Result<(), Trouble> {
+    let found = match fs::symlink_metadata(folder) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir(folder).and_then(|()| fs::symlink_metadata(folder))
+        }
+        found => found,
+    };
+    match found {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Trouble::NoFolder {
+            path: folder.to_owned(),
+        }),
+        Err(source) => Err(Trouble::Unreadable {
+            path: folder.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Returns the state of a file.
+pub(super) fn stamp(found: &Metadata) -> Stamp {
+    let (device, inode) = identity(found);
+    Stamp {
+        modified_ns: found.modified().map(nanoseconds).unwrap_or_default(),
+        bytes: found.len(),
+        device,
+        inode,
+    }
+}
+
+fn nanoseconds(at: SystemTime) -> i128 {
+    let signed = |since: std::time::Duration| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX);
+    match at.duration_since(UNIX_EPOCH) {
+        Ok(after) => signed(after),
+        Err(before) => -signed(before.duration()),
+    }
+}
+
+#[cfg(unix)]
+fn identity(found: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.dev(), found.ino())
+}
+
+/// Elsewhere, size and time must do.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(look: &Look) -> Vec<String> {
+        let mut names: Vec<_> = look
+            .seen
+            .iter()
+            .map(|file| file.path.display().to_string())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn write(root: &Path, path: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+
+    #[test]
+    fn a_missing_folder_is_made_but_not_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+
+        assert!(look(&root.path().join("peeters")).trouble.is_none());
+        assert!(root.path().join("peeters").is_dir());
+        assert!(
+            look(&root.path().join("unmounted/peeters"))
+                .trouble
+                .is_some()
+        );
+        assert!(!root.path().join("unmounted").exists());
+    }
+
+    #[test]
+    fn folders_are_walked_and_what_is_left_alone_is_not_seen() {
+        let root = tempfile::tempdir().unwrap();
+        for path in [
+            "F-1.xml",
+            "sub/deep/F-2.xml",
+            "F-3.xml.part",
+            ".git/F-4.xml",
+            "rejected/F-5.xml",
+        ] {
+            write(root.path(), path);
+        }
+
+        assert_eq!(names(&look(root.path())), ["F-1.xml", "sub/deep/F-2.xml"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_never_followed() {
+        use std::os::unix::fs::symlink;
+        let (root, secret) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(secret.path(), "secret.xml");
+        symlink(secret.path(), root.path().join("folder")).unwrap();
+        symlink(
+            secret.path().join("secret.xml"),
+            root.path().join("F-1.xml"),
+        )
+        .unwrap();
+
+        assert!(look(root.path()).seen.is_empty());
+        assert!(matches!(
+            look(&root.path().join("folder")).trouble,
+            Some(Trouble::NoFolder { .. })
+        ));
+    }
+
+    #[test]
+    fn a_file_one_folder_too_deep_is_told_of_and_the_others_are_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let deepest = "d/".repeat(SCAN_DEPTH_MAX - 1);
+        write(root.path(), &format!("{deepest}F-1.xml"));
+        assert!(look(root.path()).trouble.is_none());
+
+        write(root.path(), &format!("{deepest}d/F-2.xml"));
+
+        let look = look(root.path());
+        assert_eq!(names(&look), [format!("{deepest}F-1.xml")]);
+        assert!(matches!(look.trouble, Some(Trouble::TooDeep { .. })));
+    }
+
+    #[test]
+    fn one_file_past_the_limit_waits() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["F-1.xml", "F-2.xml", "F-3.xml"] {
+            write(root.path(), path);
+        }
+
+        let look = Walk::new(root.path(), 2).run();
+
+        assert_eq!(look.seen.len(), 2);
+        assert!(matches!(look.trouble, Some(Trouble::TooMany { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_is_seen() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let name = OsStr::from_bytes(b"factur\xe9.xml");
+        fs::write(root.path().join(name), "x").unwrap();
+
+        assert_eq!(look(root.path()).seen[0].path, Path::new(name));
+    }
+}

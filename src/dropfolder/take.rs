@@ -1,0 +1,356 @@
+//! What becomes of the files that are complete?
+//!
+//! Read, hand over, and only then let go: a file is removed, or put aside, when its document is
+//! durable. Each file ends in one [`End`], which is all that the door needs to go on.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use tracing::{error, info, warn};
+
+use super::Takes;
+use super::reject::reject;
+use super::settle::Seen;
+use super::source::{self, Still};
+use super::words::{Text, Why};
+use crate::ingest::{Arrival, Firm, Outcome, Taken};
+use crate::model::{Language, Timestamp};
+
+/// How many files are taken together: one transaction, and one sync of the disk, for all of them.
+pub const BATCH_FILES_MAX: usize = 64;
+
+/// How many bytes are taken together, unless one file alone has more: they are all in memory.
+pub const BATCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// The largest file that is taken: the largest document that is delivered.
+pub const FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
+
+/// After how many failures in a row, with no success, the rest of a batch is not tried: the fault is not the files'.
+const FAILURES_IN_A_ROW_MAX: usize = 8;
+
+/// How a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its document is durable, and the file is gone from the folder.
+    Taken(Outcome),
+    /// It was too large, and lies in the rejected folder.
+    TooLarge,
+    /// It changed meanwhile, or vanished: what is there now, if anything, settles anew.
+    Changed,
+    /// It is left alone and tried again.
+    Failed,
+    /// It was not tried, for others failed before it.
+    Postponed,
+}
+
+/// A firm's folder as the taking sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Whose.
+    pub(super) firm: Firm,
+    /// Where.
+    pub(super) folder: Arc<Path>,
+}
+
+/// Divides files into batches, in their order.
+pub(super) fn batches(files: Vec<Seen>) -> Vec<Vec<Seen>> {
+    let mut batches: Vec<Vec<Seen>> = Vec::new();
+    let mut bytes = 0;
+    for file in files {
+        // What is too large is put aside without being read.
+        let size = if is_too_large(&file) {
+            0
+        } else {
+            file.stamp.bytes
+        };
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_FILES_MAX && bytes + size <= BATCH_BYTES_MAX => {
+                bytes += size;
+                batch.push(file);
+            }
+            _ => {
+                bytes = size;
+                batches.push(vec![file]);
+            }
+        }
+    }
+    batches
+}
+
+fn is_too_large(file: &Seen) -> bool {
+    file.stamp.bytes > FILE_BYTES_MAX
+}
+
+/// Takes one batch, and returns how each of its files ended.
+pub(super) async fn take_batch<T: Takes>(
+    takes: &T,
+    place: &Place,
+    files: Vec<Seen>,
+    now: Timestamp,
+) -> Vec<(PathBuf, End)> {
+    let (large, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_too_large);
+    let (read, mut ends) = place.read(files).await;
+    let (taken, failed) = hand_over(takes, place, read, now).await;
+    ends.extend(failed);
+    let why = Why::TooLarge {
+        bytes_max: FILE_BYTES_MAX,
+    };
+    let large = large
+        .into_iter()
+        .map(|file| (file, End::TooLarge, Some(why.clone())));
+    let settled = taken.into_iter().map(|(file, taken)| {
+        let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
+        (file, End::Taken(taken.outcome), why)
+    });
+    ends.extend(place.let_go(large.chain(settled).collect(), now).await);
+    place.sum_up(&ends);
+    ends
+}
+
+/// Hands the bytes over, together or else one at a time, so that one file holds up no other.
+async fn hand_over<T: Takes>(
+    takes: &T,
+    place: &Place,
+    read: Vec<(Seen, Bytes)>,
+    now: Timestamp,
+) -> (Vec<(Seen, Taken)>, Vec<(PathBuf, End)>) {
+    if read.len() > 1 {
+        match offer(takes, place, &read, now).await {
+            Ok(taken) => {
+                return (
+                    read.into_iter().map(|(file, _)| file).zip(taken).collect(),
+                    Vec::new(),
+                );
+            }
+            Err(why) => warn!(
+                firm.name = %place.firm.slug,
+                "Could not take {} dropped files together, so they are tried one at a time: {why}", read.len()
+            ),
+        }
+    }
+    one_at_a_time(takes, place, read, now).await
+}
+
+async fn one_at_a_time<T: Takes>(
+    takes: &T,
+    place: &Place,
+    read: Vec<(Seen, Bytes)>,
+    now: Timestamp,
+) -> (Vec<(Seen, Taken)>, Vec<(PathBuf, End)>) {
+    let (mut all, mut ends) = (Vec::new(), Vec::new());
+    for one in read {
+        if all.is_empty() && ends.len() >= FAILURES_IN_A_ROW_MAX {
+            ends.push((one.0.path, End::Postponed));
+            continue;
+        }
+        match offer(takes, place, std::slice::from_ref(&one), now).await {
+            Ok(taken) => all.extend(taken.into_iter().map(|taken| (one.0.clone(), taken))),
+            Err(why) => {
+                place.fault("take", &one.0.path, &why);
+                ends.push((one.0.path, End::Failed));
+            }
+        }
+    }
+    (all, ends)
+}
+
+/// Hands files over together; an error is told with its causes.
+async fn offer<T: Takes>(
+    takes: &T,
+    place: &Place,
+    read: &[(Seen, Bytes)],
+    now: Timestamp,
+) -> Result<Vec<Taken>, String> {
+    let arrivals = read
+        .iter()
+        .map(|(file, bytes)| arrival(file, bytes))
+        .collect();
+    match takes.take(place.firm.id, arrivals, now).await {
+        Ok(taken) if taken.len() == read.len() => Ok(taken),
+        Ok(taken) => Err(format!(
+            "{} outcomes came back for {} files",
+            taken.len(),
+            read.len()
+        )),
+        Err(failure) => Err(Chain(&failure).to_string()),
+    }
+}
+
+fn arrival(file: &Seen, bytes: &Bytes) -> Arrival {
+    Arrival {
+        source: format!("drop:{}", file.path.display()),
+        bytes: bytes.clone(),
+    }
+}
+
+impl Place {
+    /// Reads files whole; those that could not be read have their end already.
+    async fn read(&self, files: Vec<Seen>) -> (Vec<(Seen, Bytes)>, Vec<(PathBuf, End)>) {
+        let (mut read, mut ends) = (Vec::new(), Vec::new());
+        let folder = Arc::clone(&self.folder);
+        let work = move |file: &Seen| source::read(&folder.join(&file.path), file.stamp);
+        for (file, result) in self.each(files, work).await {
+            match result {
+                Ok(Some(bytes)) => read.push((file, bytes)),
+                Ok(None) => ends.push((file.path, End::Changed)),
+                Err(failure) => {
+                    self.fault("read", &file.path, &failure);
+                    ends.push((file.path, End::Failed));
+                }
+            }
+        }
+        (read, ends)
+    }
+
+    /// Lets go of the sources: removes them, or puts them aside where there is a reason for it.
+    async fn let_go(
+        &self,
+        files: Vec<(Seen, End, Option<Why>)>,
+        now: Timestamp,
+    ) -> Vec<(PathBuf, End)> {
+        let place = self.clone();
+        let work = move |(file, _, why): &(Seen, End, Option<Why>)| match why {
+            Some(why) => place.put_aside(file, why, now),
+            None => source::remove(&place.folder.join(&file.path), file.stamp),
+        };
+        let mut ends = Vec::new();
+        for ((file, end, _), result) in self.each(files, work).await {
+            let end = match result {
+                Ok(Still::Other) if end == End::TooLarge => End::Changed,
+                Ok(_) => end,
+                Err(failure) => {
+                    self.fault("let go of", &file.path, &failure);
+                    End::Failed
+                }
+            };
+            ends.push((file.path, end));
+        }
+        ends
+    }
+
+    fn put_aside(&self, file: &Seen, why: &Why, now: Timestamp) -> std::io::Result<Still> {
+        let text = Text::new(self.firm.language, &file.path, why, now, &self.firm.zone);
+        let Some(name) = reject(&self.folder, file, &text)? else {
+            return Ok(Still::Other);
+        };
+        let (from, name, why) = (file.path.display(), name.display(), why.told(Language::En));
+        warn!(firm.name = %self.firm.slug, "Rejected the dropped file `{from}` as `{name}`: {why}");
+        Ok(Still::Same)
+    }
+
+    /// Does blocking work on each of `items`, in their order.
+    async fn each<I, O, F>(&self, items: Vec<I>, work: F) -> Vec<(I, O)>
+    where
+        I: Send + 'static,
+        O: Send + 'static,
+        F: Fn(&I) -> O + Send + 'static,
+    {
+        let work = move || {
+            items
+                .into_iter()
+                .map(|item| {
+                    let done = work(&item);
+                    (item, done)
+                })
+                .collect()
+        };
+        spawn_blocking(work).await.unwrap_or_else(|died| {
+            error!(firm.name = %self.firm.slug, "The work on dropped files died: {died}");
+            Vec::new()
+        })
+    }
+
+    fn fault(&self, what: &str, path: &Path, why: &dyn fmt::Display) {
+        let (firm, file) = (&self.firm.slug, path.display());
+        error!(firm.name = %firm, "Could not {what} the dropped file `{file}`, which is tried again later: {why}");
+    }
+
+    fn sum_up(&self, ends: &[(PathBuf, End)]) {
+        let count = |wanted: End| ends.iter().filter(|(_, end)| *end == wanted).count();
+        let of = |outcome| count(End::Taken(outcome));
+        let (kept, held, recognised) = (
+            of(Outcome::Kept),
+            of(Outcome::Held),
+            of(Outcome::Recognised),
+        );
+        let quarantined = of(Outcome::Quarantined);
+        let taken = kept + held + recognised + quarantined;
+        if taken > 0 {
+            info!(
+                firm.name = %self.firm.slug, taken, kept, held, recognised, quarantined,
+                "Took {taken} dropped files of firm `{}`", self.firm.slug
+            );
+        }
+    }
+}
+
+/// An error with all its causes, for the one line that tells of it.
+pub(super) struct Chain<'a>(pub(super) &'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settle::Stamp;
+    use super::*;
+
+    fn file(bytes: u64) -> Seen {
+        let stamp = Stamp {
+            modified_ns: 0,
+            bytes,
+            device: 1,
+            inode: 1,
+        };
+        Seen {
+            path: "F-1.xml".into(),
+            stamp,
+        }
+    }
+
+    fn sizes(files: Vec<Seen>) -> Vec<usize> {
+        batches(files).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn one_file_past_the_limit_is_in_the_next_batch() {
+        assert_eq!(sizes(vec![file(1); BATCH_FILES_MAX]), [BATCH_FILES_MAX]);
+        assert_eq!(
+            sizes(vec![file(1); BATCH_FILES_MAX + 1]),
+            [BATCH_FILES_MAX, 1]
+        );
+        assert!(sizes(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn one_byte_past_the_limit_is_in_the_next_batch() {
+        let half = BATCH_BYTES_MAX / 2;
+
+        assert_eq!(sizes(vec![file(half), file(half)]), [2]);
+        assert_eq!(sizes(vec![file(half), file(half + 1)]), [1, 1]);
+        assert_eq!(
+            sizes(vec![file(1), file(FILE_BYTES_MAX), file(1)]),
+            [1, 1, 1]
+        );
+    }
+
+    #[test]
+    fn one_byte_past_the_largest_file_is_too_large_and_weighs_nothing() {
+        assert!(!is_too_large(&file(FILE_BYTES_MAX)));
+        assert!(is_too_large(&file(FILE_BYTES_MAX + 1)));
+
+        assert_eq!(sizes(vec![file(1), file(FILE_BYTES_MAX + 1), file(1)]), [3]);
+    }
+}

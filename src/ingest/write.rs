@@ -1,0 +1,241 @@
+//! How is an arrival written down?
+//!
+//! All of it in the transaction that `Ingest::take` has begun, with the firm locked.
+
+use super::place;
+use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan};
+use super::run::{Error, Ingest, Outcome, Ready, Taken};
+use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
+use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Timestamp};
+use crate::ubl::Reading;
+
+/// What a firm's setup says, for deciding and for doing.
+pub(super) struct Facts {
+    pub(super) setup: Setup,
+    pub(super) links: Vec<Link>,
+}
+
+/// A transaction, for which firm, and when.
+pub(super) struct Writing<'a> {
+    pub(super) tx: &'a mut Tx,
+    pub(super) firm: FirmId,
+    pub(super) now: Timestamp,
+}
+
+impl Writing<'_> {
+    async fn tell(&mut self, event: Event) -> Result<(), Error> {
+        Ok(self.tx.tell(self.firm, self.now, &[event]).await?)
+    }
+}
+
+impl Ingest {
+    /// Decides what becomes of an arrival, and does it.
+    pub(super) async fn write_down(
+        &self,
+        writing: &mut Writing<'_>,
+        arrival: &Ready,
+        facts: &Facts,
+    ) -> Result<Taken, Error> {
+        let reading = &arrival.reading;
+        let (envelope, business) = (envelope_key(reading), business_key(reading));
+        let new = NewDocument {
+            digest: arrival.original.digest(),
+            bytes: arrival.original.bytes(),
+            content: arrival.content.digest(),
+            content_bytes: arrival.content.bytes(),
+            envelope_key: envelope.as_deref(),
+            business_key: business.as_deref(),
+            reading,
+            source: &arrival.source,
+            quarantined: None,
+        };
+        let known = writing.tx.known(writing.firm, &new).await?;
+        let (outcome, document, reasons) = match plan(reading, &facts.setup, &known) {
+            Plan::Recognise(document) => {
+                let why = recognise(writing, document, &arrival.source).await?;
+                (Outcome::Recognised, document, why.into_iter().collect())
+            }
+            Plan::Quarantine(why) => {
+                let document = quarantine(writing, new, &why).await?;
+                (Outcome::Quarantined, document, vec![why])
+            }
+            Plan::Keep(planned) => {
+                let document = keep(writing, &new).await?;
+                let holds = self
+                    .deliver_all(writing, (document, arrival), planned, facts)
+                    .await?;
+                let all_held = holds.iter().all(Option::is_some);
+                let outcome = if all_held {
+                    Outcome::Held
+                } else {
+                    Outcome::Kept
+                };
+                let reasons = holds
+                    .into_iter()
+                    .flatten()
+                    .map(|hold| hold.as_str().to_owned());
+                (outcome, document, reasons.collect())
+            }
+        };
+        let out_of_sight = outcome == Outcome::Quarantined
+            || (outcome == Outcome::Recognised && !reasons.is_empty());
+        Ok(Taken {
+            outcome,
+            document,
+            digest: arrival.original.digest(),
+            number: reading.number.clone(),
+            reasons,
+            quarantined: out_of_sight,
+        })
+    }
+
+    async fn deliver_all(
+        &self,
+        writing: &mut Writing<'_>,
+        (document, arrival): (DocumentId, &Ready),
+        planned: Vec<Planned>,
+        facts: &Facts,
+    ) -> Result<Vec<Option<HeldReason>>, Error> {
+        let mut holds = Vec::with_capacity(planned.len());
+        for mut delivery in planned {
+            let (tx, now) = (&mut *writing.tx, writing.now);
+            let placing = self.place(tx, &mut delivery, &facts.links, &arrival.reading, now);
+            let offer = placing.await?;
+            deliver(writing, (document, arrival), &delivery, offer.as_ref()).await?;
+            holds.push(delivery.hold);
+        }
+        Ok(holds)
+    }
+
+    /// Makes the place of a delivery that is to be offered; one whose link cannot be shown is held instead.
+    pub(crate) async fn place(
+        &self,
+        tx: &mut Tx,
+        planned: &mut Planned,
+        links: &[Link],
+        reading: &Reading,
+        now: Timestamp,
+    ) -> Result<Option<Offer>, place::Error> {
+        let link = links.iter().find(|link| Some(link.id) == planned.link);
+        let (None, Some(link), Some(device), Some(flow)) =
+            (planned.hold, link, planned.device, planned.flow)
+        else {
+            return Ok(None);
+        };
+        match self
+            .places
+            .offer(tx, (link, device), flow, reading, now)
+            .await
+        {
+            Ok(offer) => Ok(Some(offer)),
+            Err(error) if error.is_of_the_link() => {
+                planned.hold = Some(HeldReason::NoPlace);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Tells that a copy came, and returns why the first is out of sight, if it is.
+async fn recognise(
+    writing: &mut Writing<'_>,
+    document: DocumentId,
+    source: &str,
+) -> Result<Option<String>, Error> {
+    let event = Event::new(EventKind::Recognised, source);
+    writing
+        .tell(Event {
+            document: Some(document),
+            ..event
+        })
+        .await?;
+    Ok(writing.tx.quarantined(writing.firm, document).await?)
+}
+
+async fn quarantine(
+    writing: &mut Writing<'_>,
+    new: NewDocument<'_>,
+    why: &str,
+) -> Result<DocumentId, Error> {
+    let new = NewDocument {
+        quarantined: Some(why),
+        ..new
+    };
+    let document = writing
+        .tx
+        .add_document(writing.firm, &new, writing.now)
+        .await?;
+    let event = Event::new(EventKind::Quarantined, format!("{}: {why}", new.source));
+    writing
+        .tell(Event {
+            document: Some(document),
+            ..event
+        })
+        .await?;
+    Ok(document)
+}
+
+async fn keep(writing: &mut Writing<'_>, new: &NewDocument<'_>) -> Result<DocumentId, Error> {
+    let document = writing
+        .tx
+        .add_document(writing.firm, new, writing.now)
+        .await?;
+    let number = new.reading.number.as_deref().unwrap_or("without a number");
+    let told = format!("{} {number} from {}", new.reading.kind.as_str(), new.source);
+    let event = Event::new(EventKind::Kept, told);
+    writing
+        .tell(Event {
+            document: Some(document),
+            ..event
+        })
+        .await?;
+    Ok(document)
+}
+
+async fn deliver(
+    writing: &mut Writing<'_>,
+    (document, arrival): (DocumentId, &Ready),
+    planned: &Planned,
+    offer: Option<&Offer>,
+) -> Result<(), Error> {
+    let routing = routing_json(planned);
+    let new = NewDelivery {
+        document,
+        dossier: planned.dossier,
+        link: planned.link,
+        device: planned.device,
+        flow: planned.flow,
+        generation: 1,
+        hold: planned.hold,
+        routing: &routing,
+        digest: arrival.content.digest(),
+        bytes: arrival.content.bytes(),
+        offer,
+    };
+    let delivery = writing
+        .tx
+        .add_delivery(writing.firm, &new, writing.now)
+        .await?;
+    let told = match offer {
+        Some(offer) => Event::new(
+            EventKind::Offered,
+            format!("{}/{}", offer.folder, offer.name),
+        ),
+        None => Event::new(EventKind::Held, planned.hold.map_or("", HeldReason::as_str)),
+    };
+    let (document, delivery) = (Some(document), Some(delivery));
+    writing
+        .tell(Event {
+            document,
+            delivery,
+            device: planned.device,
+            ..told
+        })
+        .await
+}
+
+/// The rule and the values that matched, as they are kept with a delivery.
+pub(crate) fn routing_json(planned: &Planned) -> String {
+    serde_json::to_string(&planned.routing).unwrap_or_default()
+}
