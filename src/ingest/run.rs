@@ -247,8 +247,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (ingest, firm) = ingest(folder.path()).await;
 
-        let first = take_one(&ingest, firm, "%PDF").await;
-        let again = take_one(&ingest, firm, "%PDF").await;
+        let first = take_one(&ingest, firm, "no xml").await;
+        let again = take_one(&ingest, firm, "no xml").await;
 
         assert_eq!(
             (first.outcome, again.outcome),
