@@ -7,10 +7,13 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod arriving;
+mod clients;
 mod gateway;
 mod isolation;
 mod mounting;
 mod peer;
+mod program;
 mod protocol;
 mod pulling;
+mod restarts;
 mod sending;

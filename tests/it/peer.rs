@@ -80,6 +80,26 @@ impl Peer {
         }
     }
 
+    /// Connects, unless the server is gone or goes meanwhile.
+    pub async fn try_connect(address: SocketAddr, login: &Login) -> Option<Self> {
+        let (ssh, socket) = try_dial(address, client::Config::default()).await?;
+        let mut ssh = ssh;
+        let key = PrivateKeyWithHashAlg::new(Arc::new(login.key.clone()), None);
+        let answer = ssh.authenticate_publickey(&login.name, key).await.ok()?;
+        let channel = ssh.channel_open_session().await.ok()?;
+        channel.request_subsystem(true, "sftp").await.ok()?;
+        let (near, far) = tokio::io::duplex(1024 * 1024);
+        let pump = tokio::spawn(pump(channel, far));
+        let sftp = RawSftpSession::new(near);
+        sftp.init().await.ok()?;
+        answer.success().then_some(Self {
+            sftp,
+            ssh,
+            socket,
+            pump,
+        })
+    }
+
     /// Names in a folder, without `.` and `..`.
     pub async fn list(&self, path: &str) -> Result<Vec<String>, StatusCode> {
         let handle = self.sftp.opendir(path).await.map_err(code)?.handle;
@@ -87,10 +107,10 @@ impl Peer {
         loop {
             match self.sftp.readdir(&handle).await {
                 Ok(page) => names.extend(page.files.into_iter().map(|file| file.filename)),
-                Err(end) => {
-                    assert_eq!(code(end), StatusCode::Eof);
-                    break;
-                }
+                Err(end) => match code(end) {
+                    StatusCode::Eof => break,
+                    lost => return Err(lost),
+                },
             }
         }
         self.sftp.close(&handle).await.map_err(code)?;
@@ -209,20 +229,28 @@ pub async fn dial(
     address: SocketAddr,
     config: client::Config,
 ) -> (client::Handle<Trusting>, std::net::TcpStream) {
-    let socket = std::net::TcpStream::connect(address).unwrap();
+    try_dial(address, config).await.unwrap()
+}
+
+async fn try_dial(
+    address: SocketAddr,
+    config: client::Config,
+) -> Option<(client::Handle<Trusting>, std::net::TcpStream)> {
+    let socket = std::net::TcpStream::connect(address).ok()?;
     let held = socket.try_clone().unwrap();
     socket.set_nonblocking(true).unwrap();
     let stream = tokio::net::TcpStream::from_std(socket).unwrap();
     let ssh = client::connect_stream(Arc::new(config), stream, Trusting)
         .await
-        .unwrap();
-    (ssh, held)
+        .ok()?;
+    Some((ssh, held))
 }
 
 /// The status of a refusal.
 pub fn code(error: Error) -> StatusCode {
     match error {
         Error::Status(status) => status.status_code,
-        other => panic!("no status: {other:?}"),
+        // The connection is gone, which a status of that name says as well (filexfer-02 §7).
+        _ => StatusCode::ConnectionLost,
     }
 }

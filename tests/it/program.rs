@@ -1,0 +1,222 @@
+//! How does a test run the real program, as an operator does?
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::gateway::{BAKERY, Login};
+use sluis::model::DeviceId;
+
+/// The program with a data folder of its own, and perhaps a server.
+pub struct Program {
+    folder: TempDir,
+    server: Option<Child>,
+    pub address: Option<SocketAddr>,
+}
+
+/// A device of the program, and the files that a client needs.
+pub struct Device {
+    pub login: Login,
+    pub key_file: PathBuf,
+}
+
+impl Program {
+    /// `sluis init`, with a firm `kantoor` and the bakery as its dossier.
+    pub fn init() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Self {
+            folder,
+            server: None,
+            address: None,
+        };
+        let at = program.path("sluis");
+        program.ok(&["init", at.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        program.ok(&[
+            "firm",
+            "add",
+            "kantoor",
+            "--name",
+            "Kantoor Peeters",
+            "--language",
+            "nl",
+        ]);
+        program.ok(&[
+            "dossier",
+            "add",
+            "kantoor",
+            "--name",
+            "De Korenaar",
+            "--id",
+            BAKERY,
+        ]);
+        program
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command and returns what it did.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a command that must succeed, and returns what it printed.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "sluis {arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a listing with `--json`.
+    pub fn json(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = self.ok(&[arguments, &["--json"]].concat());
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Adds a device with a fresh key, and links the bakery to `expertm` as `code` for it.
+    pub fn device(&self, name: &str, kind: &str, code: &str) -> Device {
+        let key =
+            PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
+        let key_file = self.path(&format!("{name}.key"));
+        std::fs::write(&key_file, key.to_openssh(LineEnding::LF).unwrap()).unwrap();
+        std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let public = self.path(&format!("{name}.pub"));
+        std::fs::write(&public, key.public_key().to_openssh().unwrap()).unwrap();
+        self.ok(&[
+            "device",
+            "add",
+            "kantoor",
+            name,
+            "--kind",
+            kind,
+            "--key",
+            public.to_str().unwrap(),
+        ]);
+        self.ok(&[
+            "link",
+            "add",
+            "kantoor",
+            BAKERY,
+            "--profile",
+            "expertm",
+            "--code",
+            code,
+            "--device",
+            name,
+        ]);
+        let login = Login {
+            name: format!("kantoor.{name}"),
+            id: DeviceId(0),
+            key,
+        };
+        Device { login, key_file }
+    }
+
+    /// Puts documents into a folder and ingests it.
+    pub fn ingest(&self, documents: &[Vec<u8>]) {
+        let folder = self.path("in");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (at, bytes) in documents.iter().enumerate() {
+            std::fs::write(folder.join(format!("{at:05}.xml")), bytes).unwrap();
+        }
+        self.ok(&["ingest", "kantoor", folder.to_str().unwrap()]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Starts the server and waits until it says where it listens.
+    pub fn serve(&mut self) {
+        let mut server = self
+            .command(&["serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = server.stderr.take().unwrap();
+        // Somebody must take what is logged.
+        let log = std::thread::spawn(move || std::io::read_to_string(errors).unwrap_or_default());
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("listening on ")?.trim().parse().ok());
+        std::thread::spawn(move || lines.for_each(drop));
+        if address.is_none() {
+            panic!("the server did not start: {}", log.join().unwrap());
+        }
+        self.address = address;
+        self.server = Some(server);
+    }
+
+    /// Ends the server on the spot, as a power switch does.
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+
+    /// Ends the server as a service manager does, and returns its exit status.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let mut server = self.server.take().unwrap();
+        Command::new("kill")
+            .args(["-TERM", &server.id().to_string()])
+            .status()
+            .unwrap();
+        server.wait().unwrap().code()
+    }
+
+    pub fn port(&self) -> String {
+        self.address.unwrap().port().to_string()
+    }
+
+    /// What deliveries came to: `state` by file name, in order.
+    pub fn states(&self) -> Vec<String> {
+        let rows = self.json(&["deliveries", "kantoor"]);
+        rows.iter()
+            .map(|row| row["state"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// How often this has happened.
+    pub fn events(&self, kind: &str) -> usize {
+        self.json(&["events", "kantoor"])
+            .iter()
+            .filter(|event| event["kind"] == kind)
+            .count()
+    }
+
+    /// The Ed25519 host key's fingerprint, as PuTTY wants it.
+    pub fn host_fingerprint(&self) -> String {
+        let file = self.path("sluis/data/host-keys/ssh_host_ed25519_key");
+        let key = PrivateKey::read_openssh_file(&file).unwrap();
+        key.fingerprint(russh::keys::HashAlg::Sha256).to_string()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_sluis")));
+        command
+            .args(arguments)
+            .env("SLUIS_CONFIG", self.path("sluis/sluis.toml"))
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            drop(server.kill());
+            drop(server.wait());
+        }
+    }
+}
