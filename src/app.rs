@@ -113,6 +113,17 @@ impl House {
     ///
     /// When one cannot be made or opened.
     pub async fn make(config: Config) -> Result<Self, Error> {
+        let house = Self::make_without_keys(config).await?;
+        hostkeys::make(&house.config.key_folder())?;
+        Ok(house)
+    }
+
+    /// Makes all but the host keys, for a house that lives for minutes and brings its own.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be made or opened.
+    pub async fn make_without_keys(config: Config) -> Result<Self, Error> {
         let folders = [
             config.data.clone(),
             config.key_folder(),
@@ -121,7 +132,6 @@ impl House {
         for path in folders {
             make_folder(&path)?;
         }
-        hostkeys::make(&config.key_folder())?;
         Self::join(config).await
     }
 
@@ -162,6 +172,20 @@ impl House {
     ///
     /// When the keys cannot be read, or the address cannot be listened on.
     pub async fn listen(&self, draining: CancellationToken) -> Result<Listening, Error> {
+        let keys = self.host_keys()?;
+        self.listen_with(keys, draining).await
+    }
+
+    /// Opens the SFTP door with these keys.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on.
+    pub async fn listen_with(
+        &self,
+        keys: HostKeys,
+        draining: CancellationToken,
+    ) -> Result<Listening, Error> {
         let parts = Parts {
             tree: Tree::new(
                 self.catalog.clone(),
@@ -174,23 +198,20 @@ impl House {
             draining,
         };
         let logins = Logins::new(self.catalog.clone());
-        let door = Door::new(
-            logins,
-            parts,
-            self.host_keys()?,
-            self.config.sftp.rekey_bytes,
-        );
+        let door = Door::new(logins, parts, keys, self.config.sftp.rekey_bytes);
         let address = self.config.sftp.listen;
         door.listen(address)
             .await
             .map_err(|source| Error::Listen { address, source })
     }
 
-    /// Takes in what is dropped, until `cancel`.
-    pub async fn watch_drop_folders(&self, cancel: CancellationToken) {
+    /// Serves through every door until `draining` is cancelled, and what is under way has ended.
+    pub async fn serve(&self, listening: Listening, draining: CancellationToken) {
         let clock = self.clock.clone();
-        let door = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
-        door.run(cancel, move || clock.read()).await;
+        let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
+        let dropping = drop_folders.run(draining, move || clock.read());
+        // Boxed, for each holds the states of everything it may be in the middle of.
+        tokio::join!(Box::pin(listening.run()), Box::pin(dropping));
     }
 
     /// Holds off a second server on the same data, until the value is dropped or the process ends.

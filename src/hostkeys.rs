@@ -13,7 +13,7 @@ use russh::keys::{Algorithm, HashAlg, PrivateKey};
 use crate::sftp::HostKeys;
 
 /// Their files; the names are OpenSSH's.
-const FILES: [&str; 2] = ["ssh_host_ed25519_key", "ssh_host_rsa_key"];
+pub const FILES: [&str; 2] = ["ssh_host_ed25519_key", "ssh_host_rsa_key"];
 
 /// The size of the RSA key, in bits.
 const RSA_BITS: usize = 3072;

@@ -15,6 +15,7 @@
 pub mod app;
 pub mod blobs;
 pub mod catalog;
+pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod dropfolder;
@@ -27,6 +28,7 @@ pub mod model;
 pub mod sending;
 pub mod sftp;
 pub mod telemetry;
+pub mod text;
 pub mod tree;
 pub mod ubl;
 pub mod upload;

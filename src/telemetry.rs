@@ -10,12 +10,7 @@ use crate::config::{Log, LogFormat};
 ///
 /// When the level is not one that is understood.
 pub fn start(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|error| {
-        format!(
-            "the log level `{}` is not understood: {error}; write error, warn, info or debug",
-            log.level
-        )
-    })?;
+    let filter = filter(log)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -25,4 +20,22 @@ pub fn start(log: &Log) -> Result<(), String> {
         LogFormat::Json => builder.json().try_init(),
     };
     started.map_err(|error| format!("could not start the log: {error}"))
+}
+
+/// Says whether the log could be started.
+///
+/// # Errors
+///
+/// When the level is not one that is understood.
+pub fn check(log: &Log) -> Result<(), String> {
+    filter(log).map(drop)
+}
+
+fn filter(log: &Log) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&log.level).map_err(|error| {
+        format!(
+            "the log level `{}` is not understood: {error}; write error, warn, info or debug",
+            log.level
+        )
+    })
 }

@@ -216,6 +216,28 @@ impl Catalog {
         tx.commit().await
     }
 
+    /// Makes `device` the one that gets what no link of `firm` assigns.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn make_default(
+        &self,
+        firm: FirmId,
+        device: &Device,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        set_default(&mut tx, firm, Some(device.id)).await?;
+        let mut event = Event::new(
+            EventKind::DefaultChanged,
+            format!("device `{}`", device.name),
+        );
+        event.device = Some(device.id);
+        change(&mut tx, firm, now, event).await?;
+        tx.commit().await
+    }
+
     /// Returns what the device called `device` at the firm called `firm` may prove itself with.
     ///
     /// # Errors

@@ -115,7 +115,7 @@ impl Catalog {
     }
 }
 
-fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
+pub(super) fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
     let quarantined = row.text_or("quarantined")?;
     let held = row.text_or("held")?;
     let (outcome, reason) = match (quarantined, held, row.int("sent")?) {
@@ -135,7 +135,7 @@ fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
     })
 }
 
-fn delivery_row(row: &AnyRow) -> Result<DeliveryRow, Error> {
+pub(super) fn delivery_row(row: &AnyRow) -> Result<DeliveryRow, Error> {
     Ok(DeliveryRow {
         delivery: delivery(row)?,
         dossier_name: row.text_or("dossier_name")?,

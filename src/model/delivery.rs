@@ -80,6 +80,19 @@ pub enum HeldReason {
 }
 
 impl HeldReason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::Manual,
+        Self::NoDevice,
+        Self::NoLink,
+        Self::UnknownDossier,
+        Self::SameDossier,
+        Self::PartiesDisagree,
+        Self::SuspectedDuplicate,
+        Self::Format,
+        Self::NotAnInvoice,
+    ];
+
     /// Returns the word that tables, JSON and commands use.
     pub fn as_str(self) -> &'static str {
         match self {

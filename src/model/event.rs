@@ -46,6 +46,8 @@ pub enum EventKind {
     DeviceAdded,
     /// A device was removed.
     DeviceRemoved,
+    /// Another device gets what no link assigns.
+    DefaultChanged,
 }
 
 impl EventKind {
@@ -70,6 +72,7 @@ impl EventKind {
             Self::LinkRemoved => "link_removed",
             Self::DeviceAdded => "device_added",
             Self::DeviceRemoved => "device_removed",
+            Self::DefaultChanged => "default_changed",
         }
     }
 }
@@ -97,9 +100,10 @@ impl FromStr for EventKind {
             "link_removed" => Ok(Self::LinkRemoved),
             "device_added" => Ok(Self::DeviceAdded),
             "device_removed" => Ok(Self::DeviceRemoved),
+            "default_changed" => Ok(Self::DefaultChanged),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed",
             )),
         }
     }

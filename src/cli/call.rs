@@ -1,0 +1,290 @@
+//! What was said beside the command, and what does it name?
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::table::Table;
+use super::{Error, print};
+use crate::app::House;
+use crate::catalog::{self, Device, Dossier, Firm, Link};
+use crate::config::Config;
+use crate::model::{DeviceId, fold, normalise};
+
+/// Where a configuration is looked for when none is named.
+const PLACES: [&str; 2] = ["sluis.toml", "/etc/sluis/sluis.toml"];
+
+/// How many candidates an error names: more would not be read.
+const CANDIDATES_MAX: usize = 10;
+
+/// What every command is told.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// The configuration that was named, if one was.
+    pub(super) config: Option<PathBuf>,
+    /// Whether a program reads the results.
+    pub(super) json: bool,
+}
+
+impl Call {
+    /// Returns the configuration's file.
+    pub(super) fn config_file(&self) -> Result<PathBuf, Error> {
+        if let Some(named) = &self.config {
+            return Ok(named.clone());
+        }
+        let found = PLACES.iter().map(Path::new).find(|place| place.exists());
+        found.map(Path::to_owned).ok_or_else(|| {
+            let text = "there is no configuration, neither `sluis.toml` here nor `/etc/sluis/sluis.toml`: `sluis init DIR` makes one, `--config FILE` names another";
+            Error::Refused(text.to_owned())
+        })
+    }
+
+    /// Reads the configuration.
+    pub(super) fn config(&self) -> Result<Config, Error> {
+        Ok(Config::read(&self.config_file()?)?)
+    }
+
+    /// Opens the house.
+    pub(super) async fn house(&self) -> Result<House, Error> {
+        Ok(House::open(self.config()?).await?)
+    }
+
+    /// Opens the house, and finds a firm in it.
+    pub(super) async fn firm(&self, slug: &str) -> Result<(House, Firm), Error> {
+        let house = self.house().await?;
+        let firm = find_firm(&house, slug).await?;
+        Ok((house, firm))
+    }
+
+    /// Opens the house, and finds one firm in it, or takes them all.
+    pub(super) async fn firms(&self, slug: Option<&str>) -> Result<(House, Vec<Firm>), Error> {
+        let house = self.house().await?;
+        let firms = match slug {
+            Some(slug) => vec![find_firm(&house, slug).await?],
+            None => house.catalog.firms().await?,
+        };
+        Ok((house, firms))
+    }
+
+    /// Shows rows: to programs an object a line, to people a table, or a hint where there is nothing.
+    pub(super) fn list(
+        &self,
+        heads: &[&'static str],
+        rows: Vec<(Value, Vec<String>)>,
+        hint: &str,
+    ) -> Result<(), Error> {
+        let mut listing = self.listing(heads);
+        listing.page(rows)?;
+        listing.end(hint);
+        Ok(())
+    }
+
+    /// Begins to show rows, page by page.
+    pub(super) fn listing(&self, heads: &[&'static str]) -> Listing {
+        let table = Table::new(heads);
+        Listing {
+            json: self.json,
+            table,
+            is_empty: true,
+        }
+    }
+}
+
+/// Rows on their way to a program or a person.
+pub(super) struct Listing {
+    json: bool,
+    table: Table,
+    is_empty: bool,
+}
+
+impl Listing {
+    /// Shows a page of rows.
+    pub(super) fn page(&mut self, rows: Vec<(Value, Vec<String>)>) -> Result<(), Error> {
+        self.is_empty &= rows.is_empty();
+        if self.json {
+            return rows.iter().try_for_each(|(value, _)| print::json(value));
+        }
+        let cells: Vec<_> = rows.into_iter().map(|(_, cells)| cells).collect();
+        self.table.page(&cells)
+    }
+
+    /// Ends it; a person who sees nothing is told why.
+    pub(super) fn end(self, hint: &str) {
+        if self.is_empty && !self.json {
+            print::note(hint);
+        }
+    }
+}
+
+/// Finds a firm by its slug.
+pub(super) async fn find_firm(house: &House, slug: &str) -> Result<Firm, Error> {
+    match house.catalog.firm(slug).await {
+        Err(catalog::Error::Missing { .. }) => {
+            let firms = house.catalog.firms().await?;
+            let known = firms.iter().map(|firm| format!("`{}`", firm.slug));
+            Err(unknown("firm", slug, "sluis firm add", known))
+        }
+        found => Ok(found?),
+    }
+}
+
+/// Finds a device of a firm by its name.
+pub(super) async fn find_device(house: &House, firm: &Firm, name: &str) -> Result<Device, Error> {
+    let devices = house.catalog.devices(firm.id).await?;
+    let known: Vec<_> = devices.iter().map(|d| format!("`{}`", d.name)).collect();
+    // People have the login at hand, which is longer by the firm.
+    let own = name.strip_prefix(&format!("{}.", firm.slug));
+    let own = own.unwrap_or(name);
+    let found = devices.into_iter().find(|d| d.name.as_str() == own);
+    found.ok_or_else(|| unknown("device", name, "sluis device add", known.into_iter()))
+}
+
+/// Finds a dossier by any of its identifiers, its name or its id.
+pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'a Dossier, Error> {
+    let (key, name) = (normalise(None, what), fold(what.trim()));
+    let is_meant = |dossier: &&Dossier| {
+        let by_number = dossier.identifiers.iter().any(|own| own.key == key);
+        by_number || fold(&dossier.name) == name || dossier.id.to_string() == what.trim()
+    };
+    let found: Vec<_> = dossiers.iter().filter(is_meant).collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => {
+            let part = |dossier: &&Dossier| !name.is_empty() && fold(&dossier.name).contains(&name);
+            let near: Vec<_> = dossiers.iter().filter(part).collect();
+            let known: Vec<_> = if near.is_empty() {
+                dossiers.iter().collect()
+            } else {
+                near
+            };
+            let known = known.into_iter().map(dossier_told);
+            Err(unknown("dossier", what, "sluis dossier add", known))
+        }
+        _ => Err(ambiguous(
+            "dossier",
+            what,
+            found.into_iter().map(dossier_told),
+        )),
+    }
+}
+
+/// Finds a link by its id or its code.
+pub(super) fn find_link<'a>(links: &'a [Link], what: &str) -> Result<&'a Link, Error> {
+    let code = fold(what.trim());
+    let is_meant = |link: &&Link| link.id.to_string() == what.trim() || fold(&link.code) == code;
+    let found: Vec<_> = links.iter().filter(is_meant).collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => Err(unknown(
+            "link",
+            what,
+            "sluis link add",
+            links.iter().map(link_told),
+        )),
+        _ => Err(ambiguous("link", what, found.into_iter().map(link_told))),
+    }
+}
+
+/// Returns the name of a device of these, for listings.
+pub(super) fn device_name(devices: &[Device], id: Option<DeviceId>) -> String {
+    let found = devices.iter().find(|device| Some(device.id) == id);
+    found.map_or_else(String::new, |device| device.name.to_string())
+}
+
+fn dossier_told(dossier: &Dossier) -> String {
+    let numbers: Vec<_> = dossier
+        .identifiers
+        .iter()
+        .map(|own| own.raw.as_str())
+        .collect();
+    format!("{} `{}` ({})", dossier.id, dossier.name, numbers.join(", "))
+}
+
+fn link_told(link: &Link) -> String {
+    format!(
+        "{} `{}` in `{}` of `{}`",
+        link.id, link.code, link.profile, link.dossier_name
+    )
+}
+
+fn unknown(kind: &str, what: &str, adds: &str, known: impl Iterator<Item = String>) -> Error {
+    let (named, more) = some_of(known);
+    let text = if named.is_empty() {
+        format!("{kind} `{what}` is not known, and there is none yet: `{adds}` adds one")
+    } else {
+        format!("{kind} `{what}` is not known: there is {named}{more}")
+    };
+    Error::Refused(text)
+}
+
+fn ambiguous(kind: &str, what: &str, found: impl Iterator<Item = String>) -> Error {
+    let (named, more) = some_of(found);
+    Error::Refused(format!(
+        "{kind} `{what}` could be {named}{more}: name it by its id, the first number of each"
+    ))
+}
+
+fn some_of(known: impl Iterator<Item = String>) -> (String, String) {
+    let known: Vec<_> = known.collect();
+    let named = known
+        .iter()
+        .take(CANDIDATES_MAX)
+        .cloned()
+        .collect::<Vec<_>>();
+    let more = match known.len().saturating_sub(CANDIDATES_MAX) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    (named.join(", "), more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DossierId, Identifier};
+
+    fn dossier(id: i64, name: &str, number: &str) -> Dossier {
+        Dossier {
+            id: DossierId(id),
+            name: name.to_owned(),
+            identifiers: vec![Identifier::new(number).unwrap()],
+        }
+    }
+
+    #[test]
+    fn a_dossier_is_found_by_number_name_or_id() {
+        let dossiers = [
+            dossier(1, "Bakkerij De Korenaar", "BE 0771.234.528"),
+            dossier(2, "Molens", "0451827384"),
+            dossier(3, "molens", "0088:5412345000013"),
+        ];
+        let found = |what| find_dossier(&dossiers, what).map(|dossier| dossier.id.0);
+
+        assert_eq!(found("bakkerij de korenaar").unwrap(), 1);
+        assert_eq!(found("0771234528").unwrap(), 1);
+        assert_eq!(found("5412345000013").unwrap(), 3);
+        assert_eq!(found("2").unwrap(), 2);
+    }
+
+    #[test]
+    fn a_dossier_that_could_be_two_is_none_and_both_are_named() {
+        let dossiers = [
+            dossier(2, "Molens", "1"),
+            dossier(3, "molens", "0088:5412345000013"),
+        ];
+        let error = |what| find_dossier(&dossiers, what).unwrap_err().to_string();
+
+        assert_eq!(
+            error("MOLENS"),
+            "dossier `MOLENS` could be 2 `Molens` (1), 3 `molens` (0088:5412345000013): name it by its id, the first number of each"
+        );
+        assert_eq!(
+            error("Smid"),
+            "dossier `Smid` is not known: there is 2 `Molens` (1), 3 `molens` (0088:5412345000013)"
+        );
+        assert_eq!(
+            find_dossier(&[], "Smid").unwrap_err().to_string(),
+            "dossier `Smid` is not known, and there is none yet: `sluis dossier add` adds one"
+        );
+    }
+}

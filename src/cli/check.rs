@@ -1,0 +1,200 @@
+//! Is everything as it should be?
+
+use std::fs;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::call::Call;
+use super::error::chain;
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::config::Config;
+use crate::hostkeys;
+use crate::telemetry;
+
+/// How long a server on our port may take to say who it is.
+const BANNER_WAIT: Duration = Duration::from_secs(2);
+
+/// What was looked at, and what is wrong with it, if anything is.
+type Finding = Result<String, String>;
+
+/// Looks at everything, and prints a line for each.
+pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
+    let file = call.config_file()?;
+    let mut report = Report::new(call.json);
+    let config = match Config::read(&file) {
+        Ok(config) => config,
+        Err(error) => {
+            report.say("configuration", Err(chain(&error)))?;
+            return Ok(report.exit());
+        }
+    };
+    report.say("configuration", Ok(file.display().to_string()))?;
+    report.say(
+        "time zone",
+        told(config.zone().map(|_| config.time_zone.clone())),
+    )?;
+    report.say(
+        "log",
+        telemetry::check(&config.log).map(|()| config.log.level.clone()),
+    )?;
+    report.say(
+        "profiles",
+        told(
+            config
+                .read_profiles()
+                .map(|all| format!("{} can be used", all.iter().count())),
+        ),
+    )?;
+    report.say("host keys", host_keys(&config))?;
+    report.say("port", port(config.sftp.listen))?;
+    match House::open(config).await {
+        Ok(house) => stores(&house, &mut report).await?,
+        Err(error) => report.say("catalog", Err(chain(&error)))?,
+    }
+    Ok(report.exit())
+}
+
+async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
+    let config = &house.config;
+    let firms = house.catalog.firms().await;
+    let file = config.catalog_file();
+    let counted = |firms: &Vec<_>| format!("{} ({} firms)", file.display(), firms.len());
+    report.say("catalog", told(firms.as_ref().map(counted)))?;
+    let (blobs, spool) = (config.blob_folder(), config.spool_folder());
+    report.say("documents", writable(&blobs))?;
+    report.say("uploads", writable(&spool))?;
+    report.say("drop folders", writable(&config.drop.root))?;
+    for firm in firms.unwrap_or_default() {
+        let folder = config.drop.root.join(firm.slug.as_str());
+        report.say(&format!("drop folder of {}", firm.slug), writable(&folder))?;
+    }
+    Ok(())
+}
+
+/// Tells each finding, and remembers whether one was bad.
+struct Report {
+    json: bool,
+    is_bad: bool,
+}
+
+impl Report {
+    fn new(json: bool) -> Self {
+        Self {
+            json,
+            is_bad: false,
+        }
+    }
+
+    fn say(&mut self, check: &str, finding: Finding) -> Result<(), Error> {
+        let is_ok = finding.is_ok();
+        self.is_bad |= !is_ok;
+        let detail = finding.unwrap_or_else(|wrong| wrong);
+        if self.json {
+            return print::json(&json!({ "check": check, "ok": is_ok, "detail": detail }));
+        }
+        let mark = if is_ok { "ok   " } else { "WRONG" };
+        print::line(&format!("{mark}  {check}: {detail}"))
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::failed_if(self.is_bad)
+    }
+}
+
+fn told<E: std::error::Error>(result: Result<String, E>) -> Finding {
+    result.map_err(|error| chain(&error))
+}
+
+fn host_keys(config: &Config) -> Finding {
+    let folder = config.key_folder();
+    let keys = hostkeys::read(&folder).map_err(|error| chain(&error))?;
+    for file in hostkeys::FILES {
+        let path = folder.join(file);
+        let metadata = fs::metadata(&path).map_err(|error| error.to_string())?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(format!(
+                "`{}` can be read by others (mode {mode:03o}): `chmod 600` it",
+                path.display()
+            ));
+        }
+    }
+    Ok(hostkeys::fingerprints(&keys).join(", "))
+}
+
+/// A port is right when it is free, or when we are there already.
+fn port(address: SocketAddr) -> Finding {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(format!(
+            "{address} is free; `sluis serve` will listen there"
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => served(address),
+        Err(error) => Err(format!("{address} cannot be listened on: {error}")),
+    }
+}
+
+fn served(address: SocketAddr) -> Finding {
+    let taken = format!("{address} is taken by another program: end it, or listen elsewhere");
+    match banner(address) {
+        Ok(banner) if banner.starts_with("SSH-2.0-Sluis") => Ok(format!(
+            "{address} is being served by {}",
+            banner.trim_end()
+        )),
+        Ok(banner) => Err(format!("{taken}; it says `{}`", banner.trim_end())),
+        Err(_) => Err(taken),
+    }
+}
+
+fn banner(address: SocketAddr) -> std::io::Result<String> {
+    let mut near = address;
+    if address.ip().is_unspecified() {
+        near.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let mut stream = TcpStream::connect_timeout(&near, BANNER_WAIT)?;
+    stream.set_read_timeout(Some(BANNER_WAIT))?;
+    let mut bytes = [0; 64];
+    let got = stream.read(&mut bytes)?;
+    let text = bytes.get(..got).unwrap_or_default();
+    Ok(String::from_utf8_lossy(text)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned())
+}
+
+fn writable(folder: &Path) -> Finding {
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(folder.display().to_string()),
+        Err(error) => Err(format!(
+            "`{}` cannot be written to: {error}",
+            folder.display()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_program_has_is_wrong() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let other = std::thread::spawn(move || {
+            use std::io::Write as _;
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
+        });
+
+        let finding = served(address).unwrap_err();
+
+        other.join().unwrap();
+        assert!(finding.contains("SSH-2.0-OpenSSH_9.9"), "{finding}");
+    }
+}

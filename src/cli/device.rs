@@ -1,0 +1,310 @@
+//! Which SFTP logins does a firm have?
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, find_device, find_firm};
+use super::dossier::tell_offered;
+use super::link::receiver;
+use super::{Error, Exit, keys, password, print, table};
+use crate::app::House;
+use crate::catalog::{Device, DeviceKey, Firm, NewDevice};
+use crate::login;
+use crate::model::{DeviceKind, Name};
+
+/// The commands about devices.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a login.
+    Add(Add),
+    /// List the devices of a firm.
+    List {
+        /// Of which firm.
+        firm: String,
+    },
+    /// Show a device.
+    Show(Named),
+    /// Take a device out of use: it can no longer log in.
+    Remove(Named),
+    /// Send what no link assigns to this device.
+    Default(Named),
+}
+
+/// The arguments of `device add`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Add {
+    /// Of which firm.
+    firm: String,
+    /// Its name; it logs in as FIRM.NAME.
+    name: Name,
+    /// How it works: `pull` (a script fetches), `mount` (a mounted drive), `bridge` (our agent) or `source` (only uploads).
+    #[arg(long)]
+    kind: DeviceKind,
+    /// A file with its public key, or with several as in `authorized_keys`. May be repeated.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+    /// Make a password, and show it once.
+    #[arg(long, conflicts_with = "password_stdin")]
+    password: bool,
+    /// Take the password from the first line of standard input.
+    #[arg(long)]
+    password_stdin: bool,
+    /// Send what no link assigns to this device.
+    #[arg(long)]
+    default: bool,
+}
+
+/// A device of a firm.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// Of which firm.
+    firm: String,
+    /// Its name, or its login.
+    device: String,
+}
+
+/// Runs a command about devices.
+pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    match command {
+        Command::Add(args) => add(call, &house, &args).await,
+        Command::List { firm } => list(call, &house, &firm).await,
+        Command::Show(Named { firm, device }) => {
+            let firm = find_firm(&house, &firm).await?;
+            let device = find_device(&house, &firm, &device).await?;
+            show(call, &house, &firm, &device).await
+        }
+        Command::Remove(named) => remove(&house, &named).await,
+        Command::Default(named) => make_default(&house, &named).await,
+    }
+}
+
+async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
+    let firm = find_firm(house, &args.firm).await?;
+    if args.default && args.kind == DeviceKind::Source {
+        return Err(Error::Refused(
+            "a device that only uploads cannot be the default: nothing is sent to it".to_owned(),
+        ));
+    }
+    let keys = public_keys(&args.keys)?;
+    let password = match (args.password, args.password_stdin) {
+        (true, _) => Some(password::make()),
+        (_, true) => Some(password::from_stdin()?),
+        _ => None,
+    };
+    if keys.is_empty() && password.is_none() {
+        let text = "a device without a key and a password could never log in: give `--key FILE` with its public key, or `--password` to make one";
+        return Err(Error::Refused(text.to_owned()));
+    }
+    let hash = password.as_deref().map(login::hash_password).transpose();
+    let hash =
+        hash.map_err(|source| Error::failed("could not hash the password", source.to_string()))?;
+    let new = NewDevice {
+        name: &args.name,
+        kind: args.kind,
+        password_hash: hash.as_deref(),
+        keys: &keys,
+        is_default: args.default,
+    };
+    let now = house.clock.read();
+    house.catalog.add_device(firm.id, &new, now).await?;
+    let offered = if args.default {
+        house.sending.look_again(firm.id, now).await?
+    } else {
+        0
+    };
+    let made = password.filter(|_| args.password);
+    tell_added(call, house, (&firm, args.name.as_str()), made).await?;
+    tell_offered(offered);
+    Ok(Exit::Done)
+}
+
+/// The password is shown here and never again: only its hash is kept.
+async fn tell_added(
+    call: &Call,
+    house: &House,
+    (firm, name): (&Firm, &str),
+    made: Option<String>,
+) -> Result<(), Error> {
+    let device = find_device(house, firm, name).await?;
+    let firm = find_firm(house, firm.slug.as_str()).await?; // its default device may be another now
+    if call.json {
+        let mut value = json_of(&firm, &device);
+        if let (Some(object), Some(made)) = (value.as_object_mut(), made) {
+            object.insert("password".to_owned(), made.into());
+        }
+        return print::json(&value);
+    }
+    print::line(&format!(
+        "added device `{name}`; it logs in as {}.{name}",
+        firm.slug
+    ))?;
+    for key in &device.keys {
+        print::line(&format!("key       {} {}", key.fingerprint, key.comment))?;
+    }
+    if let Some(made) = made {
+        print::line(&format!(
+            "password  {made}  (write it down: it is not shown again)"
+        ))?;
+    }
+    Ok(())
+}
+
+fn public_keys(files: &[PathBuf]) -> Result<Vec<DeviceKey>, Error> {
+    let mut all: Vec<DeviceKey> = Vec::new();
+    for file in files {
+        for key in keys::read(file)? {
+            if !all.iter().any(|other| other.fingerprint == key.fingerprint) {
+                all.push(key);
+            }
+        }
+    }
+    Ok(all)
+}
+
+async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    let waiting = house.catalog.waiting(firm.id).await?;
+    let devices = house.catalog.devices(firm.id).await?;
+    let row = |device: &Device| {
+        let waits = waiting
+            .iter()
+            .find(|(id, _)| *id == device.id)
+            .map_or(0, |(_, count)| *count);
+        let default = if firm.default_device == Some(device.id) {
+            "yes"
+        } else {
+            ""
+        };
+        let cells = vec![
+            device.name.to_string(),
+            device.kind.as_str().to_owned(),
+            format!("{}.{}", firm.slug, device.name),
+            means(device),
+            default.to_owned(),
+            waits.to_string(),
+            device
+                .last_seen
+                .map_or_else(|| "never".to_owned(), |at| at.to_string()),
+        ];
+        let mut value = json_of(&firm, device);
+        if let Some(object) = value.as_object_mut() {
+            object.insert("waiting".to_owned(), waits.into());
+        }
+        (value, cells)
+    };
+    let heads = [
+        "device",
+        "kind",
+        "login",
+        "proves itself by",
+        "default",
+        "waiting",
+        "last seen",
+    ];
+    let hint =
+        "this firm has no device yet; `sluis device add FIRM NAME --kind pull --key FILE` adds one";
+    call.list(&heads, devices.iter().map(row).collect(), hint)?;
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Call, house: &House, firm: &Firm, device: &Device) -> Result<Exit, Error> {
+    if call.json {
+        print::json(&json_of(firm, device))?;
+        return Ok(Exit::Done);
+    }
+    let links = house.catalog.links(firm.id).await?;
+    let default = firm.default_device == Some(device.id);
+    let mine = links
+        .iter()
+        .filter(|link| link.device == Some(device.id) || (default && link.device.is_none()));
+    let codes: Vec<_> = mine
+        .map(|link| format!("{} `{}`", link.profile, link.code))
+        .collect();
+    let keys: Vec<_> = device
+        .keys
+        .iter()
+        .map(|key| format!("{} {}", key.fingerprint, key.comment))
+        .collect();
+    table::facts(&[
+        ("device", device.name.to_string()),
+        ("login", format!("{}.{}", firm.slug, device.name)),
+        ("kind", device.kind.as_str().to_owned()),
+        ("default", if default { "yes" } else { "no" }.to_owned()),
+        ("keys", keys.join("\n")),
+        (
+            "password",
+            if device.has_password { "yes" } else { "no" }.to_owned(),
+        ),
+        ("links", codes.join("\n")),
+        ("added", device.added_at.to_string()),
+        (
+            "last seen",
+            device
+                .last_seen
+                .map_or_else(|| "never".to_owned(), |at| at.to_string()),
+        ),
+    ])?;
+    Ok(Exit::Done)
+}
+
+async fn remove(house: &House, named: &Named) -> Result<Exit, Error> {
+    let firm = find_firm(house, &named.firm).await?;
+    let device = find_device(house, &firm, &named.device).await?;
+    let waiting = house.catalog.waiting(firm.id).await?;
+    house
+        .catalog
+        .remove_device(firm.id, &device, house.clock.read())
+        .await?;
+    print::line(&format!(
+        "removed device `{}`; it can no longer log in",
+        device.name
+    ))?;
+    if let Some((_, count)) = waiting.iter().find(|(id, _)| *id == device.id) {
+        print::note(&format!(
+            "note: {count} documents that it had not collected are still offered to it: `resend` sends them to another"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn make_default(house: &House, named: &Named) -> Result<Exit, Error> {
+    let firm = find_firm(house, &named.firm).await?;
+    let device = receiver(find_device(house, &firm, &named.device).await?)?;
+    let now = house.clock.read();
+    house.catalog.make_default(firm.id, &device, now).await?;
+    print::line(&format!(
+        "device `{}` now gets what no link assigns",
+        device.name
+    ))?;
+    tell_offered(house.sending.look_again(firm.id, now).await?);
+    Ok(Exit::Done)
+}
+
+fn means(device: &Device) -> String {
+    let keys = match device.keys.len() {
+        0 => None,
+        1 => Some("1 key".to_owned()),
+        more => Some(format!("{more} keys")),
+    };
+    let password = device.has_password.then(|| "password".to_owned());
+    let means: Vec<_> = keys.into_iter().chain(password).collect();
+    means.join(", ")
+}
+
+fn json_of(firm: &Firm, device: &Device) -> Value {
+    let keys: Vec<_> = device
+        .keys
+        .iter()
+        .map(|key| json!({ "fingerprint": key.fingerprint, "comment": key.comment }))
+        .collect();
+    json!({
+        "firm": firm.slug.as_str(), "device": device.name.as_str(), "kind": device.kind.as_str(),
+        "login": format!("{}.{}", firm.slug, device.name),
+        "default": firm.default_device == Some(device.id),
+        "keys": keys, "has_password": device.has_password,
+        "added_at": device.added_at.to_string(),
+        "last_seen": device.last_seen.map(|at| at.to_string()),
+    })
+}

@@ -1,0 +1,212 @@
+//! Which client files does a firm have?
+
+use serde_json::{Value, json};
+
+use super::call::{Call, find_dossier, find_firm};
+use super::{Error, Exit, print, table};
+use crate::app::House;
+use crate::catalog::{Dossier, Firm, Link};
+use crate::model::{EnterpriseNumber, FirmId, Identifier};
+
+/// The commands about dossiers.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a dossier.
+    Add {
+        /// Of which firm.
+        firm: String,
+        /// Its name for people, and for profiles that put it in a folder.
+        #[arg(long)]
+        name: String,
+        /// A number by which invoices name it: enterprise, VAT or other number, or SCHEME:VALUE. May be repeated.
+        #[arg(long = "id", required = true, value_name = "NUMBER")]
+        ids: Vec<String>,
+    },
+    /// List the dossiers of a firm.
+    List {
+        /// Of which firm.
+        firm: String,
+    },
+    /// Show a dossier.
+    Show(Named),
+    /// Take a dossier out of use; its documents stay.
+    Remove(Named),
+}
+
+/// A dossier of a firm.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// Of which firm.
+    firm: String,
+    /// By its name, any of its numbers, or its id.
+    dossier: String,
+}
+
+/// Runs a command about dossiers.
+pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    match command {
+        Command::Add { firm, name, ids } => add(call, &house, &firm, &name, &ids).await,
+        Command::List { firm } => list(call, &house, &firm).await,
+        Command::Show(Named { firm, dossier }) => show(call, &house, &firm, &dossier).await,
+        Command::Remove(Named { firm, dossier }) => remove(&house, &firm, &dossier).await,
+    }
+}
+
+async fn add(
+    call: &Call,
+    house: &House,
+    firm: &str,
+    name: &str,
+    ids: &[String],
+) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    if name.trim().is_empty() {
+        return Err(Error::Refused(
+            "a dossier wants a name: `--name`".to_owned(),
+        ));
+    }
+    let identifiers = identifiers(ids)?;
+    let now = house.clock.read();
+    let id = house
+        .catalog
+        .add_dossier(firm.id, name.trim(), &identifiers, now)
+        .await?;
+    let offered = house.sending.look_again(firm.id, now).await?;
+    if call.json {
+        show(call, house, firm.slug.as_str(), &id.to_string()).await?;
+    } else {
+        print::line(&format!(
+            "added dossier {id} `{}` to firm `{}`",
+            name.trim(),
+            firm.slug
+        ))?;
+    }
+    tell_offered(offered);
+    Ok(Exit::Done)
+}
+
+/// Tells how many documents a change has set free. A listing for programs is on the other output.
+pub(super) fn tell_offered(offered: usize) {
+    match offered {
+        0 => {}
+        1 => print::note("one waiting document was offered"),
+        more => print::note(&format!("{more} waiting documents were offered")),
+    }
+}
+
+fn identifiers(raw: &[String]) -> Result<Vec<Identifier>, Error> {
+    let mut identifiers: Vec<Identifier> = Vec::new();
+    for raw in raw {
+        let identifier = Identifier::new(raw).ok_or_else(|| {
+            Error::Refused(format!(
+                "`{raw}` is no number: write an enterprise or VAT number, or SCHEME:VALUE"
+            ))
+        })?;
+        let is_odd = |digits: &str| digits.parse::<EnterpriseNumber>().is_err();
+        if identifier.enterprise_digits().is_some_and(is_odd) {
+            print::note(&format!(
+                "note: the check digits of `{raw}` are wrong; was it typed as it is on the invoice?"
+            ));
+        }
+        if !identifiers.iter().any(|other| other.key == identifier.key) {
+            identifiers.push(identifier);
+        }
+    }
+    Ok(identifiers)
+}
+
+async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    let links = house.catalog.links(firm.id).await?;
+    let dossiers = house.catalog.dossiers(firm.id).await?;
+    let row = |dossier: &Dossier| {
+        let links = links_of(&links, dossier);
+        let cells = vec![
+            dossier.id.to_string(),
+            dossier.name.clone(),
+            numbers(dossier),
+            links.join(", "),
+        ];
+        (json_of(&firm, dossier, &links), cells)
+    };
+    let hint =
+        "this firm has no dossier yet; `sluis dossier add FIRM --name NAME --id NUMBER` adds one";
+    call.list(
+        &["id", "name", "numbers", "links"],
+        dossiers.iter().map(row).collect(),
+        hint,
+    )?;
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    let dossier = named(house, firm.id, what).await?;
+    let links = links_of(&house.catalog.links(firm.id).await?, &dossier);
+    if call.json {
+        print::json(&json_of(&firm, &dossier, &links))?;
+        return Ok(Exit::Done);
+    }
+    let none = "none: its documents wait; `sluis link add` joins it to an accounting program";
+    let links = if links.is_empty() {
+        none.to_owned()
+    } else {
+        links.join("\n")
+    };
+    table::facts(&[
+        ("dossier", dossier.id.to_string()),
+        ("firm", firm.slug.to_string()),
+        ("name", dossier.name.clone()),
+        ("numbers", numbers(&dossier)),
+        ("links", links),
+    ])?;
+    Ok(Exit::Done)
+}
+
+async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    let dossier = named(house, firm.id, what).await?;
+    house
+        .catalog
+        .remove_dossier(firm.id, &dossier, house.clock.read())
+        .await?;
+    print::line(&format!(
+        "removed dossier {} `{}`; its documents and their history stay",
+        dossier.id, dossier.name
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// Returns the dossier of a firm that is meant by `what`.
+pub(super) async fn named(house: &House, firm: FirmId, what: &str) -> Result<Dossier, Error> {
+    let dossiers = house.catalog.dossiers(firm).await?;
+    find_dossier(&dossiers, what).cloned()
+}
+
+fn numbers(dossier: &Dossier) -> String {
+    let raw: Vec<_> = dossier
+        .identifiers
+        .iter()
+        .map(|own| own.raw.as_str())
+        .collect();
+    raw.join(", ")
+}
+
+fn links_of(links: &[Link], dossier: &Dossier) -> Vec<String> {
+    let own = links.iter().filter(|link| link.dossier == dossier.id);
+    own.map(|link| format!("{} `{}`", link.profile, link.code))
+        .collect()
+}
+
+fn json_of(firm: &Firm, dossier: &Dossier, links: &[String]) -> Value {
+    let identifiers: Vec<_> = dossier
+        .identifiers
+        .iter()
+        .map(|own| json!({ "value": own.raw, "key": own.key }))
+        .collect();
+    json!({
+        "firm": firm.slug.as_str(), "id": dossier.id, "name": dossier.name,
+        "identifiers": identifiers, "links": links.len(),
+    })
+}

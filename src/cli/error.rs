@@ -1,0 +1,114 @@
+//! Why did a command not do what it was asked?
+
+use std::path::PathBuf;
+
+use crate::{app, blobs, catalog, config, hostkeys, ingest, sending};
+
+/// A command that ended early. What it printed before that stands.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The house cannot be opened or run.
+    #[error(transparent)]
+    House(#[from] app::Error),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The host keys cannot be used.
+    #[error(transparent)]
+    HostKeys(#[from] hostkeys::Error),
+    /// The catalog did not answer, or refused.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// The blobs cannot be read.
+    #[error(transparent)]
+    Blobs(#[from] blobs::Error),
+    /// An arrival was not taken.
+    #[error(transparent)]
+    Ingest(#[from] ingest::Error),
+    /// A delivery was not sent, taken back or sent again.
+    #[error(transparent)]
+    Sending(#[from] sending::Error),
+    /// What was asked cannot be done; the text says why, and what to do instead.
+    #[error("{0}")]
+    Refused(String),
+    /// Something else failed.
+    #[error("{what}")]
+    Failed {
+        /// What was attempted, on what.
+        what: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file or folder cannot be used.
+    #[error("could not {attempt} `{}`", path.display())]
+    File {
+        /// What was attempted.
+        attempt: &'static str,
+        /// On which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Nobody takes what is printed, for another reason than having seen enough.
+    #[error("could not write the results")]
+    Output(#[source] std::io::Error),
+    /// The program cannot begin.
+    #[error("could not start")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl Error {
+    /// Says that `what` failed, and why.
+    pub(super) fn failed(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let (what, source) = (what.into(), source.into());
+        Self::Failed { what, source }
+    }
+
+    /// Makes an error of what could not be done with the file at `path`.
+    pub(super) fn file(
+        attempt: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File {
+            attempt,
+            path,
+            source,
+        }
+    }
+}
+
+/// Returns an error and its causes on one line: `what: cause: cause`.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let text = source.to_string();
+        // Some libraries say their cause themselves; once is enough.
+        if !told.ends_with(&text) {
+            told.push_str(": ");
+            told.push_str(text.trim_end());
+        }
+        cause = source.source();
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_tells_each_cause_once() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = Error::file("read", "/etc/shadow")(denied);
+
+        assert_eq!(
+            chain(&error),
+            "could not read `/etc/shadow`: permission denied"
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! Which firms are there?
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, device_name, find_firm};
+use super::{Error, Exit, print, table};
+use crate::app::House;
+use crate::catalog::Firm;
+use crate::model::{Language, Name};
+
+/// The commands about firms.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a firm, and make its drop folder.
+    Add {
+        /// Its name in logins, folders and commands: lower-case letters, digits and hyphens.
+        slug: Name,
+        /// Its name for people.
+        #[arg(long)]
+        name: String,
+        /// The language of its folders: nl, fr, en or de.
+        #[arg(long, default_value = "nl")]
+        language: Language,
+    },
+    /// List the firms.
+    List,
+    /// Show a firm.
+    Show {
+        /// Which.
+        slug: String,
+    },
+    /// Remove a firm that never received anything.
+    Remove {
+        /// Which.
+        slug: String,
+    },
+}
+
+/// Runs a command about firms.
+pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    match command {
+        Command::Add {
+            slug,
+            name,
+            language,
+        } => add(call, &house, &slug, &name, language).await,
+        Command::List => list(call, &house).await,
+        Command::Show { slug } => show(call, &house, &find_firm(&house, &slug).await?).await,
+        Command::Remove { slug } => remove(&house, &find_firm(&house, &slug).await?).await,
+    }
+}
+
+async fn add(
+    call: &Call,
+    house: &House,
+    slug: &Name,
+    name: &str,
+    language: Language,
+) -> Result<Exit, Error> {
+    if name.trim().is_empty() {
+        return Err(Error::Refused(
+            "a firm wants a name for people: `--name`".to_owned(),
+        ));
+    }
+    let now = house.clock.read();
+    house
+        .catalog
+        .add_firm(slug, name.trim(), language, now)
+        .await?;
+    let folder = drop_folder(house, slug.as_str());
+    fs::create_dir_all(&folder).map_err(Error::file("make the drop folder", &folder))?;
+    if call.json {
+        return show(call, house, &find_firm(house, slug.as_str()).await?).await;
+    }
+    print::line(&format!(
+        "added firm `{slug}`; documents dropped in `{}` are its own",
+        folder.display()
+    ))?;
+    Ok(Exit::Done)
+}
+
+async fn list(call: &Call, house: &House) -> Result<Exit, Error> {
+    let mut rows = Vec::new();
+    for firm in house.catalog.firms().await? {
+        let device = default_device(house, &firm).await?;
+        let cells = vec![
+            firm.slug.to_string(),
+            firm.name.clone(),
+            firm.language.as_str().to_owned(),
+            device.clone(),
+        ];
+        rows.push((json_of(house, &firm, &device), cells));
+    }
+    let hint = "there is no firm yet; `sluis firm add SLUG --name NAME` adds one";
+    call.list(&["firm", "name", "language", "default device"], rows, hint)?;
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
+    let device = default_device(house, firm).await?;
+    if call.json {
+        print::json(&json_of(house, firm, &device))?;
+        return Ok(Exit::Done);
+    }
+    let catalog = &house.catalog;
+    let none = "none: what no link assigns to a device waits; `sluis device default` names one";
+    table::facts(&[
+        ("firm", firm.slug.to_string()),
+        ("name", firm.name.clone()),
+        ("language", firm.language.as_str().to_owned()),
+        (
+            "default device",
+            if device.is_empty() {
+                none.to_owned()
+            } else {
+                device
+            },
+        ),
+        (
+            "drop folder",
+            drop_folder(house, firm.slug.as_str()).display().to_string(),
+        ),
+        (
+            "dossiers",
+            catalog.dossiers(firm.id).await?.len().to_string(),
+        ),
+        ("links", catalog.links(firm.id).await?.len().to_string()),
+        ("devices", catalog.devices(firm.id).await?.len().to_string()),
+    ])?;
+    Ok(Exit::Done)
+}
+
+async fn remove(house: &House, firm: &Firm) -> Result<Exit, Error> {
+    house.catalog.remove_firm(firm.id).await?;
+    let folder = drop_folder(house, firm.slug.as_str());
+    let gone = fs::remove_dir(&folder).is_ok() || !folder.exists();
+    let rest = if gone {
+        String::new()
+    } else {
+        format!(
+            "; its drop folder `{}` is not empty, and stays",
+            folder.display()
+        )
+    };
+    print::line(&format!("removed firm `{}`{rest}", firm.slug))?;
+    Ok(Exit::Done)
+}
+
+/// Returns where documents of a firm are dropped.
+pub(super) fn drop_folder(house: &House, slug: &str) -> PathBuf {
+    house.config.drop.root.join(slug)
+}
+
+async fn default_device(house: &House, firm: &Firm) -> Result<String, Error> {
+    let devices = house.catalog.devices(firm.id).await?;
+    Ok(device_name(&devices, firm.default_device))
+}
+
+fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
+    json!({
+        "firm": firm.slug.as_str(), "name": firm.name, "language": firm.language.as_str(),
+        "default_device": (!device.is_empty()).then_some(device),
+        "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
+    })
+}

@@ -1,0 +1,318 @@
+//! How are files taken in by hand?
+//!
+//! Sources stay where they are: whoever takes a folder in twice finds every document recognised.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::error::chain;
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::ingest::{Arrival, Outcome, Taken};
+use crate::model::{FirmId, HeldReason, Language};
+use crate::text;
+use crate::ubl::limits::DOCUMENT_BYTES_MAX;
+
+/// Files that are taken together: one transaction, so one wait for the disk.
+const BATCH_FILES_MAX: usize = 64;
+
+/// Bytes that are held in memory at a time, but for a file that is larger itself.
+const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The arguments of `ingest`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// For which firm.
+    firm: String,
+    /// Files, and folders with all that is in them.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// What became of one file.
+type Told = (PathBuf, Result<Taken, String>);
+
+/// Takes files in, and says what became of each.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let mut found = Found::default();
+    for path in &args.paths {
+        found.look(path, fs::metadata(path));
+    }
+    let bar = progress(found.files.len());
+    let mut summary = Summary::new(call.json);
+    summary.tell(
+        found
+            .missed
+            .into_iter()
+            .map(|(path, why)| (path, Err(why)))
+            .collect(),
+    )?;
+    let mut batch = Batch::default();
+    for path in found.files {
+        match read(&path) {
+            Ok(bytes) => batch.add(path, bytes),
+            Err(why) => summary.tell(vec![(path, Err(why))])?,
+        }
+        if batch.is_full() {
+            bar.inc(batch.files.len() as u64);
+            summary.tell(batch.take(&house, firm.id).await)?;
+        }
+    }
+    summary.tell(batch.take(&house, firm.id).await)?;
+    bar.finish_and_clear();
+    summary.end()
+}
+
+/// The files to take, and what is none.
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    missed: Vec<(PathBuf, String)>,
+}
+
+impl Found {
+    fn look(&mut self, path: &Path, metadata: std::io::Result<fs::Metadata>) {
+        match metadata {
+            Ok(it) if it.is_dir() => self.enter(path),
+            Ok(it) if it.is_file() => self.files.push(path.to_owned()),
+            Ok(_) => self.miss(path, "it is neither a file nor a folder"),
+            Err(error) => self.miss(path, &error.to_string()),
+        }
+    }
+
+    /// Names are sorted, so that the same folder is taken in the same order everywhere.
+    fn enter(&mut self, folder: &Path) {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => return self.miss(folder, &error.to_string()),
+        };
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            match fs::metadata(&path) {
+                // It may lead back here, and then there would be no end.
+                Ok(it) if is_link && it.is_dir() => self.miss(
+                    &path,
+                    "a link to a folder is not followed; name the folder itself",
+                ),
+                metadata => self.look(&path, metadata),
+            }
+        }
+    }
+
+    fn miss(&mut self, path: &Path, why: &str) {
+        self.missed.push((path.to_owned(), why.to_owned()));
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let told = |error: std::io::Error| error.to_string();
+    let size = fs::metadata(path).map_err(told)?.len();
+    if size > DOCUMENT_BYTES_MAX as u64 {
+        return Err(format!(
+            "it has {size} bytes, and {DOCUMENT_BYTES_MAX} are the most that is taken"
+        ));
+    }
+    fs::read(path).map_err(told)
+}
+
+/// Files that are taken together.
+#[derive(Default)]
+struct Batch {
+    files: Vec<(PathBuf, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn add(&mut self, path: PathBuf, bytes: Vec<u8>) {
+        self.bytes += bytes.len();
+        self.files.push((path, bytes));
+    }
+
+    fn is_full(&self) -> bool {
+        self.files.len() >= BATCH_FILES_MAX || self.bytes >= BATCH_BYTES_MAX
+    }
+
+    /// Takes them all at once, or where that fails one by one, so that one bad file stops no other.
+    async fn take(&mut self, house: &House, firm: FirmId) -> Vec<Told> {
+        self.bytes = 0;
+        let (paths, arrivals): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
+            .into_iter()
+            .map(|(path, bytes)| {
+                let source = format!("ingest:{}", path.display());
+                let bytes = bytes.into();
+                (path, Arrival { source, bytes })
+            })
+            .unzip();
+        if arrivals.is_empty() {
+            return Vec::new();
+        }
+        let now = house.clock.read();
+        if let Ok(taken) = house.ingest.take(firm, arrivals.clone(), now).await {
+            return paths.into_iter().zip(taken.into_iter().map(Ok)).collect();
+        }
+        let mut told = Vec::with_capacity(paths.len());
+        for (path, arrival) in paths.into_iter().zip(arrivals) {
+            let taken = house
+                .ingest
+                .take(firm, vec![arrival], house.clock.read())
+                .await;
+            let first = taken.map(|taken| taken.into_iter().next());
+            let result = match first {
+                Ok(Some(taken)) => Ok(taken),
+                Ok(None) => Err("nothing came of it".to_owned()),
+                Err(error) => Err(chain(&error)),
+            };
+            told.push((path, result));
+        }
+        told
+    }
+}
+
+/// What became of all of them.
+struct Summary {
+    json: bool,
+    outcomes: BTreeMap<Outcome, usize>,
+    held: BTreeMap<String, usize>,
+    failed: usize,
+}
+
+impl Summary {
+    fn new(json: bool) -> Self {
+        Self {
+            json,
+            outcomes: BTreeMap::new(),
+            held: BTreeMap::new(),
+            failed: 0,
+        }
+    }
+
+    fn tell(&mut self, told: Vec<Told>) -> Result<(), Error> {
+        for (path, result) in told {
+            self.count(&path, &result);
+            if self.json {
+                print::json(&json_of(&path, &result))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What needs a person is named at once; the rest is only counted.
+    fn count(&mut self, path: &Path, result: &Result<Taken, String>) {
+        let path = path.display();
+        match result {
+            Err(why) => {
+                self.failed += 1;
+                print::note(&format!("failed: `{path}`: {why}"));
+            }
+            Ok(taken) => {
+                *self.outcomes.entry(taken.outcome).or_default() += 1;
+                match taken.outcome {
+                    Outcome::Quarantined => print::note(&format!(
+                        "quarantined: `{path}`: {}",
+                        taken.reasons.join("; ")
+                    )),
+                    Outcome::Held => taken
+                        .reasons
+                        .iter()
+                        .for_each(|reason| *self.held.entry(reason.clone()).or_default() += 1),
+                    Outcome::Kept | Outcome::Recognised => {}
+                }
+            }
+        }
+    }
+
+    fn end(self) -> Result<Exit, Error> {
+        let count = |outcome| self.outcomes.get(&outcome).copied().unwrap_or(0);
+        let quarantined = count(Outcome::Quarantined);
+        if !self.json {
+            print::line(&format!(
+                "{} kept, {} recognised, {} held, {quarantined} quarantined, {} failed",
+                count(Outcome::Kept),
+                count(Outcome::Recognised),
+                count(Outcome::Held),
+                self.failed
+            ))?;
+            for (reason, count) in &self.held {
+                let words = reason
+                    .parse::<HeldReason>()
+                    .map(|reason| text::held(Language::En, reason).what);
+                print::line(&format!("  held: {count} × {}", words.unwrap_or(reason)))?;
+            }
+        }
+        Ok(Exit::failed_if(self.failed + quarantined > 0))
+    }
+}
+
+fn json_of(path: &Path, result: &Result<Taken, String>) -> Value {
+    let file = path.display().to_string();
+    match result {
+        Ok(taken) => json!({
+            "file": file, "outcome": taken.outcome.as_str(), "digest": taken.digest.to_string(),
+            "number": taken.number, "reasons": taken.reasons,
+        }),
+        Err(why) => json!({
+            "file": file, "outcome": "failed", "digest": null, "number": null, "reasons": [why],
+        }),
+    }
+}
+
+fn progress(files: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() || files <= BATCH_FILES_MAX {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(files as u64);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_named_and_never_skipped_in_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("b")).unwrap();
+        fs::write(folder.path().join("b/2.xml"), "2").unwrap();
+        fs::write(folder.path().join("a.xml"), "1").unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("dead")).unwrap();
+
+        let mut found = Found::default();
+        found.look(folder.path(), fs::metadata(folder.path()));
+
+        let names = |paths: Vec<&Path>| {
+            let own = |path: &Path| {
+                path.strip_prefix(folder.path())
+                    .unwrap()
+                    .display()
+                    .to_string()
+            };
+            paths.into_iter().map(own).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(found.files.iter().map(PathBuf::as_path).collect()),
+            ["a.xml", "b/2.xml"]
+        );
+        assert_eq!(
+            names(
+                found
+                    .missed
+                    .iter()
+                    .map(|(path, _)| path.as_path())
+                    .collect()
+            ),
+            ["dead", "loop"]
+        );
+    }
+}

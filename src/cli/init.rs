@@ -1,0 +1,132 @@
+//! How does a new installation begin?
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::call::Call;
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::config::{Config, Sftp};
+use crate::hostkeys;
+
+/// The arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder; it is made if it is not there.
+    dir: PathBuf,
+    /// Where devices will connect; port 2222 on every address, if not given.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+/// Makes what is not there yet; doing it again changes nothing.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    fs::create_dir_all(&args.dir).map_err(Error::file("make the folder", &args.dir))?;
+    let file = args.dir.join("sluis.toml");
+    let listen = args.listen.unwrap_or(Sftp::default().listen);
+    let is_new = write_new(&file, &template(listen))?;
+    let config = Config::read(&file)?;
+    let house = House::make(config.clone()).await?;
+    let fingerprints = hostkeys::fingerprints(&house.host_keys()?);
+    if call.json {
+        print::json(&json!({
+            "config": file.display().to_string(), "made": is_new,
+            "data": config.data.display().to_string(),
+            "listen": config.sftp.listen.to_string(), "fingerprints": fingerprints,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    tell(&file, is_new, &config, &fingerprints)?;
+    if args.listen.is_some_and(|asked| asked != config.sftp.listen) {
+        return Err(Error::Refused(format!(
+            "`{}` was there already and says to listen at {}, not at {listen}: change it there",
+            file.display(),
+            config.sftp.listen
+        )));
+    }
+    Ok(Exit::Done)
+}
+
+fn tell(file: &Path, is_new: bool, config: &Config, fingerprints: &[String]) -> Result<(), Error> {
+    let what = if is_new { "wrote" } else { "left as it was" };
+    print::line(&format!("configuration  {} ({what})", file.display()))?;
+    print::line(&format!("data           {}", config.data.display()))?;
+    for fingerprint in fingerprints {
+        print::line(&format!("host key       {fingerprint}"))?;
+    }
+    let sluis = format!("sluis --config {}", shown(file));
+    print::line(&format!(
+        "\nNext, for an office called `kantoor`:\n\
+         \x20 {sluis} firm add kantoor --name \"Kantoor Peeters\"\n\
+         \x20 {sluis} device add kantoor pc --kind pull --key ~/.ssh/id_ed25519.pub --default\n\
+         \x20 {sluis} dossier add kantoor --name \"Bakkerij De Korenaar\" --id 0771234528\n\
+         \x20 {sluis} link add kantoor 0771234528 --profile expertm --code KORENAAR\n\
+         \x20 {sluis} check\n\
+         \x20 {sluis} serve"
+    ))
+}
+
+/// An existing file is somebody's decisions: it stays as it is.
+fn write_new(file: &Path, text: &str) -> Result<bool, Error> {
+    let opened = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file);
+    let mut new = match opened {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        opened => opened.map_err(Error::file("write", file))?,
+    };
+    new.write_all(text.as_bytes())
+        .and_then(|()| new.sync_all())
+        .map_err(Error::file("write", file))?;
+    Ok(true)
+}
+
+fn template(listen: SocketAddr) -> String {
+    format!(
+        "# The configuration of Sluis. What is not said here has its default.\n\n\
+         # Where everything is kept: catalog, documents, host keys, drop folders. Back it up whole.\n\
+         data = \"data\"\n\n\
+         # The time zone of the dates in file and folder names: the office's, not the server's.\n\
+         time_zone = \"Europe/Brussels\"\n\n\
+         [sftp]\n# Where devices connect.\nlisten = \"{listen}\"\n\n\
+         [log]\n# \"text\" for people, \"json\" for programs.\nformat = \"text\"\n\
+         # error, warn, info or debug.\nlevel = \"info\"\n"
+    )
+}
+
+/// Returns a path as a shell takes it.
+pub(super) fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_written_can_be_read_and_says_where_to_listen() {
+        let listen = "[::1]:2200".parse().unwrap();
+
+        let config = Config::parse(&template(listen), Path::new("/srv")).unwrap();
+
+        assert_eq!(config.sftp.listen, listen);
+        assert_eq!(config.data, Path::new("/srv/data"));
+    }
+
+    #[test]
+    fn a_path_with_a_space_is_quoted_for_the_shell() {
+        assert_eq!(shown(Path::new("/srv/sluis.toml")), "/srv/sluis.toml");
+        assert_eq!(shown(Path::new("/it's mine")), r"'/it'\''s mine'");
+    }
+}

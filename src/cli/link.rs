@@ -1,0 +1,291 @@
+//! Which dossiers are joined to which accounting programs?
+
+use serde_json::{Value, json};
+
+use super::call::{Call, device_name, find_device, find_firm, find_link};
+use super::dossier::{named, tell_offered};
+use super::{Error, Exit, print, table};
+use crate::app::House;
+use crate::catalog::{Device, Dossier, Firm, Link, NewLink};
+use crate::ingest::place;
+use crate::layout::{self, FolderRole, LinkFacts, Profile};
+use crate::model::{DeviceKind, Language, Transfer, VirtualPath};
+
+/// The commands about links.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Join a dossier to an accounting program.
+    Add(Add),
+    /// List the links of a firm.
+    List {
+        /// Of which firm.
+        firm: String,
+    },
+    /// Show a link, with its folders.
+    Show(Named),
+    /// Take a link out of use; what it held waits for another.
+    Remove(Named),
+}
+
+/// The arguments of `link add`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Add {
+    /// Of which firm.
+    firm: String,
+    /// Which dossier: by its name, any of its numbers, or its id.
+    dossier: String,
+    /// How the program wants its folders: `expertm`, `bob-demat`, …
+    #[arg(long)]
+    profile: String,
+    /// The dossier's code in that program.
+    #[arg(long)]
+    code: String,
+    /// Where its documents go; else to the firm's default device.
+    #[arg(long)]
+    device: Option<String>,
+    /// When they are sent: at-once, or manual.
+    #[arg(long, default_value = "at-once")]
+    transfer: Transfer,
+    /// The language of its folders; else the firm's, where the profile has it.
+    #[arg(long)]
+    language: Option<Language>,
+}
+
+/// A link of a firm.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// Of which firm.
+    firm: String,
+    /// By its code or its id.
+    link: String,
+}
+
+/// Runs a command about links.
+pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    match command {
+        Command::Add(args) => add(call, &house, &args).await,
+        Command::List { firm } => list(call, &house, &firm).await,
+        Command::Show(Named { firm, link }) => {
+            let firm = find_firm(&house, &firm).await?;
+            show(call, &house, &firm, &link).await
+        }
+        Command::Remove(Named { firm, link }) => remove(&house, &firm, &link).await,
+    }
+}
+
+async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
+    let firm = find_firm(house, &args.firm).await?;
+    let dossier = named(house, firm.id, &args.dossier).await?;
+    let profile = house.profiles.find(&args.profile);
+    let profile = profile.map_err(|unknown| Error::Refused(unknown.to_string()))?;
+    layout::check_code(&args.code).map_err(|bad| Error::Refused(bad.to_string()))?;
+    let language = language(profile, &firm, args.language)?;
+    let device = match &args.device {
+        Some(name) => Some(receiver(find_device(house, &firm, name).await?)?),
+        None => None,
+    };
+    check_folders(house, &firm, &dossier, (profile, &args.code, language)).await?;
+    let new = NewLink {
+        dossier: dossier.id,
+        profile: profile.id(),
+        code: &args.code,
+        language,
+        device: device.as_ref().map(|device| device.id),
+        transfer: args.transfer,
+    };
+    let now = house.clock.read();
+    let id = house.catalog.add_link(firm.id, &new, now).await?;
+    let offered = house.sending.look_again(firm.id, now).await?;
+    if !call.json {
+        print::line(&format!(
+            "added link {id}: dossier `{}` in {}",
+            dossier.name,
+            profile.name()
+        ))?;
+    }
+    show(call, house, &firm, &id.to_string()).await?;
+    tell_offered(offered);
+    if device.is_none() && firm.default_device.is_none() {
+        print::note(
+            "note: neither the link nor the firm names a device, so its documents wait: `sluis device add … --default`",
+        );
+    }
+    Ok(Exit::Done)
+}
+
+fn language(profile: &Profile, firm: &Firm, asked: Option<Language>) -> Result<Language, Error> {
+    let Some(asked) = asked else {
+        return Ok(profile.language_for(firm.language));
+    };
+    if profile.languages().contains(&asked) {
+        return Ok(asked);
+    }
+    let known: Vec<_> = profile.languages().iter().map(|l| l.as_str()).collect();
+    Err(Error::Refused(format!(
+        "profile `{}` has no folders in `{}`: it has them in {}",
+        profile.id(),
+        asked.as_str(),
+        known.join(", ")
+    )))
+}
+
+/// Nothing is ever offered to a device that only uploads.
+pub(super) fn receiver(device: Device) -> Result<Device, Error> {
+    if device.kind == DeviceKind::Source {
+        return Err(Error::Refused(format!(
+            "device `{}` only uploads: documents go to a pull, mount or bridge device",
+            device.name
+        )));
+    }
+    Ok(device)
+}
+
+/// Two links in one folder: nobody could tell whose file it is.
+async fn check_folders(
+    house: &House,
+    firm: &Firm,
+    dossier: &Dossier,
+    (profile, code, language): (&Profile, &str, Language),
+) -> Result<(), Error> {
+    let today = house.places.today(house.clock.read());
+    let facts = LinkFacts {
+        firm: firm.slug.as_str(),
+        dossier_code: code,
+        dossier_name: &dossier.name,
+        enterprise_number: dossier.enterprise_digits(),
+        language,
+    };
+    let mut new = Vec::new();
+    for (_, folder) in profile.preview(&facts, today) {
+        new.push(folder.map_err(|missing| Error::Refused(missing.to_string()))?);
+    }
+    for link in house.catalog.links(firm.id).await? {
+        for (_, folder) in folders(house, &link) {
+            if let Some(shared) = new.iter().find(|own| own.key() == folder.key()) {
+                return Err(Error::Refused(format!(
+                    "the folder `{shared}` belongs to link {} already (`{}` in `{}`, dossier `{}`): give another code, or remove that link first",
+                    link.id, link.code, link.profile, link.dossier_name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the folders of a link today; none where its profile is gone.
+pub(super) fn folders(house: &House, link: &Link) -> Vec<(FolderRole, VirtualPath)> {
+    let today = house.places.today(house.clock.read());
+    let Ok(profile) = house.profiles.find(&link.profile) else {
+        return Vec::new();
+    };
+    let preview = profile.preview(&place::facts(link), today);
+    preview
+        .into_iter()
+        .filter_map(|(role, folder)| Some((role, folder.ok()?)))
+        .collect()
+}
+
+async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    let devices = house.catalog.devices(firm.id).await?;
+    let links = house.catalog.links(firm.id).await?;
+    let row = |link: &Link| {
+        let device = device_name(&devices, link.device);
+        let cells = vec![
+            link.id.to_string(),
+            link.dossier_name.clone(),
+            link.profile.clone(),
+            link.code.clone(),
+            if device.is_empty() {
+                "(default)".to_owned()
+            } else {
+                device
+            },
+            link.transfer.as_str().to_owned(),
+            link.language.as_str().to_owned(),
+        ];
+        (json_of(house, &firm, link, &devices), cells)
+    };
+    let heads = [
+        "id", "dossier", "profile", "code", "device", "transfer", "language",
+    ];
+    let hint =
+        "this firm has no link yet; `sluis link add FIRM DOSSIER --profile P --code C` adds one";
+    call.list(&heads, links.iter().map(row).collect(), hint)?;
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Call, house: &House, firm: &Firm, what: &str) -> Result<Exit, Error> {
+    let links = house.catalog.links(firm.id).await?;
+    let link = find_link(&links, what)?;
+    let devices = house.catalog.devices(firm.id).await?;
+    if call.json {
+        print::json(&json_of(house, firm, link, &devices))?;
+        return Ok(Exit::Done);
+    }
+    let default = match device_name(&devices, firm.default_device) {
+        none if none.is_empty() => "the firm's default, which it has not".to_owned(),
+        name => format!("{name}, the firm's default"),
+    };
+    let device = device_name(&devices, link.device);
+    let own = folders(house, link);
+    let folders: Vec<_> = own
+        .iter()
+        .map(|(role, path)| format!("{path}  ({})", words(*role)))
+        .collect();
+    let sure = house
+        .profiles
+        .find(&link.profile)
+        .map(|profile| profile.sure(firm.language).to_owned());
+    table::facts(&[
+        ("link", link.id.to_string()),
+        ("dossier", link.dossier_name.clone()),
+        ("profile", link.profile.clone()),
+        ("code", link.code.clone()),
+        ("device", if device.is_empty() { default } else { device }),
+        ("transfer", link.transfer.as_str().to_owned()),
+        ("language", link.language.as_str().to_owned()),
+        ("folders", folders.join("\n")),
+        ("good to know", sure.unwrap_or_else(|gone| gone.to_string())),
+    ])?;
+    Ok(Exit::Done)
+}
+
+async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
+    let firm = find_firm(house, firm).await?;
+    let links = house.catalog.links(firm.id).await?;
+    let link = find_link(&links, what)?;
+    house
+        .catalog
+        .remove_link(firm.id, link, house.clock.read())
+        .await?;
+    print::line(&format!(
+        "removed link {} (`{}` in `{}`)",
+        link.id, link.code, link.profile
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn words(role: FolderRole) -> &'static str {
+    match role {
+        FolderRole::Purchase => "purchases wait here",
+        FolderRole::Sale => "sales wait here",
+        FolderRole::ProcessedPurchase => "processed purchases",
+        FolderRole::ProcessedSale => "processed sales",
+    }
+}
+
+fn json_of(house: &House, firm: &Firm, link: &Link, devices: &[Device]) -> Value {
+    let device = device_name(devices, link.device);
+    let folders: serde_json::Map<_, _> = folders(house, link)
+        .into_iter()
+        .map(|(role, path)| (role.as_str().to_owned(), path.to_string().into()))
+        .collect();
+    json!({
+        "firm": firm.slug.as_str(), "id": link.id, "dossier": link.dossier_name,
+        "profile": link.profile, "code": link.code,
+        "device": (!device.is_empty()).then_some(device),
+        "transfer": link.transfer.as_str(), "language": link.language.as_str(), "folders": folders,
+    })
+}

@@ -1,0 +1,159 @@
+//! Which command was typed, and what runs it?
+//!
+//! Each command stands in its own file and prints through [`print`](mod@print) alone. The exit status is 0
+//! when all went well, 1 when something failed or was refused, 2 when the command was not understood.
+
+mod call;
+mod check;
+mod deliveries;
+mod device;
+mod documents;
+mod dossier;
+mod error;
+mod events;
+mod firm;
+mod ingest;
+mod init;
+mod keys;
+mod link;
+mod password;
+mod print;
+mod read;
+mod serve;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use call::Call;
+pub use error::Error;
+
+/// An SFTP gateway between e-invoices and accounting software.
+#[derive(Debug, Parser)]
+#[command(name = "sluis", version, propagate_version = true)]
+pub struct Cli {
+    /// The configuration; else `sluis.toml` here, else `/etc/sluis/sluis.toml`.
+    #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// For programs: one JSON object a line, and nothing else on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a configuration, a data folder and host keys.
+    Init(init::Args),
+    /// Serve devices, and take in what is dropped, until told to end.
+    Serve,
+    /// Say whether everything is as it should be.
+    Check,
+    /// Say what documents are, without keeping them.
+    Read(read::Args),
+    /// Take files and folders in, and leave them where they are.
+    Ingest(ingest::Args),
+    /// Add, list, show or remove accounting firms.
+    #[command(subcommand)]
+    Firm(firm::Command),
+    /// Add, list, show or remove the client files of a firm.
+    #[command(subcommand)]
+    Dossier(dossier::Command),
+    /// Join dossiers to accounting programs.
+    #[command(subcommand)]
+    Link(link::Command),
+    /// Add, list, show or remove SFTP logins.
+    #[command(subcommand)]
+    Device(device::Command),
+    /// List documents.
+    Documents(documents::Args),
+    /// List deliveries.
+    Deliveries(deliveries::Args),
+    /// List what has happened.
+    Events(events::Args),
+    /// Print the completions of a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Done,
+    /// Something was refused, failed or lost, and the command has said so.
+    Failed,
+}
+
+impl Exit {
+    /// Returns [`Exit::Failed`] if that is true.
+    fn failed_if(failed: bool) -> Self {
+        if failed { Self::Failed } else { Self::Done }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::FAILURE,
+        }
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// When it cannot be done; what is printed by then stands.
+pub async fn run(cli: Cli) -> Result<Exit, Error> {
+    let Cli {
+        config,
+        json,
+        command,
+    } = cli;
+    let call = Call { config, json };
+    match command {
+        Command::Init(args) => init::run(&call, &args).await,
+        Command::Serve => Box::pin(serve::run(&call)).await,
+        Command::Check => check::run(&call).await,
+        Command::Read(args) => read::run(&call, &args),
+        Command::Ingest(args) => ingest::run(&call, &args).await,
+        Command::Firm(command) => firm::run(&call, command).await,
+        Command::Dossier(command) => dossier::run(&call, command).await,
+        Command::Link(command) => link::run(&call, command).await,
+        Command::Device(command) => device::run(&call, command).await,
+        Command::Documents(args) => documents::run(&call, &args).await,
+        Command::Deliveries(args) => deliveries::run(&call, &args).await,
+        Command::Events(args) => events::run(&call, &args).await,
+        Command::Completions { shell } => completions(shell),
+    }
+}
+
+/// Prints an error and its causes, once, where it ends.
+pub fn complain(error: &Error) {
+    print::note(&format!("sluis: {}", error::chain(error)));
+}
+
+fn completions(shell: Shell) -> Result<Exit, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "sluis", &mut script);
+    print::raw(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_one_that_clap_takes() {
+        Cli::command().debug_assert();
+    }
+}

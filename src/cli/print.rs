@@ -1,0 +1,60 @@
+//! How does a command say what it found?
+//!
+//! Results go to standard output, the rest to standard error. Whoever reads a listing may hang up
+//! after ten lines (`sluis documents | head`): that is no error, and never a panic.
+
+use std::io::{self, ErrorKind, Write as _};
+
+use serde_json::Value;
+
+use super::Error;
+
+/// Prints a line, or several, for people. What senders wrote may not steer the terminal that shows it.
+pub(crate) fn line(text: &str) -> Result<(), Error> {
+    raw(&format!("{}\n", plain(text)))
+}
+
+/// Prints one JSON object on a line of its own.
+pub(crate) fn json(value: &Value) -> Result<(), Error> {
+    raw(&format!("{value}\n"))
+}
+
+/// Prints text as it is.
+pub(crate) fn raw(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Tells a person something that is no result.
+pub(crate) fn note(text: &str) {
+    let told = writeln!(io::stderr().lock(), "{}", plain(text));
+    drop(told); // there is nowhere left to complain
+}
+
+/// Returns `text` without what would steer a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let steers = |c: char| c != '\n' && (c.is_control() || is_bidi(c));
+    text.replace(steers, "\u{fffd}")
+}
+
+/// Whether `c` turns the direction of what follows, so that a name reads as another.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_would_clear_the_screen_is_shown_instead() {
+        assert_eq!(
+            plain("F-\u{1b}[2J\u{202e}17\n"),
+            "F-\u{fffd}[2J\u{fffd}17\n"
+        );
+    }
+}

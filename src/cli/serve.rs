@@ -1,0 +1,61 @@
+//! How does the gateway run, from its start to its end?
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::call::Call;
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::{hostkeys, telemetry};
+
+/// Serves until it is told to end; ending is in order, and then all is well.
+pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
+    let config = call.config()?;
+    telemetry::start(&config.log).map_err(Error::Refused)?;
+    let house = House::open(config).await?;
+    let _held = house.hold_data()?;
+    let ending = Ending::begin()?;
+    let draining = CancellationToken::new();
+    let listening = house.listen(draining.clone()).await?;
+    let address = listening.address();
+    let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
+    info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
+    print::line(&format!("listening on {address}"))?; // scripts wait for this line
+    let told = async {
+        ending.told().await;
+        info!("Ending: what is being read may be finished");
+        draining.cancel();
+    };
+    tokio::join!(Box::pin(house.serve(listening, draining.clone())), told);
+    house.catalog.close().await;
+    info!("Ended");
+    Ok(Exit::Done)
+}
+
+/// What tells the program to end: SIGTERM from a service, SIGINT from a person.
+pub(super) struct Ending {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ending {
+    /// Begins to listen for signals, before anything is open that they would leave open.
+    pub(super) fn begin() -> Result<Self, Error> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| Error::failed("could not listen for signals", source))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits until the program is told to end.
+    pub(super) async fn told(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What can be said about a document's way?
+
+use std::fmt;
+
+use crate::model::{DeviceKind, Flow, HeldReason, Kind};
+
+/// One thing that is said about a document. Instants are shown in the office's time zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sentence<'a> {
+    /// Where it came in.
+    Received {
+        /// When.
+        at: &'a str,
+        /// Through which door: `ingest`, `drop`, …
+        door: &'a str,
+        /// As which file.
+        file: &'a str,
+    },
+    /// It came in once more.
+    ReceivedAgain {
+        /// When.
+        at: &'a str,
+        /// Through which door.
+        door: &'a str,
+        /// As which file.
+        file: &'a str,
+    },
+    /// What it is.
+    Read {
+        /// What it is.
+        kind: Kind,
+        /// Whether the buyer wrote it.
+        self_billed: bool,
+        /// Its number.
+        number: Option<&'a str>,
+        /// Its date.
+        issued: Option<&'a str>,
+        /// Its amount with the currency.
+        amount: Option<&'a str>,
+        /// Who sells.
+        seller: &'a str,
+        /// Who buys.
+        buyer: &'a str,
+    },
+    /// It came in an envelope, and is delivered without.
+    Unwrapped,
+    /// What a person should know about the reading, in the reader's own words.
+    Remark(&'a str),
+    /// It cannot be read.
+    Quarantined {
+        /// Why, in the reader's own words.
+        why: &'a str,
+    },
+    /// It is one party's document.
+    Routed {
+        /// As a sale, it was the seller that matched; as a purchase, the buyer.
+        flow: Flow,
+        /// To whose books.
+        dossier: &'a str,
+        /// The values that matched, and where they stood.
+        matched: &'a str,
+    },
+    /// It goes through this link.
+    Linked {
+        /// The profile.
+        profile: &'a str,
+        /// The dossier's code in that program.
+        code: &'a str,
+    },
+    /// It is not sent.
+    Held(HeldReason),
+    /// It was put in a folder.
+    Offered {
+        /// When.
+        at: &'a str,
+        /// To which device.
+        device: &'a str,
+        /// Where.
+        path: Path<'a>,
+    },
+    /// Nobody has fetched it.
+    Waiting {
+        /// Who should.
+        device: &'a str,
+        /// When that device last logged in.
+        last_seen: Option<&'a str>,
+    },
+    /// Every byte was read, and that says nothing yet.
+    ReadOnly {
+        /// When.
+        at: &'a str,
+        /// By which device.
+        device: &'a str,
+        /// How that works.
+        kind: DeviceKind,
+    },
+    /// It was fetched.
+    Collected {
+        /// When.
+        at: &'a str,
+        /// By which device.
+        device: &'a str,
+        /// From where, and with which program.
+        from: Option<&'a str>,
+    },
+    /// A collected file has left the folder, or will.
+    Hidden {
+        /// Whether it stays until the importer acts, as on a mounted drive.
+        until_processed: bool,
+    },
+    /// It was imported.
+    Processed {
+        /// When.
+        at: &'a str,
+        /// By which device.
+        device: &'a str,
+        /// `removed`, `moved` or `copied`.
+        act: &'a str,
+    },
+    /// It was taken back.
+    Withdrawn {
+        /// When.
+        at: &'a str,
+        /// Why.
+        reason: Option<&'a str>,
+    },
+    /// It was sent once more.
+    Resent {
+        /// When.
+        at: &'a str,
+        /// Which generation, and why.
+        reason: &'a str,
+    },
+    /// Nothing of that name is here.
+    Nothing {
+        /// What was asked for.
+        what: &'a str,
+        /// At which firm.
+        firm: &'a str,
+        /// How many documents are held.
+        held: u64,
+        /// How many are quarantined.
+        quarantined: u64,
+    },
+}
+
+/// A path in a device's tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path<'a>(pub &'a str);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Sentence<'_> {
+    /// Returns the word by which a program knows it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Received { .. } => "received",
+            Self::ReceivedAgain { .. } => "recognised",
+            Self::Read { .. } => "read_as",
+            Self::Unwrapped => "unwrapped",
+            Self::Remark(_) => "remark",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Routed { .. } => "routed",
+            Self::Linked { .. } => "linked",
+            Self::Held(_) => "held",
+            Self::Offered { .. } => "offered",
+            Self::Waiting { .. } => "waiting",
+            Self::ReadOnly { .. } => "read",
+            Self::Collected { .. } => "collected",
+            Self::Hidden { .. } => "hidden",
+            Self::Processed { .. } => "processed",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Resent { .. } => "resent",
+            Self::Nothing { .. } => "nothing",
+        }
+    }
+}
