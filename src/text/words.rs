@@ -144,6 +144,15 @@ fn texts(reason: HeldReason) -> (Texts, Texts) {
             "Demandez à l'expéditeur le document en UBL (Peppol) ; au besoin, encodez celui-ci à la main.",
             "Vraag de afzender het document in UBL (Peppol); boek dit zo nodig met de hand.",
         ]),
+        HeldReason::NoPlace => ([
+            "the folder of its link cannot be made",
+            "le répertoire de sa liaison ne peut pas être formé",
+            "de map van de koppeling kan niet worden gevormd",
+        ], [
+            "See with `sluis check` what the profile of the link lacks, and mend that; it is then sent by itself.",
+            "Voyez avec `sluis check` ce qui manque au profil de la liaison, et corrigez-le ; il partira alors de lui-même.",
+            "Kijk met `sluis check` wat het profiel van de koppeling mist, en verhelp dat; het wordt dan vanzelf verzonden.",
+        ]),
         HeldReason::NotAnInvoice => ([
             "it answers or reports about a document, and belongs in no invoice folder",
             "il répond à un document ou en rend compte, et n'a sa place dans aucun dossier de factures",
