@@ -30,6 +30,12 @@ impl Timestamp {
         self.instant().to_zoned(zone.clone()).date()
     }
 
+    /// Returns it as a clock on a wall in `zone` shows it, to the second.
+    pub fn local(self, zone: &TimeZone) -> String {
+        let shown = self.instant().to_zoned(zone.clone());
+        shown.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     fn instant(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! How is each sentence said in French?
 
-use super::{Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -36,15 +36,16 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "L'appareil `{device}` ne l'a pas encore récupéré ; {}.",
             last_seen.map_or_else(|| "cet appareil ne s'est jamais connecté".to_owned(), |at| format!("cet appareil s'est connecté pour la dernière fois le {at}"))
         ),
-        Sentence::ReadOnly { at, device, .. } => format!(
+        Sentence::ReadOnly { at, device } => format!(
             "L'appareil `{device}` l'a lu en entier le {at}. Sur un lecteur réseau cela ne compte pas comme récupéré : les antivirus et les aperçus lisent aussi. Cela compte dès que le logiciel comptable supprime le fichier, ou le déplace vers le dossier des fichiers traités."
         ),
         Sentence::Collected { at, device, from } => format!(
             "L'appareil `{device}` l'a récupéré le {at}{}.",
             from.map_or_else(String::new, |from| format!(", depuis {from}"))
         ),
-        Sentence::Hidden { until_processed: true } => "Il reste dans le dossier jusqu'à ce que le logiciel comptable le supprime ou le déplace.".to_owned(),
-        Sentence::Hidden { .. } => "Depuis, il n'est plus dans le dossier : ce qu'un appareil a récupéré le quitte à la fin de la session. `sluis resend` l'y remet.".to_owned(),
+        Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
+        Sentence::DeviceGone { device } => format!("L'appareil `{device}` a été supprimé depuis, personne ne le récupérera : `sluis resend` l'envoie à un autre."),
+        Sentence::Matched(matched) => format!("Numéros connus qu'il contient : {matched}."),
         Sentence::Processed { at, device, act } => format!("Le logiciel comptable derrière l'appareil `{device}` l'a traité le {at} : il {}.", acted(act)),
         Sentence::Withdrawn { at, reason } => format!(
             "Il a été retiré le {at}{}.",
@@ -64,8 +65,7 @@ fn read(sentence: &Sentence<'_>) -> String {
         number,
         issued,
         amount,
-        seller,
-        buyer,
+        parties,
     } = sentence
     else {
         return String::new();
@@ -79,7 +79,10 @@ fn read(sentence: &Sentence<'_>) -> String {
             text.push_str(&format!("{before}{fact}"));
         }
     }
-    format!("{text}, de {seller} à {buyer}.")
+    if let Some((seller, buyer)) = parties {
+        text.push_str(&format!(", de {seller} à {buyer}"));
+    }
+    format!("{text}.")
 }
 
 fn by(door: &str) -> String {
@@ -96,5 +99,17 @@ fn acted(act: &str) -> &'static str {
         "moved" => "a déplacé le fichier vers le dossier des fichiers traités",
         "copied" => "a mis une copie dans le dossier des fichiers traités",
         _ => "a supprimé le fichier du dossier",
+    }
+}
+
+fn hidden(leaves: Leaves) -> &'static str {
+    match leaves {
+        Leaves::Processed => {
+            "Il reste dans le dossier jusqu'à ce que le logiciel comptable le supprime ou le déplace."
+        }
+        Leaves::SessionEnd => {
+            "Depuis, il n'est plus dans le dossier : ce qu'un appareil a récupéré le quitte à la fin de la session. `sluis resend` l'y remet."
+        }
+        Leaves::Later => "Il quitte le dossier quelque temps après, comme le veut son profil.",
     }
 }

@@ -1,7 +1,7 @@
 //! What are states, reasons, kinds and flows called, and what does one do about a reason?
 
 use super::pick;
-use crate::model::{Flow, HeldReason, Kind, Language, State};
+use crate::model::{Flow, HeldReason, Kind, Language, PartyIdSource, State};
 
 /// Why a document waits, and what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,30 @@ pub fn flow(language: Language, flow: Flow) -> &'static str {
     let texts = match flow {
         Flow::Purchase => ["purchase", "achat", "aankoop"],
         Flow::Sale => ["sale", "vente", "verkoop"],
+    };
+    pick(language, texts)
+}
+
+/// Returns what the party is called that makes a document this flow of its dossier.
+pub fn party(language: Language, flow: Flow) -> &'static str {
+    let texts = match flow {
+        Flow::Sale => ["seller", "vendeur", "verkoper"],
+        Flow::Purchase => ["buyer", "acheteur", "koper"],
+    };
+    pick(language, texts)
+}
+
+/// Returns what a number is called by where it stood in a party.
+pub fn place(language: Language, source: PartyIdSource) -> &'static str {
+    let texts = match source {
+        PartyIdSource::LegalEntity => [
+            "enterprise number",
+            "numéro d'entreprise",
+            "ondernemingsnummer",
+        ],
+        PartyIdSource::Vat => ["VAT number", "numéro de TVA", "btw-nummer"],
+        PartyIdSource::Endpoint => ["Peppol address", "adresse Peppol", "Peppol-adres"],
+        PartyIdSource::Identification => ["other number", "autre numéro", "ander nummer"],
     };
     pick(language, texts)
 }
