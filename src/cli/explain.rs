@@ -33,7 +33,10 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         return Ok(Exit::Failed);
     }
     let zone = house.config.zone()?;
-    for one in &found {
+    for (at, one) in found.iter().enumerate() {
+        if at > 0 && !call.json {
+            print::line("")?;
+        }
         explain(call, (&house, &firm), one, (args.language, &zone)).await?;
     }
     Ok(Exit::Done)

@@ -6,6 +6,7 @@
 mod call;
 mod check;
 mod deliveries;
+mod demo;
 mod device;
 mod documents;
 mod dossier;
@@ -90,6 +91,8 @@ enum Command {
     Withdraw(send::Withdraw),
     /// Compare what is written down with the bytes that are there.
     Fsck(fsck::Args),
+    /// Try everything in a folder that is thrown away afterwards.
+    Demo(demo::Args),
     /// Print the completions of a shell.
     Completions {
         /// Which shell.
@@ -152,6 +155,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,
+        Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Completions { shell } => completions(shell),
     }
 }
