@@ -26,16 +26,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             flow: way,
             dossier,
             matched,
-        } => {
-            let party = match way {
-                Flow::Sale => "seller",
-                Flow::Purchase => "buyer",
-            };
-            format!(
-                "It is a {} of dossier `{dossier}`, because the {party} is that dossier: {matched}.",
-                flow(Language::En, *way)
-            )
-        }
+        } => routed(*way, dossier, matched),
         Sentence::Linked { profile, code } => {
             format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
@@ -46,13 +37,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Offered { at, device, path } => {
             format!("It was put in the folder of device `{device}` on {at}, as {path}.")
         }
-        Sentence::Waiting { device, last_seen } => format!(
-            "Device `{device}` has not collected it yet; {}.",
-            last_seen.map_or_else(
-                || "that device has never logged in".to_owned(),
-                |at| format!("that device last logged in on {at}")
-            )
-        ),
+        Sentence::Waiting { device, last_seen } => waiting(device, *last_seen),
         Sentence::ReadOnly { at, device } => format!(
             "Device `{device}` read all of it on {at}. On a mounted drive that does not count as collected: virus scanners and previews read too. It counts once the accounting program removes the file, or moves it to the processed folder."
         ),
@@ -83,6 +68,27 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Firm `{firm}` has no document with number, file name, digest or id `{what}`. If the sender says it was sent: it may not have arrived, or stand under another number. {held} documents are held, {quarantined} are in quarantine: `sluis documents {firm}` lists all."
         ),
     }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let party = match way {
+        Flow::Sale => "seller",
+        Flow::Purchase => "buyer",
+    };
+    format!(
+        "It is a {} of dossier `{dossier}`, because the {party} is that dossier: {matched}.",
+        flow(Language::En, way)
+    )
+}
+
+fn waiting(device: &str, last_seen: Option<&str>) -> String {
+    format!(
+        "Device `{device}` has not collected it yet; {}.",
+        last_seen.map_or_else(
+            || "that device has never logged in".to_owned(),
+            |at| format!("that device last logged in on {at}")
+        )
+    )
 }
 
 fn read(sentence: &Sentence<'_>) -> String {

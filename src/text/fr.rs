@@ -19,23 +19,18 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Quarantined { why } => format!(
             "Il est en quarantaine, car il est illisible : {why}. Il est gardé et montré à aucun appareil ; redemandez-le à l'expéditeur."
         ),
-        Sentence::Routed { flow: way, dossier, matched } => {
-            let (way_told, party) = match way {
-                Flow::Sale => (format!("une {}", flow(Language::Fr, *way)), "le vendeur"),
-                Flow::Purchase => (format!("un {}", flow(Language::Fr, *way)), "l'acheteur"),
-            };
-            format!("C'est {way_told} du dossier `{dossier}`, car {party} est ce dossier : {matched}.")
-        }
+        Sentence::Routed {
+            flow: way,
+            dossier,
+            matched,
+        } => routed(*way, dossier, matched),
         Sentence::Linked { profile, code } => format!("Il va vers `{profile}`, où le dossier a le code `{code}`."),
         Sentence::Held(reason) => {
             let held = held(Language::Fr, *reason);
             format!("Il attend : {}. {}", held.what, held.advice)
         }
         Sentence::Offered { at, device, path } => format!("Il a été mis dans le dossier de l'appareil `{device}` le {at}, sous {path}."),
-        Sentence::Waiting { device, last_seen } => format!(
-            "L'appareil `{device}` ne l'a pas encore récupéré ; {}.",
-            last_seen.map_or_else(|| "cet appareil ne s'est jamais connecté".to_owned(), |at| format!("cet appareil s'est connecté pour la dernière fois le {at}"))
-        ),
+        Sentence::Waiting { device, last_seen } => waiting(device, *last_seen),
         Sentence::ReadOnly { at, device } => format!(
             "L'appareil `{device}` l'a lu en entier le {at}. Sur un lecteur réseau cela ne compte pas comme récupéré : les antivirus et les aperçus lisent aussi. Cela compte dès que le logiciel comptable supprime le fichier, ou le déplace vers le dossier des fichiers traités."
         ),
@@ -56,6 +51,24 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Le bureau `{firm}` n'a aucun document dont le numéro, le nom de fichier, l'empreinte ou l'identifiant est `{what}`. Si l'expéditeur dit l'avoir envoyé : il n'est peut-être pas arrivé, ou porte un autre numéro. {held} documents sont à traiter, {quarantined} en quarantaine : `sluis documents {firm}` les montre tous."
         ),
     }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let (way_told, party) = match way {
+        Flow::Sale => (format!("une {}", flow(Language::Fr, way)), "le vendeur"),
+        Flow::Purchase => (format!("un {}", flow(Language::Fr, way)), "l'acheteur"),
+    };
+    format!("C'est {way_told} du dossier `{dossier}`, car {party} est ce dossier : {matched}.")
+}
+
+fn waiting(device: &str, last_seen: Option<&str>) -> String {
+    format!(
+        "L'appareil `{device}` ne l'a pas encore récupéré ; {}.",
+        last_seen.map_or_else(
+            || "cet appareil ne s'est jamais connecté".to_owned(),
+            |at| format!("cet appareil s'est connecté pour la dernière fois le {at}")
+        )
+    )
 }
 
 fn read(sentence: &Sentence<'_>) -> String {

@@ -25,16 +25,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             flow: way,
             dossier,
             matched,
-        } => {
-            let party = match way {
-                Flow::Sale => "verkoper",
-                Flow::Purchase => "koper",
-            };
-            format!(
-                "Het is een {} van dossier `{dossier}`, want de {party} is dat dossier: {matched}.",
-                flow(Language::Nl, *way)
-            )
-        }
+        } => routed(*way, dossier, matched),
         Sentence::Linked { profile, code } => {
             format!("Het gaat naar `{profile}`, waar het dossier code `{code}` heeft.")
         }
@@ -45,13 +36,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Offered { at, device, path } => {
             format!("Het is op {at} in de map van toestel `{device}` gezet, als {path}.")
         }
-        Sentence::Waiting { device, last_seen } => format!(
-            "Toestel `{device}` heeft het nog niet opgehaald; {}.",
-            last_seen.map_or_else(
-                || "dat toestel heeft zich nog nooit aangemeld".to_owned(),
-                |at| format!("dat toestel meldde zich het laatst aan op {at}")
-            )
-        ),
+        Sentence::Waiting { device, last_seen } => waiting(device, *last_seen),
         Sentence::ReadOnly { at, device } => format!(
             "Toestel `{device}` las het helemaal op {at}. Op een netwerkschijf telt dat niet als opgehaald: virusscanners en voorvertoningen lezen ook. Het telt zodra het boekhoudpakket het bestand verwijdert, of naar de map met verwerkte bestanden verplaatst."
         ),
@@ -82,6 +67,27 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Kantoor `{firm}` heeft geen document met nummer, bestandsnaam, hash of id `{what}`. Zegt de afzender dat het verzonden is: misschien is het niet aangekomen, of heeft het een ander nummer. {held} documenten zijn te behandelen, {quarantined} staan in quarantaine: `sluis documents {firm}` toont ze alle."
         ),
     }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let party = match way {
+        Flow::Sale => "verkoper",
+        Flow::Purchase => "koper",
+    };
+    format!(
+        "Het is een {} van dossier `{dossier}`, want de {party} is dat dossier: {matched}.",
+        flow(Language::Nl, way)
+    )
+}
+
+fn waiting(device: &str, last_seen: Option<&str>) -> String {
+    format!(
+        "Toestel `{device}` heeft het nog niet opgehaald; {}.",
+        last_seen.map_or_else(
+            || "dat toestel heeft zich nog nooit aangemeld".to_owned(),
+            |at| format!("dat toestel meldde zich het laatst aan op {at}")
+        )
+    )
 }
 
 fn read(sentence: &Sentence<'_>) -> String {

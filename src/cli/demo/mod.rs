@@ -135,7 +135,7 @@ impl Place {
             }
             Self::Temporary(folder) => folder.close().map_err(Error::file("remove", &path))?,
             Self::Given(folder) => {
-                fs::remove_dir_all(folder).map_err(Error::file("remove", &path))?
+                fs::remove_dir_all(folder).map_err(Error::file("remove", &path))?;
             }
         }
         print::line(&format!("ended; {} is gone", path.display()))
