@@ -10,8 +10,8 @@ use super::link::receiver;
 use super::select::{select, several};
 use super::{Error, Exit, print};
 use crate::app::House;
-use crate::catalog::{DeliveryRow, Firm};
-use crate::model::{DeviceId, DossierId, HeldReason, Language, State};
+use crate::catalog::{Delivery, DeliveryRow, Firm};
+use crate::model::{DeliveryId, DeviceId, DossierId, HeldReason, Language, State};
 use crate::{sending, text};
 
 /// The arguments of `send`.
@@ -88,15 +88,18 @@ impl Deed<'_> {
     }
 
     /// Whether it is done to many at once, where nobody looks at each.
-    fn suits_unseen(&self, row: &DeliveryRow) -> bool {
+    fn suits_unseen(&self, row: &DeliveryRow, in_use: &[DeviceId]) -> bool {
         let delivery = &row.delivery;
-        match self {
-            Self::Send(_) => matches!(
+        let is_stranded = || delivery.device.is_none_or(|id| !in_use.contains(&id));
+        match (self, delivery.state) {
+            (Self::Send(_), State::Held) => matches!(
                 delivery.reason,
                 Some(HeldReason::Manual | HeldReason::NoDevice)
             ),
-            Self::Resend(_) => matches!(delivery.state, State::Collected | State::Processed),
-            Self::Withdraw(_) => false,
+            (Self::Resend(_), State::Collected | State::Processed) => true,
+            // It would wait for ever at a device that was removed.
+            (Self::Resend(_), State::Offered) => is_stranded(),
+            _ => false,
         }
     }
 }
@@ -212,6 +215,8 @@ impl<'a> Hands<'a> {
     /// Takes whatever it is safe to take without looking, and says what was left.
     async fn take_all(&mut self, dossier: Option<DossierId>) -> Result<(), Error> {
         let (firm, mut after) = (self.firm.id, 0);
+        let devices = self.house.catalog.devices(firm).await?;
+        let in_use: Vec<_> = devices.iter().map(|device| device.id).collect();
         loop {
             let rows = self
                 .house
@@ -227,7 +232,7 @@ impl<'a> Hands<'a> {
                 if !is_asked || !row.delivery.is_current {
                     continue;
                 }
-                if self.deed.suits_unseen(row) {
+                if self.deed.suits_unseen(row, &in_use) {
                     self.act(row).await?;
                 } else if self.deed.suits(row.delivery.state) {
                     self.leave(row)?;
@@ -247,14 +252,27 @@ impl<'a> Hands<'a> {
         match done {
             Ok(offer) => {
                 let path = offer.map(|offer| format!("{}/{}", offer.folder, offer.name));
-                self.tell(row, self.deed.participle(), path.as_deref(), None)
+                let id = self.now(row).await?;
+                self.tell(row, self.deed.participle(), (id, path.as_deref()), None)
             }
             Err(sending::Error::Catalog(error)) => Err(error.into()),
             Err(refused) => {
                 self.refused += 1;
-                self.tell(row, "refused", None, Some(&chain(&refused)))
+                self.tell(row, "refused", (id, None), Some(&chain(&refused)))
             }
         }
+    }
+
+    /// Returns the delivery that stands in the place of `row` now: another, once it was sent again.
+    async fn now(&self, row: &DeliveryRow) -> Result<DeliveryId, Error> {
+        let old = &row.delivery;
+        let all = self
+            .house
+            .catalog
+            .deliveries_of(self.firm.id, old.document)
+            .await?;
+        let same = |new: &&Delivery| new.is_current && (new.link, new.flow) == (old.link, old.flow);
+        Ok(all.iter().rfind(same).map_or(old.id, |new| new.id))
     }
 
     fn leave(&mut self, row: &DeliveryRow) -> Result<(), Error> {
@@ -263,18 +281,17 @@ impl<'a> Hands<'a> {
             .reason
             .map(|reason| text::held(Language::En, reason));
         let why = held.map_or("it still waits for its device", |held| held.what);
-        self.tell(row, "left", None, Some(why))
+        self.tell(row, "left", (row.delivery.id, None), Some(why))
     }
 
     fn tell(
         &mut self,
         row: &DeliveryRow,
         result: &str,
-        path: Option<&str>,
+        (id, path): (DeliveryId, Option<&str>),
         why: Option<&str>,
     ) -> Result<(), Error> {
         self.told += 1;
-        let id = row.delivery.id;
         if self.json {
             return print::json(&json!({
                 "firm": self.firm.slug.as_str(), "delivery": id, "number": row.number,

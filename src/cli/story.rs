@@ -182,7 +182,9 @@ pub(super) async fn delivery_story(
             },
         );
     }
-    if let Some(at) = row.withdrawn_at {
+    if !delivery.is_current {
+        telling.say(&mut story, &Sentence::Replaced);
+    } else if let Some(at) = row.withdrawn_at {
         let told = telling.last(row, EventKind::Withdrawn);
         let reason = told
             .map(|told| told.event.detail.as_str())

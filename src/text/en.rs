@@ -58,6 +58,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "It was withdrawn on {at}{}.",
             reason.map_or_else(String::new, |reason| format!(": {reason}"))
         ),
+        Sentence::Replaced => {
+            "It was sent again since: a later delivery took its place.".to_owned()
+        }
         Sentence::Resent { at, reason } => format!("It was sent again on {at}, {reason}."),
         Sentence::Nothing {
             what,

@@ -46,6 +46,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Il a été retiré le {at}{}.",
             reason.map_or_else(String::new, |reason| format!(" : {reason}"))
         ),
+        Sentence::Replaced => "Il a été renvoyé depuis : un envoi ultérieur a pris sa place.".to_owned(),
         Sentence::Resent { at, reason } => format!("Il a été renvoyé le {at}, {reason}."),
         Sentence::Nothing { what, firm, held, quarantined } => format!(
             "Le bureau `{firm}` n'a aucun document dont le numéro, le nom de fichier, l'empreinte ou l'identifiant est `{what}`. Si l'expéditeur dit l'avoir envoyé : il n'est peut-être pas arrivé, ou porte un autre numéro. {held} documents sont à traiter, {quarantined} en quarantaine : `sluis documents {firm}` les montre tous."

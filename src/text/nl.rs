@@ -57,6 +57,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Het is ingetrokken op {at}{}.",
             reason.map_or_else(String::new, |reason| format!(": {reason}"))
         ),
+        Sentence::Replaced => {
+            "Het is sindsdien opnieuw verzonden: een latere zending kwam in de plaats.".to_owned()
+        }
         Sentence::Resent { at, reason } => format!("Het is opnieuw verzonden op {at}, {reason}."),
         Sentence::Nothing {
             what,

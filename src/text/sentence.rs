@@ -124,6 +124,8 @@ pub enum Sentence<'a> {
         /// Why.
         reason: Option<&'a str>,
     },
+    /// It was sent once more since, as a later delivery.
+    Replaced,
     /// It was sent once more.
     Resent {
         /// When.
@@ -187,6 +189,7 @@ impl Sentence<'_> {
             Self::Hidden(_) => "hidden",
             Self::Processed { .. } => "processed",
             Self::Withdrawn { .. } => "withdrawn",
+            Self::Replaced => "replaced",
             Self::Resent { .. } => "resent",
             Self::Nothing { .. } => "nothing",
         }
