@@ -340,7 +340,12 @@ impl Sending {
         asked: Option<DeviceId>,
     ) -> Result<DeviceId, Error> {
         let default = self.ingest.catalog.default_device(firm).await?;
-        let device = asked.or(link.device).or(default).or(delivery.device);
+        let in_use = self.ingest.catalog.devices(firm).await?;
+        // Where it went last may have been removed since; then nobody would ever collect it there.
+        let last = delivery
+            .device
+            .filter(|id| in_use.iter().any(|device| device.id == *id));
+        let device = asked.or(link.device).or(default).or(last);
         device.ok_or(Error::NoWay {
             id: delivery.id,
             why: "no device is named, by the link or as the firm's default",

@@ -94,6 +94,9 @@ impl Tx {
         new: &NewDelivery<'_>,
         now: Timestamp,
     ) -> Result<DeliveryId, Error> {
+        if let (Some(device), Some(offer)) = (new.device, new.offer) {
+            self.note_new_folder(firm, device, offer).await?;
+        }
         let state = if new.offer.is_some() {
             State::Offered
         } else {
@@ -334,4 +337,91 @@ pub(super) fn delivery(row: &AnyRow) -> Result<Delivery, Error> {
         digest: row.word("digest")?,
         bytes: row.size("bytes")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Durability, NewDevice, NewDocument};
+    use crate::ingest::plan::tests::invoice;
+    use crate::model::{DeviceKind, Language};
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    /// Offers a document of this number in one folder of the device.
+    async fn offer(catalog: &Catalog, firm: FirmId, device: DeviceId, number: &str) {
+        let digest = Digest::of(number.as_bytes());
+        let document = NewDocument {
+            digest,
+            bytes: 1,
+            content: digest,
+            content_bytes: 1,
+            envelope_key: None,
+            business_key: None,
+            reading: &invoice(number),
+            source: "test:x",
+            quarantined: None,
+        };
+        let offer = Offer {
+            folder: "/codabox/A/2025/Invoices-IN-01".to_owned(),
+            name: number.to_owned(),
+        };
+        let mut tx = catalog.begin(Durability::PowerCut).await.unwrap();
+        tx.lock_firm(firm).await.unwrap();
+        let delivery = NewDelivery {
+            document: tx.add_document(firm, &document, NOW).await.unwrap(),
+            dossier: None,
+            link: None,
+            device: Some(device),
+            flow: Some(Flow::Purchase),
+            generation: 1,
+            hold: None,
+            routing: "{}",
+            digest,
+            bytes: 1,
+            offer: Some(&offer),
+        };
+        tx.add_delivery(firm, &delivery, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_tree_that_is_open_learns_of_the_folder_of_a_new_year() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        let catalog = Catalog::open(&file).await.unwrap();
+        let (slug, name) = ("f".parse().unwrap(), "pc".parse().unwrap());
+        let firm = catalog
+            .add_firm(&slug, "F", Language::Nl, NOW)
+            .await
+            .unwrap();
+        let new = NewDevice {
+            name: &name,
+            kind: DeviceKind::Pull,
+            password_hash: None,
+            keys: &[],
+            is_default: true,
+        };
+        let device = catalog.add_device(firm, &new, NOW).await.unwrap();
+        let version = async || {
+            catalog
+                .setup_of(firm, device)
+                .await
+                .unwrap()
+                .unwrap()
+                .version
+        };
+        let before = version().await;
+
+        offer(&catalog, firm, device, "1.xml").await;
+        let first = version().await;
+        offer(&catalog, firm, device, "2.xml").await;
+
+        assert_eq!(first, before + 1);
+        assert_eq!(
+            version().await,
+            first,
+            "a second file there changes no tree"
+        );
+    }
 }

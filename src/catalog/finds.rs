@@ -237,6 +237,22 @@ impl Catalog {
             .collect()
     }
 
+    /// Returns how many deliveries of `firm` are held, and how many documents are quarantined.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn unsent(&self, firm: FirmId) -> Result<(u64, u64), Error> {
+        let row = query(
+            "select (select count(*) from delivery where firm_id = $1 and state = 'held' and current = 1) as held,
+                    (select count(*) from document where firm_id = $1 and quarantined is not null) as quarantined",
+        )
+        .bind(firm.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok((row.size("held")?, row.size("quarantined")?))
+    }
+
     /// Returns the deliveries, of all firms, whose digest their document does not name.
     ///
     /// # Errors

@@ -9,25 +9,25 @@ use crate::{app, blobs, catalog, config, hostkeys, ingest, sending};
 pub enum Error {
     /// The house cannot be opened or run.
     #[error(transparent)]
-    House(#[from] app::Error),
+    House(Box<app::Error>),
     /// The configuration cannot be used.
     #[error(transparent)]
-    Config(#[from] config::Error),
+    Config(Box<config::Error>),
     /// The host keys cannot be used.
     #[error(transparent)]
-    HostKeys(#[from] hostkeys::Error),
+    HostKeys(Box<hostkeys::Error>),
     /// The catalog did not answer, or refused.
     #[error(transparent)]
-    Catalog(#[from] catalog::Error),
+    Catalog(Box<catalog::Error>),
     /// The blobs cannot be read.
     #[error(transparent)]
-    Blobs(#[from] blobs::Error),
-    /// An arrival was not taken.
+    Blobs(Box<blobs::Error>),
+    /// Arrivals were not taken.
     #[error(transparent)]
-    Ingest(#[from] ingest::Error),
+    Ingest(Box<ingest::Error>),
     /// A delivery was not sent, taken back or sent again.
     #[error(transparent)]
-    Sending(#[from] sending::Error),
+    Sending(Box<sending::Error>),
     /// What was asked cannot be done; the text says why, and what to do instead.
     #[error("{0}")]
     Refused(String),
@@ -55,6 +55,27 @@ pub enum Error {
     /// The program cannot begin.
     #[error("could not start")]
     Runtime(#[source] std::io::Error),
+}
+
+/// A result is as large as its error, so the larger ones stand behind a pointer.
+macro_rules! boxed {
+    ($($variant:ident($source:ty);)*) => {$(
+        impl From<$source> for Error {
+            fn from(source: $source) -> Self {
+                Self::$variant(Box::new(source))
+            }
+        }
+    )*};
+}
+
+boxed! {
+    House(app::Error);
+    Config(config::Error);
+    HostKeys(hostkeys::Error);
+    Catalog(catalog::Error);
+    Blobs(blobs::Error);
+    Ingest(ingest::Error);
+    Sending(sending::Error);
 }
 
 impl Error {

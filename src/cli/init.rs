@@ -27,7 +27,7 @@ pub(super) struct Args {
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     fs::create_dir_all(&args.dir).map_err(Error::file("make the folder", &args.dir))?;
     let file = args.dir.join("sluis.toml");
-    let listen = args.listen.unwrap_or(Sftp::default().listen);
+    let listen = args.listen.unwrap_or_else(|| Sftp::default().listen);
     let is_new = write_new(&file, &template(listen))?;
     let config = Config::read(&file)?;
     let house = House::make(config.clone()).await?;

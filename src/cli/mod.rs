@@ -6,12 +6,15 @@
 mod call;
 mod check;
 mod deliveries;
+mod demo;
 mod device;
 mod documents;
 mod dossier;
 mod error;
 mod events;
+mod explain;
 mod firm;
+mod fsck;
 mod ingest;
 mod init;
 mod keys;
@@ -19,7 +22,10 @@ mod link;
 mod password;
 mod print;
 mod read;
+mod select;
+mod send;
 mod serve;
+mod story;
 mod table;
 
 use std::path::PathBuf;
@@ -75,6 +81,18 @@ enum Command {
     Deliveries(deliveries::Args),
     /// List what has happened.
     Events(events::Args),
+    /// Say where a document is, and why.
+    Explain(explain::Args),
+    /// Send what is held.
+    Send(send::Send),
+    /// Send once more what was sent.
+    Resend(send::Resend),
+    /// Take back what nobody has collected.
+    Withdraw(send::Withdraw),
+    /// Compare what is written down with the bytes that are there.
+    Fsck(fsck::Args),
+    /// Try everything in a folder that is thrown away afterwards.
+    Demo(demo::Args),
     /// Print the completions of a shell.
     Completions {
         /// Which shell.
@@ -132,6 +150,12 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,
+        Command::Explain(args) => explain::run(&call, &args).await,
+        Command::Send(args) => send::send(&call, &args).await,
+        Command::Resend(args) => send::resend(&call, &args).await,
+        Command::Withdraw(args) => send::withdraw(&call, &args).await,
+        Command::Fsck(args) => fsck::run(&call, &args).await,
+        Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Completions { shell } => completions(shell),
     }
 }

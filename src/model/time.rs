@@ -36,6 +36,12 @@ impl Timestamp {
         zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
     }
 
+    /// Returns it as a clock on a wall in `zone` shows it, to the second.
+    pub fn local(self, zone: &TimeZone) -> String {
+        let shown = self.instant().to_zoned(zone.clone());
+        shown.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     fn instant(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or_default()
     }

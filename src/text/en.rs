@@ -1,6 +1,6 @@
 //! How is each sentence said in English?
 
-use super::{Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -14,47 +14,84 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
-        Sentence::Unwrapped => "It came in a Peppol envelope (SBDH); the document inside is what is delivered.".to_owned(),
+        Sentence::Unwrapped => {
+            "It came in a Peppol envelope (SBDH); the document inside is what is delivered."
+                .to_owned()
+        }
         Sentence::Remark(text) => format!("Remark: {text}."),
         Sentence::Quarantined { why } => format!(
             "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; ask the sender for it again."
         ),
-        Sentence::Routed { flow: way, dossier, matched } => {
-            let party = match way {
-                Flow::Sale => "seller",
-                Flow::Purchase => "buyer",
-            };
-            format!("It is a {} of dossier `{dossier}`, because the {party} is that dossier: {matched}.", flow(Language::En, *way))
+        Sentence::Routed {
+            flow: way,
+            dossier,
+            matched,
+        } => routed(*way, dossier, matched),
+        Sentence::Linked { profile, code } => {
+            format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
-        Sentence::Linked { profile, code } => format!("It goes to `{profile}`, where the dossier has code `{code}`."),
         Sentence::Held(reason) => {
             let held = held(Language::En, *reason);
             format!("It waits, because {}. {}", held.what, held.advice)
         }
-        Sentence::Offered { at, device, path } => format!("It was put in the folder of device `{device}` on {at}, as {path}."),
-        Sentence::Waiting { device, last_seen } => format!(
-            "Device `{device}` has not collected it yet; {}.",
-            last_seen.map_or_else(|| "that device has never logged in".to_owned(), |at| format!("that device last logged in on {at}"))
-        ),
-        Sentence::ReadOnly { at, device, .. } => format!(
+        Sentence::Offered { at, device, path } => {
+            format!("It was put in the folder of device `{device}` on {at}, as {path}.")
+        }
+        Sentence::Waiting { device, last_seen } => waiting(device, *last_seen),
+        Sentence::ReadOnly { at, device } => format!(
             "Device `{device}` read all of it on {at}. On a mounted drive that does not count as collected: virus scanners and previews read too. It counts once the accounting program removes the file, or moves it to the processed folder."
         ),
         Sentence::Collected { at, device, from } => format!(
             "Device `{device}` collected it on {at}{}.",
             from.map_or_else(String::new, |from| format!(", from {from}"))
         ),
-        Sentence::Hidden { until_processed: true } => "It stays in the folder until the accounting program removes or moves it.".to_owned(),
-        Sentence::Hidden { .. } => "Since then it no longer stands in the folder: what a device has collected leaves it when the session ends. `sluis resend` puts it back.".to_owned(),
-        Sentence::Processed { at, device, act } => format!("The accounting program behind device `{device}` has processed it on {at}: it {}.", acted(act)),
+        Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
+        Sentence::DeviceGone { device } => format!(
+            "Device `{device}` has been removed since, so nobody will collect it: `sluis resend` sends it to another."
+        ),
+        Sentence::Matched(matched) => format!("Known numbers in it: {matched}."),
+        Sentence::Processed { at, device, act } => format!(
+            "The accounting program behind device `{device}` has processed it on {at}: it {}.",
+            acted(act)
+        ),
         Sentence::Withdrawn { at, reason } => format!(
             "It was withdrawn on {at}{}.",
             reason.map_or_else(String::new, |reason| format!(": {reason}"))
         ),
+        Sentence::Replaced => {
+            "It was sent again since: a later delivery took its place.".to_owned()
+        }
         Sentence::Resent { at, reason } => format!("It was sent again on {at}, {reason}."),
-        Sentence::Nothing { what, firm, held, quarantined } => format!(
+        Sentence::Nothing {
+            what,
+            firm,
+            held,
+            quarantined,
+        } => format!(
             "Firm `{firm}` has no document with number, file name, digest or id `{what}`. If the sender says it was sent: it may not have arrived, or stand under another number. {held} documents are held, {quarantined} are in quarantine: `sluis documents {firm}` lists all."
         ),
     }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let party = match way {
+        Flow::Sale => "seller",
+        Flow::Purchase => "buyer",
+    };
+    format!(
+        "It is a {} of dossier `{dossier}`, because the {party} is that dossier: {matched}.",
+        flow(Language::En, way)
+    )
+}
+
+fn waiting(device: &str, last_seen: Option<&str>) -> String {
+    format!(
+        "Device `{device}` has not collected it yet; {}.",
+        last_seen.map_or_else(
+            || "that device has never logged in".to_owned(),
+            |at| format!("that device last logged in on {at}")
+        )
+    )
 }
 
 fn read(sentence: &Sentence<'_>) -> String {
@@ -64,8 +101,7 @@ fn read(sentence: &Sentence<'_>) -> String {
         number,
         issued,
         amount,
-        seller,
-        buyer,
+        parties,
     } = sentence
     else {
         return String::new();
@@ -79,7 +115,10 @@ fn read(sentence: &Sentence<'_>) -> String {
             text.push_str(&format!("{before}{fact}"));
         }
     }
-    format!("{text}, from {seller} to {buyer}.")
+    if let Some((seller, buyer)) = parties {
+        text.push_str(&format!(", from {seller} to {buyer}"));
+    }
+    format!("{text}.")
 }
 
 fn by(door: &str) -> String {
@@ -96,5 +135,17 @@ fn acted(act: &str) -> &'static str {
         "moved" => "moved the file to the processed folder",
         "copied" => "put a copy in the processed folder",
         _ => "removed the file from the folder",
+    }
+}
+
+fn hidden(leaves: Leaves) -> &'static str {
+    match leaves {
+        Leaves::Processed => {
+            "It stays in the folder until the accounting program removes or moves it."
+        }
+        Leaves::SessionEnd => {
+            "Since then it no longer stands in the folder: what a device has collected leaves it when the session ends. `sluis resend` puts it back."
+        }
+        Leaves::Later => "It leaves the folder some time after, as its profile says.",
     }
 }

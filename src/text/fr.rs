@@ -1,6 +1,6 @@
 //! How is each sentence said in French?
 
-use super::{Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -19,42 +19,57 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Quarantined { why } => format!(
             "Il est en quarantaine, car il est illisible : {why}. Il est gardé et montré à aucun appareil ; redemandez-le à l'expéditeur."
         ),
-        Sentence::Routed { flow: way, dossier, matched } => {
-            let (way_told, party) = match way {
-                Flow::Sale => (format!("une {}", flow(Language::Fr, *way)), "le vendeur"),
-                Flow::Purchase => (format!("un {}", flow(Language::Fr, *way)), "l'acheteur"),
-            };
-            format!("C'est {way_told} du dossier `{dossier}`, car {party} est ce dossier : {matched}.")
-        }
+        Sentence::Routed {
+            flow: way,
+            dossier,
+            matched,
+        } => routed(*way, dossier, matched),
         Sentence::Linked { profile, code } => format!("Il va vers `{profile}`, où le dossier a le code `{code}`."),
         Sentence::Held(reason) => {
             let held = held(Language::Fr, *reason);
             format!("Il attend : {}. {}", held.what, held.advice)
         }
         Sentence::Offered { at, device, path } => format!("Il a été mis dans le dossier de l'appareil `{device}` le {at}, sous {path}."),
-        Sentence::Waiting { device, last_seen } => format!(
-            "L'appareil `{device}` ne l'a pas encore récupéré ; {}.",
-            last_seen.map_or_else(|| "cet appareil ne s'est jamais connecté".to_owned(), |at| format!("cet appareil s'est connecté pour la dernière fois le {at}"))
-        ),
-        Sentence::ReadOnly { at, device, .. } => format!(
+        Sentence::Waiting { device, last_seen } => waiting(device, *last_seen),
+        Sentence::ReadOnly { at, device } => format!(
             "L'appareil `{device}` l'a lu en entier le {at}. Sur un lecteur réseau cela ne compte pas comme récupéré : les antivirus et les aperçus lisent aussi. Cela compte dès que le logiciel comptable supprime le fichier, ou le déplace vers le dossier des fichiers traités."
         ),
         Sentence::Collected { at, device, from } => format!(
             "L'appareil `{device}` l'a récupéré le {at}{}.",
             from.map_or_else(String::new, |from| format!(", depuis {from}"))
         ),
-        Sentence::Hidden { until_processed: true } => "Il reste dans le dossier jusqu'à ce que le logiciel comptable le supprime ou le déplace.".to_owned(),
-        Sentence::Hidden { .. } => "Depuis, il n'est plus dans le dossier : ce qu'un appareil a récupéré le quitte à la fin de la session. `sluis resend` l'y remet.".to_owned(),
+        Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
+        Sentence::DeviceGone { device } => format!("L'appareil `{device}` a été supprimé depuis, personne ne le récupérera : `sluis resend` l'envoie à un autre."),
+        Sentence::Matched(matched) => format!("Numéros connus qu'il contient : {matched}."),
         Sentence::Processed { at, device, act } => format!("Le logiciel comptable derrière l'appareil `{device}` l'a traité le {at} : il {}.", acted(act)),
         Sentence::Withdrawn { at, reason } => format!(
             "Il a été retiré le {at}{}.",
             reason.map_or_else(String::new, |reason| format!(" : {reason}"))
         ),
+        Sentence::Replaced => "Il a été renvoyé depuis : un envoi ultérieur a pris sa place.".to_owned(),
         Sentence::Resent { at, reason } => format!("Il a été renvoyé le {at}, {reason}."),
         Sentence::Nothing { what, firm, held, quarantined } => format!(
             "Le bureau `{firm}` n'a aucun document dont le numéro, le nom de fichier, l'empreinte ou l'identifiant est `{what}`. Si l'expéditeur dit l'avoir envoyé : il n'est peut-être pas arrivé, ou porte un autre numéro. {held} documents sont à traiter, {quarantined} en quarantaine : `sluis documents {firm}` les montre tous."
         ),
     }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let (way_told, party) = match way {
+        Flow::Sale => (format!("une {}", flow(Language::Fr, way)), "le vendeur"),
+        Flow::Purchase => (format!("un {}", flow(Language::Fr, way)), "l'acheteur"),
+    };
+    format!("C'est {way_told} du dossier `{dossier}`, car {party} est ce dossier : {matched}.")
+}
+
+fn waiting(device: &str, last_seen: Option<&str>) -> String {
+    format!(
+        "L'appareil `{device}` ne l'a pas encore récupéré ; {}.",
+        last_seen.map_or_else(
+            || "cet appareil ne s'est jamais connecté".to_owned(),
+            |at| format!("cet appareil s'est connecté pour la dernière fois le {at}")
+        )
+    )
 }
 
 fn read(sentence: &Sentence<'_>) -> String {
@@ -64,8 +79,7 @@ fn read(sentence: &Sentence<'_>) -> String {
         number,
         issued,
         amount,
-        seller,
-        buyer,
+        parties,
     } = sentence
     else {
         return String::new();
@@ -79,7 +93,10 @@ fn read(sentence: &Sentence<'_>) -> String {
             text.push_str(&format!("{before}{fact}"));
         }
     }
-    format!("{text}, de {seller} à {buyer}.")
+    if let Some((seller, buyer)) = parties {
+        text.push_str(&format!(", de {seller} à {buyer}"));
+    }
+    format!("{text}.")
 }
 
 fn by(door: &str) -> String {
@@ -96,5 +113,17 @@ fn acted(act: &str) -> &'static str {
         "moved" => "a déplacé le fichier vers le dossier des fichiers traités",
         "copied" => "a mis une copie dans le dossier des fichiers traités",
         _ => "a supprimé le fichier du dossier",
+    }
+}
+
+fn hidden(leaves: Leaves) -> &'static str {
+    match leaves {
+        Leaves::Processed => {
+            "Il reste dans le dossier jusqu'à ce que le logiciel comptable le supprime ou le déplace."
+        }
+        Leaves::SessionEnd => {
+            "Depuis, il n'est plus dans le dossier : ce qu'un appareil a récupéré le quitte à la fin de la session. `sluis resend` l'y remet."
+        }
+        Leaves::Later => "Il quitte le dossier quelque temps après, comme le veut son profil.",
     }
 }

@@ -9,8 +9,8 @@ mod nl;
 mod sentence;
 mod words;
 
-pub use sentence::{Path, Sentence};
-pub use words::{Held, flow, held, kind, state};
+pub use sentence::{Leaves, Path, Sentence};
+pub use words::{Held, flow, held, kind, party, place, state};
 
 use crate::model::Language;
 

@@ -1,6 +1,6 @@
 //! How is each sentence said in Dutch?
 
-use super::{Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -14,47 +14,83 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
-        Sentence::Unwrapped => "Het kwam in een Peppol-omslag (SBDH); het document daarin wordt afgeleverd.".to_owned(),
+        Sentence::Unwrapped => {
+            "Het kwam in een Peppol-omslag (SBDH); het document daarin wordt afgeleverd.".to_owned()
+        }
         Sentence::Remark(text) => format!("Opmerking: {text}."),
         Sentence::Quarantined { why } => format!(
             "Het staat in quarantaine, want het is onleesbaar: {why}. Het wordt bewaard en aan geen toestel getoond; vraag het de afzender opnieuw."
         ),
-        Sentence::Routed { flow: way, dossier, matched } => {
-            let party = match way {
-                Flow::Sale => "verkoper",
-                Flow::Purchase => "koper",
-            };
-            format!("Het is een {} van dossier `{dossier}`, want de {party} is dat dossier: {matched}.", flow(Language::Nl, *way))
+        Sentence::Routed {
+            flow: way,
+            dossier,
+            matched,
+        } => routed(*way, dossier, matched),
+        Sentence::Linked { profile, code } => {
+            format!("Het gaat naar `{profile}`, waar het dossier code `{code}` heeft.")
         }
-        Sentence::Linked { profile, code } => format!("Het gaat naar `{profile}`, waar het dossier code `{code}` heeft."),
         Sentence::Held(reason) => {
             let held = held(Language::Nl, *reason);
             format!("Het wacht: {}. {}", held.what, held.advice)
         }
-        Sentence::Offered { at, device, path } => format!("Het is op {at} in de map van toestel `{device}` gezet, als {path}."),
-        Sentence::Waiting { device, last_seen } => format!(
-            "Toestel `{device}` heeft het nog niet opgehaald; {}.",
-            last_seen.map_or_else(|| "dat toestel heeft zich nog nooit aangemeld".to_owned(), |at| format!("dat toestel meldde zich het laatst aan op {at}"))
-        ),
-        Sentence::ReadOnly { at, device, .. } => format!(
+        Sentence::Offered { at, device, path } => {
+            format!("Het is op {at} in de map van toestel `{device}` gezet, als {path}.")
+        }
+        Sentence::Waiting { device, last_seen } => waiting(device, *last_seen),
+        Sentence::ReadOnly { at, device } => format!(
             "Toestel `{device}` las het helemaal op {at}. Op een netwerkschijf telt dat niet als opgehaald: virusscanners en voorvertoningen lezen ook. Het telt zodra het boekhoudpakket het bestand verwijdert, of naar de map met verwerkte bestanden verplaatst."
         ),
         Sentence::Collected { at, device, from } => format!(
             "Toestel `{device}` haalde het op {at} op{}.",
             from.map_or_else(String::new, |from| format!(", vanaf {from}"))
         ),
-        Sentence::Hidden { until_processed: true } => "Het blijft in de map tot het boekhoudpakket het verwijdert of verplaatst.".to_owned(),
-        Sentence::Hidden { .. } => "Sindsdien staat het niet meer in de map: wat een toestel heeft opgehaald, verdwijnt daar aan het einde van de sessie. `sluis resend` zet het terug.".to_owned(),
-        Sentence::Processed { at, device, act } => format!("Het boekhoudpakket achter toestel `{device}` heeft het verwerkt op {at}: het {}.", acted(act)),
+        Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
+        Sentence::DeviceGone { device } => format!(
+            "Toestel `{device}` is sindsdien verwijderd, dus niemand haalt het op: `sluis resend` stuurt het naar een ander."
+        ),
+        Sentence::Matched(matched) => format!("Bekende nummers erin: {matched}."),
+        Sentence::Processed { at, device, act } => format!(
+            "Het boekhoudpakket achter toestel `{device}` heeft het verwerkt op {at}: het {}.",
+            acted(act)
+        ),
         Sentence::Withdrawn { at, reason } => format!(
             "Het is ingetrokken op {at}{}.",
             reason.map_or_else(String::new, |reason| format!(": {reason}"))
         ),
+        Sentence::Replaced => {
+            "Het is sindsdien opnieuw verzonden: een latere zending kwam in de plaats.".to_owned()
+        }
         Sentence::Resent { at, reason } => format!("Het is opnieuw verzonden op {at}, {reason}."),
-        Sentence::Nothing { what, firm, held, quarantined } => format!(
+        Sentence::Nothing {
+            what,
+            firm,
+            held,
+            quarantined,
+        } => format!(
             "Kantoor `{firm}` heeft geen document met nummer, bestandsnaam, hash of id `{what}`. Zegt de afzender dat het verzonden is: misschien is het niet aangekomen, of heeft het een ander nummer. {held} documenten zijn te behandelen, {quarantined} staan in quarantaine: `sluis documents {firm}` toont ze alle."
         ),
     }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let party = match way {
+        Flow::Sale => "verkoper",
+        Flow::Purchase => "koper",
+    };
+    format!(
+        "Het is een {} van dossier `{dossier}`, want de {party} is dat dossier: {matched}.",
+        flow(Language::Nl, way)
+    )
+}
+
+fn waiting(device: &str, last_seen: Option<&str>) -> String {
+    format!(
+        "Toestel `{device}` heeft het nog niet opgehaald; {}.",
+        last_seen.map_or_else(
+            || "dat toestel heeft zich nog nooit aangemeld".to_owned(),
+            |at| format!("dat toestel meldde zich het laatst aan op {at}")
+        )
+    )
 }
 
 fn read(sentence: &Sentence<'_>) -> String {
@@ -64,8 +100,7 @@ fn read(sentence: &Sentence<'_>) -> String {
         number,
         issued,
         amount,
-        seller,
-        buyer,
+        parties,
     } = sentence
     else {
         return String::new();
@@ -79,7 +114,10 @@ fn read(sentence: &Sentence<'_>) -> String {
             text.push_str(&format!("{before}{fact}"));
         }
     }
-    format!("{text}, van {seller} aan {buyer}.")
+    if let Some((seller, buyer)) = parties {
+        text.push_str(&format!(", van {seller} aan {buyer}"));
+    }
+    format!("{text}.")
 }
 
 fn by(door: &str) -> String {
@@ -96,5 +134,17 @@ fn acted(act: &str) -> &'static str {
         "moved" => "verplaatste het bestand naar de map met verwerkte bestanden",
         "copied" => "zette een kopie in de map met verwerkte bestanden",
         _ => "verwijderde het bestand uit de map",
+    }
+}
+
+fn hidden(leaves: Leaves) -> &'static str {
+    match leaves {
+        Leaves::Processed => {
+            "Het blijft in de map tot het boekhoudpakket het verwijdert of verplaatst."
+        }
+        Leaves::SessionEnd => {
+            "Sindsdien staat het niet meer in de map: wat een toestel heeft opgehaald, verdwijnt daar aan het einde van de sessie. `sluis resend` zet het terug."
+        }
+        Leaves::Later => "Het verlaat de map enige tijd later, zoals het profiel zegt.",
     }
 }

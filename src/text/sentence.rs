@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{DeviceKind, Flow, HeldReason, Kind};
+use crate::model::{Flow, HeldReason, Kind};
 
 /// One thing that is said about a document. Instants are shown in the office's time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,8 @@ pub enum Sentence<'a> {
         issued: Option<&'a str>,
         /// Its amount with the currency.
         amount: Option<&'a str>,
-        /// Who sells.
-        seller: &'a str,
-        /// Who buys.
-        buyer: &'a str,
+        /// Who sells, and who buys; a response has neither.
+        parties: Option<(&'a str, &'a str)>,
     },
     /// It came in an envelope, and is delivered without.
     Unwrapped,
@@ -60,6 +58,8 @@ pub enum Sentence<'a> {
         /// The values that matched, and where they stood.
         matched: &'a str,
     },
+    /// It is nobody's document yet, though some numbers are known: which ones, and where they stood.
+    Matched(&'a str),
     /// It goes through this link.
     Linked {
         /// The profile.
@@ -91,8 +91,11 @@ pub enum Sentence<'a> {
         at: &'a str,
         /// By which device.
         device: &'a str,
-        /// How that works.
-        kind: DeviceKind,
+    },
+    /// It was offered to a device that is out of use since.
+    DeviceGone {
+        /// Which.
+        device: &'a str,
     },
     /// It was fetched.
     Collected {
@@ -104,10 +107,7 @@ pub enum Sentence<'a> {
         from: Option<&'a str>,
     },
     /// A collected file has left the folder, or will.
-    Hidden {
-        /// Whether it stays until the importer acts, as on a mounted drive.
-        until_processed: bool,
-    },
+    Hidden(Leaves),
     /// It was imported.
     Processed {
         /// When.
@@ -124,6 +124,8 @@ pub enum Sentence<'a> {
         /// Why.
         reason: Option<&'a str>,
     },
+    /// It was sent once more since, as a later delivery.
+    Replaced,
     /// It was sent once more.
     Resent {
         /// When.
@@ -142,6 +144,17 @@ pub enum Sentence<'a> {
         /// How many are quarantined.
         quarantined: u64,
     },
+}
+
+/// When a collected file leaves its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// At the end of the session that collected it.
+    SessionEnd,
+    /// Some time after, as its profile says.
+    Later,
+    /// When the importer acts.
+    Processed,
 }
 
 /// A path in a device's tree.
@@ -165,15 +178,18 @@ impl Sentence<'_> {
             Self::Remark(_) => "remark",
             Self::Quarantined { .. } => "quarantined",
             Self::Routed { .. } => "routed",
+            Self::Matched(_) => "matched",
             Self::Linked { .. } => "linked",
             Self::Held(_) => "held",
             Self::Offered { .. } => "offered",
             Self::Waiting { .. } => "waiting",
             Self::ReadOnly { .. } => "read",
+            Self::DeviceGone { .. } => "device_gone",
             Self::Collected { .. } => "collected",
-            Self::Hidden { .. } => "hidden",
+            Self::Hidden(_) => "hidden",
             Self::Processed { .. } => "processed",
             Self::Withdrawn { .. } => "withdrawn",
+            Self::Replaced => "replaced",
             Self::Resent { .. } => "resent",
             Self::Nothing { .. } => "nothing",
         }

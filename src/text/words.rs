@@ -1,7 +1,7 @@
 //! What are states, reasons, kinds and flows called, and what does one do about a reason?
 
 use super::pick;
-use crate::model::{Flow, HeldReason, Kind, Language, State};
+use crate::model::{Flow, HeldReason, Kind, Language, PartyIdSource, State};
 
 /// Why a document waits, and what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,109 +58,148 @@ pub fn flow(language: Language, flow: Flow) -> &'static str {
     pick(language, texts)
 }
 
+/// Returns what the party is called that makes a document this flow of its dossier.
+pub fn party(language: Language, flow: Flow) -> &'static str {
+    let texts = match flow {
+        Flow::Sale => ["seller", "vendeur", "verkoper"],
+        Flow::Purchase => ["buyer", "acheteur", "koper"],
+    };
+    pick(language, texts)
+}
+
+/// Returns what a number is called by where it stood in a party.
+pub fn place(language: Language, source: PartyIdSource) -> &'static str {
+    let texts = match source {
+        PartyIdSource::LegalEntity => [
+            "enterprise number",
+            "numéro d'entreprise",
+            "ondernemingsnummer",
+        ],
+        PartyIdSource::Vat => ["VAT number", "numéro de TVA", "btw-nummer"],
+        PartyIdSource::Endpoint => ["Peppol address", "adresse Peppol", "Peppol-adres"],
+        PartyIdSource::Identification => ["other number", "autre numéro", "ander nummer"],
+    };
+    pick(language, texts)
+}
+
 /// Returns why a document waits, and what to do about it.
 pub fn held(language: Language, reason: HeldReason) -> Held {
-    let (what, advice) = texts(reason);
     Held {
-        what: pick(language, what),
-        advice: pick(language, advice),
+        what: pick(language, why(reason)),
+        advice: pick(language, advice(reason)),
     }
 }
 
-type Texts = [&'static str; 3];
-
+/// Why it waits.
 #[rustfmt::skip]
-fn texts(reason: HeldReason) -> (Texts, Texts) {
+fn why(reason: HeldReason) -> [&'static str; 3] {
     match reason {
-        HeldReason::Manual => ([
+        HeldReason::Manual => [
             "its link sends by hand only",
             "sa liaison n'envoie qu'à la main",
             "de koppeling verzendt alleen met de hand",
-        ], [
-            "Send it with `sluis send`, or let the link send at once.",
-            "Envoyez-le avec `sluis send`, ou laissez la liaison envoyer aussitôt.",
-            "Verzend het met `sluis send`, of laat de koppeling meteen verzenden.",
-        ]),
-        HeldReason::NoDevice => ([
+        ],
+        HeldReason::NoDevice => [
             "no device is named for it, by its link or as the firm's default",
             "aucun appareil n'est désigné, ni par sa liaison ni par défaut au bureau",
             "er is geen toestel voor aangewezen, niet door de koppeling en niet als standaard van het kantoor",
-        ], [
-            "Name a default device with `sluis device default`, or give the link a device; it is then sent by itself.",
-            "Désignez un appareil par défaut avec `sluis device default`, ou donnez un appareil à la liaison ; il partira alors de lui-même.",
-            "Wijs een standaardtoestel aan met `sluis device default`, of geef de koppeling een toestel; het wordt dan vanzelf verzonden.",
-        ]),
-        HeldReason::NoLink => ([
+        ],
+        HeldReason::NoLink => [
             "its dossier is not linked to an accounting program",
             "son dossier n'est lié à aucun logiciel comptable",
             "het dossier is niet aan een boekhoudpakket gekoppeld",
-        ], [
-            "Link the dossier with `sluis link add`; it is then sent by itself.",
-            "Liez le dossier avec `sluis link add` ; il partira alors de lui-même.",
-            "Koppel het dossier met `sluis link add`; het wordt dan vanzelf verzonden.",
-        ]),
-        HeldReason::UnknownDossier => ([
+        ],
+        HeldReason::UnknownDossier => [
             "neither the seller nor the buyer is a dossier of this firm",
             "ni le vendeur ni l'acheteur n'est un dossier de ce bureau",
             "verkoper noch koper is een dossier van dit kantoor",
-        ], [
-            "If it is for a client of the office, add that dossier, with the number on the document, by `sluis dossier add`; else withdraw it.",
-            "S'il concerne un client du bureau, ajoutez ce dossier, avec le numéro du document, par `sluis dossier add` ; sinon, retirez-le.",
-            "Is het voor een klant van het kantoor, voeg dat dossier dan toe, met het nummer op het document, via `sluis dossier add`; trek het anders in.",
-        ]),
-        HeldReason::SameDossier => ([
+        ],
+        HeldReason::SameDossier => [
             "seller and buyer are the same dossier",
             "le vendeur et l'acheteur sont le même dossier",
             "verkoper en koper zijn hetzelfde dossier",
-        ], [
-            "Ask who wrote it which of the two it should be; withdraw this one.",
-            "Demandez à son auteur lequel des deux ce devrait être ; retirez celui-ci.",
-            "Vraag wie het opmaakte welke van de twee het moet zijn; trek dit in.",
-        ]),
-        HeldReason::PartiesDisagree => ([
+        ],
+        HeldReason::PartiesDisagree => [
             "the numbers of one party name different dossiers",
             "les numéros d'une même partie désignent des dossiers différents",
             "de nummers van één partij wijzen naar verschillende dossiers",
-        ], [
-            "Look which number is right, and correct the numbers of the dossiers, or ask for a corrected document.",
-            "Voyez quel numéro est exact, et corrigez les numéros des dossiers, ou demandez un document corrigé.",
-            "Kijk welk nummer juist is, en verbeter de nummers van de dossiers, of vraag een verbeterd document.",
-        ]),
-        HeldReason::SuspectedDuplicate => ([
+        ],
+        HeldReason::SuspectedDuplicate => [
             "a document with the same seller, number, date and kind was here before",
             "un document avec le même vendeur, numéro, date et genre était déjà là",
             "een document met dezelfde verkoper, nummer, datum en soort was er al",
-        ], [
-            "Compare the two. Withdraw this one if it is the same; send it by its digest with `sluis send` if it is not.",
-            "Comparez les deux. Retirez celui-ci si c'est le même ; sinon, envoyez-le par son empreinte avec `sluis send`.",
-            "Vergelijk de twee. Trek dit in als het hetzelfde is; verzend het anders op zijn hash met `sluis send`.",
-        ]),
-        HeldReason::Format => ([
+        ],
+        HeldReason::Format => [
             "no linked accounting program reads this format",
             "aucun logiciel comptable lié ne lit ce format",
             "geen gekoppeld boekhoudpakket leest dit formaat",
-        ], [
-            "Ask the sender for the document in UBL (Peppol); book this one by hand if need be.",
-            "Demandez à l'expéditeur le document en UBL (Peppol) ; au besoin, encodez celui-ci à la main.",
-            "Vraag de afzender het document in UBL (Peppol); boek dit zo nodig met de hand.",
-        ]),
-        HeldReason::NoPlace => ([
+        ],
+        HeldReason::NoPlace => [
             "the folder of its link cannot be made",
             "le répertoire de sa liaison ne peut pas être formé",
             "de map van de koppeling kan niet worden gevormd",
-        ], [
-            "See with `sluis check` what the profile of the link lacks, and mend that; it is then sent by itself.",
-            "Voyez avec `sluis check` ce qui manque au profil de la liaison, et corrigez-le ; il partira alors de lui-même.",
-            "Kijk met `sluis check` wat het profiel van de koppeling mist, en verhelp dat; het wordt dan vanzelf verzonden.",
-        ]),
-        HeldReason::NotAnInvoice => ([
+        ],
+        HeldReason::NotAnInvoice => [
             "it answers or reports about a document, and belongs in no invoice folder",
             "il répond à un document ou en rend compte, et n'a sa place dans aucun dossier de factures",
             "het antwoordt op een document of bericht erover, en hoort in geen enkele factuurmap",
-        ], [
+        ],
+    }
+}
+
+/// What to do about it.
+#[rustfmt::skip]
+fn advice(reason: HeldReason) -> [&'static str; 3] {
+    match reason {
+        HeldReason::Manual => [
+            "Send it with `sluis send`, or let the link send at once.",
+            "Envoyez-le avec `sluis send`, ou laissez la liaison envoyer aussitôt.",
+            "Verzend het met `sluis send`, of laat de koppeling meteen verzenden.",
+        ],
+        HeldReason::NoDevice => [
+            "Name a default device with `sluis device default`, or give the link a device; it is then sent by itself.",
+            "Désignez un appareil par défaut avec `sluis device default`, ou donnez un appareil à la liaison ; il partira alors de lui-même.",
+            "Wijs een standaardtoestel aan met `sluis device default`, of geef de koppeling een toestel; het wordt dan vanzelf verzonden.",
+        ],
+        HeldReason::NoLink => [
+            "Link the dossier with `sluis link add`; it is then sent by itself.",
+            "Liez le dossier avec `sluis link add` ; il partira alors de lui-même.",
+            "Koppel het dossier met `sluis link add`; het wordt dan vanzelf verzonden.",
+        ],
+        HeldReason::UnknownDossier => [
+            "If it is for a client of the office, add that dossier, with the number on the document, by `sluis dossier add`; else withdraw it.",
+            "S'il concerne un client du bureau, ajoutez ce dossier, avec le numéro du document, par `sluis dossier add` ; sinon, retirez-le.",
+            "Is het voor een klant van het kantoor, voeg dat dossier dan toe, met het nummer op het document, via `sluis dossier add`; trek het anders in.",
+        ],
+        HeldReason::SameDossier => [
+            "Ask who wrote it which of the two it should be; withdraw this one.",
+            "Demandez à son auteur lequel des deux ce devrait être ; retirez celui-ci.",
+            "Vraag wie het opmaakte welke van de twee het moet zijn; trek dit in.",
+        ],
+        HeldReason::PartiesDisagree => [
+            "Look which number is right, and correct the numbers of the dossiers, or ask for a corrected document.",
+            "Voyez quel numéro est exact, et corrigez les numéros des dossiers, ou demandez un document corrigé.",
+            "Kijk welk nummer juist is, en verbeter de nummers van de dossiers, of vraag een verbeterd document.",
+        ],
+        HeldReason::SuspectedDuplicate => [
+            "Compare the two. Withdraw this one if it is the same; send it by its digest with `sluis send` if it is not.",
+            "Comparez les deux. Retirez celui-ci si c'est le même ; sinon, envoyez-le par son empreinte avec `sluis send`.",
+            "Vergelijk de twee. Trek dit in als het hetzelfde is; verzend het anders op zijn hash met `sluis send`.",
+        ],
+        HeldReason::Format => [
+            "Ask the sender for the document in UBL (Peppol); book this one by hand if need be.",
+            "Demandez à l'expéditeur le document en UBL (Peppol) ; au besoin, encodez celui-ci à la main.",
+            "Vraag de afzender het document in UBL (Peppol); boek dit zo nodig met de hand.",
+        ],
+        HeldReason::NoPlace => [
+            "See with `sluis check` what the profile of the link lacks, and mend that; it is then sent by itself.",
+            "Voyez avec `sluis check` ce qui manque au profil de la liaison, et corrigez-le ; il partira alors de lui-même.",
+            "Kijk met `sluis check` wat het profiel van de koppeling mist, en verhelp dat; het wordt dan vanzelf verzonden.",
+        ],
+        HeldReason::NotAnInvoice => [
             "Read it with `sluis read`; nothing is to be booked.",
             "Lisez-le avec `sluis read` ; il n'y a rien à comptabiliser.",
             "Lees het met `sluis read`; er is niets te boeken.",
-        ]),
+        ],
     }
 }

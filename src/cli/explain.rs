@@ -1,0 +1,117 @@
+//! Where is a document, and why there?
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::select::{Selected, select};
+use super::story::{Telling, delivery_story, document_story};
+use super::{Error, Exit, deliveries, documents, print};
+use crate::app::House;
+use crate::catalog::Firm;
+use crate::model::Language;
+use crate::text::{self, Sentence};
+
+/// The arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    what: String,
+    /// In which language: en, fr or nl.
+    #[arg(long, default_value = "en")]
+    language: Language,
+}
+
+/// Says where a document is and how it came there, or that there is none.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let found = select(&house, &firm, &args.what).await?;
+    if found.is_empty() {
+        nothing(call, &house, &firm, args).await?;
+        return Ok(Exit::Failed);
+    }
+    let zone = house.config.zone()?;
+    for (at, one) in found.iter().enumerate() {
+        if at > 0 && !call.json {
+            print::line("")?;
+        }
+        explain(call, (&house, &firm), one, (args.language, &zone)).await?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn explain(
+    call: &Call,
+    (house, firm): (&House, &Firm),
+    one: &Selected,
+    (language, zone): (Language, &TimeZone),
+) -> Result<(), Error> {
+    let telling = Telling::begin(house, firm, one.document.id, language, zone).await?;
+    let about = document_story(&telling, &one.document);
+    let mut stories = Vec::new();
+    for row in &one.deliveries {
+        stories.push((row, delivery_story(&telling, row).await?));
+    }
+    if call.json {
+        let mut value = documents::json_of(firm, &one.document);
+        let told = stories.iter().map(|(row, story)| {
+            let mut value = deliveries::json_of(firm, row);
+            let routing: Value = serde_json::from_str(&row.delivery.routing).unwrap_or_default();
+            insert(&mut value, "routing", routing);
+            insert(&mut value, "explanation", steps(story));
+            value
+        });
+        let told: Vec<_> = told.collect();
+        insert(&mut value, "explanation", steps(&about));
+        insert(&mut value, "deliveries", told.into());
+        return print::json(&value);
+    }
+    print::line(&format!("document {}  {}", one.document.id, one.told()))?;
+    lines(&about)?;
+    for (row, story) in &stories {
+        let state = text::state(language, row.delivery.state);
+        print::line(&format!("\ndelivery d{}  {state}", row.delivery.id))?;
+        lines(story)?;
+    }
+    Ok(())
+}
+
+/// A sentence that was said: its word for programs, and its text.
+pub(super) type Said = (&'static str, String);
+
+fn lines(story: &[Said]) -> Result<(), Error> {
+    story
+        .iter()
+        .try_for_each(|(_, text)| print::line(&format!("  {}", text.replace('\n', " "))))
+}
+
+fn steps(story: &[Said]) -> Value {
+    let step = |(word, text): &Said| json!({ "step": word, "text": text });
+    story.iter().map(step).collect()
+}
+
+fn insert(value: &mut Value, key: &str, item: Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.insert(key.to_owned(), item);
+    }
+}
+
+async fn nothing(call: &Call, house: &House, firm: &Firm, args: &Args) -> Result<(), Error> {
+    let (held, quarantined) = house.catalog.unsent(firm.id).await?;
+    let sentence = Sentence::Nothing {
+        what: &args.what,
+        firm: firm.slug.as_str(),
+        held,
+        quarantined,
+    };
+    let text = text::say(args.language, &sentence);
+    if call.json {
+        return print::json(&json!({
+            "firm": firm.slug.as_str(), "what": args.what, "found": false, "text": text,
+            "held": held, "quarantined": quarantined,
+        }));
+    }
+    print::line(&text)
+}

@@ -1,0 +1,146 @@
+//! Are the bytes there that are written down?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::call::Call;
+use super::error::chain;
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::model::Digest;
+
+/// The arguments of `fsck`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Read every document, and compare its bytes with its digest.
+    #[arg(long)]
+    deep: bool,
+}
+
+/// Compares the catalog with the blobs; changes nothing.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    // Rows first: a blob is stored before its row, so what arrives meanwhile is an orphan at most.
+    let named = house.catalog.named_blobs().await?;
+    let strays = house.catalog.stray_deliveries().await?;
+    let (blobs, strangers) = house.blobs.list().await?;
+    let sizes: BTreeMap<Digest, u64> = blobs.into_iter().collect();
+    let mut findings = Findings::new(call.json);
+    for (digest, bytes) in &named {
+        match sizes.get(digest) {
+            None => findings.bad(
+                "lost",
+                digest,
+                "it is written down, and its bytes are gone: restore it from a backup",
+            )?,
+            Some(stored) if stored != bytes => findings.bad(
+                "wrong_size",
+                digest,
+                &format!("it has {stored} bytes, and {bytes} are written down"),
+            )?,
+            Some(_) if args.deep => deep(&house, *digest, &mut findings).await?,
+            Some(_) => {}
+        }
+    }
+    for (id, digest) in strays {
+        findings.bad(
+            "stray_delivery",
+            &digest,
+            &format!("delivery d{id} offers bytes that its document does not name"),
+        )?;
+    }
+    let known: BTreeSet<_> = named.iter().map(|(digest, _)| *digest).collect();
+    for digest in sizes.keys().filter(|digest| !known.contains(digest)) {
+        findings.harmless(
+            "orphan",
+            digest,
+            "nobody names it: it is left over from an arrival that was interrupted, and harmless",
+        )?;
+    }
+    for name in strangers {
+        findings.harmless(
+            "stranger",
+            &name,
+            "it is no document, and nobody looks at it",
+        )?;
+    }
+    findings.end(named.len(), args.deep)
+}
+
+async fn deep(house: &House, digest: Digest, findings: &mut Findings) -> Result<(), Error> {
+    match house.blobs.whole(digest).await {
+        Ok(bytes) if Digest::of(&bytes) == digest => Ok(()),
+        Ok(_) => findings.bad(
+            "wrong_content",
+            &digest,
+            "its bytes have changed: restore it from a backup",
+        ),
+        Err(error) => findings.bad("lost", &digest, &chain(&error)),
+    }
+}
+
+/// What was found, told as it is found.
+struct Findings {
+    json: bool,
+    bad: usize,
+    harmless: usize,
+}
+
+impl Findings {
+    fn new(json: bool) -> Self {
+        Self {
+            json,
+            bad: 0,
+            harmless: 0,
+        }
+    }
+
+    fn bad(&mut self, finding: &str, name: &dyn std::fmt::Display, why: &str) -> Result<(), Error> {
+        self.bad += 1;
+        self.tell(finding, name, why)
+    }
+
+    fn harmless(
+        &mut self,
+        finding: &str,
+        name: &dyn std::fmt::Display,
+        why: &str,
+    ) -> Result<(), Error> {
+        self.harmless += 1;
+        self.tell(finding, name, why)
+    }
+
+    fn tell(&self, finding: &str, name: &dyn std::fmt::Display, why: &str) -> Result<(), Error> {
+        if self.json {
+            let value = json!({ "finding": finding, "name": name.to_string(), "detail": why });
+            return print::json(&value);
+        }
+        print::line(&format!("{finding}  {name}: {why}"))
+    }
+
+    fn end(self, named: usize, deep: bool) -> Result<Exit, Error> {
+        if self.json {
+            let Self { bad, harmless, .. } = self;
+            print::json(
+                &json!({ "finding": "summary", "contents": named, "deep": deep, "bad": bad, "harmless": harmless }),
+            )?;
+        } else {
+            let how = if deep {
+                "read and compared"
+            } else {
+                "looked for (`--deep` reads them too)"
+            };
+            let harmless = if self.harmless > 0 {
+                format!(", {} harmless", self.harmless)
+            } else {
+                String::new()
+            };
+            print::line(&format!(
+                "{named} contents {how}: {} wrong{harmless}",
+                self.bad
+            ))?;
+        }
+        Ok(Exit::failed_if(self.bad > 0))
+    }
+}

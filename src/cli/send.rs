@@ -1,0 +1,317 @@
+//! How is a document sent by hand, sent again, or taken back?
+
+use serde_json::json;
+
+use super::call::{Call, find_device};
+use super::documents::PAGE_ROWS;
+use super::dossier::named;
+use super::error::chain;
+use super::link::receiver;
+use super::select::{select, several};
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::catalog::{Delivery, DeliveryRow, Firm};
+use crate::model::{DeliveryId, DeviceId, DossierId, HeldReason, Language, State};
+use crate::{sending, text};
+
+/// The arguments of `send`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "all"]))]
+pub(super) struct Send {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    what: Vec<String>,
+    /// All that waits of this dossier.
+    #[arg(long)]
+    dossier: Option<String>,
+    /// All that waits.
+    #[arg(long)]
+    all: bool,
+    /// To this device, whatever its link says.
+    #[arg(long)]
+    device: Option<String>,
+}
+
+/// The arguments of `resend`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier"]))]
+pub(super) struct Resend {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    what: Vec<String>,
+    /// All of this dossier that was collected or processed.
+    #[arg(long)]
+    dossier: Option<String>,
+    /// Why, for those who read the history.
+    #[arg(long)]
+    reason: String,
+}
+
+/// The arguments of `withdraw`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Withdraw {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    #[arg(required = true)]
+    what: Vec<String>,
+    /// Why, for those who read the history.
+    #[arg(long, default_value = "withdrawn by hand")]
+    reason: String,
+}
+
+/// What is done with a delivery.
+enum Deed<'a> {
+    Send(Option<DeviceId>),
+    Resend(&'a str),
+    Withdraw(&'a str),
+}
+
+impl Deed<'_> {
+    fn participle(&self) -> &'static str {
+        match self {
+            Self::Send(_) => "sent",
+            Self::Resend(_) => "resent",
+            Self::Withdraw(_) => "withdrawn",
+        }
+    }
+
+    /// Whether it can be done to a delivery in this state.
+    fn suits(&self, state: State) -> bool {
+        match self {
+            Self::Send(_) => state == State::Held,
+            Self::Resend(_) => state != State::Held,
+            Self::Withdraw(_) => matches!(state, State::Held | State::Offered),
+        }
+    }
+
+    /// Whether it is done to many at once, where nobody looks at each.
+    fn suits_unseen(&self, row: &DeliveryRow, in_use: &[DeviceId]) -> bool {
+        let delivery = &row.delivery;
+        let is_stranded = || delivery.device.is_none_or(|id| !in_use.contains(&id));
+        match (self, delivery.state) {
+            (Self::Send(_), State::Held) => matches!(
+                delivery.reason,
+                Some(HeldReason::Manual | HeldReason::NoDevice)
+            ),
+            (Self::Resend(_), State::Collected | State::Processed) => true,
+            // It would wait for ever at a device that was removed.
+            (Self::Resend(_), State::Offered) => is_stranded(),
+            _ => false,
+        }
+    }
+}
+
+/// Sends what is held.
+pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let device = match &args.device {
+        Some(name) => Some(receiver(find_device(&house, &firm, name).await?)?.id),
+        None => None,
+    };
+    let mut hands = Hands::new(call, house, firm, Deed::Send(device));
+    if args.all {
+        hands.take_all(None).await?;
+    }
+    hands.take(args.dossier.as_deref(), &args.what).await
+}
+
+/// Sends once more what was sent.
+pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let mut hands = Hands::new(call, house, firm, Deed::Resend(&args.reason));
+    hands.take(args.dossier.as_deref(), &args.what).await
+}
+
+/// Takes back what nobody has collected.
+pub(super) async fn withdraw(call: &Call, args: &Withdraw) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let mut hands = Hands::new(call, house, firm, Deed::Withdraw(&args.reason));
+    hands.take(None, &args.what).await
+}
+
+/// Does one deed to many deliveries, and says of each what happened.
+struct Hands<'a> {
+    json: bool,
+    house: House,
+    firm: Firm,
+    deed: Deed<'a>,
+    refused: usize,
+    told: usize,
+}
+
+impl<'a> Hands<'a> {
+    fn new(call: &Call, house: House, firm: Firm, deed: Deed<'a>) -> Self {
+        Self {
+            json: call.json,
+            house,
+            firm,
+            deed,
+            refused: 0,
+            told: 0,
+        }
+    }
+
+    async fn take(&mut self, dossier: Option<&str>, what: &[String]) -> Result<Exit, Error> {
+        if let Some(dossier) = dossier {
+            let id = named(&self.house, self.firm.id, dossier).await?.id;
+            self.take_all(Some(id)).await?;
+        }
+        for what in what {
+            if let Err(error) = self.take_one(what).await {
+                self.refuse(what, &chain(&error))?;
+            }
+        }
+        if self.told == 0 && !self.json {
+            print::note(&format!(
+                "there was nothing to be {}",
+                self.deed.participle()
+            ));
+        }
+        Ok(Exit::failed_if(self.refused > 0))
+    }
+
+    async fn take_one(&mut self, what: &str) -> Result<(), Error> {
+        let mut found = select(&self.house, &self.firm, what).await?;
+        if found.is_empty() {
+            return Err(Error::Refused(format!(
+                "firm `{}` has no such document",
+                self.firm.slug
+            )));
+        }
+        if found.iter().all(|one| one.deliveries.is_empty()) {
+            return Err(Error::Refused(
+                "it is in quarantine, and has no delivery: `sluis explain` says why".to_owned(),
+            ));
+        }
+        let mut suited: Vec<_> = found
+            .iter()
+            .map(|one| self.suited(&one.deliveries))
+            .collect();
+        if suited.iter().filter(|rows| !rows.is_empty()).count() > 1 {
+            found.retain(|one| !self.suited(&one.deliveries).is_empty());
+            return Err(several(what, &found));
+        }
+        if suited.iter().all(Vec::is_empty) {
+            // Nothing suits: let the house say why, of each that is current.
+            suited = found.into_iter().map(|one| one.deliveries).collect();
+        }
+        for row in suited.iter().flatten().filter(|row| {
+            row.delivery.is_current || suited.iter().map(Vec::len).sum::<usize>() == 1
+        }) {
+            self.act(row).await?;
+        }
+        Ok(())
+    }
+
+    fn suited(&self, rows: &[DeliveryRow]) -> Vec<DeliveryRow> {
+        let suits =
+            |row: &&DeliveryRow| row.delivery.is_current && self.deed.suits(row.delivery.state);
+        rows.iter().filter(suits).cloned().collect()
+    }
+
+    /// Takes whatever it is safe to take without looking, and says what was left.
+    async fn take_all(&mut self, dossier: Option<DossierId>) -> Result<(), Error> {
+        let (firm, mut after) = (self.firm.id, 0);
+        let devices = self.house.catalog.devices(firm).await?;
+        let in_use: Vec<_> = devices.iter().map(|device| device.id).collect();
+        loop {
+            let rows = self
+                .house
+                .catalog
+                .delivery_rows(firm, after, PAGE_ROWS)
+                .await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = last.delivery.id.0;
+            for row in &rows {
+                let is_asked = dossier.is_none() || row.delivery.dossier == dossier;
+                if !is_asked || !row.delivery.is_current {
+                    continue;
+                }
+                if self.deed.suits_unseen(row, &in_use) {
+                    self.act(row).await?;
+                } else if self.deed.suits(row.delivery.state) {
+                    self.leave(row)?;
+                }
+            }
+        }
+    }
+
+    async fn act(&mut self, row: &DeliveryRow) -> Result<(), Error> {
+        let (firm, id, now) = (self.firm.id, row.delivery.id, self.house.clock.read());
+        let sending = &self.house.sending;
+        let done = match self.deed {
+            Deed::Send(device) => sending.send(firm, id, device, now).await.map(Some),
+            Deed::Resend(reason) => sending.resend(firm, id, reason, now).await.map(Some),
+            Deed::Withdraw(reason) => sending.withdraw(firm, id, reason, now).await.map(|()| None),
+        };
+        match done {
+            Ok(offer) => {
+                let path = offer.map(|offer| format!("{}/{}", offer.folder, offer.name));
+                let id = self.now(row).await?;
+                self.tell(row, self.deed.participle(), (id, path.as_deref()), None)
+            }
+            Err(sending::Error::Catalog(error)) => Err(error.into()),
+            Err(refused) => {
+                self.refused += 1;
+                self.tell(row, "refused", (id, None), Some(&chain(&refused)))
+            }
+        }
+    }
+
+    /// Returns the delivery that stands in the place of `row` now: another, once it was sent again.
+    async fn now(&self, row: &DeliveryRow) -> Result<DeliveryId, Error> {
+        let old = &row.delivery;
+        let all = self
+            .house
+            .catalog
+            .deliveries_of(self.firm.id, old.document)
+            .await?;
+        let same = |new: &&Delivery| new.is_current && (new.link, new.flow) == (old.link, old.flow);
+        Ok(all.iter().rfind(same).map_or(old.id, |new| new.id))
+    }
+
+    fn leave(&mut self, row: &DeliveryRow) -> Result<(), Error> {
+        let held = row
+            .delivery
+            .reason
+            .map(|reason| text::held(Language::En, reason));
+        let why = held.map_or("it still waits for its device", |held| held.what);
+        self.tell(row, "left", (row.delivery.id, None), Some(why))
+    }
+
+    fn tell(
+        &mut self,
+        row: &DeliveryRow,
+        result: &str,
+        (id, path): (DeliveryId, Option<&str>),
+        why: Option<&str>,
+    ) -> Result<(), Error> {
+        self.told += 1;
+        if self.json {
+            return print::json(&json!({
+                "firm": self.firm.slug.as_str(), "delivery": id, "number": row.number,
+                "result": result, "path": path, "reason": why,
+            }));
+        }
+        let number = row.number.as_deref().unwrap_or("(no number)");
+        let rest = why.or(path).unwrap_or_default();
+        print::line(format!("{result}  d{id}  {number}  {rest}").trim_end())
+    }
+
+    fn refuse(&mut self, what: &str, why: &str) -> Result<(), Error> {
+        self.refused += 1;
+        self.told += 1;
+        if self.json {
+            return print::json(&json!({
+                "firm": self.firm.slug.as_str(), "delivery": null, "number": what,
+                "result": "refused", "path": null, "reason": why,
+            }));
+        }
+        print::line(&format!("refused  `{what}`: {why}"))
+    }
+}

@@ -1,0 +1,315 @@
+//! What has happened to a document and its deliveries, told in order?
+
+use jiff::tz::TimeZone;
+
+use super::Error;
+use super::deliveries::path;
+use super::events::{Devices, name};
+use super::explain::Said;
+use crate::app::House;
+use crate::catalog::{DeliveryRow, Device, DocumentRow, EventRow, Firm};
+use crate::ingest::route::{Match, Routing};
+use crate::layout::AfterCollected;
+use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
+use crate::text::{self, Leaves, Path, Sentence};
+use crate::ubl::Party;
+
+/// What a story is told from.
+pub(super) struct Telling<'a> {
+    house: &'a House,
+    firm: &'a Firm,
+    language: Language,
+    zone: &'a TimeZone,
+    events: Vec<EventRow>,
+    devices: Vec<Device>,
+    names: Box<Devices>,
+}
+
+impl<'a> Telling<'a> {
+    /// Gathers what is known about a document.
+    pub(super) async fn begin(
+        house: &'a House,
+        firm: &'a Firm,
+        document: DocumentId,
+        language: Language,
+        zone: &'a TimeZone,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            house,
+            firm,
+            language,
+            zone,
+            events: house.catalog.events_of(firm.id, document).await?,
+            devices: house.catalog.devices(firm.id).await?,
+            names: house.catalog.device_names(firm.id).await?.into(),
+        })
+    }
+
+    fn say(&self, story: &mut Vec<Said>, sentence: &Sentence<'_>) {
+        story.push((sentence.word(), text::say(self.language, sentence)));
+    }
+
+    /// An instant as the clock on the office's wall showed it.
+    fn at(&self, at: Timestamp) -> String {
+        at.local(self.zone)
+    }
+
+    /// Returns the last event of this kind about a delivery.
+    fn last(&self, row: &DeliveryRow, kind: EventKind) -> Option<&EventRow> {
+        let about = |event: &&EventRow| {
+            event.event.kind == kind && event.event.delivery == Some(row.delivery.id)
+        };
+        self.events.iter().rfind(about)
+    }
+}
+
+/// Tells how a document came, and what it is.
+pub(super) fn document_story(telling: &Telling<'_>, document: &DocumentRow) -> Vec<Said> {
+    let mut story = Vec::new();
+    let (door, file) = source(&document.source);
+    let at = telling.at(document.received_at);
+    telling.say(
+        &mut story,
+        &Sentence::Received {
+            at: &at,
+            door,
+            file,
+        },
+    );
+    for row in telling
+        .events
+        .iter()
+        .filter(|row| row.event.kind == EventKind::Recognised)
+    {
+        let (door, file) = source(&row.event.detail);
+        telling.say(
+            &mut story,
+            &Sentence::ReceivedAgain {
+                at: &telling.at(row.at),
+                door,
+                file,
+            },
+        );
+    }
+    let reading = &document.reading;
+    let currency = reading.currency.as_deref().unwrap_or_default();
+    let amount = reading
+        .payable
+        .as_ref()
+        .map(|payable| format!("{payable} {currency}"));
+    if document.outcome == "quarantined" {
+        let why = document.reason.as_deref().unwrap_or("?");
+        telling.say(&mut story, &Sentence::Quarantined { why });
+        return story;
+    }
+    let (seller, buyer) = (party(&reading.seller), party(&reading.buyer));
+    let parties = reading.seller != Party::default() || reading.buyer != Party::default();
+    let read = Sentence::Read {
+        kind: reading.kind,
+        self_billed: reading.self_billed,
+        number: reading.number.as_deref(),
+        issued: reading.issued.as_deref(),
+        amount: amount.as_deref().map(str::trim),
+        parties: parties.then_some((seller.as_str(), buyer.as_str())),
+    };
+    telling.say(&mut story, &read);
+    if reading.sbdh.is_some() {
+        telling.say(&mut story, &Sentence::Unwrapped);
+    }
+    for remark in &reading.remarks {
+        telling.say(
+            &mut story,
+            &Sentence::Remark(remark.text.trim_end_matches('.')),
+        );
+    }
+    story
+}
+
+/// Tells why a delivery goes where it goes, and how far it has come.
+pub(super) async fn delivery_story(
+    telling: &Telling<'_>,
+    row: &DeliveryRow,
+) -> Result<Vec<Said>, Error> {
+    let mut story = Vec::new();
+    let delivery = &row.delivery;
+    routed(telling, row, &mut story);
+    if let Some(resent) = telling.last(row, EventKind::Resent) {
+        let (at, reason) = (telling.at(resent.at), resent.event.detail.as_str());
+        telling.say(&mut story, &Sentence::Resent { at: &at, reason });
+    }
+    if let (State::Held, Some(reason)) = (delivery.state, delivery.reason) {
+        telling.say(&mut story, &Sentence::Held(reason));
+    }
+    let device = name(&telling.names, delivery.device).unwrap_or("?");
+    if let (Some(at), Some(path)) = (row.offered_at, path(row)) {
+        let (at, path) = (telling.at(at), Path(&path));
+        telling.say(
+            &mut story,
+            &Sentence::Offered {
+                at: &at,
+                device,
+                path,
+            },
+        );
+    }
+    if delivery.state == State::Offered {
+        waiting(telling, row, device, &mut story);
+    }
+    if let Some(at) = row.collected_at {
+        let from = from(telling, row).await?;
+        telling.say(
+            &mut story,
+            &Sentence::Collected {
+                at: &telling.at(at),
+                device,
+                from: from.as_deref(),
+            },
+        );
+    }
+    if delivery.state == State::Collected && delivery.is_current {
+        telling.say(&mut story, &Sentence::Hidden(leaves(telling, row)));
+    }
+    if let Some(at) = row.processed_at {
+        let act = telling
+            .last(row, EventKind::Processed)
+            .map_or("removed", |told| told.event.detail.as_str());
+        telling.say(
+            &mut story,
+            &Sentence::Processed {
+                at: &telling.at(at),
+                device,
+                act,
+            },
+        );
+    }
+    if !delivery.is_current {
+        telling.say(&mut story, &Sentence::Replaced);
+    } else if let Some(at) = row.withdrawn_at {
+        let told = telling.last(row, EventKind::Withdrawn);
+        let reason = told
+            .map(|told| told.event.detail.as_str())
+            .filter(|reason| !reason.is_empty());
+        telling.say(
+            &mut story,
+            &Sentence::Withdrawn {
+                at: &telling.at(at),
+                reason,
+            },
+        );
+    }
+    Ok(story)
+}
+
+fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
+    let routing: Option<Routing> = serde_json::from_str(&row.delivery.routing).ok();
+    let matched = routing.map(|routing| routing.matched).unwrap_or_default();
+    let place = |found: &Match| {
+        let place = text::place(telling.language, found.source);
+        format!("{place} `{}`", found.value)
+    };
+    if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
+        let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
+        telling.say(
+            story,
+            &Sentence::Routed {
+                flow,
+                dossier,
+                matched: &matched,
+            },
+        );
+    } else if !matched.is_empty() {
+        let of = |found: &Match| format!("{}, {}", party_of(telling.language, found), place(found));
+        let matched = matched.iter().map(of).collect::<Vec<_>>().join("; ");
+        telling.say(story, &Sentence::Matched(&matched));
+    }
+    if let (Some(profile), Some(code)) = (row.profile.as_deref(), row.code.as_deref()) {
+        telling.say(story, &Sentence::Linked { profile, code });
+    }
+}
+
+fn party_of(language: Language, found: &Match) -> &'static str {
+    let flow = if found.party == "seller" {
+        Flow::Sale
+    } else {
+        Flow::Purchase
+    };
+    text::party(language, flow)
+}
+
+/// What has not been collected waits for somebody, or for nobody any more.
+fn waiting(telling: &Telling<'_>, row: &DeliveryRow, device: &str, story: &mut Vec<Said>) {
+    let in_use = telling
+        .devices
+        .iter()
+        .find(|own| Some(own.id) == row.delivery.device);
+    let Some(own) = in_use else {
+        return telling.say(story, &Sentence::DeviceGone { device });
+    };
+    match row.read_at {
+        Some(at) => telling.say(
+            story,
+            &Sentence::ReadOnly {
+                at: &telling.at(at),
+                device,
+            },
+        ),
+        None => {
+            let last_seen = own.last_seen.map(|at| telling.at(at));
+            telling.say(
+                story,
+                &Sentence::Waiting {
+                    device,
+                    last_seen: last_seen.as_deref(),
+                },
+            );
+        }
+    }
+}
+
+/// From which address, and with which program, a delivery was collected.
+async fn from(telling: &Telling<'_>, row: &DeliveryRow) -> Result<Option<String>, Error> {
+    let collected = telling.last(row, EventKind::Collected);
+    let Some(session) = collected.and_then(|told| told.event.session) else {
+        return Ok(None);
+    };
+    let session = telling
+        .house
+        .catalog
+        .session(telling.firm.id, session)
+        .await?;
+    Ok(session.map(|session| format!("{} ({})", session.address, session.software)))
+}
+
+fn leaves(telling: &Telling<'_>, row: &DeliveryRow) -> Leaves {
+    let kind = telling
+        .devices
+        .iter()
+        .find(|own| Some(own.id) == row.delivery.device)
+        .map(|own| own.kind);
+    let profile = row
+        .profile
+        .as_deref()
+        .and_then(|id| telling.house.profiles.find(id).ok());
+    match (kind, profile.map(|profile| profile.after_collected())) {
+        (Some(DeviceKind::Mount), _) | (_, Some(AfterCollected::Removal)) => Leaves::Processed,
+        (_, Some(AfterCollected::After(_))) => Leaves::Later,
+        _ => Leaves::SessionEnd,
+    }
+}
+
+/// A source is its door, a colon, and the name it had there.
+fn source(source: &str) -> (&str, &str) {
+    source.split_once(':').unwrap_or(("", source))
+}
+
+fn party(party: &Party) -> String {
+    let number = party.ids.iter().find_map(|id| id.enterprise_digits());
+    match (
+        party.name.as_deref(),
+        number.or_else(|| party.ids.first().map(|id| id.raw.as_str())),
+    ) {
+        (Some(name), Some(number)) => format!("{name} ({number})"),
+        (Some(name), None) => name.to_owned(),
+        (None, number) => number.unwrap_or("?").to_owned(),
+    }
+}
