@@ -3,9 +3,9 @@
 //! An invented office in a folder of its own: three dossiers, two devices, a dozen documents. It
 //! listens on this machine only, prints commands that can be pasted, and tells what happens.
 
-mod documents;
+pub(super) mod documents;
 mod guide;
-mod office;
+pub(super) mod office;
 mod watch;
 
 use std::fs;
