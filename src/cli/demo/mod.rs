@@ -48,7 +48,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Error> {
     let _held = office.house.hold_data()?;
     let listening = listen(&mut office, args.port, &draining).await?;
     let address = listening.address();
-    office.write_known_host(address.port())?;
+    office.write_address(address.port())?;
     documents::take_in(&office).await?;
     guide::print(&office, address)?;
     watch::tree(&office).await?;

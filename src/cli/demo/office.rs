@@ -49,12 +49,8 @@ const DOSSIERS: [Row; 3] = [
 impl Office {
     /// Makes the office in an empty folder.
     pub(in crate::cli) async fn found(folder: &Path, port: u16) -> Result<Self, Error> {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let file = folder.join("sluis.toml");
-        let text = format!(
-            "data = \"data\"\n\n[sftp]\nlisten = \"{listen}\"\n\n[log]\nlevel = \"warn\"\n"
-        );
-        fs::write(&file, text).map_err(Error::file("write", &file))?;
+        write_config(&file, port)?;
         let house = House::make_without_keys(Config::read(&file)?).await?;
         let host_keys = HostKeys(vec![key()?]);
         let now = house.clock.read();
@@ -82,8 +78,10 @@ impl Office {
         Ok(office)
     }
 
-    /// Writes down the server's key where `ssh` looks for it, so that nobody is asked.
-    pub(in crate::cli) fn write_known_host(&self, port: u16) -> Result<(), Error> {
+    /// Writes down where the server listens, for other commands, and its key where `ssh` looks for it,
+    /// so that nobody is asked.
+    pub(in crate::cli) fn write_address(&self, port: u16) -> Result<(), Error> {
+        write_config(&self.folder.join("sluis.toml"), port)?;
         let path = self.known_hosts();
         let mut text = String::new();
         for key in &self.host_keys.0 {
@@ -148,6 +146,13 @@ impl Office {
         catalog.add_link(self.firm.id, &link, now).await?;
         Ok(())
     }
+}
+
+fn write_config(file: &Path, port: u16) -> Result<(), Error> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let text =
+        format!("data = \"data\"\n\n[sftp]\nlisten = \"{listen}\"\n\n[log]\nlevel = \"warn\"\n");
+    fs::write(file, text).map_err(Error::file("write", file))
 }
 
 fn key() -> Result<PrivateKey, Error> {
