@@ -64,7 +64,7 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
     let config = &house.config;
     let firms = house.catalog.firms().await;
     let file = config.catalog_file();
-    let counted = |firms: &Vec<_>| format!("{} ({} firms)", file.display(), firms.len());
+    let counted = |firms: &Vec<_>| format!("{} (firms: {})", file.display(), firms.len());
     report.say("catalog", told(firms.as_ref().map(counted)))?;
     let (blobs, spool) = (config.blob_folder(), config.spool_folder());
     report.say("documents", writable(&blobs))?;

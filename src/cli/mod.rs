@@ -1,6 +1,6 @@
 //! Which command was typed, and what runs it?
 //!
-//! Each command stands in its own file and prints through [`print`](mod@print) alone. The exit status is 0
+//! Each command stands in its own file and prints through `print` alone. The exit status is 0
 //! when all went well, 1 when something failed or was refused, 2 when the command was not understood.
 
 mod call;

@@ -142,6 +142,7 @@ pub(super) fn several(what: &str, found: &[Selected]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::demo::{documents, office::Office};
 
     #[test]
     fn what_a_person_types_is_understood_in_order() {
@@ -177,5 +178,83 @@ mod tests {
         assert_eq!(questions("abcde"), [number("abcde"), file("abcde")]);
         assert_eq!(questions(r"C:\in\F 1.xml")[1], file("F 1.xml"));
         assert_eq!(questions("  "), []);
+    }
+
+    /// The office of the demonstration, with its documents.
+    async fn office(folder: &std::path::Path) -> Office {
+        let office = Office::found(folder, 0).await.unwrap();
+        documents::take_in(&office).await.unwrap();
+        office
+    }
+
+    #[tokio::test]
+    async fn a_document_is_found_by_whatever_a_person_has_at_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let office = office(folder.path()).await;
+        let found = async |what: &str| {
+            let found = select(&office.house, &office.firm, what).await.unwrap();
+            let sources = found.iter().map(|one| one.document.source.clone());
+            sources.collect::<Vec<_>>()
+        };
+        let by_number = select(&office.house, &office.firm, "sb-0042")
+            .await
+            .unwrap();
+        let one = &by_number[0];
+        let digest = one.document.digest.to_string();
+        let file = one.deliveries[0]
+            .delivery
+            .offer
+            .as_ref()
+            .unwrap()
+            .name
+            .clone();
+
+        for what in [
+            &digest,
+            &digest[..6],
+            &file,
+            "self-billed.xml",
+            &one.document.id.to_string(),
+        ] {
+            assert_eq!(found(what).await, ["demo:self-billed.xml"], "{what}");
+        }
+        let delivery = format!("d{}", one.deliveries[1].delivery.id);
+        let selected = select(&office.house, &office.firm, &delivery)
+            .await
+            .unwrap();
+        assert_eq!(
+            selected[0].deliveries.len(),
+            1,
+            "only the one that was named"
+        );
+        assert_eq!(
+            found("F-2026-0117").await,
+            ["demo:F-2026-0117.xml", "demo:same-number-again.xml"]
+        );
+        assert!(found("F-2026-011_").await.is_empty(), "`_` is no wildcard");
+        assert!(found("%").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_digest_begun_by_two_documents_names_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let office = office(folder.path()).await;
+        let rows = office
+            .house
+            .catalog
+            .document_rows(office.firm.id, 0, 100)
+            .await
+            .unwrap();
+        let both = rows.into_iter().take(2).map(|document| Selected {
+            document,
+            deliveries: Vec::new(),
+        });
+
+        let error = unique(&both.collect::<Vec<_>>(), "abcdef").unwrap_err();
+
+        assert!(
+            error.to_string().starts_with("`abcdef` could be "),
+            "{error}"
+        );
     }
 }

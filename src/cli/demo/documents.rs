@@ -53,7 +53,7 @@ const NEXT: Sample = (
 );
 
 /// Takes the documents in, and leaves one more beside the drop folder.
-pub(super) async fn take_in(office: &Office) -> Result<(), Error> {
+pub(in crate::cli) async fn take_in(office: &Office) -> Result<(), Error> {
     let arrival = |sample: &Sample| Arrival {
         source: format!("demo:{}", sample.0),
         bytes: text(sample).into(),

@@ -3,9 +3,9 @@
 //! An invented office in a folder of its own: three dossiers, two devices, a dozen documents. It
 //! listens on this machine only, prints commands that can be pasted, and tells what happens.
 
-mod documents;
+pub(super) mod documents;
 mod guide;
-mod office;
+pub(super) mod office;
 mod watch;
 
 use std::fs;
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Error> {
     let _held = office.house.hold_data()?;
     let listening = listen(&mut office, args.port, &draining).await?;
     let address = listening.address();
-    office.write_known_host(address.port())?;
+    office.write_address(address.port())?;
     documents::take_in(&office).await?;
     guide::print(&office, address)?;
     watch::tree(&office).await?;

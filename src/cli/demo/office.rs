@@ -18,15 +18,15 @@ use crate::model::{DeviceId, DeviceKind, Identifier, Language, Transfer};
 use crate::sftp::HostKeys;
 
 /// The office, with its house open.
-pub(super) struct Office {
+pub(in crate::cli) struct Office {
     /// Where everything is.
-    pub(super) folder: PathBuf,
+    pub(in crate::cli) folder: PathBuf,
     /// The house.
-    pub(super) house: House,
+    pub(in crate::cli) house: House,
     /// The firm, `demo`.
-    pub(super) firm: Firm,
+    pub(in crate::cli) firm: Firm,
     /// Its server's key: one, for making an RSA key takes seconds.
-    pub(super) host_keys: HostKeys,
+    pub(in crate::cli) host_keys: HostKeys,
 }
 
 /// A dossier: name, number, profile, code, device, language of its folders.
@@ -48,13 +48,9 @@ const DOSSIERS: [Row; 3] = [
 
 impl Office {
     /// Makes the office in an empty folder.
-    pub(super) async fn found(folder: &Path, port: u16) -> Result<Self, Error> {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    pub(in crate::cli) async fn found(folder: &Path, port: u16) -> Result<Self, Error> {
         let file = folder.join("sluis.toml");
-        let text = format!(
-            "data = \"data\"\n\n[sftp]\nlisten = \"{listen}\"\n\n[log]\nlevel = \"warn\"\n"
-        );
-        fs::write(&file, text).map_err(Error::file("write", &file))?;
+        write_config(&file, port)?;
         let house = House::make_without_keys(Config::read(&file)?).await?;
         let host_keys = HostKeys(vec![key()?]);
         let now = house.clock.read();
@@ -82,8 +78,10 @@ impl Office {
         Ok(office)
     }
 
-    /// Writes down the server's key where `ssh` looks for it, so that nobody is asked.
-    pub(super) fn write_known_host(&self, port: u16) -> Result<(), Error> {
+    /// Writes down where the server listens, for other commands, and its key where `ssh` looks for it,
+    /// so that nobody is asked.
+    pub(in crate::cli) fn write_address(&self, port: u16) -> Result<(), Error> {
+        write_config(&self.folder.join("sluis.toml"), port)?;
         let path = self.known_hosts();
         let mut text = String::new();
         for key in &self.host_keys.0 {
@@ -94,12 +92,12 @@ impl Office {
     }
 
     /// Returns the file in which `ssh` finds the server's key.
-    pub(super) fn known_hosts(&self) -> PathBuf {
+    pub(in crate::cli) fn known_hosts(&self) -> PathBuf {
         self.folder.join("known_hosts")
     }
 
     /// Returns the file of a device's private key.
-    pub(super) fn key_file(&self, device: &str) -> PathBuf {
+    pub(in crate::cli) fn key_file(&self, device: &str) -> PathBuf {
         self.folder.join(format!("{device}.key"))
     }
 
@@ -148,6 +146,13 @@ impl Office {
         catalog.add_link(self.firm.id, &link, now).await?;
         Ok(())
     }
+}
+
+fn write_config(file: &Path, port: u16) -> Result<(), Error> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let text =
+        format!("data = \"data\"\n\n[sftp]\nlisten = \"{listen}\"\n\n[log]\nlevel = \"warn\"\n");
+    fs::write(file, text).map_err(Error::file("write", file))
 }
 
 fn key() -> Result<PrivateKey, Error> {
