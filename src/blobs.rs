@@ -20,7 +20,8 @@ pub struct Blobs {
     store: Arc<dyn ObjectStore>,
 }
 
-/// A content that is stored and durable. Only [`Blobs::put`] makes one, so a row that wants one cannot come first.
+/// A content that is stored and durable. Only [`Blobs`] makes one; taking in writes rows from these
+/// alone, so that no row comes before its blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
     digest: Digest,
@@ -117,6 +118,19 @@ impl Blobs {
                     .map_err(|source| Error::Put { digest, source })
             }
             Err(source) => Err(Error::Put { digest, source }),
+        }
+    }
+
+    /// Returns the proof that a blob is stored, when a row names it already: then its put was durable.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer. A blob that is missing, or not as long, is none.
+    pub async fn stored(&self, digest: Digest, bytes: u64) -> Result<Option<Stored>, Error> {
+        match self.store.head(&path(digest)).await {
+            Ok(found) => Ok((found.size == bytes).then_some(Stored { digest, bytes })),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(Error::Get { digest, source }),
         }
     }
 

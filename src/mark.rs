@@ -139,7 +139,7 @@ impl Marks {
     ///
     /// # Errors
     ///
-    /// When no document of that folder has these bytes, the name is taken, or the catalog does not take it.
+    /// When no document of that folder has these bytes, or the catalog does not take it.
     pub async fn copied(
         &self,
         who: &Who,
@@ -190,9 +190,21 @@ impl Marks {
         let (id, spans) = (file.delivery, given.coverage().spans().len());
         let mut tx = self.catalog.begin(Durability::Kill).await?;
         let mark = tx.take_mark(who.firm, id).await?;
-        let Some(mut mark) = mark.filter(|mark| mark.state == State::Offered) else {
-            return Ok(None); // somebody was first, or it was taken back
+        let Some(mut mark) = mark else {
+            return Ok(None);
         };
+        if mark.state != State::Offered {
+            // Collected by another handle, or taken back under this one: then somebody should know.
+            let has_it = how == End::Closed && given.coverage().is_whole(file.bytes);
+            if has_it && mark.state == State::Withdrawn {
+                let detail = "read whole, but taken back before it was closed";
+                let told = event(who, file, EventKind::Read, detail.to_owned());
+                tx.tell(who.firm, now, &[told]).await?;
+                tx.commit().await?;
+                return Ok(Some(EventKind::Read));
+            }
+            return Ok(None);
+        }
         mark.progress.end(given, how);
         let whole = how == End::Closed && mark.progress.is_whole(file.bytes);
         let marked = match judge(who.kind, whole) {

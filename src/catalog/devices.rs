@@ -202,6 +202,18 @@ impl Catalog {
                 device.name
             )));
         }
+        let offered = "select count(*) as n from delivery where device_id = $1 and state = 'offered' and current = 1";
+        let offered = query(offered)
+            .bind(device.id.0)
+            .fetch_one(&mut *tx.inner)
+            .await?
+            .int("n")?;
+        if offered > 0 {
+            return Err(Error::Refused(format!(
+                "device `{}` is still offered {offered} documents that it has not collected; let it collect them, or withdraw them first",
+                device.name
+            )));
+        }
         query("update firm set default_device_id = null where id = $1 and default_device_id = $2")
             .bind(firm.0)
             .bind(device.id.0)
@@ -235,6 +247,59 @@ impl Catalog {
         );
         event.device = Some(device.id);
         change(&mut tx, firm, now, event).await?;
+        tx.commit().await
+    }
+
+    /// Gives a device one more key.
+    ///
+    /// # Errors
+    ///
+    /// When it has that key, or the database does not answer.
+    pub async fn add_device_key(
+        &self,
+        device: &Device,
+        key: &DeviceKey,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        add_key(&mut tx, device.id, key, now).await?;
+        let mut event = Event::new(
+            EventKind::KeyAdded,
+            format!("{} for `{}`", key.fingerprint, device.name),
+        );
+        event.device = Some(device.id);
+        change(&mut tx, device.firm, now, event).await?;
+        tx.commit().await
+    }
+
+    /// Takes a key from a device: whoever holds it can no longer log in.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no such key, or the database does not answer.
+    pub async fn remove_device_key(
+        &self,
+        device: &Device,
+        fingerprint: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        let done = query("delete from device_key where device_id = $1 and fingerprint = $2")
+            .bind(device.id.0)
+            .bind(fingerprint)
+            .execute(&mut *tx.inner)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::Missing {
+                what: format!("key `{fingerprint}` of device `{}`", device.name),
+            });
+        }
+        let mut event = Event::new(
+            EventKind::KeyRemoved,
+            format!("{fingerprint} from `{}`", device.name),
+        );
+        event.device = Some(device.id);
+        change(&mut tx, device.firm, now, event).await?;
         tx.commit().await
     }
 

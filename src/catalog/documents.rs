@@ -162,16 +162,17 @@ fn note(known: &mut Known, row: &AnyRow, new: &NewDocument<'_>) -> Result<(), Er
     let same =
         |stored: Option<String>, mine: Option<&str>| mine.is_some() && stored.as_deref() == mine;
     let business = same(row.text_or("business_key")?, new.business_key);
+    let same_content = row.text("content_digest")? == new.content.to_string();
     if row.text("digest")? == new.digest.to_string() {
         known.bytes.get_or_insert(id);
     }
     if same(row.text_or("envelope_key")?, new.envelope_key) {
-        let both_nameless = new.business_key.is_none() && row.text_or("business_key")?.is_none();
-        known
-            .envelope
-            .get_or_insert((id, business || both_nameless));
+        // Where nothing names the business document, only its bytes can say that it is the same.
+        let nameless = new.business_key.is_none() && row.text_or("business_key")?.is_none();
+        let is_same = business || (nameless && same_content);
+        known.envelope.get_or_insert((id, is_same));
     }
-    if row.text("content_digest")? == new.content.to_string() {
+    if same_content {
         known.content.get_or_insert(id);
     }
     if business {

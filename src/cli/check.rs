@@ -15,6 +15,7 @@ use super::{Error, Exit, print};
 use crate::app::House;
 use crate::config::Config;
 use crate::hostkeys;
+use crate::model::Flow;
 use crate::telemetry;
 
 /// How long a server on our port may take to say who it is.
@@ -73,6 +74,19 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
     for firm in firms.unwrap_or_default() {
         let folder = config.drop.root.join(firm.slug.as_str());
         report.say(&format!("drop folder of {}", firm.slug), writable(&folder))?;
+        let links = house.catalog.links(firm.id).await?;
+        let today = house.places.today(house.clock.read());
+        let wrong: Vec<_> = links
+            .iter()
+            .flat_map(|link| Flow::ALL.map(|flow| house.places.folder(link, flow, today)))
+            .filter_map(|folder| folder.err().map(|error| chain(&error)))
+            .collect();
+        let finding = if wrong.is_empty() {
+            Ok(format!("{} can be shown", links.len()))
+        } else {
+            Err(wrong.join("; "))
+        };
+        report.say(&format!("links of {}", firm.slug), finding)?;
     }
     Ok(())
 }

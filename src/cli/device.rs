@@ -29,6 +29,31 @@ pub(super) enum Command {
     Remove(Named),
     /// Send what no link assigns to this device.
     Default(Named),
+    /// Give a device keys, or take one away.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// The commands about the keys of a device.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum KeyCommand {
+    /// Give a device one more key, beside those it has.
+    Add {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// A file with its public key, or with several. May be repeated.
+        #[arg(long = "key", value_name = "FILE", required = true)]
+        keys: Vec<PathBuf>,
+    },
+    /// Take a key from a device: whoever holds it can no longer log in.
+    Remove {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// Its fingerprint, as `device show` prints it.
+        fingerprint: String,
+    },
 }
 
 /// The arguments of `device add`.
@@ -77,7 +102,37 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         }
         Command::Remove(named) => remove(&house, &named).await,
         Command::Default(named) => make_default(&house, &named).await,
+        Command::Key(command) => change_key(&house, &command).await,
     }
+}
+
+async fn change_key(house: &House, command: &KeyCommand) -> Result<Exit, Error> {
+    let (KeyCommand::Add { named, .. } | KeyCommand::Remove { named, .. }) = command;
+    let firm = find_firm(house, &named.firm).await?;
+    let device = find_device(house, &firm, &named.device).await?;
+    let now = house.clock.read();
+    match command {
+        KeyCommand::Add { keys, .. } => {
+            for key in public_keys(keys)? {
+                house.catalog.add_device_key(&device, &key, now).await?;
+                print::line(&format!(
+                    "added key {} to `{}`",
+                    key.fingerprint, device.name
+                ))?;
+            }
+        }
+        KeyCommand::Remove { fingerprint, .. } => {
+            house
+                .catalog
+                .remove_device_key(&device, fingerprint, now)
+                .await?;
+            print::line(&format!(
+                "removed key {fingerprint} from `{}`; a session that is open ends by itself",
+                device.name
+            ))?;
+        }
+    }
+    Ok(Exit::Done)
 }
 
 async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {

@@ -131,7 +131,7 @@ impl Ingest {
         arrivals: Vec<Arrival>,
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
-        let preparing = stream::iter(arrivals).map(|arrival| self.prepare(arrival));
+        let preparing = stream::iter(arrivals).map(|arrival| self.prepare(firm, arrival));
         let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
         tx.lock_firm(firm).await?;
@@ -151,7 +151,7 @@ impl Ingest {
     }
 
     /// Reads an arrival and stores its blobs, before any row names them.
-    async fn prepare(&self, arrival: Arrival) -> Result<Ready, Error> {
+    async fn prepare(&self, firm: FirmId, arrival: Arrival) -> Result<Ready, Error> {
         let Arrival { source, bytes } = arrival;
         let original = bytes.clone();
         let read = tokio::task::spawn_blocking(move || ubl::read(&bytes))
@@ -160,8 +160,14 @@ impl Ingest {
                 arrival: source.clone(),
                 source: died,
             })?;
+        let digest = Digest::of(&original);
+        let is_known = self
+            .catalog
+            .document_by_digest(firm, digest)
+            .await?
+            .is_some();
         let put = async |content: Bytes| {
-            let stored = self.blobs.put(content).await;
+            let stored = self.store(content, is_known).await;
             stored.map_err(|refused| Error::Blobs {
                 arrival: source.clone(),
                 source: refused,
@@ -178,6 +184,17 @@ impl Ingest {
             original: stored,
             content,
         })
+    }
+
+    /// Stores a content, unless it belongs to a document that is kept already.
+    async fn store(&self, content: Bytes, is_known: bool) -> Result<Stored, blobs::Error> {
+        if is_known {
+            let (digest, bytes) = (Digest::of(&content), content.len() as u64);
+            if let Some(stored) = self.blobs.stored(digest, bytes).await? {
+                return Ok(stored);
+            }
+        }
+        self.blobs.put(content).await
     }
 
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.

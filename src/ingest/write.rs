@@ -122,6 +122,11 @@ impl Ingest {
         else {
             return Ok(None);
         };
+        let profile = self.places.profile(link);
+        if profile.is_ok_and(|profile| !profile.takes(reading.kind)) {
+            planned.hold = Some(HeldReason::Format);
+            return Ok(None);
+        }
         match self
             .places
             .offer(tx, (link, device), flow, reading, now)

@@ -68,6 +68,9 @@ pub enum Flow {
 }
 
 impl Flow {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Purchase, Self::Sale];
+
     /// Returns the word that tables, JSON and commands use.
     pub fn as_str(self) -> &'static str {
         match self {

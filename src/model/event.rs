@@ -46,6 +46,10 @@ pub enum EventKind {
     DeviceAdded,
     /// A device was removed.
     DeviceRemoved,
+    /// A device was given a key.
+    KeyAdded,
+    /// A key was taken from a device.
+    KeyRemoved,
     /// Another device gets what no link assigns.
     DefaultChanged,
 }
@@ -72,6 +76,8 @@ impl EventKind {
             Self::LinkRemoved => "link_removed",
             Self::DeviceAdded => "device_added",
             Self::DeviceRemoved => "device_removed",
+            Self::KeyAdded => "key_added",
+            Self::KeyRemoved => "key_removed",
             Self::DefaultChanged => "default_changed",
         }
     }
@@ -100,10 +106,12 @@ impl FromStr for EventKind {
             "link_removed" => Ok(Self::LinkRemoved),
             "device_added" => Ok(Self::DeviceAdded),
             "device_removed" => Ok(Self::DeviceRemoved),
+            "key_added" => Ok(Self::KeyAdded),
+            "key_removed" => Ok(Self::KeyRemoved),
             "default_changed" => Ok(Self::DefaultChanged),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed",
             )),
         }
     }

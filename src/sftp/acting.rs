@@ -101,8 +101,13 @@ impl Session {
             return Ok(Some(ok(id)));
         }
         self.drafts.remove(key);
-        let name = draft.path.name().unwrap_or_default();
         let now = self.parts.clock.read();
+        if let Ok(Entry::File(there)) = self.view.entry(&draft.path, now).await
+            && there.listed.digest != digest
+        {
+            return Err(Refusal::failed("another file of that name is there").into());
+        }
+        let name = draft.path.name().unwrap_or_default();
         self.parts
             .marks
             .copied(&self.who, draft.place, digest, name, now)
@@ -151,7 +156,13 @@ impl Session {
                 Refusal::denied("a file may be moved within its processed folder only").into(),
             );
         }
-        self.drafts.insert(to.key(), Draft { path: to, ..draft });
+        let (old, new) = (draft.path.key(), to.key());
+        for open in self.handles.iter_mut() {
+            if matches!(open, Open::Draft(key) if *key == old) {
+                *open = Open::Draft(new.clone());
+            }
+        }
+        self.drafts.insert(new, Draft { path: to, ..draft });
         Ok(Some(ok(id)))
     }
 

@@ -12,6 +12,7 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -41,8 +42,8 @@ pub(super) struct Connection {
     channels: HashMap<ChannelId, Port>,
     /// Cancelled when the connection is gone.
     dead: CancellationToken,
-    /// Cancelled by the login, which frees its place among those that have not logged in.
-    logged_in: CancellationToken,
+    /// Told of the login, which frees its place among those that have not logged in.
+    logged_in: watch::Sender<Option<Arc<Who>>>,
 }
 
 /// The near end of a channel.
@@ -57,7 +58,7 @@ impl Connection {
         shared: Shared,
         address: SocketAddr,
         dead: CancellationToken,
-        logged_in: CancellationToken,
+        logged_in: watch::Sender<Option<Arc<Who>>>,
     ) -> Self {
         Self {
             shared,
@@ -193,8 +194,9 @@ impl Handler for Connection {
             session.id = who.session.0, device.login = %login, peer.address = %address, peer.software = %software,
             "Device `{login}` logged in from {address} with {software}"
         );
-        self.who = Some(Arc::new(who));
-        self.logged_in.cancel();
+        let who = Arc::new(who);
+        self.who = Some(Arc::clone(&who));
+        self.logged_in.send_replace(Some(who));
         Ok(())
     }
 

@@ -70,6 +70,11 @@ impl<T> Handles<T> {
         self.open.drain().map(|(_, value)| value).collect()
     }
 
+    /// Returns what is open, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.open.values_mut()
+    }
+
     /// Returns what is open.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.open.values()

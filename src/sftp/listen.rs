@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
-use russh::server::{Config, run_stream};
+use russh::server::{Config, RunningSession, run_stream};
 use russh::{Disconnect, Limits, MethodKind, MethodSet, Preferred, SshId, cipher};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -20,6 +20,7 @@ use super::connection::{Connection, Shared};
 use super::limits::{DRAIN, LOGIN_GRACE};
 use super::serve::Parts;
 use crate::login::Logins;
+use crate::tree::Who;
 
 /// Connections that have not logged in. More are turned away, so that silent ones cost little.
 const STARTUPS_MAX: usize = 200;
@@ -35,6 +36,9 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A peer that neither sends nor takes anything for this long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// How long a peer may take to hear that the server ends.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Bytes to be read from the network at a time: the library takes each packet in two small pieces.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -142,34 +146,56 @@ impl Listening {
     }
 }
 
+/// Serves a connection from its first byte to its last, and notes the end of its session.
 async fn connect(
     shared: Shared,
     config: Arc<Config>,
     stream: TcpStream,
     peer: SocketAddr,
     cut: CancellationToken,
-    startup: tokio::sync::OwnedSemaphorePermit,
+    startup: OwnedSemaphorePermit,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(peer.address = %peer, "Could not set nodelay: {error}");
     }
-    let (dead, logged_in) = (CancellationToken::new(), CancellationToken::new());
-    let connection = Connection::new(shared.clone(), peer, dead.clone(), logged_in.clone());
+    let (told, login) = watch::channel(None);
+    let connection = Connection::new(shared.clone(), peer, CancellationToken::new(), told);
     let wire = Wire::new(stream, cut.clone());
     let starting = tokio::time::timeout(LOGIN_GRACE, run_stream(config, wire, connection));
-    let running = tokio::select! {
-        started = starting => match started {
-            Ok(Ok(running)) => running,
-            Ok(Err(error)) => return debug!(peer.address = %peer, "Connection did not begin: {error}"),
-            Err(_) => return debug!(peer.address = %peer, "Connection did not say its version in time"),
-        },
+    let started = tokio::select! {
+        started = starting => started,
         () = cut.cancelled() => return,
     };
+    match started {
+        Ok(Ok(running)) => attend(running, peer, cut, startup, login.clone()).await,
+        Ok(Err(error)) => debug!(peer.address = %peer, "Connection did not begin: {error}"),
+        Err(_) => debug!(peer.address = %peer, "Connection did not say its version in time"),
+    }
+    let who = login.borrow().clone();
+    if let Some(who) = who {
+        let now = shared.parts.clock.read();
+        if let Err(error) = shared.logins.end(who.session, now).await {
+            warn!(
+                session.id = who.session.0,
+                "Could not note the end of a session: {error}"
+            );
+        }
+    }
+}
+
+/// Waits for a connection's end, or ends it: when nobody logs in, and when the server ends.
+async fn attend(
+    running: RunningSession<Connection>,
+    peer: SocketAddr,
+    cut: CancellationToken,
+    startup: OwnedSemaphorePermit,
+    mut login: watch::Receiver<Option<Arc<Who>>>,
+) {
     let handle = running.handle();
     tokio::pin!(running);
     tokio::select! {
         _ = &mut running => return,
-        () = logged_in.cancelled() => drop(startup),
+        Ok(_) = login.wait_for(Option::is_some) => drop(startup),
         () = tokio::time::sleep(LOGIN_GRACE) => {
             info!(peer.address = %peer, "{peer} did not log in within {} s", LOGIN_GRACE.as_secs());
             cut.cancel();
@@ -181,7 +207,7 @@ async fn connect(
         () = cut.cancelled() => {
             // A farewell, if the peer takes it at once; then the wire is cut in any case.
             let farewell = handle.disconnect(Disconnect::ByApplication, "the server ends".into(), "en".into());
-            drop(tokio::time::timeout(Duration::from_millis(200), farewell).await);
+            drop(tokio::time::timeout(FAREWELL, farewell).await);
             running.await
         }
     };

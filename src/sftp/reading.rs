@@ -3,7 +3,7 @@
 use russh_sftp::protocol::{Handle, Name, OpenFlags, Packet, StatusCode};
 use tracing::{info, warn};
 
-use super::limits::IO_BYTES_MAX;
+use super::limits::{DRAFTS_MAX, IO_BYTES_MAX};
 use super::listing::Listing;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
@@ -84,6 +84,11 @@ impl Session {
         let Some(Role::Processed(link, flow)) = self.view.role(&path.parent(), now).await? else {
             return Err(Refusal::denied("files are written to the processed folder only").into());
         };
+        if self.drafts.len() >= DRAFTS_MAX {
+            return Err(
+                Refusal::failed("too many files are being written; finish some first").into(),
+            );
+        }
         let upload = self.parts.spool.begin().await?;
         let key = path.key();
         self.drafts.insert(

@@ -282,3 +282,26 @@ async fn a_code_that_was_another_dossiers_before_uses_no_name_again() {
         "{last}"
     );
 }
+
+#[tokio::test]
+async fn an_instance_id_that_is_used_again_for_something_else_loses_nothing() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let envelope = String::from_utf8(fixture("sbdh-invoice.xml")).unwrap();
+    let nameless = |text: &str| {
+        let start = envelope.find("<cbc:ID>").unwrap();
+        let end = envelope.find("</cbc:ID>").unwrap() + "</cbc:ID>".len();
+        format!("{}<!-- {text} -->{}", &envelope[..start], &envelope[end..])
+    };
+    let first = gateway.receive(&office, nameless("one")).await;
+
+    let again = gateway.receive(&office, nameless("one") + "\n").await;
+    let other = gateway.receive(&office, nameless("another")).await;
+
+    assert_eq!(first.outcome, Outcome::Kept);
+    assert_eq!(again.outcome, Outcome::Recognised);
+    assert_eq!(
+        (other.outcome, other.reasons),
+        (Outcome::Held, vec!["suspected_duplicate".to_owned()])
+    );
+}

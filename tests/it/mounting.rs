@@ -1,6 +1,6 @@
 //! What happens to a device on which people and programs work as on a drive?
 
-use russh_sftp::protocol::StatusCode;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::DeviceKind;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -190,7 +190,7 @@ async fn modes_and_times_are_accepted_and_change_nothing() {
     let (gateway, _, device, path, _) = one_invoice().await;
     let peer = gateway.connect(&device).await;
     let before = peer.sftp.stat(&path).await.unwrap().attrs;
-    let attrs = russh_sftp::protocol::FileAttributes {
+    let attrs = FileAttributes {
         mtime: Some(1),
         atime: Some(1),
         ..Default::default()
@@ -208,4 +208,77 @@ async fn modes_and_times_are_accepted_and_change_nothing() {
         .await
         .unwrap_err();
     assert_eq!(crate::peer::code(missing), StatusCode::NoSuchFile);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_renamed_while_it_is_written_is_judged_when_it_is_closed() {
+    let (gateway, office, device, path, bytes) = one_invoice().await;
+    let peer = gateway.connect(&device).await;
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE;
+    let part = format!("{DONE}/{NAME}.part");
+    let opened = peer
+        .sftp
+        .open(&part, flags, FileAttributes::empty())
+        .await
+        .unwrap();
+    peer.sftp
+        .write(&opened.handle, 0, bytes[..5000].to_vec())
+        .await
+        .unwrap();
+
+    peer.rename(&part, &format!("{DONE}/{NAME}")).await.unwrap();
+    peer.sftp
+        .write(&opened.handle, 5000, bytes[5000..].to_vec())
+        .await
+        .unwrap();
+    peer.close(&opened.handle).await.unwrap();
+
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{path} processed")]
+    );
+    assert_eq!(peer.list(DONE).await.unwrap(), [NAME]);
+}
+
+#[tokio::test]
+async fn a_copy_does_not_take_the_name_of_another_document() {
+    let (gateway, office, device, path, _) = one_invoice().await;
+    let other = invoice("F-0018", 20_000);
+    gateway.receive(&office, other.clone()).await;
+    let peer = gateway.connect(&device).await;
+    peer.rename(&path, &format!("{DONE}/{NAME}")).await.unwrap();
+
+    let taken = peer.put(&format!("{DONE}/{NAME}"), &other).await;
+
+    assert_eq!(taken, Err(StatusCode::Failure));
+    assert!(gateway.deliveries(&office).await[1].ends_with("offered"));
+}
+
+#[tokio::test]
+async fn one_file_past_the_limit_of_those_being_written_is_refused() {
+    let (gateway, _, device, _, _) = one_invoice().await;
+    let peer = gateway.connect(&device).await;
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE;
+    for at in 0..sluis::sftp::limits::DRAFTS_MAX {
+        let opened = peer
+            .sftp
+            .open(format!("{DONE}/{at}"), flags, FileAttributes::empty())
+            .await
+            .unwrap();
+        peer.close(&opened.handle).await.unwrap();
+    }
+
+    let refused = peer
+        .sftp
+        .open(format!("{DONE}/x"), flags, FileAttributes::empty())
+        .await;
+
+    assert_eq!(crate::peer::code(refused.unwrap_err()), StatusCode::Failure);
+    peer.remove(&format!("{DONE}/0")).await.unwrap();
+    assert!(
+        peer.sftp
+            .open(format!("{DONE}/x"), flags, FileAttributes::empty())
+            .await
+            .is_ok()
+    );
 }

@@ -135,3 +135,58 @@ async fn what_was_collected_cannot_be_taken_back() {
         })
     ));
 }
+
+#[tokio::test]
+async fn what_is_taken_back_under_a_reader_says_that_it_was_read() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    let handle = peer.open(PATH).await.unwrap();
+    peer.read(&handle, 0, u64::MAX).await.unwrap();
+    let delivery = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 10)
+        .await
+        .unwrap()
+        .remove(0);
+
+    gateway
+        .house
+        .sending
+        .withdraw(office.firm, delivery.delivery.id, "", gateway.now())
+        .await
+        .unwrap();
+    peer.close(&handle).await.unwrap();
+
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{PATH} withdrawn")]
+    );
+    assert_eq!(
+        gateway.events(&office).await,
+        ["kept", "offered", "withdrawn", "read"]
+    );
+}
+
+#[tokio::test]
+async fn a_device_that_is_still_offered_documents_stays() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let device = gateway
+        .house
+        .catalog
+        .device(office.firm, "server")
+        .await
+        .unwrap();
+
+    let refused = gateway
+        .house
+        .catalog
+        .remove_device(office.firm, &device, gateway.now())
+        .await;
+
+    assert!(refused.is_err());
+}
