@@ -49,8 +49,8 @@ impl Marks {
     }
 
     /// Notes that a handle on `file` is open, and returns where to count what it is given.
-    pub fn opened(&self, file: &File) -> Reads {
-        let reads = Reads::default();
+    pub fn opened(&self, file: &File, now: Timestamp) -> Reads {
+        let reads = Arc::new(Mutex::new(HandleReads::opened(now)));
         if file.place == Place::Inbox {
             self.open_handles()
                 .entry(file.listed.delivery)
@@ -205,7 +205,7 @@ impl Marks {
             }
             return Ok(None);
         }
-        mark.progress.end(given, how);
+        mark.progress.end(given, how, now);
         let whole = how == End::Closed && mark.progress.is_whole(file.bytes);
         let marked = match judge(who.kind, whole) {
             Verdict::Collected => {

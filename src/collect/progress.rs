@@ -5,20 +5,31 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Coverage;
+use crate::model::Timestamp;
 
 /// The most broken handles that are remembered for a resumption; older ones are forgotten, which
 /// errs towards a second fetch.
 pub const BROKEN_MAX: usize = 16;
 
 /// What one open handle was given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandleReads {
+    opened: Timestamp,
     /// Where its first READ began.
     starts_at: Option<u64>,
     accepted: Coverage,
 }
 
 impl HandleReads {
+    /// Begins with a handle that is opened now.
+    pub fn opened(now: Timestamp) -> Self {
+        Self {
+            opened: now,
+            starts_at: None,
+            accepted: Coverage::default(),
+        }
+    }
+
     /// Notes where a READ asks to begin; the first tells whether the reader resumes.
     pub fn asked(&mut self, offset: u64) {
         self.starts_at.get_or_insert(offset);
@@ -46,18 +57,45 @@ pub enum End {
 
 /// What a device has read of one content, as far as its reads can be believed.
 ///
-/// A handle that was closed is believed. One that broke is believed only as far as a later,
-/// believed handle goes on where it stopped: whoever resumes at byte X has the bytes before X.
+/// A handle that was closed is believed. One that broke is believed only as far as a later one, opened
+/// after that, goes on where it stopped: whoever resumes at byte X has the bytes before X.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     believed: Coverage,
     /// Oldest first.
-    broken: Vec<HandleReads>,
+    broken: Vec<Broken>,
+}
+
+/// What a handle was given whose connection died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Broken {
+    opened: Timestamp,
+    ended: Timestamp,
+    starts_at: Option<u64>,
+    accepted: Coverage,
+}
+
+/// Where a handle that is believed began, and when it was opened.
+struct Resumed {
+    at: u64,
+    opened: Timestamp,
+}
+
+impl Broken {
+    /// Where somebody went on after this one had ended, who so had what came before. A handle that was
+    /// open beside it says nothing: clients that fetch in pieces begin each where another will end.
+    fn vouched_until(&self, resumed: &[Resumed]) -> Option<u64> {
+        let later = resumed.iter().filter(|one| one.opened > self.ended);
+        later
+            .map(|one| one.at)
+            .filter(|&at| self.accepted.is_resumed_at(at))
+            .max()
+    }
 }
 
 impl Progress {
-    /// Counts a handle that has ended.
-    pub fn end(&mut self, handle: HandleReads, how: End) {
+    /// Counts a handle that ends now.
+    pub fn end(&mut self, handle: HandleReads, how: End, now: Timestamp) {
         match how {
             End::Closed => self.believe(handle),
             End::Broken if handle.accepted.is_empty() => {}
@@ -65,7 +103,12 @@ impl Progress {
                 if self.broken.len() == BROKEN_MAX {
                     self.broken.remove(0);
                 }
-                self.broken.push(handle);
+                self.broken.push(Broken {
+                    opened: handle.opened,
+                    ended: now,
+                    starts_at: handle.starts_at,
+                    accepted: handle.accepted,
+                });
             }
         }
     }
@@ -89,19 +132,17 @@ impl Progress {
 
     fn believe(&mut self, handle: HandleReads) {
         self.believed.add_all(&handle.accepted);
-        let mut resumed_at: Vec<u64> = handle.starts_at.into_iter().collect();
+        let resumption =
+            |starts_at: Option<u64>, opened| starts_at.map(|at| Resumed { at, opened });
+        let mut resumed: Vec<_> = resumption(handle.starts_at, handle.opened)
+            .into_iter()
+            .collect();
         // Latest first: a broken handle that is vouched for vouches for the one it resumed.
         for at in (0..self.broken.len()).rev() {
-            let broken = &self.broken[at];
-            let vouched = resumed_at
-                .iter()
-                .copied()
-                .filter(|&x| broken.accepted.is_resumed_at(x))
-                .max();
-            if let Some(resumed) = vouched {
+            if let Some(until) = self.broken[at].vouched_until(&resumed) {
                 let broken = self.broken.remove(at);
-                self.believed.add_all(&broken.accepted.before(resumed));
-                resumed_at.extend(broken.starts_at);
+                self.believed.add_all(&broken.accepted.before(until));
+                resumed.extend(resumption(broken.starts_at, broken.opened));
             }
         }
     }
@@ -118,8 +159,8 @@ mod tests {
 
     use super::*;
 
-    fn reads(spans: &[Range<u64>]) -> HandleReads {
-        let mut handle = HandleReads::default();
+    fn reads(spans: &[Range<u64>], opened: i64) -> HandleReads {
+        let mut handle = HandleReads::opened(Timestamp(opened));
         for span in spans {
             handle.asked(span.start);
             handle.accepted(span.clone());
@@ -156,8 +197,8 @@ mod tests {
         ];
         for (case, handles, expected) in table {
             let mut progress = Progress::default();
-            for (spans, how) in *handles {
-                progress.end(reads(spans), *how);
+            for (at, (spans, how)) in (0..).zip(*handles) {
+                progress.end(reads(spans, 10 * at), *how, Timestamp(10 * at + 5));
             }
 
             assert_eq!(progress.is_whole(100), *expected, "{case}");
@@ -167,18 +208,29 @@ mod tests {
     #[test]
     fn bytes_past_the_point_of_resumption_are_not_vouched_for() {
         let mut progress = Progress::default();
-        progress.end(reads(&[0..40, 60..100]), End::Broken); // read ahead, out of order
-        progress.end(reads(&[40..60]), End::Closed);
+        progress.end(reads(&[0..40, 60..100], 1), End::Broken, Timestamp(2)); // read ahead, out of order
+        progress.end(reads(&[40..60], 3), End::Closed, Timestamp(4));
 
         assert!(!progress.is_whole(100));
         assert_eq!(progress.believed().bytes(), 60);
     }
 
     #[test]
+    fn a_handle_that_was_open_beside_a_broken_one_does_not_vouch_for_it() {
+        let mut progress = Progress::default();
+        progress.end(reads(&[0..60], 1), End::Broken, Timestamp(9)); // one piece died, read ahead
+        progress.end(reads(&[50..100], 2), End::Closed, Timestamp(10)); // the other had begun before
+
+        assert!(!progress.is_whole(100));
+        progress.end(reads(&[45..50], 10), End::Closed, Timestamp(11)); // and now somebody resumes
+        assert!(progress.is_whole(100));
+    }
+
+    #[test]
     fn the_oldest_broken_handle_past_the_limit_is_forgotten() {
         let mut progress = Progress::default();
         for _ in 0..=BROKEN_MAX {
-            progress.end(reads(&[0..10]), End::Broken);
+            progress.end(reads(&[0..10], 1), End::Broken, Timestamp(2));
         }
 
         assert_eq!(progress.broken.len(), BROKEN_MAX);
@@ -193,11 +245,14 @@ mod tests {
             let mut progress = Progress::default();
             let mut accepted = Coverage::default();
             let mut closed = false;
+            let mut time = 0;
             for (spans, close) in handles {
                 let spans: Vec<_> = spans.into_iter().map(|(start, len)| start..start + len).collect();
                 spans.iter().for_each(|span| accepted.add(span.clone()));
                 closed |= close;
-                progress.end(reads(&spans), if close { End::Closed } else { End::Broken });
+                let how = if close { End::Closed } else { End::Broken };
+                time += 2;
+                progress.end(reads(&spans, time), how, Timestamp(time + 1));
             }
 
             for length in 1..60 {
@@ -217,7 +272,7 @@ mod tests {
             let turn = usize::try_from(order % 11).unwrap() % spans.len().max(1);
             spans.rotate_left(turn);
             for pair in spans.chunks(2) {
-                progress.end(reads(pair), End::Closed);
+                progress.end(reads(pair, 0), End::Closed, Timestamp(1));
             }
 
             prop_assert_eq!(progress.is_whole(length), all.is_whole(length));

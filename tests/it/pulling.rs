@@ -109,6 +109,7 @@ async fn a_client_that_resumes_after_a_broken_connection_has_collected() {
     first.hang_up();
     let second = gateway.connect(&device).await;
     wait_for_broken_read(&gateway, &office).await;
+    gateway.pass_ms(1);
 
     let handle = second.open(&path).await.unwrap();
     assert_eq!(
