@@ -207,11 +207,31 @@ impl House {
 
     /// Serves through every door until `draining` is cancelled, and what is under way has ended.
     pub async fn serve(&self, listening: Listening, draining: CancellationToken) {
+        self.look_again().await;
         let clock = self.clock.clone();
         let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
         let dropping = drop_folders.run(draining, move || clock.read());
         // Boxed, for each holds the states of everything it may be in the middle of.
         tokio::join!(Box::pin(listening.run()), Box::pin(dropping));
+    }
+
+    /// Sends what waits no longer: a profile may have been mended while nobody served.
+    async fn look_again(&self) {
+        let firms = match self.catalog.firms().await {
+            Ok(firms) => firms,
+            Err(error) => return tracing::error!("Could not ask which firms there are: {error}"),
+        };
+        for firm in firms {
+            match self.sending.look_again(firm.id, self.clock.read()).await {
+                Ok(0) => {}
+                Ok(sent) => {
+                    tracing::info!(firm = %firm.slug, "Sent {sent} documents of firm `{}` that wait no longer", firm.slug);
+                }
+                Err(error) => {
+                    tracing::error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {error}", firm.slug);
+                }
+            }
+        }
     }
 
     /// Holds off a second server on the same data, until the value is dropped or the process ends.

@@ -205,8 +205,12 @@ impl Marks {
             }
             return Ok(None);
         }
+        let how = match how {
+            End::Closed if self.open_coverage(id).len() > 1 => End::ClosedBesideOthers,
+            how => how,
+        };
         mark.progress.end(given, how, now);
-        let whole = how == End::Closed && mark.progress.is_whole(file.bytes);
+        let whole = how != End::Broken && mark.progress.is_whole(file.bytes);
         let marked = match judge(who.kind, whole) {
             Verdict::Collected => {
                 let won = tx.mark_collected(who.firm, id, now).await?;

@@ -220,38 +220,32 @@ impl Sending {
     async fn route_again(
         &self,
         firm: FirmId,
-        held: &Delivery,
+        listed: &Delivery,
         now: Timestamp,
     ) -> Result<usize, Error> {
-        let mut tx = self.ingest.catalog.begin(Durability::PowerCut).await?;
+        let catalog = &self.ingest.catalog;
+        let mut tx = catalog.begin(Durability::PowerCut).await?;
         tx.lock_firm(firm).await?;
-        let document = self.ingest.catalog.document(firm, held.document).await?;
-        let siblings = self
-            .ingest
-            .catalog
-            .deliveries_of(firm, held.document)
-            .await?;
-        let is_copy = self
-            .ingest
-            .catalog
-            .has_older_twin(firm, held.document)
-            .await?;
+        // The list may be old by now: another run may have sent it, or a person taken it back.
+        let held = catalog.delivery(firm, listed.id).await?;
+        if held.state != State::Held || !held.is_current {
+            return Ok(0);
+        }
+        let document = catalog.document(firm, held.document).await?;
+        let siblings = catalog.deliveries_of(firm, held.document).await?;
+        let is_copy = catalog.has_older_twin(firm, held.document).await?;
         let (setup, links) = self.ingest.setup(firm).await?;
-        let mut planned = deliveries(&document.reading, &setup);
-        planned.retain(|plan| {
-            !siblings
-                .iter()
-                .any(|other| other.id != held.id && same_way(other, plan))
-        });
+        let planned = deliveries(&document.reading, &setup);
+        let mut waits = Some(&held);
         let mut offered = 0;
-        for (at, plan) in planned.iter_mut().enumerate() {
+        for mut plan in missing(planned, &held, &siblings) {
             if is_copy && plan.link.is_some() {
                 plan.hold = Some(HeldReason::SuspectedDuplicate);
             }
             // The first takes the place of what waited; further ones are new.
-            let replaces = if at == 0 { Some(held) } else { None };
+            let context = (&links[..], &document);
             offered += usize::from(
-                self.apply(&mut tx, held, replaces, plan, (&links, &document), now)
+                self.apply(&mut tx, &held, waits.take(), &mut plan, context, now)
                     .await?,
             );
         }
@@ -376,9 +370,25 @@ impl Sending {
     }
 }
 
-fn same_way(other: &Delivery, plan: &Planned) -> bool {
-    (other.link, other.flow, other.dossier) == (plan.link, plan.flow, plan.dossier)
-        && other.state != State::Withdrawn
+/// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose
+/// they are; and of these only what no other delivery of the document was ever made for.
+fn missing(planned: Vec<Planned>, held: &Delivery, siblings: &[Delivery]) -> Vec<Planned> {
+    let is_its_own = |plan: &Planned| {
+        held.dossier.is_none() || (held.dossier, held.flow) == (plan.dossier, plan.flow)
+    };
+    let covered = |plan: &Planned| {
+        let same = |other: &&Delivery| {
+            (other.dossier, other.flow, other.link) == (plan.dossier, plan.flow, plan.link)
+        };
+        siblings
+            .iter()
+            .filter(|other| other.id != held.id)
+            .any(|other| same(&other))
+    };
+    planned
+        .into_iter()
+        .filter(|plan| is_its_own(plan) && !covered(plan))
+        .collect()
 }
 
 fn shown(offer: &Offer) -> String {

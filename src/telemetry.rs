@@ -35,6 +35,15 @@ pub fn check(log: &Log) -> Result<(), String> {
 }
 
 fn filter(log: &Log) -> Result<EnvFilter, String> {
+    // A misspelt level would be taken for the name of a module, and silence the log.
+    let first = log.level.split(',').next().unwrap_or_default();
+    if !first.contains('=')
+        && !["error", "warn", "info", "debug", "trace", "off"].contains(&first.trim())
+    {
+        return Err(format!(
+            "the log level `{first}` is not known; write error, warn, info or debug"
+        ));
+    }
     EnvFilter::try_new(&log.level).map_err(|error| {
         format!(
             "the log level `{}` is not understood: {error}; write error, warn, info or debug",

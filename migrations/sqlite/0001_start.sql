@@ -2,7 +2,7 @@
 -- the same; instants are milliseconds since 1970, flags are 0 or 1.
 
 create table firm (
-    id integer primary key,
+    id integer primary key autoincrement,
     slug text not null unique,
     name text not null,
     language text not null,
@@ -16,7 +16,7 @@ create table firm (
 );
 
 create table dossier (
-    id integer primary key,
+    id integer primary key autoincrement,
     firm_id bigint not null references firm (id),
     name text not null,
     -- The day (yyyymmdd) and number of the last file name; both only grow, so no name is used twice.
@@ -38,7 +38,7 @@ create table dossier_identifier (
 create index dossier_identifier_dossier on dossier_identifier (dossier_id);
 
 create table device (
-    id integer primary key,
+    id integer primary key autoincrement,
     firm_id bigint not null references firm (id),
     name text not null,
     kind text not null,
@@ -58,7 +58,7 @@ create table device_key (
 );
 
 create table link (
-    id integer primary key,
+    id integer primary key autoincrement,
     firm_id bigint not null references firm (id),
     dossier_id bigint not null references dossier (id),
     profile text not null,
@@ -74,7 +74,7 @@ create unique index link_code on link (firm_id, profile, code_key) where removed
 create index link_dossier on link (dossier_id);
 
 create table session (
-    id integer primary key,
+    id integer primary key autoincrement,
     firm_id bigint not null references firm (id),
     device_id bigint not null references device (id),
     address text not null,
@@ -86,7 +86,7 @@ create table session (
 create index session_device on session (device_id);
 
 create table document (
-    id integer primary key,
+    id integer primary key autoincrement,
     firm_id bigint not null references firm (id),
     -- The original bytes, and what is delivered: the same, but for a document in an envelope.
     digest text not null,
@@ -96,6 +96,8 @@ create table document (
     -- By which a second copy is known: the envelope's sender and instance; seller, number, date, kind.
     envelope_key text,
     business_key text,
+    -- What two documents have alike that read the same, their envelopes apart.
+    reading_key text not null,
     reading text not null,
     source text not null,
     received_at bigint not null,
@@ -107,7 +109,7 @@ create index document_envelope on document (firm_id, envelope_key);
 create index document_business on document (firm_id, business_key);
 
 create table delivery (
-    id integer primary key,
+    id integer primary key autoincrement,
     firm_id bigint not null references firm (id),
     document_id bigint not null references document (id),
     dossier_id bigint references dossier (id),

@@ -173,7 +173,7 @@ impl Tx {
     ) -> Result<(), Error> {
         query(
             "update firm set version = version + 1 where id = $1 and not exists
-             (select 1 from delivery where device_id = $2 and folder_key = $3 and current = 1)",
+             (select 1 from delivery where device_id = $2 and folder_key = $3 and current = 1 and state <> 'withdrawn')",
         )
         .bind(firm.0)
         .bind(device.0)
@@ -358,6 +358,7 @@ mod tests {
             content_bytes: 1,
             envelope_key: None,
             business_key: None,
+            reading_key: "",
             reading: &invoice(number),
             source: "test:x",
             quarantined: None,

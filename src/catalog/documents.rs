@@ -25,6 +25,8 @@ pub struct NewDocument<'a> {
     pub business_key: Option<&'a str>,
     /// What was read.
     pub reading: &'a Reading,
+    /// What two documents have alike that read the same, their envelopes apart.
+    pub reading_key: &'a str,
     /// Through which door, and under which name.
     pub source: &'a str,
     /// Why nobody can read it, if so.
@@ -68,13 +70,19 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// When the database does not answer.
+    /// When the firm is gone, or the database does not answer.
     pub async fn lock_firm(&mut self, firm: FirmId) -> Result<(), Error> {
-        query("update firm set event_seq = event_seq where id = $1")
+        let done = query("update firm set event_seq = event_seq where id = $1")
             .bind(firm.0)
             .execute(&mut *self.inner)
             .await?;
-        Ok(())
+        // It may have been removed since it was asked for.
+        let missing = || Error::Missing {
+            what: format!("firm {firm}"),
+        };
+        (done.rows_affected() == 1)
+            .then_some(())
+            .ok_or_else(missing)
     }
 
     /// Finds what `firm` has already that an arrival may be a copy of.
@@ -84,7 +92,7 @@ impl Tx {
     /// When the database does not answer.
     pub async fn known(&mut self, firm: FirmId, new: &NewDocument<'_>) -> Result<Known, Error> {
         let rows = query(
-            "select id, digest, content_digest, envelope_key, business_key from document
+            "select id, digest, content_digest, envelope_key, business_key, reading_key from document
              where firm_id = $1 and (digest = $2 or content_digest = $3 or envelope_key = $4 or business_key = $5)
              order by id",
         )
@@ -135,8 +143,8 @@ impl Tx {
             .map_err(|source| Error::Database(sqlx::Error::Encode(source.into())))?;
         let row = query(
             "insert into document (firm_id, digest, bytes, content_digest, content_bytes, envelope_key, business_key,
-                                   reading, source, received_at, quarantined)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
+                                   reading, source, received_at, quarantined, reading_key)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id",
         )
         .bind(firm.0)
         .bind(new.digest.to_string())
@@ -149,6 +157,7 @@ impl Tx {
         .bind(new.source)
         .bind(now.0)
         .bind(new.quarantined)
+        .bind(new.reading_key)
         .fetch_one(&mut *self.inner)
         .await
         .map_err(|source| Error::unique(source, || format!("document {}", new.digest)))?;
@@ -167,9 +176,8 @@ fn note(known: &mut Known, row: &AnyRow, new: &NewDocument<'_>) -> Result<(), Er
         known.bytes.get_or_insert(id);
     }
     if same(row.text_or("envelope_key")?, new.envelope_key) {
-        // Where nothing names the business document, only its bytes can say that it is the same.
-        let nameless = new.business_key.is_none() && row.text_or("business_key")?.is_none();
-        let is_same = business || (nameless && same_content);
+        // Sent again by its access point it reads the same; an id that is used for something else does not.
+        let is_same = same_content || (business && row.text("reading_key")? == new.reading_key);
         known.envelope.get_or_insert((id, is_same));
     }
     if same_content {

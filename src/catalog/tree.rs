@@ -53,12 +53,14 @@ pub struct Since {
 
 const INBOX: &str = "select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
+       and link_id = $6 and flow = $7
        and (state = 'offered' or (state = 'collected' and collected_at >= $4)
             or (state = 'processed' and act = 'copied' and processed_at >= $5))
      order by name_key";
 
 const ONE: &str = "select * from delivery
-     where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $6 and current = 1
+     where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $8 and current = 1
+       and link_id = $6 and flow = $7
        and (state = 'offered' or (state = 'collected' and collected_at >= $4)
             or (state = 'processed' and act = 'copied' and processed_at >= $5))";
 
@@ -86,6 +88,7 @@ impl Catalog {
         &self,
         firm: FirmId,
         device: DeviceId,
+        (link, flow): (LinkId, Flow),
         folder_key: &str,
         since: Since,
     ) -> Result<Vec<Listed>, Error> {
@@ -95,6 +98,8 @@ impl Catalog {
             .bind(folder_key)
             .bind(since.collected.0)
             .bind(since.copied.0)
+            .bind(link.0)
+            .bind(flow.as_str())
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| listed(row, "name")).collect()
@@ -109,8 +114,8 @@ impl Catalog {
         &self,
         firm: FirmId,
         device: DeviceId,
-        folder_key: &str,
-        name_key: &str,
+        (link, flow): (LinkId, Flow),
+        (folder_key, name_key): (&str, &str),
         since: Since,
     ) -> Result<Option<Listed>, Error> {
         let row = query(ONE)
@@ -119,6 +124,8 @@ impl Catalog {
             .bind(folder_key)
             .bind(since.collected.0)
             .bind(since.copied.0)
+            .bind(link.0)
+            .bind(flow.as_str())
             .bind(name_key)
             .fetch_optional(&self.readers)
             .await?;

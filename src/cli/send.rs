@@ -1,5 +1,6 @@
 //! How is a document sent by hand, sent again, or taken back?
 
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
 use super::call::{Call, find_device};
@@ -45,7 +46,7 @@ pub(super) struct Resend {
     #[arg(long)]
     dossier: Option<String>,
     /// Why, for those who read the history.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     reason: String,
 }
 

@@ -51,6 +51,9 @@ impl HandleReads {
 pub enum End {
     /// By a CLOSE, or because the channel ended in order.
     Closed,
+    /// The same, while others were open on the same document: clients that fetch in pieces begin each
+    /// where another will end, so where it began says nothing of what came before.
+    ClosedBesideOthers,
     /// The connection died under it.
     Broken,
 }
@@ -98,6 +101,7 @@ impl Progress {
     pub fn end(&mut self, handle: HandleReads, how: End, now: Timestamp) {
         match how {
             End::Closed => self.believe(handle),
+            End::ClosedBesideOthers => self.believed.add_all(&handle.accepted),
             End::Broken if handle.accepted.is_empty() => {}
             End::Broken => {
                 if self.broken.len() == BROKEN_MAX {
@@ -224,6 +228,15 @@ mod tests {
         assert!(!progress.is_whole(100));
         progress.end(reads(&[45..50], 10), End::Closed, Timestamp(11)); // and now somebody resumes
         assert!(progress.is_whole(100));
+    }
+
+    #[test]
+    fn a_piece_does_not_vouch_for_what_broke_before_all_pieces_were_begun() {
+        let mut progress = Progress::default();
+        progress.end(reads(&[0..60], 1), End::Broken, Timestamp(2));
+        progress.end(reads(&[30..100], 3), End::ClosedBesideOthers, Timestamp(4));
+
+        assert!(!progress.is_whole(100));
     }
 
     #[test]

@@ -117,7 +117,11 @@ impl<T: Takes> DropFolders<T> {
                 () = sleep(wait) => {}
                 () = gathered(&hints) => {}
             }
-            self.note(&hints.collect());
+            let hint = hints.collect();
+            if hint.names_another_than(self.folders.keys().map(Name::as_str)) {
+                self.list_firms().await; // one may have been added just now
+            }
+            self.note(&hint);
         }
         info!("The drop folders are closed");
     }

@@ -126,6 +126,17 @@ impl Hint {
         }
     }
 
+    /// Tells whether a folder is named that is none of these.
+    pub(super) fn names_another_than<'a>(&self, known: impl Iterator<Item = &'a str>) -> bool {
+        let known: BTreeSet<&OsStr> = known.map(OsStr::new).collect();
+        match self {
+            Self::All => false,
+            Self::Folders(folders) => folders
+                .iter()
+                .any(|folder| !known.contains(folder.as_os_str())),
+        }
+    }
+
     /// Tells whether the folder of this name is meant.
     pub(super) fn names(&self, folder: &str) -> bool {
         match self {

@@ -5,7 +5,8 @@
 use crate::catalog::Known;
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
-    DeviceId, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource, Transfer,
+    DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
+    Transfer,
 };
 use crate::ubl::Reading;
 
@@ -166,6 +167,16 @@ pub fn envelope_key(reading: &Reading) -> Option<String> {
         "{}|{instance}",
         sbdh.sender.as_deref().unwrap_or_default()
     ))
+}
+
+/// Returns what two documents have alike that read the same, their envelopes apart.
+pub fn reading_key(reading: &Reading) -> String {
+    let bare = Reading {
+        sbdh: None,
+        remarks: Vec::new(),
+        ..reading.clone()
+    };
+    Digest::of(&serde_json::to_vec(&bare).unwrap_or_default()).to_string()
 }
 
 /// Returns the key by which a second copy with other bytes is known: seller, number, date and kind.

@@ -3,7 +3,7 @@
 //! All of it in the transaction that `Ingest::take` has begun, with the firm locked.
 
 use super::place;
-use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan};
+use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan, reading_key};
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
 use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Timestamp};
@@ -38,6 +38,7 @@ impl Ingest {
     ) -> Result<Taken, Error> {
         let reading = &arrival.reading;
         let (envelope, business) = (envelope_key(reading), business_key(reading));
+        let read = reading_key(reading);
         let new = NewDocument {
             digest: arrival.original.digest(),
             bytes: arrival.original.bytes(),
@@ -46,6 +47,7 @@ impl Ingest {
             envelope_key: envelope.as_deref(),
             business_key: business.as_deref(),
             reading,
+            reading_key: &read,
             source: &arrival.source,
             quarantined: None,
         };

@@ -1,7 +1,7 @@
 //! What happens when a file is removed, moved or written, or a folder made?
 
 use russh_sftp::protocol::Packet;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
@@ -108,10 +108,19 @@ impl Session {
             return Err(Refusal::failed("another file of that name is there").into());
         }
         let name = draft.path.name().unwrap_or_default();
-        self.parts
-            .marks
+        let marks = &self.parts.marks;
+        let copied = marks
             .copied(&self.who, draft.place, digest, name, now)
-            .await?;
+            .await;
+        if let Err(mark::Error::NoCopy) = copied {
+            // A mount does not pass a refused CLOSE on to its program, so the log must say it.
+            let (login, path) = (&self.who.login, &draft.path);
+            warn!(
+                session.id = self.who.session.0,
+                "Refused {bytes} bytes of `{login}` at `{path}`: they are no document that was offered there"
+            );
+        }
+        copied?;
         self.trace.processed += 1;
         info!(
             session.id = self.who.session.0,

@@ -11,7 +11,7 @@ use russh::keys::{Algorithm, HashAlg, PublicKey};
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf};
+use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, MethodSet};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,6 +38,7 @@ pub(super) struct Connection {
     shared: Shared,
     address: SocketAddr,
     proven: Option<Proven>,
+    software: Arc<str>,
     who: Option<Arc<Who>>,
     channels: HashMap<ChannelId, Port>,
     /// Cancelled when the connection is gone.
@@ -49,6 +50,8 @@ pub(super) struct Connection {
 /// The near end of a channel.
 struct Port {
     intake: Arc<Intake>,
+    /// Cancelled when the channel is closed: then nobody waits for its window any more.
+    dead: CancellationToken,
     /// Until the subsystem takes it.
     writer: Option<ChannelWriteHalf<Msg>>,
 }
@@ -64,6 +67,7 @@ impl Connection {
             shared,
             address,
             proven: None,
+            software: "".into(),
             who: None,
             channels: HashMap::new(),
             dead,
@@ -100,7 +104,11 @@ impl Connection {
             Auth::Accept
         } else {
             info!(peer.address = %self.address, "Refused a login as `{}`", printable(user));
-            Auth::reject()
+            // The methods stay: a person who mistypes a password is asked again, a few times.
+            Auth::Reject {
+                proceed_with_methods: Some(methods()),
+                partial_success: false,
+            }
         }
     }
 
@@ -112,12 +120,13 @@ impl Connection {
         let Some(writer) = port.writer.take() else {
             return false;
         };
-        let answers = Answers::new(writer, Arc::clone(&port.intake), self.dead.clone());
+        let answers = Answers::new(writer, Arc::clone(&port.intake), port.dead.clone());
         let session = Session::new(
             self.shared.parts.clone(),
             Arc::clone(who),
             answers,
             Arc::clone(&port.intake),
+            Arc::clone(&self.software),
         );
         let (login, id) = (who.login.clone(), who.session.0);
         self.shared.sessions.spawn(async move {
@@ -178,6 +187,7 @@ impl Handler for Connection {
             return Err(russh::Error::NotAuthenticated);
         };
         let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
+        self.software = software.as_str().into();
         let address = self.address.to_string();
         let now = self.shared.parts.clock.read();
         let who = self
@@ -217,6 +227,7 @@ impl Handler for Connection {
             id,
             Port {
                 intake: Arc::default(),
+                dead: self.dead.child_token(),
                 writer: Some(writer),
             },
         );
@@ -274,6 +285,7 @@ impl Handler for Connection {
     ) -> Result<(), Self::Error> {
         if let Some(port) = self.channels.remove(&channel) {
             port.intake.end(Ended::InOrder);
+            port.dead.cancel();
         }
         Ok(())
     }
@@ -339,6 +351,11 @@ impl Handler for Connection {
         session.channel_failure(channel)?;
         Ok(false)
     }
+}
+
+/// By what a device may prove itself.
+pub(super) fn methods() -> MethodSet {
+    MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..])
 }
 
 /// What a peer sends of its own choice may not break a line of the log.

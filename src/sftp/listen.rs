@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::{Config, RunningSession, run_stream};
-use russh::{Disconnect, Limits, MethodKind, MethodSet, Preferred, SshId, cipher};
+use russh::{Disconnect, Limits, Preferred, SshId, cipher};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::connection::{Connection, Shared};
+use super::connection::{Connection, Shared, methods};
 use super::limits::{DRAIN, LOGIN_GRACE};
 use super::serve::Parts;
 use crate::login::Logins;
@@ -220,7 +220,7 @@ fn config(keys: HostKeys, rekey_bytes: usize) -> Config {
     let rekey = rekey_bytes.min(1 << 30);
     Config {
         server_id: SshId::Standard(concat!("SSH-2.0-Sluis_", env!("CARGO_PKG_VERSION")).into()),
-        methods: MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..]),
+        methods: methods(),
         auth_rejection_time: REFUSAL,
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: keys.0,

@@ -51,7 +51,9 @@ pub(super) struct Session {
     pub(super) answers: Answers,
     pub(super) trace: Trace,
     intake: Arc<Intake>,
-    greeted: bool,
+    /// The version that INIT asked for, once it came.
+    greeted: Option<u32>,
+    software: Arc<str>,
 }
 
 /// What a handle means.
@@ -77,7 +79,13 @@ pub(super) struct Draft {
 }
 
 impl Session {
-    pub(super) fn new(parts: Parts, who: Arc<Who>, answers: Answers, intake: Arc<Intake>) -> Self {
+    pub(super) fn new(
+        parts: Parts,
+        who: Arc<Who>,
+        answers: Answers,
+        intake: Arc<Intake>,
+        software: Arc<str>,
+    ) -> Self {
         let view = parts.tree.view(Arc::clone(&who));
         Self {
             parts,
@@ -88,7 +96,8 @@ impl Session {
             answers,
             trace: Trace::default(),
             intake,
-            greeted: false,
+            greeted: None,
+            software,
         }
     }
 
@@ -97,11 +106,7 @@ impl Session {
         let ended = self.requests().await;
         // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
         self.intake.end(ended);
-        let how = if ended == Ended::InOrder {
-            End::Closed
-        } else {
-            End::Broken
-        };
+        let how = how_handles_end(ended, self.greeted, &self.software);
         for open in self.handles.close_all() {
             self.end_handle(open, how).await;
         }
@@ -184,10 +189,10 @@ impl Session {
     async fn answer(&mut self, mut frame: Bytes) -> Result<(), Gone> {
         let kind = frame.first().copied().unwrap_or(0);
         if kind == INIT {
-            self.greeted = true;
+            self.greeted = Some(asked_version(&frame));
             return self.answers.add(Packet::Version(version()));
         }
-        if !self.greeted {
+        if self.greeted.is_none() {
             let session = self.who.session.0;
             warn!(
                 session.id = session,
@@ -226,6 +231,25 @@ impl Session {
     }
 }
 
+/// What the end of a channel says of the handles that were still open.
+///
+/// Some clients send no CLOSE and end in order: lftp, which asks for version 6. But where the transport
+/// is OpenSSH's `ssh`, a process of its own, it ends the channel in order for a program that was killed,
+/// too; and its own `sftp` and `scp`, which ask for version 3, always close what they have read.
+fn how_handles_end(ended: Ended, asked: Option<u32>, software: &str) -> End {
+    let closes_what_it_read = software.starts_with("SSH-2.0-OpenSSH") && asked == Some(3);
+    match ended {
+        Ended::InOrder if !closes_what_it_read => End::Closed,
+        Ended::InOrder | Ended::Broken => End::Broken,
+    }
+}
+
+/// The version in an INIT packet; 3 where it has none.
+fn asked_version(frame: &[u8]) -> u32 {
+    let version = frame.get(1..5).and_then(|version| version.first_chunk());
+    version.map_or(3, |version| u32::from_be_bytes(*version))
+}
+
 /// Why a request has no ordinary answer.
 pub(super) enum Stop {
     /// It is refused.
@@ -262,4 +286,24 @@ fn version() -> Version {
 /// Returns the answer that all is well.
 pub(super) fn ok(id: u32) -> Packet {
     Packet::status(id, StatusCode::Ok, "", "en")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_goodbye_of_an_ssh_process_does_not_speak_for_a_program_that_was_killed() {
+        let how = |ended, asked, software| how_handles_end(ended, Some(asked), software);
+
+        assert_eq!(how(Ended::InOrder, 3, "SSH-2.0-OpenSSH_9.2p1"), End::Broken);
+        assert_eq!(how(Ended::InOrder, 6, "SSH-2.0-OpenSSH_9.2p1"), End::Closed);
+        assert_eq!(
+            how(Ended::InOrder, 3, "SSH-2.0-libssh2_1.10.0"),
+            End::Closed
+        );
+        assert_eq!(how(Ended::Broken, 6, "SSH-2.0-libssh2_1.10.0"), End::Broken);
+        assert_eq!(asked_version(&[1, 0, 0, 0, 6]), 6);
+        assert_eq!(asked_version(&[1]), 3);
+    }
 }

@@ -10,7 +10,7 @@ use super::folders::{Folders, Role};
 use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Link, Listed, Setup, Since};
 use crate::ingest::place::{self, Places};
-use crate::layout::AfterCollected;
+use crate::layout::{AfterCollected, Profile};
 use crate::model::{DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, VirtualPath, fold};
 
 /// The tree of every device. A clone is the same.
@@ -135,15 +135,13 @@ impl View {
         let name = path.name().ok_or(Error::Missing)?;
         let folder = path.parent();
         let role = made.folders.role(&folder).ok_or(Error::Missing)?;
-        let since = self.since(made, role, now)?;
+        let since = self.since(made, role, now);
         let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let (listed, place) = match *role.ok_or(Error::Missing)? {
-            Role::Inbox(..) => {
+            Role::Inbox(link, flow) => {
                 let (key, name) = (folder.key(), fold(name));
-                (
-                    catalog.inbox_file(firm, device, &key, &name, since).await?,
-                    Place::Inbox,
-                )
+                let found = catalog.inbox_file(firm, device, (link, flow), (&key, &name), since);
+                (found.await?, Place::Inbox)
             }
             Role::Processed(link, flow) => {
                 let name = fold(name);
@@ -178,10 +176,14 @@ impl View {
         }
         let made = self.made()?;
         let role = made.folders.role(path).ok_or(Error::Missing)?;
-        let since = self.since(made, role, now)?;
+        let since = self.since(made, role, now);
         let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
-            Some(Role::Inbox(..)) => catalog.inbox(firm, device, &path.key(), since).await?,
+            Some(&Role::Inbox(link, flow)) => {
+                catalog
+                    .inbox(firm, device, (link, flow), &path.key(), since)
+                    .await?
+            }
             Some(&Role::Processed(link, flow)) => {
                 catalog.done_with(firm, device, (link, flow), since).await?
             }
@@ -243,20 +245,25 @@ impl View {
 
     /// Since when what was collected still shows in a folder of this role: until the session ends, for
     /// a time, or until it is removed, as the profile says; on a mount until it is processed.
-    fn since(&self, made: &Made, role: Option<&Role>, now: Timestamp) -> Result<Since, Error> {
+    fn since(&self, made: &Made, role: Option<&Role>, now: Timestamp) -> Since {
         let started = self.who.since;
         let of_role = |link: &&Link| match role {
             Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
             None => false,
         };
         let after = match made.links.iter().find(of_role) {
-            Some(link) => self.tree.places.profile(link)?.after_collected(),
+            // Without its profile a link's files still have their names.
+            Some(link) => self
+                .tree
+                .places
+                .profile(link)
+                .map_or(AfterCollected::SessionEnd, Profile::after_collected),
             None => AfterCollected::SessionEnd,
         };
-        Ok(Since {
+        Since {
             collected: collected_since(self.who.kind, after, started, now),
             copied: started,
-        })
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of what arrives?
 
-use sluis::ingest::Outcome;
-use sluis::model::{DeviceKind, Transfer};
+use sluis::ingest::{Arrival, Outcome};
+use sluis::model::{DeviceKind, Language, Transfer};
 
 use crate::gateway::{BAKERY, Gateway, MILL, fixture, invoice, invoice_between};
 
@@ -304,4 +304,44 @@ async fn an_instance_id_that_is_used_again_for_something_else_loses_nothing() {
         (other.outcome, other.reasons),
         (Outcome::Held, vec!["suspected_duplicate".to_owned()])
     );
+}
+
+#[tokio::test]
+async fn an_envelope_with_another_amount_in_it_is_held_and_not_taken_for_the_first() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let envelope = String::from_utf8(fixture("sbdh-invoice.xml")).unwrap();
+    gateway.receive(&office, envelope.clone()).await;
+    let start = envelope.find("<cbc:PayableAmount").unwrap();
+    let amount = start + envelope[start..].find('>').unwrap() + 1;
+    let changed = format!("{}9{}", &envelope[..amount], &envelope[amount..]);
+
+    let taken = gateway.receive(&office, changed).await;
+
+    assert_eq!(taken.outcome, Outcome::Held);
+    assert_eq!(taken.reasons, ["suspected_duplicate"]);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_a_firm_that_was_removed_lands_at_no_other() {
+    let gateway = Gateway::start().await;
+    let slug = "alpha".parse().unwrap();
+    let house = &gateway.house;
+    let gone = house
+        .catalog
+        .add_firm(&slug, "Alpha", Language::Nl, gateway.now())
+        .await
+        .unwrap();
+    house.catalog.remove_firm(gone).await.unwrap();
+    let other = gateway.office("beta").await;
+    let arrival = Arrival {
+        source: "drop:F-1.xml".to_owned(),
+        bytes: invoice("F-1", 900).into(),
+    };
+
+    let taken = house.ingest.take(gone, vec![arrival], gateway.now()).await;
+
+    assert!(taken.is_err());
+    assert_ne!(gone, other.firm);
+    assert_eq!(gateway.deliveries(&other).await, Vec::<String>::new());
 }

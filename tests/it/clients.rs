@@ -294,6 +294,44 @@ fn sftp_resumes_after_a_cut_connection() {
 }
 
 #[test]
+fn sftp_that_is_killed_when_all_is_sent_has_not_collected() {
+    if !installed("sftp") {
+        return;
+    }
+    // Its `ssh` is a process of its own, which ends the channel in order for it.
+    let scene = Scene::new("pull", &[1_400_000]);
+    let batch = scene.program.path("batch");
+    std::fs::write(
+        &batch,
+        format!("get \"{INBOX}/{}\" part.xml\n", scene.name(0)),
+    )
+    .unwrap();
+    let mut command = Command::new("sftp");
+    command
+        .args(["-l", "20000", "-b"])
+        .arg(&batch)
+        .args(scene.options());
+    command.args([
+        "-P",
+        &scene.program.port(),
+        &format!("{}@127.0.0.1", scene.device.login.name),
+    ]);
+    command
+        .current_dir(&scene.here)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut slow = command.spawn().unwrap();
+    let part = scene.here.join("part.xml");
+    wait_until(|| std::fs::metadata(&part).is_ok_and(|file| file.len() > 100_000));
+    slow.kill().unwrap();
+    slow.wait().unwrap();
+    wait_until(|| scene.program.log_says("ended:"));
+
+    assert!(std::fs::metadata(&part).unwrap().len() < 1_400_000);
+    assert!(all(&scene.program.states(), "offered"));
+}
+
+#[test]
 fn sftp_gets_a_thousand_documents() {
     if !installed("sftp") {
         return;

@@ -1,7 +1,7 @@
 //! Can one firm see, guess or touch what is another's?
 
 use russh_sftp::protocol::StatusCode;
-use sluis::model::DeviceKind;
+use sluis::model::{DeviceKind, Transfer};
 
 use crate::gateway::{Gateway, invoice};
 
@@ -134,4 +134,49 @@ async fn a_device_out_of_use_sees_nothing_even_in_an_open_session() {
     assert_eq!(peer.list("/").await, Err(StatusCode::PermissionDenied));
     let again = crate::peer::log_in(gateway.address, &login, Default::default()).await;
     assert!(again.is_err(), "and cannot come back");
+}
+
+#[tokio::test]
+async fn a_code_that_goes_to_another_dossier_shows_it_nothing_of_the_first() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("een").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    // CodaBox's folders keep what was collected.
+    let as_code = async |dossier| {
+        gateway
+            .link_as(
+                &office,
+                dossier,
+                "codabox",
+                "C1",
+                Some(device.id),
+                Transfer::AtOnce,
+            )
+            .await;
+    };
+    as_code(office.dossier).await;
+    gateway.receive(&office, invoice("F-1", 5000)).await;
+    let folder = "/codabox/C1/2026/Invoices-IN-01";
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(folder).await.unwrap().remove(0);
+    peer.get(&format!("{folder}/{name}")).await.unwrap();
+    assert_eq!(peer.list(folder).await.unwrap().len(), 1, "it accumulates");
+    let links = gateway.house.catalog.links(office.firm).await.unwrap();
+    gateway
+        .house
+        .catalog
+        .remove_link(office.firm, &links[0], gateway.now())
+        .await
+        .unwrap();
+
+    let other = gateway
+        .dossier(&office, "Imprimerie", &["0809172614"])
+        .await;
+    as_code(other).await;
+
+    assert_eq!(peer.list(folder).await.unwrap(), Vec::<String>::new());
+    assert_eq!(
+        peer.open(&format!("{folder}/{name}")).await,
+        Err(StatusCode::NoSuchFile)
+    );
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
@@ -18,6 +19,7 @@ use sluis::model::DeviceId;
 pub struct Program {
     folder: TempDir,
     server: Option<Child>,
+    log: Arc<Mutex<String>>,
     pub address: Option<SocketAddr>,
 }
 
@@ -34,6 +36,7 @@ impl Program {
         let program = Self {
             folder,
             server: None,
+            log: Arc::default(),
             address: None,
         };
         let at = program.path("sluis");
@@ -142,18 +145,25 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let errors = server.stderr.take().unwrap();
-        // Somebody must take what is logged.
-        let log = std::thread::spawn(move || std::io::read_to_string(errors).unwrap_or_default());
+        let errors = BufReader::new(server.stderr.take().unwrap());
+        let log = Arc::clone(&self.log);
+        // Somebody must take what is logged, or the server would wait for it.
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                log.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
         let address = lines
             .by_ref()
             .map_while(Result::ok)
             .find_map(|line| line.strip_prefix("listening on ")?.trim().parse().ok());
         std::thread::spawn(move || lines.for_each(drop));
-        if address.is_none() {
-            panic!("the server did not start: {}", log.join().unwrap());
-        }
+        assert!(
+            address.is_some(),
+            "the server did not start: {}",
+            self.log.lock().unwrap()
+        );
         self.address = address;
         self.server = Some(server);
     }
@@ -185,6 +195,11 @@ impl Program {
         rows.iter()
             .map(|row| row["state"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// Says whether the server has logged this.
+    pub fn log_says(&self, text: &str) -> bool {
+        self.log.lock().unwrap().contains(text)
     }
 
     /// How often this has happened.

@@ -428,3 +428,83 @@ async fn a_channel_without_a_subsystem_makes_nobody_wait() {
 
     assert_eq!(until_the_end(&mut channel).await.1, Some(0));
 }
+
+#[tokio::test]
+async fn a_channel_that_is_closed_under_a_waiting_answer_leaves_no_session_behind() {
+    let (mut gateway, office, device) = office().await;
+    gateway.receive(&office, invoice("F-1", 200_000)).await;
+    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
+    let config = russh::client::Config {
+        window_size: 8192,
+        maximum_packet_size: 4096,
+        ..Default::default()
+    };
+    let (ssh, _socket) = log_in(gateway.address, &device, config).await.unwrap();
+    let open = [
+        &1_u32.to_be_bytes()[..],
+        &text(&path),
+        &1_u32.to_be_bytes(),
+        &0_u32.to_be_bytes(),
+    ]
+    .concat();
+    let read = [
+        &2_u32.to_be_bytes()[..],
+        &text("1"),
+        &0_u64.to_be_bytes(),
+        &200_000_u32.to_be_bytes(),
+    ]
+    .concat();
+    for _ in 0..sluis::sftp::limits::CHANNELS_MAX + 2 {
+        let channel = ssh.channel_open_session().await.unwrap();
+        channel.request_subsystem(true, "sftp").await.unwrap();
+        let asked = [
+            packet(1, &3_u32.to_be_bytes()),
+            packet(3, &open),
+            packet(5, &read),
+        ]
+        .concat();
+        channel.data(&asked[..]).await.unwrap();
+        channel.close().await.unwrap();
+    }
+
+    // The connection lives on; only its channels are closed. An end in order waits for every session.
+    gateway.drain().await;
+
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{path} offered")]
+    );
+}
+
+#[tokio::test]
+async fn a_password_may_be_mistyped_once() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let hash = sluis::login::hash_password("Zeer-Geheim-1").unwrap();
+    let name = "pc".parse().unwrap();
+    let new = sluis::catalog::NewDevice {
+        name: &name,
+        kind: DeviceKind::Pull,
+        password_hash: Some(&hash),
+        keys: &[],
+        is_default: false,
+    };
+    gateway
+        .house
+        .catalog
+        .add_device(office.firm, &new, gateway.now())
+        .await
+        .unwrap();
+    let (mut ssh, _) = crate::peer::dial(gateway.address, russh::client::Config::default()).await;
+
+    let wrong = ssh
+        .authenticate_password("peeters.pc", "zeer-geheim-1")
+        .await
+        .unwrap();
+    let right = ssh
+        .authenticate_password("peeters.pc", "Zeer-Geheim-1")
+        .await
+        .unwrap();
+
+    assert!(!wrong.success() && right.success());
+}

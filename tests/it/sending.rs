@@ -3,7 +3,7 @@
 use sluis::model::{DeviceKind, Transfer};
 use sluis::sending::Error;
 
-use crate::gateway::{Gateway, invoice};
+use crate::gateway::{Gateway, MILL, invoice};
 
 const PATH: &str = "/expertm/ACME/Te Verwerken/Aankopen/20260314-00001_F-1_0451827384.xml";
 
@@ -189,4 +189,58 @@ async fn a_device_that_is_still_offered_documents_stays() {
         .await;
 
     assert!(refused.is_err());
+}
+
+#[tokio::test]
+async fn what_was_taken_back_is_not_sent_again_because_something_else_was_added() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.dossier(&office, "Molens", &[MILL]).await; // the seller, without a link
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let purchase = format!("{PATH} offered");
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        ["- held (no_link)".to_owned(), purchase]
+    );
+    let rows = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 10)
+        .await
+        .unwrap();
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    sending
+        .withdraw(firm, rows[1].delivery.id, "wrong", gateway.now())
+        .await
+        .unwrap();
+
+    gateway
+        .dossier(&office, "Imprimerie", &["0809172614"])
+        .await;
+    let sent = sending.look_again(firm, gateway.now()).await.unwrap();
+
+    assert_eq!(sent, 0);
+    let expected = ["- held (no_link)".to_owned(), format!("{PATH} withdrawn")];
+    assert_eq!(gateway.deliveries(&office).await, expected);
+}
+
+#[tokio::test]
+async fn two_that_look_again_at_once_send_once() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    for at in 0..20 {
+        gateway
+            .receive(&office, invoice(&format!("F-{at}"), 900))
+            .await;
+    }
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    gateway.link(&office, "ACME", &device).await;
+    let look = || gateway.house.sending.look_again(office.firm, gateway.now());
+
+    let (one, other, third) = tokio::join!(look(), look(), look());
+
+    assert_eq!(one.unwrap() + other.unwrap() + third.unwrap(), 20);
+    let deliveries = gateway.deliveries(&office).await;
+    assert_eq!(deliveries.len(), 20);
+    assert!(deliveries.iter().all(|line| line.ends_with("offered")));
 }
