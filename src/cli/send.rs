@@ -95,7 +95,7 @@ impl Deed<'_> {
         match (self, delivery.state) {
             (Self::Send(_), State::Held) => matches!(
                 delivery.reason,
-                Some(HeldReason::Manual | HeldReason::NoDevice)
+                Some(HeldReason::Manual | HeldReason::NoDevice | HeldReason::NoPlace)
             ),
             (Self::Resend(_), State::Collected | State::Processed) => true,
             // It would wait for ever at a device that was removed.
@@ -193,6 +193,13 @@ impl<'a> Hands<'a> {
             .collect();
         if suited.iter().filter(|rows| !rows.is_empty()).count() > 1 {
             found.retain(|one| !self.suited(&one.deliveries).is_empty());
+            return Err(several(what, &found));
+        }
+        // Of two that look alike, the number does not say which is meant: that decision takes a digest.
+        let looks_alike =
+            |row: &DeliveryRow| row.delivery.reason == Some(HeldReason::SuspectedDuplicate);
+        let sends = matches!(self.deed, Deed::Send(_));
+        if sends && found.len() > 1 && suited.iter().flatten().any(looks_alike) {
             return Err(several(what, &found));
         }
         if suited.iter().all(Vec::is_empty) {
