@@ -419,5 +419,23 @@ async fn set_default(tx: &mut Tx, firm: FirmId, device: Option<DeviceId>) -> Res
         .bind(device.map(|id| id.0))
         .execute(&mut *tx.inner)
         .await?;
-    Ok(())
+    check_in_use(tx, firm, device).await
+}
+
+/// A device may have been taken out of use since the caller looked: what is for it would wait for ever.
+pub(super) async fn check_in_use(
+    tx: &mut Tx,
+    firm: FirmId,
+    device: Option<DeviceId>,
+) -> Result<(), Error> {
+    let Some(device) = device else { return Ok(()) };
+    let found =
+        query("select id from device where firm_id = $1 and id = $2 and removed_at is null")
+            .bind(firm.0)
+            .bind(device.0)
+            .fetch_optional(&mut *tx.inner)
+            .await?;
+    found.map(drop).ok_or_else(|| Error::Missing {
+        what: format!("device {device}, which was in use a moment ago,"),
+    })
 }

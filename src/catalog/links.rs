@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::query;
 
+use super::devices::check_in_use;
 use super::events::Event;
 use super::firms::change;
 use super::rows::Columns as _;
@@ -93,6 +94,7 @@ impl Catalog {
             Error::unique(source, || format!("a link of this firm with code `{}` in profile `{}`", new.code, new.profile))
         })?;
         let id = LinkId(row.int("id")?);
+        check_in_use(&mut tx, firm, new.device).await?;
         let detail = format!(
             "link {id}: dossier {} as `{}` in `{}`",
             new.dossier, new.code, new.profile

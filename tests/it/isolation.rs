@@ -1,7 +1,8 @@
 //! Can one firm see, guess or touch what is another's?
 
 use russh_sftp::protocol::StatusCode;
-use sluis::model::{DeviceKind, Transfer};
+use sluis::catalog::NewLink;
+use sluis::model::{DeviceKind, Language, Transfer};
 
 use crate::gateway::{Gateway, invoice};
 
@@ -134,6 +135,20 @@ async fn a_device_out_of_use_sees_nothing_even_in_an_open_session() {
     assert_eq!(peer.list("/").await, Err(StatusCode::PermissionDenied));
     let again = crate::peer::log_in(gateway.address, &login, Default::default()).await;
     assert!(again.is_err(), "and cannot come back");
+    let new = NewLink {
+        dossier: office.dossier,
+        profile: "expertm",
+        code: "ACME",
+        language: Language::Nl,
+        device: Some(device.id),
+        transfer: Transfer::AtOnce,
+    };
+    let link = gateway
+        .house
+        .catalog
+        .add_link(office.firm, &new, gateway.now())
+        .await;
+    assert!(link.is_err(), "nor is anything sent to it");
 }
 
 #[tokio::test]
