@@ -15,5 +15,6 @@ mod peer;
 mod program;
 mod protocol;
 mod pulling;
+mod readings;
 mod restarts;
 mod sending;
