@@ -9,18 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use crate::catalog::Act;
 use crate::catalog::{self, Catalog, Durability, Event, Listed};
 use crate::collect::{Coverage, End, HandleReads, Removal, Verdict, judge, judge_removal};
-use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, State, Timestamp};
+use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp};
 use crate::tree::{File, Place, Who};
 
 /// What writes marks down. A clone is the same.
 #[derive(Clone)]
 pub struct Marks {
     catalog: Catalog,
-    open: Arc<Mutex<HashMap<DeliveryId, Vec<Reads>>>>,
+    open: Arc<Mutex<HashMap<DeliveryId, Vec<OpenHandle>>>>,
 }
 
 /// What an open handle has been given so far, shared with whoever judges a removal meanwhile.
 pub type Reads = Arc<Mutex<HandleReads>>;
+
+/// A handle that is open, and in whose session.
+type OpenHandle = (SessionId, Reads);
 
 /// A mark that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -49,13 +52,13 @@ impl Marks {
     }
 
     /// Notes that a handle on `file` is open, and returns where to count what it is given.
-    pub fn opened(&self, file: &File, now: Timestamp) -> Reads {
+    pub fn opened(&self, who: &Who, file: &File, now: Timestamp) -> Reads {
         let reads = Arc::new(Mutex::new(HandleReads::opened(now)));
         if file.place == Place::Inbox {
             self.open_handles()
                 .entry(file.listed.delivery)
                 .or_default()
-                .push(Arc::clone(&reads));
+                .push((who.session, Arc::clone(&reads)));
         }
         reads
     }
@@ -107,7 +110,7 @@ impl Marks {
         if mark.state == State::Processed && tx.mark_copy_removed(who.firm, id).await? {
             return Ok(tx.commit().await?);
         }
-        let open = self.open_coverage(id);
+        let open = self.open_coverage(id, who.session);
         let whole = mark.progress.is_whole_with(open.iter(), file.bytes);
         let by_copy = matches!(act, Act::Copied(_)); // whoever has the bytes has fetched them
         if !by_copy && judge_removal(who.kind, mark.state, whole) == Removal::NotFetched {
@@ -206,7 +209,7 @@ impl Marks {
             return Ok(None);
         }
         let how = match how {
-            End::Closed if self.open_coverage(id).len() > 1 => End::ClosedBesideOthers,
+            End::Closed if self.is_open_elsewhere(id) => End::ClosedBesideOthers,
             how => how,
         };
         mark.progress.end(given, how, now);
@@ -234,26 +237,31 @@ impl Marks {
         Ok(marked)
     }
 
-    fn open_coverage(&self, id: DeliveryId) -> Vec<Coverage> {
+    /// What this session's open handles were given. Another's may hang on a connection that is dead, and
+    /// nobody has noticed yet.
+    fn open_coverage(&self, id: DeliveryId, session: SessionId) -> Vec<Coverage> {
         let open = self.open_handles();
-        open.get(&id)
-            .into_iter()
-            .flatten()
-            .map(|reads| lock(reads).coverage().clone())
+        let handles = open.get(&id).into_iter().flatten();
+        let own = handles.filter(|(opened_by, _)| *opened_by == session);
+        own.map(|(_, reads)| lock(reads).coverage().clone())
             .collect()
+    }
+
+    fn is_open_elsewhere(&self, id: DeliveryId) -> bool {
+        self.open_handles().get(&id).map_or(0, Vec::len) > 1
     }
 
     fn forget(&self, id: DeliveryId, reads: &Reads) {
         let mut open = self.open_handles();
         if let Some(handles) = open.get_mut(&id) {
-            handles.retain(|other| !Arc::ptr_eq(other, reads));
+            handles.retain(|(_, other)| !Arc::ptr_eq(other, reads));
             if handles.is_empty() {
                 open.remove(&id);
             }
         }
     }
 
-    fn open_handles(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Vec<Reads>>> {
+    fn open_handles(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Vec<OpenHandle>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

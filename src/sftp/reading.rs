@@ -60,7 +60,7 @@ impl Session {
             (Some(Entry::File(file)), Intent::Read) => {
                 let (content, reads) = (
                     self.view.content(&file),
-                    self.parts.marks.opened(&file, now),
+                    self.parts.marks.opened(&self.who, &file, now),
                 );
                 self.trace.opened += 1;
                 let handle = self.handles.open(Open::File {

@@ -293,6 +293,19 @@ async fn a_client_that_removes_before_it_closes_has_both_collected_and_processed
 }
 
 #[tokio::test]
+async fn what_another_connection_reads_does_not_let_this_one_remove() {
+    let (gateway, office, device, path, _) = one_invoice().await;
+    let hanging = gateway.connect(&device).await;
+    let handle = hanging.open(&path).await.unwrap();
+    hanging.read(&handle, 0, u64::MAX).await.unwrap();
+
+    let next = gateway.connect(&device).await;
+
+    assert_eq!(next.remove(&path).await, Err(StatusCode::PermissionDenied));
+    assert_eq!(state(&gateway, &office).await, OFFERED);
+}
+
+#[tokio::test]
 async fn an_envelope_is_delivered_opened_and_the_original_kept() {
     let gateway = Gateway::start().await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;
