@@ -4,6 +4,7 @@
 //! A [`View`] is what one session of one device sees; it asks the catalog at every question, so that
 //! a change on the command line shows at once.
 
+mod checksums;
 mod content;
 mod folders;
 mod view;

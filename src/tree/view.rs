@@ -16,7 +16,7 @@ use crate::model::{DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, Vir
 /// The tree of every device. A clone is the same.
 #[derive(Clone)]
 pub struct Tree {
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
     blobs: Blobs,
     places: Places,
 }
@@ -40,16 +40,16 @@ pub struct Who {
 
 /// What one session of one device sees.
 pub struct View {
-    tree: Tree,
-    who: Arc<Who>,
+    pub(super) tree: Tree,
+    pub(super) who: Arc<Who>,
     made: Option<Made>,
 }
 
 /// Folders, and the state of the setup they were made from.
-struct Made {
+pub(super) struct Made {
     setup: Setup,
     today: Date,
-    folders: Folders,
+    pub(super) folders: Folders,
     links: Vec<Link>,
 }
 
@@ -239,7 +239,7 @@ impl View {
         Ok(())
     }
 
-    fn made(&self) -> Result<&Made, Error> {
+    pub(super) fn made(&self) -> Result<&Made, Error> {
         self.made.as_ref().ok_or(Error::Missing)
     }
 
