@@ -6,6 +6,7 @@
 mod acting;
 mod answers;
 mod connection;
+mod extended;
 mod frames;
 mod handles;
 mod intake;

@@ -8,6 +8,7 @@
 
 mod arriving;
 mod clients;
+mod extensions;
 mod gateway;
 mod isolation;
 mod mounting;
