@@ -5,7 +5,9 @@
 
 mod acting;
 mod answers;
+mod command;
 mod connection;
+mod exec;
 mod extended;
 mod frames;
 mod handles;

@@ -10,6 +10,7 @@ mod arriving;
 mod clients;
 mod extensions;
 mod gateway;
+mod hashes;
 mod isolation;
 mod mounting;
 mod peer;
