@@ -8,7 +8,9 @@
 
 mod arriving;
 mod clients;
+mod extensions;
 mod gateway;
+mod hashes;
 mod isolation;
 mod mounting;
 mod peer;
