@@ -20,6 +20,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "checksums",
         include_str!("../../migrations/sqlite/0002_checksums.sql"),
     ),
+    (
+        4,
+        "folders",
+        include_str!("../../migrations/sqlite/0004_folders.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
