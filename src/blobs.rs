@@ -2,6 +2,8 @@
 //!
 //! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
 
+mod unnamed;
+
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -12,12 +14,16 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
+pub use self::unnamed::Unnamed;
+
 use crate::model::Digest;
 
 /// The blobs. A clone is the same store.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// Where they are, if they are on a local disk: a file there can become a blob as it is.
+    folder: Option<Arc<FilePath>>,
 }
 
 /// A content that is stored and durable. Only [`Blobs`] makes one; taking in writes rows from these
@@ -59,6 +65,14 @@ pub enum Error {
         /// Why.
         source: object_store::Error,
     },
+    /// What was written piece by piece could not become a blob.
+    #[error("could not store {what}")]
+    Keep {
+        /// What it is.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A blob could not be read.
     #[error("could not read blob {digest}")]
     Get {
@@ -86,6 +100,7 @@ impl Blobs {
         // Without it a power cut could take what was acknowledged.
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
+            folder: Some(folder.into()),
         })
     }
 
@@ -96,6 +111,13 @@ impl Blobs {
     /// When the store does not take it.
     pub async fn put(&self, content: Bytes) -> Result<Stored, Error> {
         let digest = Digest::of(&content);
+        match self.put_unnamed(&content, digest).await? {
+            Some(stored) => Ok(stored),
+            None => self.put_in_store(content, digest).await,
+        }
+    }
+
+    async fn put_in_store(&self, content: Bytes, digest: Digest) -> Result<Stored, Error> {
         let stored = Stored {
             digest,
             bytes: content.len() as u64,
