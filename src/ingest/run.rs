@@ -5,6 +5,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::place::{self, Places};
 use super::plan::{LinkRule, Setup};
+use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
 use crate::catalog::{self, Catalog, Durability, Link};
@@ -92,6 +93,9 @@ pub enum Error {
         /// Why.
         source: tokio::task::JoinError,
     },
+    /// Whoever wrote it down for several senders did not come back.
+    #[error("could not learn what became of an arrival")]
+    Left,
 }
 
 /// Takes arrivals in. A clone is the same.
@@ -100,9 +104,11 @@ pub struct Ingest {
     pub(crate) catalog: Catalog,
     pub(crate) blobs: Blobs,
     pub(crate) places: Places,
+    pub(super) meeting: Meeting,
 }
 
 /// An arrival that was read and whose blobs are stored.
+#[derive(Debug)]
 pub(super) struct Ready {
     pub(super) source: String,
     pub(super) reading: Reading,
@@ -117,6 +123,7 @@ impl Ingest {
             catalog,
             blobs,
             places,
+            meeting: Meeting::default(),
         }
     }
 
@@ -133,12 +140,22 @@ impl Ingest {
     ) -> Result<Vec<Taken>, Error> {
         let preparing = stream::iter(arrivals).map(|arrival| self.prepare(firm, arrival));
         let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
+        self.write_all(firm, &ready, now).await
+    }
+
+    /// Writes down what is ready, in one transaction.
+    pub(super) async fn write_all(
+        &self,
+        firm: FirmId,
+        ready: &[Ready],
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
         tx.lock_firm(firm).await?;
         let (setup, links) = self.setup(firm).await?;
         let facts = Facts { setup, links };
         let mut taken = Vec::with_capacity(ready.len());
-        for arrival in &ready {
+        for arrival in ready {
             let mut writing = Writing {
                 tx: &mut tx,
                 firm,
