@@ -9,11 +9,18 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use super::Error;
 
 /// Every migration, oldest first. An entry never changes once released.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "start",
-    include_str!("../../migrations/sqlite/0001_start.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "start",
+        include_str!("../../migrations/sqlite/0001_start.sql"),
+    ),
+    (
+        3,
+        "uploads",
+        include_str!("../../migrations/sqlite/0003_uploads.sql"),
+    ),
+];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
 pub(super) async fn run(pool: &AnyPool, path: &Path) -> Result<(), Error> {

@@ -19,6 +19,7 @@ mod open;
 mod reports;
 mod rows;
 mod tree;
+mod uploads;
 
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};

@@ -4,9 +4,10 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::rows::Columns as _;
+use super::uploads::uploads;
 use super::{Catalog, Error};
 use crate::model::{
-    DeliveryId, DeviceId, Digest, DocumentId, FirmId, Flow, LinkId, State, Timestamp,
+    DeliveryId, DeviceId, Digest, DocumentId, FirmId, Flow, LinkId, State, Timestamp, Uploads,
 };
 
 /// A file in a device's folder.
@@ -238,7 +239,7 @@ impl Catalog {
     /// When the database does not answer.
     pub async fn setup_of(&self, firm: FirmId, device: DeviceId) -> Result<Option<Setup>, Error> {
         let row = query(
-            "select f.version, d.added_at from firm f join device d on d.firm_id = f.id
+            "select f.version, d.added_at, d.kind, d.uploads from firm f join device d on d.firm_id = f.id
              where f.id = $1 and d.id = $2 and d.removed_at is null",
         )
         .bind(firm.0)
@@ -246,9 +247,11 @@ impl Catalog {
         .fetch_optional(&self.readers)
         .await?;
         row.map(|row| {
+            let uploads = uploads(&row, row.word("kind")?)?;
             Ok(Setup {
                 version: row.int("version")?,
                 device_added_at: row.at("added_at")?,
+                uploads,
             })
         })
         .transpose()
@@ -262,6 +265,8 @@ pub struct Setup {
     pub version: i64,
     /// When the device was added.
     pub device_added_at: Timestamp,
+    /// Whether the device may upload.
+    pub uploads: Uploads,
 }
 
 fn listed(row: &AnyRow, name: &str) -> Result<Listed, Error> {

@@ -11,7 +11,9 @@ use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Link, Listed, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
-use crate::model::{DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, VirtualPath, fold};
+use crate::model::{
+    DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, Uploads, VirtualPath, fold,
+};
 
 /// The tree of every device. A clone is the same.
 #[derive(Clone)]
@@ -148,6 +150,8 @@ impl View {
                 let done = catalog.done_file(firm, device, (link, flow), &name, since);
                 (done.await?, Place::Processed)
             }
+            // Whoever put them there knows them: no delivery is behind them.
+            Role::In => return Err(Error::Missing),
         };
         let listed = listed.ok_or(Error::Missing)?;
         Ok(Entry::File(File { listed, place }))
@@ -187,7 +191,7 @@ impl View {
             Some(&Role::Processed(link, flow)) => {
                 catalog.done_with(firm, device, (link, flow), since).await?
             }
-            None => Vec::new(),
+            Some(Role::In) | None => Vec::new(),
         };
         let attributes = made.folder_attributes();
         let names = [".", ".."].into_iter().chain(made.folders.children(path));
@@ -249,7 +253,7 @@ impl View {
         let started = self.who.since;
         let of_role = |link: &&Link| match role {
             Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
-            None => false,
+            Some(Role::In) | None => false,
         };
         let after = match made.links.iter().find(of_role) {
             // Without its profile a link's files still have their names.
@@ -314,6 +318,9 @@ impl Tree {
         let default_device = self.catalog.default_device(who.firm).await?;
         let links = self.catalog.links(who.firm).await?;
         let mut folders = Folders::new();
+        if setup.uploads == Uploads::On {
+            add(&mut folders, IN, Role::In);
+        }
         let mine = links
             .iter()
             .filter(|link| link.device.or(default_device) == Some(who.device));
@@ -356,6 +363,9 @@ impl Tree {
         Ok(())
     }
 }
+
+/// The folder into which a device puts documents. It comes before those of links, which could have its name.
+const IN: &str = "/in";
 
 fn add(folders: &mut Folders, path: &str, role: Role) {
     if let Ok(path) = VirtualPath::parse(path) {
