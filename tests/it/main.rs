@@ -18,3 +18,4 @@ mod pulling;
 mod readings;
 mod restarts;
 mod sending;
+mod uploading;
