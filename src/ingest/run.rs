@@ -1,7 +1,11 @@
 //! How is a plan carried out?
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Mutex;
 
 use super::place::{self, Places};
 use super::plan::{LinkRule, Setup};
@@ -105,6 +109,8 @@ pub struct Ingest {
     pub(crate) blobs: Blobs,
     pub(crate) places: Places,
     pub(super) meeting: Meeting,
+    /// The setup of each firm as it was last used, and its version then.
+    facts: Arc<Mutex<HashMap<FirmId, (i64, Arc<Facts>)>>>,
 }
 
 /// An arrival that was read and whose blobs are stored.
@@ -124,6 +130,7 @@ impl Ingest {
             blobs,
             places,
             meeting: Meeting::default(),
+            facts: Arc::default(),
         }
     }
 
@@ -151,18 +158,20 @@ impl Ingest {
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
-        tx.lock_firm(firm).await?;
-        let (setup, links) = self.setup(firm).await?;
-        let facts = Facts { setup, links };
+        let version = tx.lock_firm(firm).await?;
+        let facts = self.facts(firm, version).await?;
         let mut taken = Vec::with_capacity(ready.len());
+        let mut writing = Writing {
+            tx: &mut tx,
+            firm,
+            now,
+            told: Vec::new(),
+        };
         for arrival in ready {
-            let mut writing = Writing {
-                tx: &mut tx,
-                firm,
-                now,
-            };
             taken.push(self.write_down(&mut writing, arrival, &facts).await?);
         }
+        let told = writing.told;
+        tx.tell(firm, now, &told).await?;
         tx.commit().await?;
         Ok(taken)
     }
@@ -214,6 +223,19 @@ impl Ingest {
         self.blobs.put(content).await
     }
 
+    /// Returns the firm's setup of this version, which is read once: a firm has thousands of dossiers.
+    async fn facts(&self, firm: FirmId, version: i64) -> Result<Arc<Facts>, catalog::Error> {
+        let known = self.facts.lock().await.get(&firm).cloned();
+        if let Some((_, facts)) = known.filter(|(of, _)| *of == version) {
+            return Ok(facts);
+        }
+        let (setup, links) = self.setup(firm).await?;
+        let facts = Arc::new(Facts { setup, links });
+        let kept = (version, Arc::clone(&facts));
+        self.facts.lock().await.insert(firm, kept);
+        Ok(facts)
+    }
+
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
     pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
@@ -244,8 +266,6 @@ impl Ingest {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use jiff::tz::TimeZone;
 
     use super::*;

@@ -15,6 +15,7 @@ mod peer;
 mod program;
 mod protocol;
 mod pulling;
+mod putting;
 mod readings;
 mod restarts;
 mod sending;
