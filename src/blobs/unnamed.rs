@@ -175,12 +175,9 @@ impl Blobs {
             digest,
             bytes: unnamed.bytes(),
         };
-        if let Some(folder) = self.folder.clone()
-            && unnamed
-                .with(move |state| give_name(&state.file, &folder, digest))
-                .await
-                .map_err(keep(digest))?
-        {
+        let folder = Arc::clone(&self.folder);
+        let named = unnamed.with(move |state| give_name(&state.file, &folder, digest));
+        if named.await.map_err(keep(digest))? {
             return Ok(stored);
         }
         // Another disk, or one without such files: the bytes are written once more.
@@ -194,9 +191,7 @@ impl Blobs {
         content: &Bytes,
         digest: Digest,
     ) -> Result<Option<Stored>, Error> {
-        let Some(folder) = self.folder.clone() else {
-            return Ok(None);
-        };
+        let folder = Arc::clone(&self.folder);
         let written = content.clone();
         let work = move || {
             let file = tempfile::tempfile_in(&*folder)?;
