@@ -169,7 +169,11 @@ impl Ingest {
             Err(_) if ready.len() > 1 => {
                 for (answer, one) in answers.into_iter().zip(&ready) {
                     let written = self.write_all(firm, std::slice::from_ref(one), now).await;
-                    let taken = written.and_then(|all| all.into_iter().next().ok_or(Error::Left));
+                    let taken = match written.map(|all| all.into_iter().next()) {
+                        Ok(Some(taken)) => Ok(taken),
+                        Ok(None) => Err(Error::Left),
+                        Err(failed) => Err(failed),
+                    };
                     tell(answer, taken);
                 }
             }

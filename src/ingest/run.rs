@@ -109,9 +109,12 @@ pub struct Ingest {
     pub(crate) blobs: Blobs,
     pub(crate) places: Places,
     pub(super) meeting: Meeting,
-    /// The setup of each firm as it was last used, and its version then.
-    facts: Arc<Mutex<HashMap<FirmId, (i64, Arc<Facts>)>>>,
+    /// The setup of each firm as it was last used.
+    facts: Arc<Mutex<HashMap<FirmId, Dated>>>,
 }
+
+/// A setup, and which version of it.
+type Dated = (i64, Arc<Facts>);
 
 /// An arrival that was read and whose blobs are stored.
 #[derive(Debug)]
