@@ -14,10 +14,10 @@ const INBOX: &str = "expertm/ACME/Te Verwerken/Aankopen";
 const DONE: &str = "expertm/ACME/Verwerkt/Aankopen";
 
 /// A document as large as any we deliver.
-const LARGEST: usize = 100 * 1024 * 1024;
+pub const LARGEST: usize = 100 * 1024 * 1024;
 
 /// Says whether a client is here.
-fn installed(client: &str) -> bool {
+pub fn installed(client: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {client}")])
         .stdout(Stdio::null())
@@ -27,7 +27,7 @@ fn installed(client: &str) -> bool {
 
 /// Where one is missing, the test says so; where all must be here, it fails.
 #[expect(clippy::print_stderr, reason = "what is not tried is said")]
-fn is_here(client: &str, here: bool) -> bool {
+pub fn is_here(client: &str, here: bool) -> bool {
     assert!(
         here || told("SLUIS_TEST_CLIENTS").is_none(),
         "{client} is not here"
@@ -42,19 +42,19 @@ fn is_here(client: &str, here: bool) -> bool {
     clippy::disallowed_methods,
     reason = "how tests are run is no configuration of the program"
 )]
-fn told(variable: &str) -> Option<String> {
+pub fn told(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
 /// A running server with one device and these documents, which are numbered F-0, F-1, …
-struct Scene {
-    program: Program,
-    device: Device,
-    here: PathBuf,
+pub struct Scene {
+    pub program: Program,
+    pub device: Device,
+    pub here: PathBuf,
 }
 
 impl Scene {
-    fn new(kind: &str, sizes: &[usize]) -> Self {
+    pub fn new(kind: &str, sizes: &[usize]) -> Self {
         let mut program = Program::init();
         let device = program.device("server", kind, "ACME");
         let documents: Vec<_> = sizes
@@ -80,7 +80,7 @@ impl Scene {
         path.rsplit('/').next().unwrap().to_owned()
     }
 
-    fn options(&self) -> Vec<String> {
+    pub fn options(&self) -> Vec<String> {
         let key = self.device.key_file.display();
         [
             "StrictHostKeyChecking=no",
@@ -95,7 +95,7 @@ impl Scene {
     }
 
     /// `sftp -b`, with these lines, and these options before the others.
-    fn sftp(&self, options: &[&str], lines: &str) -> Output {
+    pub fn sftp(&self, options: &[&str], lines: &str) -> Output {
         let batch = self.program.path("batch");
         std::fs::write(&batch, lines).unwrap();
         let mut command = Command::new("timeout");
@@ -121,7 +121,7 @@ impl Scene {
         )
     }
 
-    fn lftp(&self, script: &str) -> Output {
+    pub fn lftp(&self, script: &str) -> Output {
         let connect = format!(
             "set sftp:connect-program '{}'; set net:max-retries 1; set cmd:fail-exit yes",
             self.ssh_command()
@@ -136,7 +136,7 @@ impl Scene {
             .unwrap()
     }
 
-    fn rclone(&self, arguments: &[&str]) -> Output {
+    pub fn rclone(&self, arguments: &[&str]) -> Output {
         let config = self.program.path("rclone.conf");
         let text = format!(
             "[s]\ntype = sftp\nhost = 127.0.0.1\nport = {}\nuser = {}\nkey_file = {}\n",
@@ -166,7 +166,7 @@ impl Scene {
     }
 }
 
-fn expect(output: &Output) {
+pub fn expect(output: &Output) {
     let (out, errors) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -566,10 +566,10 @@ fn sshfs_mounts_the_tree_and_only_the_importers_acts_count() {
 }
 
 /// A mounted drive, until it is dropped.
-struct Mount(PathBuf);
+pub struct Mount(PathBuf);
 
 impl Mount {
-    fn new(scene: &Scene, at: &Path) -> Self {
+    pub fn new(scene: &Scene, at: &Path) -> Self {
         let mut command = Command::new("timeout");
         command
             .args(["60", "sshfs", "-p", &scene.program.port()])
@@ -592,7 +592,7 @@ impl Drop for Mount {
     clippy::disallowed_methods,
     reason = "a wait for another process ends by the clock"
 )]
-fn wait_until(mut done: impl FnMut() -> bool) {
+pub fn wait_until(mut done: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < end, "it never came");

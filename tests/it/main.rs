@@ -17,6 +17,8 @@ mod peer;
 mod program;
 mod protocol;
 mod pulling;
+mod putting;
 mod readings;
 mod restarts;
 mod sending;
+mod uploading;
