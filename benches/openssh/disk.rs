@@ -17,7 +17,7 @@ const BYTES: usize = 20_000;
 pub fn run(rounds: usize) {
     let mut found: [Vec<f64>; 3] = Default::default();
     for round in 0..rounds {
-        let mut rig = Rig::start();
+        let rig = Rig::start();
         let folder = rig.path("dropped");
         std::fs::create_dir(&folder).unwrap();
         for at in 0..COUNT {

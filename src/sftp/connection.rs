@@ -176,6 +176,7 @@ impl Connection {
             view: Arc::clone(view),
             who,
             clock: parts.clock.clone(),
+            shelf: parts.shelf.clone(),
             channel: writer,
             intake,
             dead,

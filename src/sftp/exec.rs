@@ -19,6 +19,7 @@ use super::intake::{Ended, Intake};
 use super::limits::INPUT_BYTES_MAX;
 use crate::model::{Clock, ContentHash, VirtualPath};
 use crate::tree::{self, View, Who};
+use crate::upload::Shelf;
 
 /// What somebody reads who tried a command.
 const NO_COMMANDS: &str =
@@ -39,6 +40,7 @@ pub(super) struct Exec {
     /// What the device sees: one for all commands of a connection, for rclone asks file by file.
     pub(super) view: Arc<Mutex<View>>,
     pub(super) clock: Clock,
+    pub(super) shelf: Shelf,
     pub(super) channel: ChannelWriteHalf<Msg>,
     pub(super) intake: Arc<Intake>,
     pub(super) dead: CancellationToken,
@@ -103,6 +105,13 @@ impl Exec {
     async fn hash(&self, sum: Sum, path: &str) -> Result<ContentHash, tree::Error> {
         let path = VirtualPath::parse(path).map_err(|_| tree::Error::Missing)?;
         let mut view = self.view.lock().await;
+        // What this device has put into `/in`: clients compare what they have sent.
+        let sight = self.shelf.look(self.who.device, &path, self.clock.read());
+        if let Some(taken) = &sight
+            && let Some(digest) = taken.digest
+        {
+            return view.hash_of_upload(digest, taken.bytes, sum.hash).await;
+        }
         let file = view.file_to_compare(&path, self.clock.read()).await?;
         view.hash(&file, sum.hash).await
     }

@@ -8,7 +8,7 @@ use super::folders::Role;
 use super::view::{Entry, File, Place, View};
 use crate::catalog::Since;
 use crate::model::{
-    ChecksumHasher, Checksums, ContentHash, HashName, Timestamp, VirtualPath, fold,
+    ChecksumHasher, Checksums, ContentHash, Digest, HashName, Timestamp, VirtualPath, fold,
 };
 
 /// How much is read at a time, in bytes.
@@ -71,27 +71,45 @@ impl View {
         }
     }
 
+    /// Returns a hash of what this device has put into `/in`, which was taken under this digest.
+    ///
+    /// # Errors
+    ///
+    /// When a store does not answer.
+    pub async fn hash_of_upload(
+        &self,
+        digest: Digest,
+        bytes: u64,
+        name: HashName,
+    ) -> Result<ContentHash, Error> {
+        match name {
+            HashName::Sha256 => Ok(ContentHash::Sha256(digest)),
+            HashName::Md5 => Ok(self.compute(digest, bytes).await?.md5()),
+            HashName::Sha1 => Ok(self.compute(digest, bytes).await?.sha1()),
+        }
+    }
+
     async fn checksums(&self, file: &File) -> Result<Checksums, Error> {
         let (catalog, firm, document) = (&self.tree.catalog, self.who.firm, file.listed.document);
         if let Some(kept) = catalog.checksums(firm, document).await? {
             return Ok(kept);
         }
-        let computed = self.compute(file).await?;
+        let computed = self.compute(file.listed.digest, file.listed.bytes).await?;
         catalog.keep_checksums(firm, document, &computed).await?;
         Ok(computed)
     }
 
-    async fn compute(&self, file: &File) -> Result<Checksums, Error> {
-        let (blobs, digest) = (&self.tree.blobs, file.listed.digest);
+    async fn compute(&self, digest: Digest, bytes: u64) -> Result<Checksums, Error> {
+        let blobs = &self.tree.blobs;
         let mut hasher = ChecksumHasher::default();
         let mut at = 0;
-        while at < file.listed.bytes {
-            let bytes = blobs.range(digest, at..at + CHUNK_BYTES).await?;
-            if bytes.is_empty() {
+        while at < bytes {
+            let part = blobs.range(digest, at..at + CHUNK_BYTES).await?;
+            if part.is_empty() {
                 return Err(Error::Missing); // a blob that is shorter than its row says
             }
-            hasher.update(&bytes);
-            at += bytes.len() as u64;
+            hasher.update(&part);
+            at += part.len() as u64;
         }
         Ok(hasher.finish())
     }
@@ -110,7 +128,7 @@ mod tests {
     use crate::ingest::place::Places;
     use crate::ingest::{Arrival, Ingest};
     use crate::layout::Profiles;
-    use crate::model::{DeliveryId, DeviceId, DeviceKind, Digest, Language, SessionId, State};
+    use crate::model::{DeliveryId, DeviceId, DeviceKind, Language, SessionId, State};
     use crate::tree::{Tree, Who};
 
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
