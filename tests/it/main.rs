@@ -7,8 +7,9 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod arriving;
-mod clients;
 mod gateway;
+#[path = "../interop/mod.rs"]
+mod interop;
 mod isolation;
 mod mounting;
 mod peer;
