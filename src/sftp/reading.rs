@@ -74,7 +74,9 @@ impl Session {
                 Err(Refusal::failed("a file of that name is there").into())
             }
             (Some(Entry::File(file)), _) if file.place == Place::Inbox => {
-                Err(Refusal::denied("documents are read-only").into())
+                // Not as forbidden: Net::SFTP::Foreign then removes the file and tries again, and to
+                // remove is to have processed.
+                Err(Refusal::failed("documents are read-only").into())
             }
             (None, Intent::Read | Intent::Change) => Err(Refusal::missing().into()),
             (Some(Entry::File(_)) | None, _) => self.begin_draft(id, path).await,
