@@ -1,6 +1,6 @@
 //! What may a client be asked to do?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::scene::Scene;
@@ -49,6 +49,7 @@ impl Client {
     pub fn is_here(&self) -> bool {
         let found = Command::new("sh")
             .args(["-c", self.needs])
+            .envs(installed())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
@@ -78,13 +79,16 @@ impl Errand<'_> {
 
     /// A client that is told the port, the login, the key file, what to do and with what.
     pub fn script(&self, runner: &[&str], script: &str) -> Command {
+        let script = in_repository("tests/interop/clients").join(script);
+        self.program(&[runner, &[script.to_str().unwrap()]].concat())
+    }
+
+    /// A program that is told the same.
+    pub fn program(&self, words: &[&str]) -> Command {
         let (word, one, other) = self.act.words();
-        let mut command = self.command(runner[0]);
-        command.args(&runner[1..]);
-        if !script.is_empty() {
-            command.arg(in_repository("tests/interop/clients").join(script));
-        }
+        let mut command = self.command(words[0]);
         command
+            .args(&words[1..])
             .args([&self.port.to_string(), self.login()])
             .arg(&self.device.key_file)
             .args([word, &one, &other]);
@@ -96,6 +100,7 @@ impl Errand<'_> {
         let mut command = Command::new("timeout");
         command.args(["120", program]);
         command
+            .envs(installed())
             .env("HOME", &self.scene.here)
             .current_dir(&self.scene.here)
             .stdin(Stdio::null());
@@ -140,7 +145,21 @@ pub fn told(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
-pub fn in_repository(path: &str) -> std::path::PathBuf {
+/// Where `.ci/clients` has put what it installed.
+fn installed() -> [(&'static str, PathBuf); 2] {
+    let python = in_repository("target/ci-python/bin/python");
+    let python = if python.exists() {
+        python
+    } else {
+        "python3".into()
+    };
+    [
+        ("SLUIS_TEST_PYTHON", python),
+        ("SLUIS_TEST_NODE", in_repository("target/ci-node")),
+    ]
+}
+
+pub fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 

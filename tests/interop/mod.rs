@@ -7,8 +7,10 @@
 
 mod errand;
 mod lftp;
+mod libraries;
 mod openssh;
 mod putty;
+mod python;
 mod rclone;
 mod scene;
 mod table;
