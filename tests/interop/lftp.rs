@@ -7,7 +7,7 @@ use super::errand::{Act, Client, Errand, expect, finish};
 use super::scene::{PULL, Scene, all, files_under, timed};
 use super::table;
 
-const LFTP: Client = Client {
+pub const LFTP: Client = Client {
     name: "lftp",
     needs: "command -v lftp",
     command: |errand| {

@@ -6,31 +6,31 @@ use std::process::Command;
 use super::errand::{Client, Errand, expect, finish, in_repository};
 use super::table;
 
-const SSH2_SFTP_CLIENT: Client = Client {
+pub const SSH2_SFTP_CLIENT: Client = Client {
     name: "ssh2-sftp-client",
     needs: "node -e 'require(\"module\").createRequire(process.env.SLUIS_TEST_NODE + \"/\")(\"ssh2-sftp-client\")'",
     command: |errand| Some(errand.script(&["node"], "ssh2_sftp_client.mjs")),
 };
 
-const NET_SFTP_FOREIGN: Client = Client {
+pub const NET_SFTP_FOREIGN: Client = Client {
     name: "Net::SFTP::Foreign",
     needs: "perl -MNet::SFTP::Foreign -e 1",
     command: |errand| Some(errand.script(&["perl"], "net_sftp_foreign.pl")),
 };
 
-const NET_SFTP: Client = Client {
+pub const NET_SFTP: Client = Client {
     name: "net-sftp",
     needs: "ruby -e 'require \"net/sftp\"'",
     command: |errand| Some(errand.script(&["ruby"], "net_sftp.rb")),
 };
 
-const PHPSECLIB: Client = Client {
+pub const PHPSECLIB: Client = Client {
     name: "phpseclib",
     needs: "php -r 'require \"phpseclib3/autoload.php\";'",
     command: |errand| Some(errand.script(&["php"], "phpseclib.php")),
 };
 
-const JSCH: Client = Client {
+pub const JSCH: Client = Client {
     name: "JSch",
     needs: "command -v javac && command -v ssh-keygen && test -e /usr/share/java/jsch.jar",
     command: |errand| {
@@ -43,7 +43,7 @@ const JSCH: Client = Client {
     },
 };
 
-const PKG_SFTP: Client = Client {
+pub const PKG_SFTP: Client = Client {
     name: "pkg/sftp",
     needs: "command -v go && test -e /usr/share/gocode/src/github.com/pkg/sftp",
     command: |errand| Some(errand.program(&[pkg_sftp().to_str().unwrap()])),
@@ -62,7 +62,7 @@ fn jsch(errand: &Errand<'_>) -> PathBuf {
     folder
 }
 
-/// A key that JSch can read: it knows neither Ed25519 nor OpenSSH's own form. The device gets it too.
+/// A key that `JSch` can read, which knows neither Ed25519 nor the form of OpenSSH. The device gets it too.
 fn pem(errand: &Errand<'_>) -> PathBuf {
     let key = errand.device.key_file.with_extension("pem");
     if !key.exists() {

@@ -10,7 +10,7 @@ use crate::gateway::invoice;
 /// A document as large as any we deliver.
 const LARGEST: usize = 100 * 1024 * 1024;
 
-const SFTP: Client = Client {
+pub const SFTP: Client = Client {
     name: "OpenSSH sftp",
     needs: "command -v sftp",
     command: |errand| {
@@ -28,7 +28,7 @@ const SFTP: Client = Client {
     },
 };
 
-const SCP: Client = Client {
+pub const SCP: Client = Client {
     name: "OpenSSH scp",
     needs: "command -v scp",
     command: |errand| {
@@ -44,7 +44,7 @@ const SCP: Client = Client {
     },
 };
 
-const SSHFS: Client = Client {
+pub const SSHFS: Client = Client {
     name: "sshfs",
     needs: "command -v sshfs && test -e /dev/fuse",
     command: |errand| {

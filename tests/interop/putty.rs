@@ -6,7 +6,7 @@ use super::errand::{Act, Client, Errand, expect, finish};
 use super::scene::name;
 use super::table;
 
-const PSFTP: Client = Client {
+pub const PSFTP: Client = Client {
     name: "PuTTY psftp",
     needs: "command -v psftp && command -v puttygen",
     command: |errand| {
@@ -31,7 +31,7 @@ const PSFTP: Client = Client {
     },
 };
 
-const PSCP: Client = Client {
+pub const PSCP: Client = Client {
     name: "PuTTY pscp",
     needs: "command -v pscp && command -v puttygen",
     command: |errand| {
@@ -49,7 +49,7 @@ const PSCP: Client = Client {
     },
 };
 
-const FILEZILLA: Client = Client {
+pub const FILEZILLA: Client = Client {
     name: "FileZilla (fzsftp)",
     needs: "command -v fzsftp && command -v puttygen && command -v python3",
     command: |errand| {

@@ -6,25 +6,25 @@ use super::errand::{Act, Client, Errand, expect, finish, said};
 use super::scene::{MOUNT, PULL, Scene, all};
 use super::table;
 
-const PARAMIKO: Client = Client {
+pub const PARAMIKO: Client = Client {
     name: "paramiko",
     needs: "\"$SLUIS_TEST_PYTHON\" -c 'import paramiko'",
     command: |errand| Some(python(errand, "paramiko_client.py")),
 };
 
-const ASYNCSSH: Client = Client {
+pub const ASYNCSSH: Client = Client {
     name: "asyncssh",
     needs: "\"$SLUIS_TEST_PYTHON\" -c 'import asyncssh'",
     command: |errand| Some(python(errand, "asyncssh_client.py")),
 };
 
-const LIBSSH2: Client = Client {
+pub const LIBSSH2: Client = Client {
     name: "libssh2 (ssh2-python)",
     needs: "\"$SLUIS_TEST_PYTHON\" -c 'import ssh2.session'",
     command: |errand| Some(python(errand, "libssh2_client.py")),
 };
 
-const LIBSSH: Client = Client {
+pub const LIBSSH: Client = Client {
     name: "libssh (ssh-python)",
     needs: "\"$SLUIS_TEST_PYTHON\" -c 'import ssh.session'",
     command: |errand| Some(python(errand, "libssh_client.py")),

@@ -8,7 +8,7 @@ use super::scene::{PULL, Scene, all, files_under};
 use super::table;
 use crate::gateway::invoice;
 
-const RCLONE: Client = Client {
+pub const RCLONE: Client = Client {
     name: "rclone",
     needs: "command -v rclone",
     command: |errand| {
@@ -28,7 +28,7 @@ const RCLONE: Client = Client {
     },
 };
 
-const MOUNT: Client = Client {
+pub const MOUNT: Client = Client {
     name: "rclone mount",
     needs: "command -v rclone && test -e /dev/fuse",
     command: |errand| {

@@ -298,7 +298,7 @@ fn amiss(output: &Output) -> String {
 }
 
 /// The names of files in what a client printed, however it prints them.
-fn file_names(output: &Output) -> BTreeSet<&str> {
+pub fn file_names(output: &Output) -> BTreeSet<&str> {
     let text = std::str::from_utf8(&output.stdout).unwrap();
     text.split(|character: char| character.is_whitespace() || "/\"',;".contains(character))
         .filter(|word| word.ends_with(".xml"))

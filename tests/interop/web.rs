@@ -3,7 +3,7 @@
 use super::errand::{Act, Client};
 use super::table;
 
-const CURL: Client = Client {
+pub const CURL: Client = Client {
     name: "curl",
     needs: "command -v curl && curl --version | grep -qw sftp",
     command: |errand| {
@@ -37,7 +37,7 @@ const CURL: Client = Client {
     },
 };
 
-const GIO: Client = Client {
+pub const GIO: Client = Client {
     name: "gio (gvfs)",
     needs: "command -v gio && command -v dbus-run-session && command -v ssh && gio help mount >/dev/null",
     command: |errand| Some(errand.script(&["bash"], "gio.sh")),
