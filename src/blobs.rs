@@ -2,8 +2,10 @@
 //!
 //! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
 
+mod reader;
+
 use std::ops::Range;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,12 +14,19 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
+use tokio::sync::Semaphore;
+
+pub use reader::Reader;
+
 use crate::model::Digest;
 
 /// The blobs. A clone is the same store.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    folder: Arc<PathBuf>,
+    /// For the files that readers keep open.
+    room: Arc<Semaphore>,
 }
 
 /// A content that is stored and durable. Only [`Blobs`] makes one; taking in writes rows from these
@@ -67,6 +76,14 @@ pub enum Error {
         /// Why.
         source: object_store::Error,
     },
+    /// A part of a blob could not be read.
+    #[error("could not read blob {digest}")]
+    Read {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The blobs could not be listed.
     #[error("could not list the blobs")]
     List(#[source] object_store::Error),
@@ -86,6 +103,8 @@ impl Blobs {
         // Without it a power cut could take what was acknowledged.
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
+            folder: Arc::new(folder.to_owned()),
+            room: Arc::new(Semaphore::new(reader::KEPT_OPEN_MAX)),
         })
     }
 
@@ -132,6 +151,13 @@ impl Blobs {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(Error::Get { digest, source }),
         }
+    }
+
+    /// Opens a blob to be read in parts, past the layers between: a fetch of a hundred megabytes reads
+    /// straight into what is sent.
+    pub fn reader(&self, digest: Digest) -> Reader {
+        let path = self.folder.join(path(digest).as_ref());
+        Reader::new(digest, path, Arc::clone(&self.room))
     }
 
     /// Reads a part of a blob; a range past its end gives what is there.

@@ -191,6 +191,19 @@ impl Marks {
         now: Timestamp,
     ) -> Result<Option<EventKind>, Error> {
         let (id, spans) = (file.delivery, given.coverage().spans().len());
+        let detail = format!("{} bytes read in {spans} spans", file.bytes);
+        let how = match how {
+            End::Closed if self.is_open_elsewhere(id) => End::ClosedBesideOthers,
+            how => how,
+        };
+        // By one handle alone: what nearly every pull does.
+        let alone = how == End::Closed && given.coverage().is_whole(file.bytes);
+        if alone && judge(who.kind, true) == Verdict::Collected {
+            let told = event(who, file, EventKind::Collected, detail.clone());
+            if self.catalog.collect_at_once(who.firm, &told, now).await? {
+                return Ok(Some(EventKind::Collected));
+            }
+        }
         let mut tx = self.catalog.begin(Durability::Kill).await?;
         let mark = tx.take_mark(who.firm, id).await?;
         let Some(mut mark) = mark else {
@@ -198,20 +211,16 @@ impl Marks {
         };
         if mark.state != State::Offered {
             // Collected by another handle, or taken back under this one: then somebody should know.
-            let has_it = how == End::Closed && given.coverage().is_whole(file.bytes);
+            let has_it = how != End::Broken && given.coverage().is_whole(file.bytes);
             if has_it && mark.state == State::Withdrawn {
                 let detail = "read whole, but taken back before it was closed";
                 let told = event(who, file, EventKind::Read, detail.to_owned());
                 tx.tell(who.firm, now, &[told]).await?;
-                tx.commit().await?;
+                tx.commit_unseen().await?;
                 return Ok(Some(EventKind::Read));
             }
             return Ok(None);
         }
-        let how = match how {
-            End::Closed if self.is_open_elsewhere(id) => End::ClosedBesideOthers,
-            how => how,
-        };
         mark.progress.end(given, how, now);
         let whole = how != End::Broken && mark.progress.is_whole(file.bytes);
         let marked = match judge(who.kind, whole) {
@@ -229,11 +238,10 @@ impl Marks {
             }
         };
         if let Some(kind) = marked {
-            let detail = format!("{} bytes read in {spans} spans", file.bytes);
             tx.tell(who.firm, now, &[event(who, file, kind, detail)])
                 .await?;
         }
-        tx.commit().await?;
+        tx.commit_unseen().await?;
         Ok(marked)
     }
 

@@ -356,7 +356,7 @@ impl Catalog {
         .bind(now.0)
         .fetch_one(&mut *tx.inner)
         .await?;
-        tx.commit().await?;
+        tx.commit_unseen().await?;
         Ok(SessionId(row.int("id")?))
     }
 
@@ -372,7 +372,7 @@ impl Catalog {
             .bind(now.0)
             .execute(&mut *tx.inner)
             .await?;
-        tx.commit().await
+        tx.commit_unseen().await
     }
 
     async fn keys(&self, device: DeviceId) -> Result<Vec<DeviceKey>, Error> {

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::query;
 
 use super::rows::Columns as _;
+use super::writer::Turn;
 use super::{Catalog, Error, Tx};
 use crate::model::{
     DeliveryId, DeviceId, Digest, DocumentId, EventKind, EventSeq, FirmId, SessionId, Timestamp,
@@ -56,6 +57,36 @@ pub struct EventRow {
     pub hash: String,
 }
 
+/// The last event of a firm: its place, and its hash, which the next one continues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) seq: i64,
+    pub(super) hash: String,
+}
+
+impl Head {
+    /// The head after one more event.
+    pub(super) fn next(&self, firm: FirmId, now: Timestamp, event: &Event) -> Self {
+        let seq = self.seq + 1;
+        Self {
+            seq,
+            hash: chain(&self.hash, firm, seq, now, event),
+        }
+    }
+}
+
+/// Reads the last event of a firm.
+pub(super) async fn last(turn: &mut Turn, firm: FirmId) -> Result<Head, Error> {
+    let row = query("select event_seq, event_hash from firm where id = $1")
+        .bind(firm.0)
+        .fetch_one(&mut **turn)
+        .await?;
+    Ok(Head {
+        seq: row.int("event_seq")?,
+        hash: row.text("event_hash")?,
+    })
+}
+
 /// Adds `events` to the order of `firm`.
 pub(super) async fn add(
     tx: &mut Tx,
@@ -66,6 +97,7 @@ pub(super) async fn add(
     if events.is_empty() {
         return Ok(());
     }
+    tx.inner.set_head(None);
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
     let row = query(
         "update firm set event_seq = event_seq + $2 where id = $1 returning event_seq, event_hash",

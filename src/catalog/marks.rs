@@ -5,7 +5,8 @@
 use sqlx::query;
 
 use super::rows::Columns as _;
-use super::{Error, Tx};
+use super::writer::Durability;
+use super::{Catalog, Error, Event, Tx, events};
 use crate::collect::Progress;
 use crate::model::{DeliveryId, FirmId, State, Timestamp, fold};
 
@@ -16,6 +17,70 @@ pub struct Mark {
     pub state: State,
     /// What was read, as far as it is believed.
     pub progress: Progress,
+}
+
+/// Collecting, in one exchange with the database: it is what a pull does thousands of times in a row.
+/// The event is added only if the delivery is offered and the firm's last event is the one that is
+/// continued; the rest only if that was.
+const COLLECT: &str = "begin immediate; pragma data_version;
+     insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
+     select $1, $3, $2, $4, $5, $6, $7, $8, $9, $10 from delivery d, firm f
+     where d.firm_id = $1 and d.id = $6 and d.state = 'offered' and d.current = 1
+       and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11;
+     update firm set event_seq = $3, event_hash = $10 where id = $1 and changes() = 1;
+     update delivery set state = 'collected', collected_at = $2, read_at = coalesce(read_at, $2), progress = null
+     where id = $6 and changes() = 1;
+     select changes() as won;
+     commit";
+
+impl Catalog {
+    /// Marks an offered delivery as collected and tells it, whatever was read of it before; says whether
+    /// this call did. If it did not, nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn collect_at_once(
+        &self,
+        firm: FirmId,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut turn = self.turns.take().await;
+        turn.ready(Durability::Kill).await?;
+        let head = match turn.head(firm) {
+            Some(head) => head.clone(),
+            None => events::last(&mut turn, firm).await?,
+        };
+        let next = head.next(firm, now, event);
+        turn.opened();
+        let rows = query(COLLECT)
+            .bind(firm.0)
+            .bind(now.0)
+            .bind(next.seq)
+            .bind(event.kind.as_str())
+            .bind(event.document.map(|id| id.0))
+            .bind(event.delivery.map(|id| id.0))
+            .bind(event.device.map(|id| id.0))
+            .bind(event.session.map(|id| id.0))
+            .bind(event.detail.as_str())
+            .bind(next.hash.as_str())
+            .bind(head.hash.as_str())
+            .fetch_all(&mut *turn)
+            .await;
+        let (version, won) = match &rows.as_deref() {
+            Ok([version, won]) => (version.int("data_version")?, won.int("won")? == 1),
+            _ => {
+                turn.undo().await?;
+                rows?;
+                return Ok(false);
+            }
+        };
+        turn.closed();
+        self.turns.note_version(&mut turn, version);
+        turn.set_head(won.then_some((firm, next)));
+        Ok(won)
+    }
 }
 
 impl Tx {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use sqlx::AnyPool;
+use sqlx::AnyConnection;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use super::Error;
@@ -16,7 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[(
 )];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
-pub(super) async fn run(pool: &AnyPool, path: &Path) -> Result<(), Error> {
+pub(super) async fn run(connection: &mut AnyConnection, path: &Path) -> Result<(), Error> {
     let name = path.display().to_string();
     let lock = path.with_extension("lock");
     let _held = tokio::task::spawn_blocking(move || lock_file(&lock))
@@ -28,7 +28,7 @@ pub(super) async fn run(pool: &AnyPool, path: &Path) -> Result<(), Error> {
             source,
         })?;
     migrator()
-        .run(pool)
+        .run(connection)
         .await
         .map_err(|source| named(name, source))
 }

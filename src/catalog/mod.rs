@@ -19,6 +19,7 @@ mod open;
 mod reports;
 mod rows;
 mod tree;
+mod writer;
 
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
@@ -29,6 +30,7 @@ pub use finds::SessionRow;
 pub use firms::{Dossier, Firm};
 pub use links::{Link, NewLink};
 pub use marks::{Act, Mark};
-pub use open::{Catalog, Durability, Tx};
+pub use open::Catalog;
 pub use reports::{DeliveryRow, DocumentRow};
 pub use tree::{Listed, Placed, Setup, Since};
+pub use writer::{Durability, Moment, Tx};

@@ -51,30 +51,30 @@ pub struct Since {
     pub copied: Timestamp,
 }
 
-const INBOX: &str = "select * from delivery
+const INBOX: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
        and link_id = $6 and flow = $7
        and (state = 'offered' or (state = 'collected' and collected_at >= $4)
             or (state = 'processed' and act = 'copied' and processed_at >= $5))
      order by name_key";
 
-const ONE: &str = "select * from delivery
+const ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $8 and current = 1
        and link_id = $6 and flow = $7
        and (state = 'offered' or (state = 'collected' and collected_at >= $4)
             or (state = 'processed' and act = 'copied' and processed_at >= $5))";
 
-const DONE: &str = "select * from delivery
+const DONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
        and (state = 'processed' or (state = 'collected' and collected_at < $4))
      order by name_key";
 
-const DONE_ONE: &str = "select * from delivery
+const DONE_ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
        and (state = 'processed' or (state = 'collected' and collected_at < $4))
        and (moved_key = $6 or (moved_key is null and name_key = $6))";
 
-const COPIES: &str = "select * from delivery
+const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $4 and digest = $5 and current = 1
        and state in ('offered', 'collected', 'processed') order by state, id";
 

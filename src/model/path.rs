@@ -98,6 +98,9 @@ impl fmt::Display for VirtualPath {
 /// assert_eq!(fold("Re\u{301}gie"), fold("RÉGIE"));
 /// ```
 pub fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 

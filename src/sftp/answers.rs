@@ -4,27 +4,41 @@
 //! has taken them within the peer's window, not before: whoever asks for everything, opens no window
 //! and hangs up has received nothing.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes};
 use russh::ChannelWriteHalf;
 use russh::server::Msg;
 use russh_sftp::protocol::Packet;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use super::intake::Intake;
 use super::limits::ANSWER_BYTES;
+use super::status::Refusal;
 use crate::mark::{Reads, lock};
+use crate::tree::{self, Content};
 
 /// The sending side of a session.
 pub(super) struct Answers {
     channel: ChannelWriteHalf<Msg>,
     intake: Arc<Intake>,
     dead: CancellationToken,
-    gathered: BytesMut,
-    /// Spans of documents among the gathered answers.
-    unsent: Vec<(Reads, Range<u64>)>,
+    gathered: Vec<u8>,
+    /// Reads that are to be answered among what is gathered, and where.
+    wanted: Vec<(usize, Wanted)>,
+    wanted_bytes: usize,
+}
+
+/// A part of a document that a peer has asked for and has not been given.
+pub(super) struct Wanted {
+    pub(super) id: u32,
+    pub(super) offset: u64,
+    /// How many bytes; they are there.
+    pub(super) length: u32,
+    pub(super) from: Content,
+    /// Where they count, once the channel has taken them.
+    pub(super) reads: Reads,
 }
 
 /// The connection is gone, or cannot go on.
@@ -34,6 +48,9 @@ pub(super) struct Gone;
 
 /// `SSH_FXP_DATA` (filexfer-02 §7).
 const DATA: u8 = 103;
+
+/// Length, type, id and length of the data, in bytes.
+const DATA_HEAD_BYTES: usize = 13;
 
 impl Answers {
     /// Sends through `channel`, until `dead`.
@@ -46,8 +63,9 @@ impl Answers {
             channel,
             intake,
             dead,
-            gathered: BytesMut::new(),
-            unsent: Vec::new(),
+            gathered: Vec::new(),
+            wanted: Vec::new(),
+            wanted_bytes: 0,
         }
     }
 
@@ -62,21 +80,20 @@ impl Answers {
         Ok(())
     }
 
-    /// Gathers bytes of a document, which will count for `reads`.
-    pub(super) fn add_data(&mut self, id: u32, bytes: &Bytes, reads: &Reads, offset: u64) {
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.gathered.put_u32(length.saturating_add(9));
-        self.gathered.put_u8(DATA);
-        self.gathered.put_u32(id);
-        self.gathered.put_u32(length);
-        self.gathered.extend_from_slice(bytes);
-        self.unsent
-            .push((Arc::clone(reads), offset..offset + bytes.len() as u64));
+    /// Where an answer may be written whole, for those that are many.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.gathered
+    }
+
+    /// Gathers a part of a document, which is read when it is sent.
+    pub(super) fn add_read(&mut self, wanted: Wanted) {
+        self.wanted_bytes += DATA_HEAD_BYTES + wanted.length as usize;
+        self.wanted.push((self.gathered.len(), wanted));
     }
 
     /// Says whether so much is gathered that it should be sent.
     pub(super) fn is_full(&self) -> bool {
-        self.gathered.len() >= ANSWER_BYTES
+        self.gathered.len() + self.wanted_bytes >= ANSWER_BYTES
     }
 
     /// Sends what is gathered, waiting for the peer's window, and counts its bytes once they are taken.
@@ -85,20 +102,30 @@ impl Answers {
     ///
     /// When the connection is gone; then nothing of it counts.
     pub(super) async fn send(&mut self) -> Result<(), Gone> {
-        if self.gathered.is_empty() {
+        if self.gathered.is_empty() && self.wanted.is_empty() {
             return Ok(());
         }
-        let bytes = self.gathered.split().freeze();
+        let gathered = std::mem::take(&mut self.gathered);
+        let wanted = std::mem::take(&mut self.wanted);
+        let bytes = gathered.len() + std::mem::take(&mut self.wanted_bytes);
+        let (bytes, given) = if wanted.is_empty() {
+            (gathered, Vec::new())
+        } else {
+            // All of them in one visit to the disk, straight into what is sent.
+            tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
+                .await
+                .map_err(|_| Gone)?
+        };
         self.intake.set_sending(true);
         let sent = tokio::select! {
             sent = self.channel.data_bytes(bytes) => sent.map_err(|_| Gone),
             () = self.dead.cancelled() => Err(Gone),
         };
         self.intake.set_sending(false);
-        let unsent = std::mem::take(&mut self.unsent);
         sent?;
-        for (reads, span) in unsent {
-            lock(&reads).accepted(span);
+        for wanted in given {
+            let end = wanted.offset + u64::from(wanted.length);
+            lock(&wanted.reads).accepted(wanted.offset..end);
         }
         Ok(())
     }
@@ -115,5 +142,47 @@ impl Answers {
             _ = closing => {}
             () = self.dead.cancelled() => {}
         }
+    }
+}
+
+/// Puts the parts of documents among the other answers, in the order in which they were asked for, and
+/// returns those that could be read.
+fn fill(gathered: &[u8], wanted: Vec<(usize, Wanted)>, bytes: usize) -> (Vec<u8>, Vec<Wanted>) {
+    let mut out = Vec::with_capacity(bytes);
+    let mut given = Vec::with_capacity(wanted.len());
+    let mut done = 0;
+    for (at, wanted) in wanted {
+        out.extend_from_slice(gathered.get(done..at).unwrap_or_default());
+        done = at;
+        let start = out.len();
+        put_head(&mut out, &wanted);
+        let length = wanted.length as usize;
+        match wanted.from.read(wanted.offset, length, &mut out) {
+            Ok(()) => given.push(wanted),
+            Err(fault) => {
+                out.truncate(start);
+                refuse(&mut out, wanted.id, fault);
+            }
+        }
+    }
+    out.extend_from_slice(gathered.get(done..).unwrap_or_default());
+    (out, given)
+}
+
+fn put_head(out: &mut Vec<u8>, wanted: &Wanted) {
+    out.put_u32(wanted.length.saturating_add(9));
+    out.put_u8(DATA);
+    out.put_u32(wanted.id);
+    out.put_u32(wanted.length);
+}
+
+/// The document is there and its bytes are not: the peer hears that it failed, the operator why.
+fn refuse(out: &mut Vec<u8>, id: u32, fault: tree::Error) {
+    let refusal = Refusal::from(fault);
+    if let Some(why) = &refusal.fault {
+        error!("Could not answer a read: {why}; `sluis fsck` tells what else is missing");
+    }
+    if let Ok(bytes) = Bytes::try_from(refusal.answer(id)) {
+        out.extend_from_slice(&bytes);
     }
 }

@@ -2,89 +2,166 @@
 //!
 //! A listing is a snapshot: what changes after OPENDIR does not move its pages.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bytes::BufMut as _;
 use jiff::tz::TimeZone;
-use russh_sftp::protocol::{File, FileAttributes, FileMode};
+use russh_sftp::protocol::{FileAttributes, FileMode};
 
 use super::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
 use crate::model::Timestamp;
-use crate::tree::{Attributes, Item};
+use crate::tree::{Attributes, Items, Listed};
 
 /// A folder that is being listed.
 #[derive(Debug)]
 pub(super) struct Listing {
-    items: std::vec::IntoIter<Item>,
-    at: Timestamp,
+    folders: std::vec::IntoIter<String>,
+    attributes: Attributes,
+    files: Arc<Vec<Listed>>,
+    next: usize,
+    lines: Lines,
 }
 
-impl Listing {
-    /// Begins a listing of these, at `now`, which decides how old times are written.
-    pub(super) fn new(items: Vec<Item>, now: Timestamp) -> Self {
-        Self {
-            items: items.into_iter(),
-            at: now,
-        }
-    }
-
-    /// Returns the next entries; none at the end.
-    pub(super) fn page(&mut self) -> Vec<File> {
-        let mut page = Vec::new();
-        let mut bytes = 0;
-        while page.len() < PAGE_ENTRIES_MAX && bytes < PAGE_BYTES_MAX - ENTRY_BYTES_MAX {
-            let Some(item) = self.items.next() else { break };
-            let file = entry(&item, self.at);
-            bytes += file.filename.len() + file.longname.len() + ENTRY_HEAD_BYTES;
-            page.push(file);
-        }
-        page
-    }
+/// Writes the lines that people read; most files of a folder are of the same minute.
+#[derive(Debug)]
+struct Lines {
+    now: Timestamp,
+    minute: i64,
+    when: String,
+    line: String,
 }
 
-/// Lengths and attributes of an entry, in bytes, beside its two names.
-const ENTRY_HEAD_BYTES: usize = 40;
+/// `SSH_FXP_NAME` (filexfer-02 §7).
+const NAME: u8 = 104;
+
+/// Length, type, id and count of a page, in bytes.
+const PAGE_HEAD_BYTES: usize = 13;
 
 /// An entry with the longest name twice, in bytes.
 const ENTRY_BYTES_MAX: usize = 2 * 1024;
 
-fn entry(item: &Item, now: Timestamp) -> File {
-    File {
-        filename: item.name.clone(),
-        longname: longname(&item.name, &item.attributes, now),
-        attrs: to_wire(&item.attributes),
+impl Listing {
+    /// Begins a listing of these, at `now`, which decides how old times are written.
+    pub(super) fn new(items: Items, now: Timestamp) -> Self {
+        Self {
+            folders: items.folders.into_iter(),
+            attributes: items.attributes,
+            files: items.files,
+            next: 0,
+            lines: Lines {
+                now,
+                minute: i64::MIN,
+                when: String::new(),
+                line: String::new(),
+            },
+        }
+    }
+
+    /// Writes the next entries as the answer to request `id`; says whether there were any.
+    pub(super) fn page(&mut self, id: u32, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        out.put_bytes(0, PAGE_HEAD_BYTES);
+        let mut count: u32 = 0;
+        while (count as usize) < PAGE_ENTRIES_MAX
+            && out.len() - start < PAGE_BYTES_MAX - ENTRY_BYTES_MAX
+        {
+            if let Some(name) = self.folders.next() {
+                put_entry(out, &name, &self.attributes, &mut self.lines);
+            } else if let Some(file) = self.files.get(self.next) {
+                put_entry(out, &file.name, &Attributes::of(file), &mut self.lines);
+                self.next += 1;
+            } else {
+                break;
+            }
+            count += 1;
+        }
+        if count == 0 {
+            out.truncate(start);
+            return false;
+        }
+        let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+        if let Some(mut head) = out.get_mut(start..start + PAGE_HEAD_BYTES) {
+            head.put_u32(length);
+            head.put_u8(NAME);
+            head.put_u32(id);
+            head.put_u32(count);
+        }
+        true
     }
 }
 
-/// Returns attributes as they are sent. Everybody may do everything as far as the bits say, for a
-/// mount compares them with local users; the tree itself refuses.
-pub(super) fn to_wire(attributes: &Attributes) -> FileAttributes {
-    let mode = if attributes.is_folder {
+/// One entry: its name, the line, its attributes (filexfer-02 §7).
+fn put_entry(out: &mut Vec<u8>, name: &str, attributes: &Attributes, lines: &mut Lines) {
+    put_text(out, name);
+    put_text(out, lines.line(name, attributes));
+    let seconds = attributes.at.as_sftp_seconds();
+    out.put_u32(SIZE | OWNERS | PERMISSIONS | TIMES);
+    out.put_u64(attributes.bytes);
+    out.put_u32(0);
+    out.put_u32(0);
+    out.put_u32(mode(attributes));
+    out.put_u32(seconds);
+    out.put_u32(seconds);
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.put_u32(u32::try_from(text.len()).unwrap_or(u32::MAX));
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Which attributes follow (filexfer-02 §5).
+const SIZE: u32 = 1;
+const OWNERS: u32 = 2;
+const PERMISSIONS: u32 = 4;
+const TIMES: u32 = 8;
+
+/// Everybody may do everything as far as the bits say, for a mount compares them with local users; the
+/// tree itself refuses.
+fn mode(attributes: &Attributes) -> u32 {
+    if attributes.is_folder {
         FileMode::DIR.bits() | 0o777
     } else {
         FileMode::REG.bits() | 0o666
-    };
+    }
+}
+
+/// Returns attributes as they are sent.
+pub(super) fn to_wire(attributes: &Attributes) -> FileAttributes {
     let seconds = attributes.at.as_sftp_seconds();
     FileAttributes {
         size: Some(attributes.bytes),
         uid: Some(0),
         gid: Some(0),
-        permissions: Some(mode),
+        permissions: Some(mode(attributes)),
         atime: Some(seconds),
         mtime: Some(seconds),
         ..FileAttributes::default()
     }
 }
 
-/// Returns a line as `ls -l` writes it, which is what clients expect (filexfer-02 §7).
-fn longname(name: &str, attributes: &Attributes, now: Timestamp) -> String {
-    let mode = if attributes.is_folder {
-        "drwxrwxrwx"
-    } else {
-        "-rw-rw-rw-"
-    };
-    let when = when(attributes.at, now);
-    format!(
-        "{mode}    1 sluis    sluis    {:>12} {when} {name}",
-        attributes.bytes
-    )
+impl Lines {
+    /// Returns a line as `ls -l` writes it, which is what clients expect (filexfer-02 §7).
+    fn line(&mut self, name: &str, attributes: &Attributes) -> &str {
+        let minute = attributes.at.0.div_euclid(60_000);
+        if minute != self.minute {
+            self.minute = minute;
+            self.when = when(attributes.at, self.now);
+        }
+        let mode = if attributes.is_folder {
+            "drwxrwxrwx"
+        } else {
+            "-rw-rw-rw-"
+        };
+        self.line.clear();
+        let (bytes, when) = (attributes.bytes, &self.when);
+        // Writing to a string cannot fail.
+        _ = write!(
+            self.line,
+            "{mode}    1 sluis    sluis    {bytes:>12} {when} {name}"
+        );
+        &self.line
+    }
 }
 
 /// Half a year ago and more, the year says more than the hour.
@@ -101,24 +178,66 @@ fn when(at: Timestamp, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use russh_sftp::protocol::{File, Packet};
+
     use super::*;
+    use crate::model::{DeliveryId, Digest, DocumentId, State};
 
     const MARCH: Timestamp = Timestamp(1_773_475_200_000); // 2026-03-14T08:00Z
 
-    fn file(name: &str) -> Item {
-        Item {
+    fn file(name: &str) -> Listed {
+        Listed {
+            delivery: DeliveryId(1),
+            document: DocumentId(1),
             name: name.to_owned(),
-            attributes: Attributes {
-                is_folder: false,
-                bytes: 1234,
-                at: MARCH,
-            },
+            state: State::Offered,
+            is_read: false,
+            digest: Digest::of(b""),
+            bytes: 1234,
+            offered_at: MARCH,
         }
+    }
+
+    fn items(files: Vec<Listed>) -> Items {
+        Items {
+            folders: vec![".".to_owned(), "..".to_owned()],
+            attributes: Attributes {
+                is_folder: true,
+                bytes: 0,
+                at: MARCH.plus_ms(-60_000),
+            },
+            files: Arc::new(files),
+        }
+    }
+
+    fn pages(mut listing: Listing) -> Vec<(usize, Vec<File>)> {
+        let mut pages = Vec::new();
+        let mut out = Vec::new();
+        while listing.page(7, &mut out) {
+            let mut packet = Bytes::from(std::mem::take(&mut out));
+            let bytes = packet.len();
+            let length = packet.split_to(4);
+            assert_eq!(
+                u32::from_be_bytes(length[..].try_into().unwrap()) as usize,
+                bytes - 4
+            );
+            let Ok(Packet::Name(name)) = Packet::try_from(&mut packet) else {
+                panic!("no NAME");
+            };
+            assert_eq!(name.id, 7);
+            pages.push((bytes, name.files));
+        }
+        assert!(out.is_empty());
+        pages
     }
 
     #[test]
     fn a_line_looks_as_ls_writes_it() {
-        let line = |now| longname("F-17.xml", &file("").attributes, now);
+        let line = |now| {
+            let found = pages(Listing::new(items(vec![file("F-17.xml")]), now));
+            found[0].1[2].longname.clone()
+        };
 
         assert_eq!(
             line(MARCH),
@@ -131,28 +250,33 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_says_what_a_stat_says() {
+        let found = pages(Listing::new(items(vec![file("F-17.xml")]), MARCH));
+
+        let entries = &found[0].1;
+        assert_eq!(entries[0].filename, ".");
+        let shown = |attributes: &FileAttributes| format!("{attributes:?}");
+        let folder = to_wire(&items(Vec::new()).attributes);
+        assert_eq!(shown(&entries[0].attrs), shown(&folder));
+        let file = to_wire(&Attributes::of(&file("F-17.xml")));
+        assert_eq!(shown(&entries[2].attrs), shown(&file));
+    }
+
+    #[test]
     fn pages_hold_everything_once_and_fit_an_old_client() {
         let long = "x".repeat(255);
-        let items: Vec<_> = (0..1000)
+        let files: Vec<_> = (0..1000)
             .map(|at| file(&format!("{at:05}{long}")))
             .collect();
-        let mut listing = Listing::new(items, MARCH);
 
-        let mut names = Vec::new();
-        loop {
-            let page = listing.page();
-            if page.is_empty() {
-                break;
-            }
-            let bytes: usize = page
-                .iter()
-                .map(|f| f.filename.len() + f.longname.len() + ENTRY_HEAD_BYTES)
-                .sum();
-            assert!(page.len() <= PAGE_ENTRIES_MAX && bytes <= PAGE_BYTES_MAX);
-            names.extend(page.into_iter().map(|file| file.filename));
+        let found = pages(Listing::new(items(files), MARCH));
+
+        for (bytes, page) in &found {
+            assert!(page.len() <= PAGE_ENTRIES_MAX && *bytes <= PAGE_BYTES_MAX);
         }
-
-        assert_eq!(names.len(), 1000);
+        let names = found.into_iter().flat_map(|(_, page)| page);
+        let names: Vec<_> = names.map(|file| file.filename).collect();
+        assert_eq!(names.len(), 1002);
         assert!(names.is_sorted());
     }
 }

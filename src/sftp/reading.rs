@@ -1,8 +1,11 @@
 //! What happens when a file or folder is opened, read and closed?
 
-use russh_sftp::protocol::{Handle, Name, OpenFlags, Packet, StatusCode};
+use std::sync::Arc;
+
+use russh_sftp::protocol::{Handle, OpenFlags, Packet, StatusCode};
 use tracing::{info, warn};
 
+use super::answers::Wanted;
 use super::limits::{DRAFTS_MAX, IO_BYTES_MAX};
 use super::listing::Listing;
 use super::requests::no_handle;
@@ -119,22 +122,26 @@ impl Session {
         }
     }
 
-    pub(super) async fn read(&mut self, id: u32, handle: &str, offset: u64, length: u32) -> Answer {
+    pub(super) fn read(&mut self, id: u32, handle: &str, offset: u64, length: u32) -> Answer {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());
         };
         let Open::File { content, reads, .. } = open else {
             return Err(Refusal::failed("this handle is not open for reading").into());
         };
-        let bytes = content
-            .read(offset, u64::from(length.min(IO_BYTES_MAX)))
-            .await?;
-        if bytes.is_empty() {
+        let length = content.available(offset, length.min(IO_BYTES_MAX));
+        if length == 0 {
             return Ok(Some(Packet::error(id, StatusCode::Eof)));
         }
         lock(reads).asked(offset);
-        self.trace.bytes += bytes.len() as u64;
-        self.answers.add_data(id, &bytes, reads, offset);
+        self.trace.bytes += u64::from(length);
+        self.answers.add_read(Wanted {
+            id,
+            offset,
+            length,
+            from: content.clone(),
+            reads: Arc::clone(reads),
+        });
         Ok(None)
     }
 
@@ -204,11 +211,10 @@ impl Session {
         let Open::Folder(listing) = open else {
             return Err(Refusal::failed("not a folder").into());
         };
-        let files = listing.page();
-        if files.is_empty() {
-            return Ok(Some(Packet::error(id, StatusCode::Eof)));
+        if listing.page(id, self.answers.buffer()) {
+            return Ok(None);
         }
-        Ok(Some(Packet::Name(Name { id, files })))
+        Ok(Some(Packet::error(id, StatusCode::Eof)))
     }
 }
 

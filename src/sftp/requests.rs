@@ -34,10 +34,7 @@ impl Session {
         match request {
             Packet::Open(asked) => self.open(asked.id, &asked.filename, asked.pflags).await,
             Packet::Close(asked) => self.close(asked.id, &asked.handle).await,
-            Packet::Read(asked) => {
-                self.read(asked.id, &asked.handle, asked.offset, asked.len)
-                    .await
-            }
+            Packet::Read(asked) => self.read(asked.id, &asked.handle, asked.offset, asked.len),
             Packet::Write(asked) => {
                 self.write(asked.id, &asked.handle, asked.offset, asked.data)
                     .await

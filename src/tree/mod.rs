@@ -1,17 +1,19 @@
 //! What does a device see, and what stands where?
 //!
 //! No directory is behind the tree: folders come from the device's links, files from its deliveries.
-//! A [`View`] is what one session of one device sees; it asks the catalog at every question, so that
-//! a change on the command line shows at once.
+//! A [`View`] is what one session of one device sees. It remembers what the catalog said until
+//! anything is written that could change it, so that a change on the command line shows at once.
 
 mod content;
 mod folders;
+mod kept;
 mod view;
 
-pub use content::{CHUNK_BYTES, Content};
+pub use content::Content;
 pub use folders::{Folders, Role};
-pub use view::{Attributes, Entry, File, Item, Place, Tree, View, Who};
+pub use view::{Attributes, Entry, File, Items, Place, Tree, View, Who};
 
+pub use crate::catalog::Listed;
 use crate::{blobs, catalog, ingest};
 
 /// A question that the tree did not answer.

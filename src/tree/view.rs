@@ -7,11 +7,14 @@ use jiff::civil::Date;
 use super::Error;
 use super::content::Content;
 use super::folders::{Folders, Role};
+use super::kept::{Kept, Memory};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, Link, Listed, Setup, Since};
+use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
-use crate::model::{DeviceId, DeviceKind, FirmId, Flow, SessionId, Timestamp, VirtualPath, fold};
+use crate::model::{
+    DeviceId, DeviceKind, FirmId, Flow, LinkId, SessionId, Timestamp, VirtualPath, fold,
+};
 
 /// The tree of every device. A clone is the same.
 #[derive(Clone)]
@@ -43,14 +46,24 @@ pub struct View {
     tree: Tree,
     who: Arc<Who>,
     made: Option<Made>,
+    kept: Option<Kept>,
 }
 
 /// Folders, and the state of the setup they were made from.
 struct Made {
+    /// When it was last seen to be right.
+    at: Moment,
     setup: Setup,
     today: Date,
     folders: Folders,
     links: Vec<Link>,
+}
+
+/// How late what another process wrote may be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lag {
+    None,
+    Some,
 }
 
 /// What stands at a path.
@@ -91,13 +104,15 @@ pub struct Attributes {
     pub at: Timestamp,
 }
 
-/// A line of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// Its name.
-    pub name: String,
-    /// The rest.
+/// The lines of a folder.
+#[derive(Debug, Clone)]
+pub struct Items {
+    /// `.`, `..` and the folders in it, which have the same attributes.
+    pub folders: Vec<String>,
+    /// Theirs.
     pub attributes: Attributes,
+    /// The files in it, by name.
+    pub files: Arc<Vec<Listed>>,
 }
 
 impl Tree {
@@ -116,6 +131,7 @@ impl Tree {
             tree: self.clone(),
             who,
             made: None,
+            kept: None,
         }
     }
 }
@@ -127,30 +143,60 @@ impl View {
     ///
     /// When nothing is there, or a store does not answer.
     pub async fn entry(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Entry, Error> {
-        self.refresh(now).await?;
+        self.refresh(now, Lag::Some).await?;
         let made = self.made()?;
         if let Some(folder) = made.folders.path(path) {
             return Ok(Entry::Folder(folder.clone()));
         }
-        let name = path.name().ok_or(Error::Missing)?;
+        let name = fold(path.name().ok_or(Error::Missing)?);
         let folder = path.parent();
         let role = made.folders.role(&folder).ok_or(Error::Missing)?;
         let since = self.since(made, role, now);
-        let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
+        let at = made.at;
         let (listed, place) = match *role.ok_or(Error::Missing)? {
             Role::Inbox(link, flow) => {
-                let (key, name) = (folder.key(), fold(name));
-                let found = catalog.inbox_file(firm, device, (link, flow), (&key, &name), since);
-                (found.await?, Place::Inbox)
+                let folder = folder.key();
+                let listed = self.inbox_file(at, (link, flow, &folder), &name, since);
+                (listed.await?, Place::Inbox)
             }
             Role::Processed(link, flow) => {
-                let name = fold(name);
-                let done = catalog.done_file(firm, device, (link, flow), &name, since);
+                let (firm, device) = (self.who.firm, self.who.device);
+                let done = self
+                    .tree
+                    .catalog
+                    .done_file(firm, device, (link, flow), &name, since);
                 (done.await?, Place::Processed)
             }
         };
         let listed = listed.ok_or(Error::Missing)?;
         Ok(Entry::File(File { listed, place }))
+    }
+
+    async fn inbox_file(
+        &mut self,
+        at: Moment,
+        of: (LinkId, Flow, &str),
+        name: &str,
+        since: Since,
+    ) -> Result<Option<Listed>, Error> {
+        let kept = self.kept.as_mut();
+        match kept.map_or(Memory::Ask, |kept| kept.find(at, of, name)) {
+            Memory::File(listed) => return Ok(Some(listed)),
+            Memory::Nothing => return Ok(None),
+            Memory::Ask => {}
+        }
+        let (link, flow, folder) = of;
+        let (firm, device) = (self.who.firm, self.who.device);
+        let catalog = &self.tree.catalog;
+        let found = catalog.inbox_file(firm, device, (link, flow), (folder, name), since);
+        let found = found.await?;
+        if let Some(listed) = &found
+            && !self.kept.as_ref().is_some_and(|kept| kept.is_whole_at(at))
+        {
+            let of = (link, flow, folder.to_owned());
+            self.kept = Some(Kept::file(at, of, listed.clone()));
+        }
+        Ok(found)
     }
 
     /// Returns what a stat of `path` says.
@@ -165,41 +211,42 @@ impl View {
         }
     }
 
-    /// Returns the lines of the folder at `path`: `.`, `..`, folders, files by name.
+    /// Returns the lines of the folder at `path`.
     ///
     /// # Errors
     ///
     /// When no folder is there, or a store does not answer.
-    pub async fn list(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Vec<Item>, Error> {
+    pub async fn list(&mut self, path: &VirtualPath, now: Timestamp) -> Result<Items, Error> {
+        self.refresh(now, Lag::None).await?;
         if let Entry::File(_) = self.entry(path, now).await? {
             return Err(Error::NotAFolder);
         }
         let made = self.made()?;
         let role = made.folders.role(path).ok_or(Error::Missing)?;
         let since = self.since(made, role, now);
+        let folders = [".", ".."].into_iter().chain(made.folders.children(path));
+        let folders = folders.map(ToOwned::to_owned).collect();
+        let (at, attributes) = (made.at, made.folder_attributes());
         let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
             Some(&Role::Inbox(link, flow)) => {
-                catalog
-                    .inbox(firm, device, (link, flow), &path.key(), since)
-                    .await?
+                let key = path.key();
+                let files = catalog.inbox(firm, device, (link, flow), &key, since);
+                let files = Arc::new(files.await?);
+                self.kept = Kept::folder(at, (link, flow, key), &files);
+                files
             }
             Some(&Role::Processed(link, flow)) => {
-                catalog.done_with(firm, device, (link, flow), since).await?
+                let done = catalog.done_with(firm, device, (link, flow), since);
+                Arc::new(done.await?)
             }
-            None => Vec::new(),
+            None => Arc::default(),
         };
-        let attributes = made.folder_attributes();
-        let names = [".", ".."].into_iter().chain(made.folders.children(path));
-        let folders = names.map(|name| Item {
-            name: name.to_owned(),
+        Ok(Items {
+            folders,
             attributes,
-        });
-        let files = files.into_iter().map(|listed| Item {
-            attributes: of(&listed),
-            name: listed.name,
-        });
-        Ok(folders.chain(files).collect())
+            files,
+        })
     }
 
     /// Returns what the folder at `path` is for.
@@ -212,29 +259,33 @@ impl View {
         path: &VirtualPath,
         now: Timestamp,
     ) -> Result<Option<Role>, Error> {
-        self.refresh(now).await?;
+        self.refresh(now, Lag::Some).await?;
         let role = self.made()?.folders.role(path).ok_or(Error::Missing)?;
         Ok(role.cloned())
     }
 
     /// Opens the content of a file; it stays what it is, whatever becomes of the delivery.
     pub fn content(&self, file: &File) -> Content {
-        Content::new(
-            self.tree.blobs.clone(),
-            file.listed.digest,
-            file.listed.bytes,
-        )
+        Content::new(&self.tree.blobs, file.listed.digest, file.listed.bytes)
     }
 
     /// Makes the folders anew when the firm's setup or the day has changed.
-    async fn refresh(&mut self, now: Timestamp) -> Result<(), Error> {
-        let who = &self.who;
-        let setup = self.tree.catalog.setup_of(who.firm, who.device).await?;
-        let setup = setup.ok_or(Error::DeviceGone)?;
+    async fn refresh(&mut self, now: Timestamp, lag: Lag) -> Result<(), Error> {
+        let (who, catalog) = (&self.who, &self.tree.catalog);
+        let at = match lag {
+            Lag::Some => catalog.moment().await?,
+            Lag::None => catalog.moment_now().await?,
+        };
         let today = self.tree.places.today(now);
-        let is_fresh = |made: &Made| made.setup == setup && made.today == today;
-        if !self.made.as_ref().is_some_and(is_fresh) {
-            self.made = Some(self.tree.make(who, setup, today).await?);
+        let same_day = self.made.as_mut().filter(|made| made.today == today);
+        if same_day.as_ref().is_some_and(|made| made.at == at) {
+            return Ok(());
+        }
+        let setup = catalog.setup_of(who.firm, who.device).await?;
+        let setup = setup.ok_or(Error::DeviceGone)?;
+        match same_day.filter(|made| made.setup == setup) {
+            Some(made) => made.at = at,
+            None => self.made = Some(self.tree.make(who, at, setup, today).await?),
         }
         Ok(())
     }
@@ -281,7 +332,7 @@ impl Made {
 impl File {
     /// Returns what a stat of it says.
     pub fn attributes(&self) -> Attributes {
-        of(&self.listed)
+        Attributes::of(&self.listed)
     }
 }
 
@@ -301,16 +352,19 @@ fn collected_since(
     }
 }
 
-fn of(listed: &Listed) -> Attributes {
-    Attributes {
-        is_folder: false,
-        bytes: listed.bytes,
-        at: listed.offered_at,
+impl Attributes {
+    /// Returns what a stat of a file says.
+    pub fn of(listed: &Listed) -> Self {
+        Self {
+            is_folder: false,
+            bytes: listed.bytes,
+            at: listed.offered_at,
+        }
     }
 }
 
 impl Tree {
-    async fn make(&self, who: &Who, setup: Setup, today: Date) -> Result<Made, Error> {
+    async fn make(&self, who: &Who, at: Moment, setup: Setup, today: Date) -> Result<Made, Error> {
         let default_device = self.catalog.default_device(who.firm).await?;
         let links = self.catalog.links(who.firm).await?;
         let mut folders = Folders::new();
@@ -332,6 +386,7 @@ impl Tree {
             );
         }
         Ok(Made {
+            at,
             setup,
             today,
             folders,

@@ -1,0 +1,285 @@
+//! How is the catalog written to, and who learns that it was?
+//!
+//! One connection writes, so that writers queue here in order instead of polling the file, and so
+//! that SQLite's `data_version` on it moves only when another process has written: what this process
+//! writes, it knows. Caches ask [`Catalog::moment`].
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sqlx::{AnyConnection, query, raw_sql};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use super::events::Head;
+use super::rows::Columns as _;
+use super::{Catalog, Error};
+use crate::model::FirmId;
+
+/// How late a cache may learn what another process wrote. Whoever begins a change knows at once.
+const FOREIGN_LAG_MAX: Duration = Duration::from_millis(20);
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: for what is acknowledged to a sender.
+    PowerCut,
+    /// A killed process: for marks. A power cut may turn one back into *offered*, which errs towards a second fetch.
+    Kill,
+}
+
+/// A state of the catalog, as far as what devices see is concerned: two that are equal show the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(u64);
+
+/// The one connection that writes. A clone is the same.
+#[derive(Clone)]
+pub(super) struct Turns {
+    writer: Arc<Mutex<Writer>>,
+    moment: Arc<AtomicU64>,
+}
+
+/// The connection that writes, and what is known of the database through it.
+pub(super) struct Writer {
+    connection: AnyConnection,
+    survives: Durability,
+    /// A change has begun and neither ended nor been undone.
+    is_open: bool,
+    /// What `data_version` was.
+    version: i64,
+    looked: Instant,
+    /// The last event of a firm, as this connection wrote it.
+    head: Option<(FirmId, Head)>,
+}
+
+/// A change that is whole or not at all. Dropped, it is undone.
+pub struct Tx {
+    /// What changes are written through.
+    pub(super) inner: Turn,
+    turns: Turns,
+}
+
+/// The turn to write.
+pub(super) struct Turn(OwnedMutexGuard<Writer>);
+
+impl Turns {
+    /// Writes through this connection from now on.
+    pub(super) fn open(connection: AnyConnection) -> Self {
+        let writer = Writer {
+            connection,
+            survives: Durability::PowerCut,
+            is_open: false,
+            version: 0,
+            looked: Instant::now(),
+            head: None,
+        };
+        Self {
+            writer: Arc::new(Mutex::new(writer)),
+            moment: Arc::default(),
+        }
+    }
+
+    /// Ends once what is under way has ended.
+    pub(super) async fn close(&self) {
+        let mut turn = self.take().await;
+        drop(turn.undo().await);
+        // The last connection that ends folds the log into the file.
+        drop(
+            query("pragma wal_checkpoint(truncate)")
+                .execute(&mut *turn)
+                .await,
+        );
+    }
+
+    /// Waits for the turn to write.
+    pub(super) async fn take(&self) -> Turn {
+        Turn(Arc::clone(&self.writer).lock_owned().await)
+    }
+
+    /// Notes that what devices see may have changed.
+    fn changed(&self) {
+        self.moment.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes the `data_version` that the writer's connection found.
+    pub(super) fn note_version(&self, turn: &mut Turn, found: i64) {
+        let writer = &mut *turn.0;
+        writer.looked = Instant::now();
+        if writer.version != found {
+            writer.version = found;
+            writer.head = None;
+            self.changed();
+        }
+    }
+}
+
+impl Turn {
+    /// Sees to it that the next commit survives what it must, and that no change is half done.
+    pub(super) async fn ready(&mut self, survives: Durability) -> Result<(), Error> {
+        self.undo().await?;
+        if self.0.survives != survives {
+            // Compiled anew each time: it takes effect when it is compiled.
+            let pragma = match survives {
+                Durability::PowerCut => "pragma synchronous = full",
+                Durability::Kill => "pragma synchronous = normal",
+            };
+            raw_sql(pragma).execute(&mut **self).await?;
+            self.0.survives = survives;
+        }
+        Ok(())
+    }
+
+    /// Notes that a change begins; until [`Turn::closed`] whoever takes the turn undoes it.
+    pub(super) fn opened(&mut self) {
+        self.0.is_open = true;
+    }
+
+    pub(super) fn closed(&mut self) {
+        self.0.is_open = false;
+    }
+
+    /// Undoes a change that was begun and not ended.
+    pub(super) async fn undo(&mut self) -> Result<(), Error> {
+        if self.0.is_open {
+            self.0.head = None;
+            // That none is open any more is what is wanted: SQLite itself undoes some failed changes.
+            let undone = query("rollback").execute(&mut **self).await;
+            tracing::debug!("Undid a change: {undone:?}");
+            self.0.is_open = false;
+        }
+        Ok(())
+    }
+
+    /// The last event of a firm, as this connection wrote it, if it did.
+    pub(super) fn head(&self, firm: FirmId) -> Option<&Head> {
+        let (of, head) = self.0.head.as_ref()?;
+        (*of == firm).then_some(head)
+    }
+
+    /// Notes the last event of a firm, or that it is not known.
+    pub(super) fn set_head(&mut self, head: Option<(FirmId, Head)>) {
+        self.0.head = head;
+    }
+}
+
+impl Deref for Turn {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.0.connection
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.0.connection
+    }
+}
+
+impl Tx {
+    /// Makes the change last.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not take it; then nothing has changed.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.end().await?;
+        self.turns.changed();
+        Ok(())
+    }
+
+    /// Makes a change last that alters nothing that any session sees: a file that was collected stays in
+    /// view of every session that is open.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not take it; then nothing has changed.
+    pub async fn commit_unseen(mut self) -> Result<(), Error> {
+        self.end().await
+    }
+
+    async fn end(&mut self) -> Result<(), Error> {
+        query("commit").execute(&mut *self.inner).await?;
+        self.inner.closed();
+        Ok(())
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if !self.inner.0.is_open {
+            return;
+        }
+        // It would lock out other processes until the next change. Whoever is first undoes it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let turns = self.turns.clone();
+            runtime.spawn(async move { turns.take().await.undo().await });
+        }
+    }
+}
+
+impl Catalog {
+    /// Begins a change.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn begin(&self, survives: Durability) -> Result<Tx, Error> {
+        let mut tx = Tx {
+            inner: self.turns.take().await,
+            turns: self.turns.clone(),
+        };
+        tx.inner.ready(survives).await?;
+        tx.inner.opened();
+        // Not `fetch_one`: that ends with the first statement.
+        let rows = query("begin immediate; pragma data_version")
+            .fetch_all(&mut *tx.inner)
+            .await?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        self.turns
+            .note_version(&mut tx.inner, row.int("data_version")?);
+        Ok(tx)
+    }
+
+    /// Returns which state the catalog is in: what this process wrote is known at once, what another
+    /// wrote within 20 ms.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn moment(&self) -> Result<Moment, Error> {
+        self.moment_within(FOREIGN_LAG_MAX).await
+    }
+
+    /// Returns which state the catalog is in now, whoever wrote last.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn moment_now(&self) -> Result<Moment, Error> {
+        self.moment_within(Duration::ZERO).await
+    }
+
+    async fn moment_within(&self, lag: Duration) -> Result<Moment, Error> {
+        // While somebody has the turn, no other process can write, and his beginning has looked.
+        if let Ok(writer) = Arc::clone(&self.turns.writer).try_lock_owned()
+            && writer.looked.elapsed() >= lag
+        {
+            let mut turn = Turn(writer);
+            turn.undo().await?;
+            let row = query("pragma data_version").fetch_one(&mut *turn).await?;
+            self.turns.note_version(&mut turn, row.int("data_version")?);
+        }
+        Ok(Moment(self.turns.moment.load(Ordering::Acquire)))
+    }
+}
+
+#[cfg(test)]
+impl Moment {
+    /// Any moment, for tests of what remembers one.
+    pub fn for_tests(at: u64) -> Self {
+        Self(at)
+    }
+}
