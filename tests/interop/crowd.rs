@@ -61,7 +61,7 @@ fn all_list<'a>(scene: &Scene, waiting: &Mutex<impl Iterator<Item = &'a &'a Clie
     let next = || waiting.lock().unwrap().next();
     while let Some(client) = next() {
         let errand = scene.errand(&scene.server, Act::List { folder: PULL });
-        let t = std::time::Instant::now(); let output = finish(&mut (client.command)(&errand).unwrap()); eprintln!("{} {:?} {}", client.name, t.elapsed(), count(&output));
+        let output = finish(&mut (client.command)(&errand).unwrap());
         assert_eq!(count(&output), FILES, "{}", failure(client, &output));
     }
 }
@@ -73,7 +73,11 @@ fn count(output: &Output) -> usize {
 
 fn failure(client: &Client, output: &Output) -> String {
     let text = said(output);
-    format!("{}: {}", client.name, &text[text.len().saturating_sub(500)..])
+    format!(
+        "{}: {}",
+        client.name,
+        &text[text.len().saturating_sub(500)..]
+    )
 }
 
 fn crowded() -> Scene {

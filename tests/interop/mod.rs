@@ -15,5 +15,6 @@ mod python;
 mod rclone;
 mod scene;
 mod table;
+mod transcripts;
 mod web;
 mod wire;

@@ -71,10 +71,8 @@ pub fn on_a_drive(act: &Act<'_>) -> Option<String> {
         Act::Stat { file } => format!("stat -c %s \"$mnt{file}\""),
         Act::Get { file, to } => format!("cat \"$mnt{file}\" >'{}'", to.display()),
         Act::Folder { folder, to } => format!("cp -r \"$mnt{folder}\" '{}'", to.display()),
-        Act::Resume { file, to } => {
-            let to = to.display();
-            format!("tail -c +$(($(stat -c %s '{to}') + 1)) \"$mnt{file}\" >>'{to}'")
-        }
+        // A drive knows nothing of a file that is half there.
+        Act::Resume { .. } => return None,
         Act::Put { from, to } => format!("cp '{}' \"$mnt{to}\"", from.display()),
         Act::Rename { from, to } => format!("mv \"$mnt{from}\" \"$mnt{to}\""),
         Act::Remove { file } => format!("rm \"$mnt{file}\""),

@@ -48,9 +48,9 @@ pub fn holds(client: &'static Client) {
 }
 
 const SMALL: usize = 1234;
-const LARGE: usize = 6_000_000;
+const LARGE: usize = 3_000_000;
 /// Where the line goes dead, and what a client may say more than what it had not got.
-const CUT: u64 = 2_500_000;
+const CUT: u64 = 1_200_000;
 
 /// A client at work.
 struct Trial {
