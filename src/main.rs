@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sluis::cli::{self, Cli};
 
+/// Buffers are taken by one thread and given back by another all day.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs the command; the error chain is printed once, here at its end.
 fn main() -> ExitCode {
     let cli = Cli::parse();

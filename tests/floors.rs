@@ -31,6 +31,7 @@ const PURE: &[&str] = &[
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",
+    "sftp/command.rs",
     "sftp/frames.rs",
     "sftp/handles.rs",
     "sftp/listing.rs",

@@ -21,6 +21,9 @@
 
 mod clients;
 mod content;
+mod disk;
+mod distance;
+mod growth;
 mod measure;
 mod peers;
 mod sessions;
@@ -69,6 +72,19 @@ fn main() {
         |work: &&Work| asked.words.is_empty() || asked.words.iter().any(|w| work.name.contains(w));
     let works = works::all();
     let works: Vec<_> = works.iter().filter(wanted).collect();
+    let alone = |name: &str| asked.words.is_empty() || asked.words.iter().any(|w| name.contains(w));
+    if alone("ingest") {
+        disk::run(asked.rounds);
+    }
+    if alone("growth") {
+        growth::run(asked.rounds);
+    }
+    if alone("fairness") {
+        distance::fairness();
+    }
+    if works.is_empty() {
+        return;
+    }
     println!(
         "| work | wall | server CPU | peak memory | Sluis | OpenSSH | aim: wall | CPU |\n|---|---|---|---|---|---|---|---|"
     );

@@ -12,6 +12,7 @@ use russh::keys::{Algorithm, PrivateKey};
 use tempfile::TempDir;
 
 use crate::content::{BUYER, invoice};
+use crate::distance::far_away;
 use crate::measure::{Measured, measure};
 use crate::works::Work;
 
@@ -34,6 +35,10 @@ pub struct Rig {
     sluis: Option<Child>,
     sshd: Option<Child>,
     ports: [u16; 2],
+    is_far: [bool; 2],
+    filled: usize,
+    runs: usize,
+    expected: usize,
 }
 
 impl Rig {
@@ -50,6 +55,10 @@ impl Rig {
             sluis: None,
             sshd: None,
             ports: [0; 2],
+            is_far: [false; 2],
+            filled: 0,
+            runs: 0,
+            expected: 0,
         };
         secret(
             &rig.path("key"),
@@ -126,13 +135,9 @@ impl Rig {
     pub fn fill(&mut self, count: usize, bytes: usize) {
         let (dropped, folder) = (self.path("dropped"), self.path("root").join(INBOX));
         std::fs::create_dir_all(&dropped).unwrap();
-        std::fs::create_dir_all(&folder).unwrap();
-        for at in 0..count {
-            std::fs::write(
-                dropped.join(format!("{at:06}.xml")),
-                invoice(&format!("F-{at:06}"), bytes),
-            )
-            .unwrap();
+        for at in self.filled..self.filled + count {
+            let document = invoice(&format!("F-{at:06}"), bytes);
+            std::fs::write(dropped.join(format!("{at:06}.xml")), document).unwrap();
         }
         self.cli(&["ingest", "bench", text(&dropped)]);
         let listed = self.cli(&["deliveries", "bench", "--json"]);
@@ -140,20 +145,32 @@ impl Rig {
             .lines()
             .map(|line| {
                 let row: serde_json::Value = serde_json::from_str(line).unwrap();
-                row["path"]
-                    .as_str()
-                    .unwrap()
-                    .rsplit('/')
-                    .next()
-                    .unwrap()
-                    .to_owned()
+                let path = row["path"].as_str().unwrap();
+                path.rsplit('/').next().unwrap().to_owned()
             })
+            .filter(|name| !folder.join(name).exists())
             .collect();
         names.sort();
         assert_eq!(names.len(), count, "every document has a delivery");
-        for (at, name) in names.iter().enumerate() {
+        for (at, name) in (self.filled..).zip(&names) {
             std::fs::rename(dropped.join(format!("{at:06}.xml")), folder.join(name)).unwrap();
         }
+        self.filled += count;
+    }
+
+    /// A number that no run had before.
+    pub fn next_run(&mut self) -> usize {
+        self.runs += 1;
+        self.runs
+    }
+
+    /// Notes that so many documents more will be in Sluis.
+    pub fn expect_documents(&mut self, more: usize) {
+        self.expected += more;
+    }
+
+    pub fn expected(&self) -> usize {
+        self.expected
     }
 
     /// The names in the folder, which are the same on both sides.
@@ -188,6 +205,14 @@ impl Rig {
         SocketAddr::from(([127, 0, 0, 1], self.ports[side as usize]))
     }
 
+    /// Puts both servers 100 ms of round trip away.
+    pub fn move_far_away(&mut self, side: Side) {
+        if !self.is_far[side as usize] {
+            self.is_far[side as usize] = true;
+            self.ports[side as usize] = far_away(self.address(side));
+        }
+    }
+
     /// Who logs in.
     pub fn user(&self, side: Side) -> String {
         match side {
@@ -199,7 +224,7 @@ impl Rig {
         }
     }
 
-    fn serve(&mut self, side: Side) {
+    pub fn serve(&mut self, side: Side) {
         match side {
             Side::Sluis if self.sluis.is_none() => self.serve_sluis(),
             Side::OpenSsh if self.sshd.is_none() => self.serve_sshd(),

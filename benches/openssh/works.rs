@@ -1,5 +1,6 @@
 //! Which works are measured, what is aimed at, and how is it seen that they were done?
 
+use crate::content::invoice;
 use crate::peers::{INBOX, Rig, Side};
 use crate::sessions;
 
@@ -9,7 +10,7 @@ pub struct Work {
     /// What is aimed at: wall time and processor, ours over OpenSSH's.
     pub aim: &'static str,
     pub prepare: fn(&mut Rig),
-    pub ready: fn(&Rig, Side),
+    pub ready: fn(&mut Rig, Side),
     pub run: fn(&Rig, Side),
     pub check: fn(&Rig, Side),
 }
@@ -111,6 +112,38 @@ pub fn all() -> Vec<Work> {
             check: collected,
         },
         Work {
+            name: "far-get-64-mb",
+            aim: "1.0 |",
+            prepare: |rig| rig.fill(1, 64 * MIB),
+            ready: offer_far_away,
+            run: |rig, side| rig.sftp(side, &[], &format!("get -r \"{INBOX}\" got\n")),
+            check: collected,
+        },
+        Work {
+            name: "far-get-500",
+            aim: "1.0 |",
+            prepare: |rig| rig.fill(500, SMALL),
+            ready: offer_far_away,
+            run: |rig, side| rig.sftp(side, &[], &format!("get -r \"{INBOX}\" got\n")),
+            check: collected,
+        },
+        Work {
+            name: "put-large",
+            aim: "0.90 | 1.0",
+            prepare: uploads,
+            ready: |rig, side| write_outgoing(rig, side, LARGE_COUNT, LARGE),
+            run: put_all,
+            check: taken,
+        },
+        Work {
+            name: "put-small",
+            aim: "0.70 | 1.0",
+            prepare: uploads,
+            ready: |rig, side| write_outgoing(rig, side, 2_000, SMALL),
+            run: put_all,
+            check: taken,
+        },
+        Work {
             name: "idle-200-sessions",
             aim: "memory 0.10 |",
             prepare: |rig| rig.fill(1, SMALL),
@@ -126,7 +159,7 @@ pub fn all() -> Vec<Work> {
 }
 
 /// Makes everything be offered again, and what was fetched be gone.
-fn offer(rig: &Rig, side: Side) {
+fn offer(rig: &mut Rig, side: Side) {
     let got = rig.here.path().join("got");
     if got.exists() {
         std::fs::remove_dir_all(&got).unwrap();
@@ -143,6 +176,48 @@ fn offer(rig: &Rig, side: Side) {
             "--reason",
             "once more",
         ]);
+    }
+}
+
+fn offer_far_away(rig: &mut Rig, side: Side) {
+    rig.move_far_away(side);
+    offer(rig, side);
+}
+
+fn uploads(rig: &mut Rig) {
+    rig.cli(&["device", "set", "bench", "pc", "--uploads", "on"]);
+}
+
+/// Documents that neither side has seen: each run's have numbers of their own.
+fn write_outgoing(rig: &mut Rig, side: Side, count: usize, bytes: usize) {
+    let out = rig.here.path().join("out");
+    if out.exists() {
+        std::fs::remove_dir_all(&out).unwrap();
+    }
+    std::fs::create_dir(&out).unwrap();
+    let run = rig.next_run();
+    for at in 0..count {
+        let document = invoice(&format!("U{run}-{at:06}"), bytes);
+        std::fs::write(out.join(format!("U{run}-{at:06}.xml")), document).unwrap();
+    }
+    if side == Side::Sluis {
+        rig.expect_documents(count);
+    }
+}
+
+/// Both are asked to sync each file; Sluis has done so when it answers a CLOSE.
+fn put_all(rig: &Rig, side: Side) {
+    rig.sftp(side, &["-f"], "put out/* in/\n");
+}
+
+fn taken(rig: &Rig, side: Side) {
+    if side == Side::Sluis {
+        let found = rig.count("select count(*) from delivery where state = 'offered'");
+        assert_eq!(
+            usize::try_from(found).unwrap(),
+            rig.expected(),
+            "every document was taken and routed"
+        );
     }
 }
 
@@ -188,7 +263,7 @@ fn eight_clients(rig: &Rig, side: Side) {
 }
 
 /// A folder of 100 000: in Sluis one delivery copied by hand under other names, beside `sshd` one file linked.
-fn many_entries(rig: &mut Rig) {
+pub fn many_entries(rig: &mut Rig) {
     rig.fill(1, SMALL);
     let folder = rig.path("root").join(INBOX);
     let first = rig.names().remove(0);

@@ -1,12 +1,14 @@
 //! How are the bytes of a blob fetched, part by part, as a peer asks for them?
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::buffer::spare_capacity;
-use rustix::io::{Errno, pread};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Error;
@@ -58,6 +60,29 @@ impl Reader {
         })
     }
 
+    /// Appends as [`Reader::read`] does, if all of it is in the system's memory: it does not wait for the
+    /// disk. Says whether it did; if not, `out` is as it was, and why is for [`Reader::read`] to find.
+    pub fn read_now(&self, offset: u64, length: usize, out: &mut Vec<u8>) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = out.len();
+        let read = match &*kept {
+            Some(kept) => read_cached(&kept.file, offset, length, out),
+            // Not even the names on the way may be looked up on the disk.
+            None => openat2(
+                CWD,
+                &self.path,
+                OFlags::RDONLY | OFlags::CLOEXEC,
+                Mode::empty(),
+                ResolveFlags::CACHED,
+            )
+            .is_ok_and(|file| read_cached(&file, offset, length, out)),
+        };
+        if !read {
+            out.truncate(start);
+        }
+        read
+    }
+
     fn fill(&self, offset: u64, length: usize, out: &mut Vec<u8>) -> io::Result<()> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let opened;
@@ -103,6 +128,21 @@ fn read_at(file: &File, offset: u64, length: usize, out: &mut Vec<u8>) -> io::Re
     Ok(())
 }
 
+fn read_cached(file: impl AsFd, offset: u64, length: usize, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    out.resize(start + length, 0);
+    let Some(into) = out.get_mut(start..) else {
+        return false;
+    };
+    let got = preadv2(
+        file,
+        &mut [IoSliceMut::new(into)],
+        offset,
+        ReadWriteFlags::NOWAIT,
+    );
+    got.is_ok_and(|got| got == length)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -139,6 +179,22 @@ mod tests {
 
         assert!(reader.read(8, 3, &mut out).is_err());
         assert!(reader.read(20, 1, &mut out).is_err());
+
+        assert_eq!(out, b"head");
+    }
+
+    #[test]
+    fn what_is_in_memory_is_read_at_once_or_not_at_all() {
+        let (folder, reader) = reader(b"0123456789", 1);
+        let mut out = b"head".to_vec();
+
+        // Where the system cannot say what it holds in memory, the other way is there.
+        let read = reader.read_now(2, 3, &mut out);
+        assert_eq!(out, if read { &b"head234"[..] } else { b"head" });
+        out.truncate(4);
+        assert!(!reader.read_now(8, 3, &mut out), "past the end");
+        drop(folder);
+        assert!(!reader.read_now(0, 1, &mut out), "missing");
 
         assert_eq!(out, b"head");
     }

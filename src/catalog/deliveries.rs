@@ -344,7 +344,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Durability, NewDevice, NewDocument};
     use crate::ingest::plan::tests::invoice;
-    use crate::model::{DeviceKind, Language};
+    use crate::model::{Checksums, DeviceKind, Language};
 
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -356,6 +356,7 @@ mod tests {
             bytes: 1,
             content: digest,
             content_bytes: 1,
+            checksums: Checksums::of(number.as_bytes()),
             envelope_key: None,
             business_key: None,
             reading_key: "",

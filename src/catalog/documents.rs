@@ -5,7 +5,7 @@ use sqlx::query;
 
 use super::rows::{Columns as _, stored_size};
 use super::{Catalog, Error, Tx};
-use crate::model::{Digest, DocumentId, FirmId, Timestamp};
+use crate::model::{Checksums, Digest, DocumentId, FirmId, Timestamp};
 use crate::ubl::Reading;
 
 /// A document to keep. Its blobs must be stored before.
@@ -19,6 +19,8 @@ pub struct NewDocument<'a> {
     pub content: Digest,
     /// Its size in bytes.
     pub content_bytes: u64,
+    /// With what clients compare it.
+    pub checksums: Checksums,
     /// By which a second copy in another envelope is known.
     pub envelope_key: Option<&'a str>,
     /// By which a second copy with other bytes is known.
@@ -143,8 +145,9 @@ impl Tx {
             .map_err(|source| Error::Database(sqlx::Error::Encode(source.into())))?;
         let row = query(
             "insert into document (firm_id, digest, bytes, content_digest, content_bytes, envelope_key, business_key,
-                                   reading, source, received_at, quarantined, reading_key)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id",
+                                   reading, source, received_at, quarantined, reading_key,
+                                   content_md5, content_sha1)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id",
         )
         .bind(firm.0)
         .bind(new.digest.to_string())
@@ -158,6 +161,8 @@ impl Tx {
         .bind(now.0)
         .bind(new.quarantined)
         .bind(new.reading_key)
+        .bind(new.checksums.md5().to_string())
+        .bind(new.checksums.sha1().to_string())
         .fetch_one(&mut *self.inner)
         .await
         .map_err(|source| Error::unique(source, || format!("document {}", new.digest)))?;

@@ -9,11 +9,23 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use super::Error;
 
 /// Every migration, oldest first. An entry never changes once released.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "start",
-    include_str!("../../migrations/sqlite/0001_start.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "start",
+        include_str!("../../migrations/sqlite/0001_start.sql"),
+    ),
+    (
+        2,
+        "checksums",
+        include_str!("../../migrations/sqlite/0002_checksums.sql"),
+    ),
+    (
+        4,
+        "folders",
+        include_str!("../../migrations/sqlite/0004_folders.sql"),
+    ),
+];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
 pub(super) async fn run(connection: &mut AnyConnection, path: &Path) -> Result<(), Error> {
@@ -27,14 +39,14 @@ pub(super) async fn run(connection: &mut AnyConnection, path: &Path) -> Result<(
             path: name.clone(),
             source,
         })?;
-    migrator()
+    migrator(MIGRATIONS)
         .run(connection)
         .await
         .map_err(|source| named(name, source))
 }
 
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migrations = migrations.iter().map(|&(version, description, sql)| {
         Migration::new(
             version,
             description.into(),
@@ -61,4 +73,41 @@ fn lock_file(path: &Path) -> std::io::Result<File> {
     let file = File::create(path)?;
     file.lock()?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::model::{Checksums, DocumentId, FirmId};
+
+    #[tokio::test]
+    async fn a_document_from_before_the_checksums_gets_them_when_somebody_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let mut old = AnyConnection::connect(&url).await.unwrap();
+        migrator(&MIGRATIONS[..1]).run(&mut old).await.unwrap();
+        sqlx::raw_sql(
+            "insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, reading_key,
+                                   reading, source, received_at) values (1, 'd', 1, 'd', 1, '', '{}', 'x', 0)",
+        )
+        .execute(&mut old)
+        .await
+        .unwrap();
+        old.close().await.unwrap();
+        let catalog = Catalog::open(&file).await.unwrap();
+        let (firm, document) = (FirmId(1), DocumentId(1));
+        let both = Checksums::of(b"x");
+
+        assert_eq!(catalog.checksums(firm, document).await.unwrap(), None);
+        catalog.keep_checksums(firm, document, &both).await.unwrap();
+
+        assert_eq!(catalog.checksums(firm, document).await.unwrap(), Some(both));
+        assert!(catalog.checksums(FirmId(2), document).await.is_err());
+    }
 }

@@ -4,6 +4,7 @@
 //! one text serves SQLite and PostgreSQL. Every question names its firm. A transaction begins with
 //! its write: two that read first and then write would lock each other out on SQLite.
 
+mod checksums;
 mod deliveries;
 mod devices;
 mod documents;

@@ -78,6 +78,19 @@ const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, 
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $4 and digest = $5 and current = 1
        and state in ('offered', 'collected', 'processed') order by state, id";
 
+/// Each step looks for the next folder after the one before: as many looks as folders, not as files.
+const PLACED: &str = "with recursive placed (folder, folder_key, link_id, flow) as (
+       select * from (select folder, folder_key, link_id, flow from delivery
+         where firm_id = $1 and device_id = $2 and current = 1
+           and folder_key is not null and link_id is not null and flow is not null
+         order by folder_key, link_id, flow limit 1) as first
+       union all
+       select d.folder, d.folder_key, d.link_id, d.flow from placed p join delivery d on d.id =
+         (select n.id from delivery n where n.firm_id = $1 and n.device_id = $2 and n.current = 1
+             and (n.folder_key, n.link_id, n.flow) > (p.folder_key, p.link_id, p.flow)
+          order by n.folder_key, n.link_id, n.flow limit 1))
+     select folder, link_id, flow from placed";
+
 impl Catalog {
     /// Returns the files of `device` in the inbox folder with this key, by name.
     ///
@@ -211,15 +224,11 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn placed(&self, firm: FirmId, device: DeviceId) -> Result<Vec<Placed>, Error> {
-        let rows = query(
-            "select distinct folder, link_id, flow from delivery
-             where firm_id = $1 and device_id = $2 and current = 1 and folder is not null
-               and link_id is not null and flow is not null and state <> 'withdrawn'",
-        )
-        .bind(firm.0)
-        .bind(device.0)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = query(PLACED)
+            .bind(firm.0)
+            .bind(device.0)
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(Placed {

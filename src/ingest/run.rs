@@ -8,7 +8,7 @@ use super::plan::{LinkRule, Setup};
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
 use crate::catalog::{self, Catalog, Durability, Link};
-use crate::model::{Digest, DocumentId, FirmId, Timestamp};
+use crate::model::{Checksums, Digest, DocumentId, FirmId, Timestamp};
 use crate::ubl::{self, Reading};
 
 /// How many arrivals are read and stored at a time; the disk syncs several as fast as one.
@@ -108,6 +108,7 @@ pub(super) struct Ready {
     pub(super) reading: Reading,
     pub(super) original: Stored,
     pub(super) content: Stored,
+    pub(super) checksums: Checksums,
 }
 
 impl Ingest {
@@ -154,12 +155,16 @@ impl Ingest {
     async fn prepare(&self, firm: FirmId, arrival: Arrival) -> Result<Ready, Error> {
         let Arrival { source, bytes } = arrival;
         let original = bytes.clone();
-        let read = tokio::task::spawn_blocking(move || ubl::read(&bytes))
-            .await
-            .map_err(|died| Error::Reader {
-                arrival: source.clone(),
-                source: died,
-            })?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let outcome = ubl::read(&bytes);
+            // Beside the reading, and on the bytes while they are near.
+            let checksums = Checksums::of(outcome.inner.as_deref().unwrap_or(&bytes));
+            (outcome, checksums)
+        });
+        let (read, checksums) = reading.await.map_err(|died| Error::Reader {
+            arrival: source.clone(),
+            source: died,
+        })?;
         let digest = Digest::of(&original);
         let is_known = self
             .catalog
@@ -183,6 +188,7 @@ impl Ingest {
             reading: read.reading,
             original: stored,
             content,
+            checksums,
         })
     }
 

@@ -44,6 +44,7 @@ impl Ingest {
             bytes: arrival.original.bytes(),
             content: arrival.content.digest(),
             content_bytes: arrival.content.bytes(),
+            checksums: arrival.checksums,
             envelope_key: envelope.as_deref(),
             business_key: business.as_deref(),
             reading,

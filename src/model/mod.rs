@@ -2,6 +2,7 @@
 //!
 //! Floor 0: plain values, checked once when they are made. Nothing here touches the world.
 
+mod checksum;
 mod delivery;
 mod device;
 mod digest;
@@ -16,6 +17,7 @@ mod path;
 mod time;
 mod words;
 
+pub use checksum::{ChecksumHasher, Checksums, ContentHash, HashName, InvalidChecksum};
 pub use delivery::{HeldReason, State};
 pub use device::DeviceKind;
 pub use digest::{Digest, InvalidDigest};

@@ -49,6 +49,10 @@ pub(super) struct Gone;
 /// `SSH_FXP_DATA` (filexfer-02 §7).
 const DATA: u8 = 103;
 
+/// The most that is read without handing it to another thread, in bytes: a small document, whose reading
+/// takes less time than the handing over.
+const READ_NOW_BYTES_MAX: usize = 64 * 1024;
+
 /// Length, type, id and length of the data, in bytes.
 const DATA_HEAD_BYTES: usize = 13;
 
@@ -108,13 +112,15 @@ impl Answers {
         let gathered = std::mem::take(&mut self.gathered);
         let wanted = std::mem::take(&mut self.wanted);
         let bytes = gathered.len() + std::mem::take(&mut self.wanted_bytes);
-        let (bytes, given) = if wanted.is_empty() {
-            (gathered, Vec::new())
-        } else {
+        let now = (bytes <= READ_NOW_BYTES_MAX)
+            .then(|| fill_now(&gathered, &wanted, bytes))
+            .flatten();
+        let (bytes, given) = match now {
+            Some(bytes) => (bytes, wanted),
             // All of them in one visit to the disk, straight into what is sent.
-            tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
+            None => tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
                 .await
-                .map_err(|_| Gone)?
+                .map_err(|_| Gone)?,
         };
         self.intake.set_sending(true);
         let sent = tokio::select! {
@@ -123,7 +129,7 @@ impl Answers {
         };
         self.intake.set_sending(false);
         sent?;
-        for wanted in given {
+        for (_, wanted) in given {
             let end = wanted.offset + u64::from(wanted.length);
             lock(&wanted.reads).accepted(wanted.offset..end);
         }
@@ -145,9 +151,30 @@ impl Answers {
     }
 }
 
-/// Puts the parts of documents among the other answers, in the order in which they were asked for, and
-/// returns those that could be read.
-fn fill(gathered: &[u8], wanted: Vec<(usize, Wanted)>, bytes: usize) -> (Vec<u8>, Vec<Wanted>) {
+/// Puts the parts of documents among the other answers, in the order in which they were asked for, if
+/// all of them are in memory.
+fn fill_now(gathered: &[u8], wanted: &[(usize, Wanted)], bytes: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes);
+    let mut done = 0;
+    for (at, wanted) in wanted {
+        out.extend_from_slice(gathered.get(done..*at)?);
+        done = *at;
+        put_head(&mut out, wanted);
+        let length = wanted.length as usize;
+        if !wanted.from.read_now(wanted.offset, length, &mut out) {
+            return None;
+        }
+    }
+    out.extend_from_slice(gathered.get(done..)?);
+    Some(out)
+}
+
+/// Does the same from the disk, and returns those parts that could be read.
+fn fill(
+    gathered: &[u8],
+    wanted: Vec<(usize, Wanted)>,
+    bytes: usize,
+) -> (Vec<u8>, Vec<(usize, Wanted)>) {
     let mut out = Vec::with_capacity(bytes);
     let mut given = Vec::with_capacity(wanted.len());
     let mut done = 0;
@@ -158,7 +185,7 @@ fn fill(gathered: &[u8], wanted: Vec<(usize, Wanted)>, bytes: usize) -> (Vec<u8>
         put_head(&mut out, &wanted);
         let length = wanted.length as usize;
         match wanted.from.read(wanted.offset, length, &mut out) {
-            Ok(()) => given.push(wanted),
+            Ok(()) => given.push((at, wanted)),
             Err(fault) => {
                 out.truncate(start);
                 refuse(&mut out, wanted.id, fault);

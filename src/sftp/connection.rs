@@ -1,7 +1,8 @@
 //! What may a connection do, before and after its login?
 //!
-//! It logs in with a key or a password, opens session channels, and asks for the `sftp` subsystem.
-//! Everything else is refused: no shell, no command, no forwarding, no agent, no X11.
+//! It logs in with a key or a password, opens session channels, and asks for the `sftp` subsystem, or
+//! for hashes by the names of the programs that print them. Everything else is refused: no shell, no
+//! command, no forwarding, no agent, no X11.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,17 +13,19 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, MethodSet};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::answers::Answers;
+use super::command::{Command, command};
+use super::exec::Exec;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
 use super::serve::{Parts, Session};
 use crate::login::{Logins, Proven};
-use crate::tree::Who;
+use crate::tree::{View, Who};
 
 /// What every connection needs.
 #[derive(Clone)]
@@ -41,6 +44,10 @@ pub(super) struct Connection {
     software: Arc<str>,
     who: Option<Arc<Who>>,
     channels: HashMap<ChannelId, Port>,
+    /// What commands see, once there was one.
+    view: Option<Arc<Mutex<View>>>,
+    /// Whether the log has told of a command that is not answered here.
+    told_of_command: bool,
     /// Cancelled when the connection is gone.
     dead: CancellationToken,
     /// Told of the login, which frees its place among those that have not logged in.
@@ -54,6 +61,16 @@ struct Port {
     dead: CancellationToken,
     /// Until the subsystem takes it.
     writer: Option<ChannelWriteHalf<Msg>>,
+}
+
+impl Port {
+    /// Says whether it waits for its use, or somebody serves it still.
+    ///
+    /// Where this side closes a channel first, as at the end of a command, the library does not tell
+    /// when the peer has closed it too. Whoever serves a port holds its intake.
+    fn is_in_use(&self) -> bool {
+        self.writer.is_some() || Arc::strong_count(&self.intake) > 1
+    }
 }
 
 impl Connection {
@@ -70,6 +87,8 @@ impl Connection {
             software: "".into(),
             who: None,
             channels: HashMap::new(),
+            view: None,
+            told_of_command: false,
             dead,
             logged_in,
         }
@@ -134,6 +153,50 @@ impl Connection {
             info!(session.id = id, device.login = %login, "Session of `{login}` ended: {trace}");
         });
         true
+    }
+
+    fn execute(&mut self, channel: ChannelId, line: &[u8]) -> bool {
+        let Some(who) = self.who.clone() else {
+            return false;
+        };
+        let Some(port) = self.channels.get_mut(&channel) else {
+            return false;
+        };
+        let Some(writer) = port.writer.take() else {
+            return false;
+        };
+        let (intake, dead) = (Arc::clone(&port.intake), port.dead.clone());
+        let command = command(line);
+        self.log_command(&who, line, &command);
+        let parts = &self.shared.parts;
+        let view = self
+            .view
+            .get_or_insert_with(|| Arc::new(Mutex::new(parts.tree.view(Arc::clone(&who)))));
+        let exec = Exec {
+            view: Arc::clone(view),
+            who,
+            clock: parts.clock.clone(),
+            channel: writer,
+            intake,
+            dead,
+        };
+        self.shared.sessions.spawn(exec.run(command));
+        true
+    }
+
+    /// Clients try programs all the time; what none of them tries is told once.
+    fn log_command(&mut self, who: &Who, line: &[u8], command: &Command) {
+        let (session, login) = (who.session.0, &who.login);
+        let line = printable(&String::from_utf8_lossy(line));
+        if *command == Command::Other && !self.told_of_command {
+            self.told_of_command = true;
+            info!(
+                session.id = session,
+                "Refused a command of `{login}`: `{line}`"
+            );
+        } else {
+            debug!(session.id = session, "Command of `{login}`: `{line}`");
+        }
     }
 }
 
@@ -216,6 +279,7 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
+        self.channels.retain(|_, port| port.is_in_use());
         if self.who.is_none() || self.channels.len() >= CHANNELS_MAX {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
@@ -293,10 +357,14 @@ impl Handler for Connection {
     async fn exec_request(
         &mut self,
         channel: ChannelId,
-        _: &[u8],
+        line: &[u8],
         session: &mut Ssh,
     ) -> Result<(), Self::Error> {
-        session.channel_failure(channel)
+        if self.execute(channel, line) {
+            session.channel_success(channel)
+        } else {
+            session.channel_failure(channel)
+        }
     }
 
     async fn shell_request(

@@ -36,6 +36,18 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Bytes of entries in one answer to READDIR: old clients take packets of 34 000 bytes at the most.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
 
+/// The longest command line, in bytes: SSH itself promises 32 768 (RFC 4253 §6.1).
+pub const COMMAND_BYTES_MAX: usize = 32 * 1024;
+
+/// Files whose hashes one command may ask for.
+pub const COMMAND_PATHS_MAX: usize = 256;
+
+/// What a peer may send to have it hashed, in bytes: clients try with nothing, or a word.
+pub const INPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// Users, and groups, whose names one request may ask for: the answer fits in the smallest packet.
+pub const IDS_MAX: usize = 1024;
+
 /// The time from accepting a connection to the end of its login.
 pub const LOGIN_GRACE: Duration = Duration::from_secs(30);
 

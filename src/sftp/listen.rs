@@ -1,6 +1,7 @@
 //! How does a connection come in, and how do all of them end?
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::connection::{Connection, Shared, methods};
+use super::lanes::Lanes;
 use super::limits::{DRAIN, LOGIN_GRACE};
 use super::serve::Parts;
 use crate::login::Logins;
@@ -58,6 +60,7 @@ pub struct Listening {
     door: Door,
     listener: TcpListener,
     address: SocketAddr,
+    lanes: Lanes,
 }
 
 impl Door {
@@ -78,14 +81,16 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// When the address cannot be used.
+    /// When the address cannot be used, or the system gives no threads.
     pub async fn listen(self, address: SocketAddr) -> std::io::Result<Listening> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Listening {
             door: self,
             listener,
             address,
+            lanes: Lanes::open(processors)?,
         })
     }
 }
@@ -98,7 +103,12 @@ impl Listening {
 
     /// Serves until the parts' `draining` is cancelled; then lets open files be read for a bounded time, and ends.
     pub async fn run(self) {
-        let Self { door, listener, .. } = self;
+        let Self {
+            door,
+            listener,
+            lanes,
+            ..
+        } = self;
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         let startups = Arc::new(Semaphore::new(STARTUPS_MAX));
@@ -114,15 +124,19 @@ impl Listening {
                         warn!(peer.address = %peer, "Turned {peer} away: {STARTUPS_MAX} connections have not logged in");
                         continue;
                     };
-                    let serving = connect(
-                        door.shared.clone(),
-                        Arc::clone(&door.config),
-                        stream,
-                        peer,
-                        cut.child_token(),
-                        startup,
-                    );
-                    connections.spawn(serving);
+                    let Some((lane, place)) = lanes.place() else {
+                        continue;
+                    };
+                    let (shared, config) = (door.shared.clone(), Arc::clone(&door.config));
+                    let cut = cut.child_token();
+                    let serving = async move {
+                        match moved_here(stream) {
+                            Ok(stream) => connect(shared, config, stream, peer, cut, startup).await,
+                            Err(error) => warn!("Could not take a connection: {error}"),
+                        }
+                        drop(place);
+                    };
+                    connections.spawn_on(serving, lane);
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: what is open ends, and there is room again.
@@ -143,7 +157,14 @@ impl Listening {
         connections.close();
         connections.wait().await;
         door.shared.sessions.wait().await;
+        // They are waited for, which is not for a thread that others run on.
+        drop(tokio::task::spawn_blocking(move || drop(lanes)).await);
     }
+}
+
+/// Registers a connection with the runtime that it is served on.
+fn moved_here(stream: TcpStream) -> std::io::Result<TcpStream> {
+    TcpStream::from_std(stream.into_std()?)
 }
 
 /// Serves a connection from its first byte to its last, and notes the end of its session.

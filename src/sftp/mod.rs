@@ -5,10 +5,14 @@
 
 mod acting;
 mod answers;
+mod command;
 mod connection;
+mod exec;
+mod extended;
 mod frames;
 mod handles;
 mod intake;
+mod lanes;
 pub mod limits;
 mod listen;
 mod listing;

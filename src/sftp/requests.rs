@@ -1,29 +1,13 @@
 //! What does each request do?
 
-use bytes::Buf as _;
-use russh_sftp::protocol::{Attrs, Extended, ExtendedReply, File as NamedFile, Name, Packet};
+use russh_sftp::protocol::{Attrs, File as NamedFile, Name, Packet};
+use tracing::debug;
 
-use super::limits::{HANDLES_MAX, IO_BYTES_MAX, PACKET_BYTES_MAX};
 use super::listing::to_wire;
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
 use crate::model::VirtualPath;
 use crate::tree::{Attributes, Entry};
-
-/// Extensions that are told in the answer to INIT, with their versions.
-#[rustfmt::skip]
-pub(super) const EXTENSIONS: &[(&str, &str)] = &[
-    (POSIX_RENAME, "1"),
-    (STATVFS,      "2"),
-    (FSTATVFS,     "2"),
-    (FSYNC,        "1"),
-    (LIMITS,       "1"),
-];
-const POSIX_RENAME: &str = "posix-rename@openssh.com";
-const STATVFS: &str = "statvfs@openssh.com";
-const FSTATVFS: &str = "fstatvfs@openssh.com";
-const FSYNC: &str = "fsync@openssh.com";
-const LIMITS: &str = "limits@openssh.com";
 
 /// The answer to gather; none when the request has gathered it.
 type Answer = Result<Option<Packet>, Stop>;
@@ -101,18 +85,23 @@ impl Session {
     }
 
     /// Modes and times are accepted and ignored: a client that sets them after an upload must not fail for it.
-    async fn set_stat(&mut self, id: u32, path: &str) -> Answer {
+    pub(super) async fn set_stat(&mut self, id: u32, path: &str) -> Answer {
         let path = VirtualPath::parse(path)?;
         self.attributes_at(&path).await?;
+        let session = self.who.session.0;
+        debug!(
+            session.id = session,
+            "Ignored the attributes set on `{path}`"
+        );
         Ok(Some(ok(id)))
     }
 
-    fn check_handle(&mut self, id: u32, handle: &str) -> Answer {
+    pub(super) fn check_handle(&mut self, id: u32, handle: &str) -> Answer {
         self.handles.get(handle).ok_or_else(no_handle)?;
         Ok(Some(ok(id)))
     }
 
-    async fn real_path(&mut self, id: u32, path: &str) -> Answer {
+    pub(super) async fn real_path(&mut self, id: u32, path: &str) -> Answer {
         let path = VirtualPath::parse(path)?;
         let now = self.parts.clock.read();
         let written = match self.view.entry(&path, now).await {
@@ -131,30 +120,6 @@ impl Session {
         self.attributes_at(&path).await?;
         Err(Refusal::failed("not a link").into())
     }
-
-    async fn extended(&mut self, asked: Extended) -> Answer {
-        let Extended { id, request, data } = asked;
-        let mut data = &data[..];
-        match request.as_str() {
-            POSIX_RENAME => {
-                let (from, to) = (text(&mut data)?, text(&mut data)?);
-                self.rename(id, &from, &to).await
-            }
-            STATVFS => {
-                let path = VirtualPath::parse(&text(&mut data)?)?;
-                self.attributes_at(&path).await?;
-                Ok(Some(reply(id, &ROOM)))
-            }
-            FSTATVFS => {
-                self.check_handle(id, &text(&mut data)?)?;
-                Ok(Some(reply(id, &ROOM)))
-            }
-            // What was written is durable when its CLOSE is answered.
-            FSYNC => self.check_handle(id, &text(&mut data)?),
-            LIMITS => Ok(Some(reply(id, &limits()))),
-            _ => Err(Refusal::unsupported().into()),
-        }
-    }
 }
 
 /// A handle that nobody gave out, or that is closed.
@@ -167,39 +132,4 @@ fn attributes_packet(id: u32, attributes: &Attributes) -> Packet {
         id,
         attrs: to_wire(attributes),
     })
-}
-
-/// The largest packet, READ and WRITE, and the most handles (`PROTOCOL` of OpenSSH, §4.8).
-fn limits() -> [u64; 4] {
-    [
-        PACKET_BYTES_MAX as u64,
-        u64::from(IO_BYTES_MAX),
-        u64::from(IO_BYTES_MAX),
-        HANDLES_MAX as u64,
-    ]
-}
-
-/// A file system with plenty of room (`PROTOCOL` of OpenSSH, §4.3): mounts show no free space
-/// otherwise, and refuse to copy. Block and fragment size; blocks, free, available; inodes, free,
-/// available; id, flags (no suid), longest name.
-const ROOM: [u64; 11] = [
-    4096, 4096, BLOCKS, BLOCKS, BLOCKS, BLOCKS, BLOCKS, BLOCKS, 1, 2, 255,
-];
-const BLOCKS: u64 = 1 << 28; // a tebibyte
-
-fn reply(id: u32, numbers: &[u64]) -> Packet {
-    let data = numbers
-        .iter()
-        .flat_map(|number| number.to_be_bytes())
-        .collect();
-    Packet::ExtendedReply(ExtendedReply { id, data })
-}
-
-/// The next string of an extended request (RFC 4251 §5).
-fn text(data: &mut &[u8]) -> Result<String, Refusal> {
-    let bad = || Refusal::bad("the extended request does not decode");
-    let length = usize::try_from(data.try_get_u32().map_err(|_| bad())?).map_err(|_| bad())?;
-    let (text, rest) = data.split_at_checked(length).ok_or_else(bad)?;
-    *data = rest;
-    Ok(String::from_utf8_lossy(text).into_owned())
 }

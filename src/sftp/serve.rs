@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::answers::{Answers, Gone};
+use super::extended::EXTENSIONS;
 use super::frames::{Frames, request_id};
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
 use super::listing::Listing;
-use super::requests::EXTENSIONS;
 use super::status::Refusal;
 use super::trace::Trace;
 use crate::collect::End;

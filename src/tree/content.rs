@@ -37,4 +37,9 @@ impl Content {
     pub fn read(&self, offset: u64, length: usize, out: &mut Vec<u8>) -> Result<(), Error> {
         Ok(self.reader.read(offset, length, out)?)
     }
+
+    /// Appends as [`Content::read`] does, if that needs no waiting for the disk; says whether it did.
+    pub fn read_now(&self, offset: u64, length: usize, out: &mut Vec<u8>) -> bool {
+        self.reader.read_now(offset, length, out)
+    }
 }

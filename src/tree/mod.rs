@@ -4,6 +4,7 @@
 //! A [`View`] is what one session of one device sees. It remembers what the catalog said until
 //! anything is written that could change it, so that a change on the command line shows at once.
 
+mod checksums;
 mod content;
 mod folders;
 mod kept;

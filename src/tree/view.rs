@@ -19,8 +19,8 @@ use crate::model::{
 /// The tree of every device. A clone is the same.
 #[derive(Clone)]
 pub struct Tree {
-    catalog: Catalog,
-    blobs: Blobs,
+    pub(super) catalog: Catalog,
+    pub(super) blobs: Blobs,
     places: Places,
 }
 
@@ -43,19 +43,19 @@ pub struct Who {
 
 /// What one session of one device sees.
 pub struct View {
-    tree: Tree,
-    who: Arc<Who>,
+    pub(super) tree: Tree,
+    pub(super) who: Arc<Who>,
     made: Option<Made>,
     kept: Option<Kept>,
 }
 
 /// Folders, and the state of the setup they were made from.
-struct Made {
+pub(super) struct Made {
     /// When it was last seen to be right.
     at: Moment,
     setup: Setup,
     today: Date,
-    folders: Folders,
+    pub(super) folders: Folders,
     links: Vec<Link>,
 }
 
@@ -290,7 +290,7 @@ impl View {
         Ok(())
     }
 
-    fn made(&self) -> Result<&Made, Error> {
+    pub(super) fn made(&self) -> Result<&Made, Error> {
         self.made.as_ref().ok_or(Error::Missing)
     }
 

@@ -7,7 +7,9 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod arriving;
+mod extensions;
 mod gateway;
+mod hashes;
 #[path = "../interop/mod.rs"]
 mod interop;
 mod isolation;

@@ -1,0 +1,109 @@
+//! Are documents taken in as fast as the disk alone would write them?
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::content::invoice;
+use crate::measure::median;
+use crate::peers::{Rig, Side, text};
+
+const COUNT: usize = 10_000;
+const BYTES: usize = 20_000;
+
+/// Takes the same documents in from a folder, from the drop folder, and by a loop that writes, syncs and
+/// renames each, in turns.
+pub fn run(rounds: usize) {
+    let mut found: [Vec<f64>; 3] = Default::default();
+    for round in 0..rounds {
+        let mut rig = Rig::start();
+        let folder = rig.path("dropped");
+        std::fs::create_dir(&folder).unwrap();
+        for at in 0..COUNT {
+            let document = invoice(&format!("R{round}-{at:06}"), BYTES);
+            std::fs::write(folder.join(format!("{at:06}.xml")), document).unwrap();
+        }
+        // What was just written is not to be paid for by whoever syncs first.
+        std::process::Command::new("sync").status().unwrap();
+        found[0].push(timed(|| plain_loop(&folder, &rig.path("plain"))));
+        found[1].push(timed(|| {
+            rig.cli(&["ingest", "bench", text(&folder)]);
+        }));
+        let taken = rig.count("select count(*) from delivery where state = 'offered'");
+        assert_eq!(usize::try_from(taken).unwrap(), COUNT);
+        drop(rig);
+        found[2].push(drop_folder(round));
+        eprintln!(
+            "ingest {round}: loop {:.2} s, ingest {:.2} s, drop folder {:.2} s",
+            found[0][round], found[1][round], found[2][round]
+        );
+    }
+    let [plain, ingest, dropped] = found.map(median);
+    println!(
+        "| ingest, {COUNT} of 20 KB: documents a second over those of a loop that writes, syncs and renames | `sluis ingest` {:.2} | drop folder {:.2} |",
+        plain / ingest,
+        plain / dropped
+    );
+    rig_note(plain, ingest, dropped);
+}
+
+fn rig_note(plain: f64, ingest: f64, dropped: f64) {
+    eprintln!("medians: loop {plain:.2} s, ingest {ingest:.2} s, drop folder {dropped:.2} s");
+}
+
+fn drop_folder(round: usize) -> f64 {
+    let mut rig = Rig::start();
+    let root = rig.path("sluis/data/drop/bench");
+    rig.serve(Side::Sluis);
+    let until = Instant::now() + Duration::from_secs(10);
+    while !root.exists() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let staged = rig.path("staged");
+    std::fs::create_dir(&staged).unwrap();
+    for at in 0..COUNT {
+        let document = invoice(&format!("D{round}-{at:06}"), BYTES);
+        std::fs::write(staged.join(format!("{at:06}.xml")), document).unwrap();
+    }
+    std::process::Command::new("sync").status().unwrap();
+    let start = Instant::now();
+    for at in 0..COUNT {
+        let name = format!("{at:06}.xml");
+        std::fs::rename(staged.join(&name), root.join(&name)).unwrap();
+    }
+    let expected = i64::try_from(COUNT).unwrap();
+    while rig.count("select count(*) from delivery where state = 'offered'") < expected {
+        assert!(
+            start.elapsed() < Duration::from_secs(300),
+            "the drop folder is stuck"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    start.elapsed().as_secs_f64()
+}
+
+fn plain_loop(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(from)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    let folder = File::open(to).unwrap();
+    for name in names {
+        let bytes = std::fs::read(from.join(&name)).unwrap();
+        let temporary = to.join("temporary");
+        let mut file = File::create(&temporary).unwrap();
+        file.write_all(&bytes).unwrap();
+        file.sync_all().unwrap();
+        std::fs::rename(&temporary, to.join(&name)).unwrap();
+        folder.sync_all().unwrap();
+    }
+}
+
+fn timed(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}

@@ -1,0 +1,125 @@
+//! How is a server far away, or busy with others?
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::peers::{INBOX, Rig, Side};
+use crate::sessions::{Session, runtime};
+
+/// Half of the round trip.
+const ONE_WAY: Duration = Duration::from_millis(50);
+
+/// Carries connections to `to`, each byte [`ONE_WAY`] late, however many are on their way. Returns where it listens.
+pub fn far_away(to: SocketAddr) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let far = TcpStream::connect(to).await.unwrap();
+                    near.set_nodelay(true).unwrap();
+                    far.set_nodelay(true).unwrap();
+                    let ((a, b), (c, d)) = (near.into_split(), far.into_split());
+                    tokio::join!(late(a, d), late(c, b));
+                });
+            }
+        });
+    });
+    port
+}
+
+async fn late(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf) {
+    let (sender, mut receiver) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let reading = async move {
+        let mut block = vec![0; 256 * 1024];
+        while let Ok(got @ 1..) = from.read(&mut block).await {
+            let due = Instant::now() + ONE_WAY;
+            if sender.send((due, block[..got].to_vec())).is_err() {
+                break;
+            }
+        }
+    };
+    let writing = async move {
+        while let Some((due, bytes)) = receiver.recv().await {
+            tokio::time::sleep_until(due.into()).await;
+            if to.write_all(&bytes).await.is_err() {
+                break;
+            }
+        }
+        drop(to.shutdown().await);
+    };
+    tokio::join!(reading, writing);
+}
+
+/// How long a small pull takes at the 99th percentile while others keep the server busy, over when it is quiet.
+pub fn fairness() {
+    let mut rig = Rig::start();
+    (crate::works::many_entries)(&mut rig);
+    rig.fill(4, 100_000_000);
+    rig.serve(Side::Sluis);
+    let quiet = pulls(&rig, 200);
+    let names = rig.names();
+    let large: String = names
+        .iter()
+        .rev()
+        .take(4)
+        .map(|name| format!("get \"{INBOX}/{name}\" /dev/null\n"))
+        .collect();
+    // 4 GiB and more: the same four documents again and again.
+    let mut downloading = rig.start_sftp(Side::Sluis, &[], &large.repeat(11));
+    let mut listing = rig.start_sftp(
+        Side::Sluis,
+        &[],
+        &format!("ls -1 \"{INBOX}\"\n").repeat(1000),
+    );
+    std::thread::sleep(Duration::from_secs(1));
+    let busy = pulls(&rig, 200);
+    let still = downloading.try_wait().unwrap().is_none();
+    for client in [&mut downloading, &mut listing] {
+        drop(client.kill());
+        drop(client.wait());
+    }
+    eprintln!(
+        "fairness: quiet {:.1} ms, busy {:.1} ms; the download was still running: {still}",
+        quiet * 1e3,
+        busy * 1e3
+    );
+    println!(
+        "| fairness: a small pull's 99th percentile beside a large download and endless listings, over a quiet one | {:.2} | aim: 5 |",
+        busy / quiet
+    );
+}
+
+/// The 99th percentile of so many pulls of one small document each, in seconds.
+fn pulls(rig: &Rig, count: usize) -> f64 {
+    let names = rig.names();
+    let path = format!("{INBOX}/{}", names[0]);
+    runtime().block_on(async {
+        let session =
+            Session::open(rig.address(Side::Sluis), &rig.user(Side::Sluis), &rig.key).await;
+        let sftp = &session.sftp;
+        let mut found = Vec::new();
+        for _ in 0..count {
+            let start = Instant::now();
+            let flags = russh_sftp::protocol::OpenFlags::READ;
+            let file = sftp
+                .open(&path, flags, russh_sftp::protocol::FileAttributes::empty())
+                .await
+                .unwrap()
+                .handle;
+            sftp.read(&file, 0, 100_000).await.unwrap();
+            sftp.close(file).await.unwrap();
+            found.push(start.elapsed().as_secs_f64());
+        }
+        session.leave().await;
+        found.sort_by(f64::total_cmp);
+        found[count * 99 / 100]
+    })
+}

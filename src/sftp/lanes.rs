@@ -1,0 +1,133 @@
+//! On which thread does a connection live?
+//!
+//! A connection's tasks talk to each other for every packet. On one thread that costs nothing; across
+//! threads each word wakes a sleeping one. So each connection stays on one lane, and there are as many
+//! lanes as processors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+
+/// The lanes. Dropped, they end, and with them whatever still runs on them.
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    end: CancellationToken,
+}
+
+struct Lane {
+    runtime: Handle,
+    /// How many connections are on it.
+    load: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A connection's place on a lane, until it is dropped.
+pub(super) struct Place {
+    load: Arc<AtomicUsize>,
+}
+
+impl Lanes {
+    /// Opens so many.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no more threads.
+    pub(super) fn open(count: usize) -> std::io::Result<Self> {
+        let end = CancellationToken::new();
+        let mut lanes = Self {
+            lanes: Vec::with_capacity(count),
+            end,
+        };
+        for at in 0..count {
+            lanes.lanes.push(lane(at, lanes.end.clone())?);
+        }
+        Ok(lanes)
+    }
+
+    /// Returns the lane with the fewest connections, and a place on it.
+    pub(super) fn place(&self) -> Option<(&Handle, Place)> {
+        let by_load = |lane: &&Lane| lane.load.load(Ordering::Relaxed);
+        let lane = self.lanes.iter().min_by_key(by_load)?;
+        lane.load.fetch_add(1, Ordering::Relaxed);
+        let place = Place {
+            load: Arc::clone(&lane.load),
+        };
+        Some((&lane.runtime, place))
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.end.cancel();
+        for lane in &mut self.lanes {
+            if let Some(thread) = lane.thread.take() {
+                // Whether it panicked was logged when it did.
+                drop(thread.join());
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn lane(at: usize, end: CancellationToken) -> std::io::Result<Lane> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .thread_name("sluis-blocking")
+        .build()?;
+    let handle = runtime.handle().clone();
+    let thread = std::thread::Builder::new()
+        .name(format!("sluis-lane-{at}"))
+        .spawn(move || runtime.block_on(end.cancelled_owned()))?;
+    Ok(Lane {
+        runtime: handle,
+        load: Arc::default(),
+        thread: Some(thread),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_spread_over_the_lanes_and_make_room_when_they_end() {
+        let lanes = Lanes::open(2).unwrap();
+        let loads = || -> Vec<usize> {
+            let load = |lane: &Lane| lane.load.load(Ordering::Relaxed);
+            lanes.lanes.iter().map(load).collect()
+        };
+
+        let (_, first) = lanes.place().unwrap();
+        let (_, _second) = lanes.place().unwrap();
+        let (_, _third) = lanes.place().unwrap();
+        assert_eq!(loads(), [2, 1]);
+        drop(first);
+        let (_, _fourth) = lanes.place().unwrap();
+
+        assert_eq!(loads().iter().sum::<usize>(), 3);
+        assert!(loads().iter().all(|load| *load > 0));
+    }
+
+    #[test]
+    fn what_is_spawned_on_a_lane_runs_there() {
+        let lanes = Lanes::open(1).unwrap();
+        let (lane, _place) = lanes.place().unwrap();
+
+        let name = async { std::thread::current().name().map(ToOwned::to_owned) };
+        let task = lane.spawn(name);
+
+        let found = Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(task);
+        assert_eq!(found.unwrap().as_deref(), Some("sluis-lane-0"));
+    }
+}

@@ -1,0 +1,176 @@
+//! With what may a device compare a file?
+//!
+//! To ask for a hash is not to read: it changes nothing, and reads nothing but, once, a document that
+//! came before its checksums were kept.
+
+use super::Error;
+use super::folders::Role;
+use super::view::{Entry, File, Place, View};
+use crate::catalog::Since;
+use crate::model::{
+    ChecksumHasher, Checksums, ContentHash, HashName, Timestamp, VirtualPath, fold,
+};
+
+/// How much is read at a time, in bytes.
+const CHUNK_BYTES: u64 = 256 * 1024;
+
+/// Everything that was ever collected or copied.
+const EVER: Since = Since {
+    collected: Timestamp(0),
+    copied: Timestamp(0),
+};
+
+impl View {
+    /// Returns the file at `path` to compare with: one that is listed, or that this device collected
+    /// there before this session began.
+    ///
+    /// A client that opens a second connection while it copies may ask there for the hash of what the
+    /// first has just fetched. Told that it is missing, rclone takes its own copy for torn, and removes it.
+    ///
+    /// # Errors
+    ///
+    /// When no file is or was there, or a store does not answer.
+    pub async fn file_to_compare(
+        &mut self,
+        path: &VirtualPath,
+        now: Timestamp,
+    ) -> Result<File, Error> {
+        match self.entry(path, now).await {
+            Ok(Entry::File(file)) => Ok(file),
+            Ok(Entry::Folder(_)) => Err(Error::IsAFolder),
+            Err(Error::Missing) => self.collected_at(path).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn collected_at(&self, path: &VirtualPath) -> Result<File, Error> {
+        let name = fold(path.name().ok_or(Error::Missing)?);
+        let folder = path.parent();
+        let role = self.made()?.folders.role(&folder).ok_or(Error::Missing)?;
+        let Some(&Role::Inbox(link, flow)) = role else {
+            return Err(Error::Missing);
+        };
+        let (firm, device, key) = (self.who.firm, self.who.device, folder.key());
+        let catalog = &self.tree.catalog;
+        let found = catalog.inbox_file(firm, device, (link, flow), (&key, &name), EVER);
+        let listed = found.await?.ok_or(Error::Missing)?;
+        let place = Place::Inbox;
+        Ok(File { listed, place })
+    }
+
+    /// Returns a hash of what a file holds, from the catalog.
+    ///
+    /// # Errors
+    ///
+    /// When a store does not answer.
+    pub async fn hash(&self, file: &File, name: HashName) -> Result<ContentHash, Error> {
+        match name {
+            HashName::Sha256 => Ok(ContentHash::Sha256(file.listed.digest)),
+            HashName::Md5 => Ok(self.checksums(file).await?.md5()),
+            HashName::Sha1 => Ok(self.checksums(file).await?.sha1()),
+        }
+    }
+
+    async fn checksums(&self, file: &File) -> Result<Checksums, Error> {
+        let (catalog, firm, document) = (&self.tree.catalog, self.who.firm, file.listed.document);
+        if let Some(kept) = catalog.checksums(firm, document).await? {
+            return Ok(kept);
+        }
+        let computed = self.compute(file).await?;
+        catalog.keep_checksums(firm, document, &computed).await?;
+        Ok(computed)
+    }
+
+    async fn compute(&self, file: &File) -> Result<Checksums, Error> {
+        let (blobs, digest) = (&self.tree.blobs, file.listed.digest);
+        let mut hasher = ChecksumHasher::default();
+        let mut at = 0;
+        while at < file.listed.bytes {
+            let bytes = blobs.range(digest, at..at + CHUNK_BYTES).await?;
+            if bytes.is_empty() {
+                return Err(Error::Missing); // a blob that is shorter than its row says
+            }
+            hasher.update(&bytes);
+            at += bytes.len() as u64;
+        }
+        Ok(hasher.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::blobs::Blobs;
+    use crate::catalog::Catalog;
+    use crate::ingest::place::Places;
+    use crate::ingest::{Arrival, Ingest};
+    use crate::layout::Profiles;
+    use crate::model::{DeliveryId, DeviceId, DeviceKind, Digest, Language, SessionId, State};
+    use crate::tree::{Tree, Who};
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    #[tokio::test]
+    async fn checksums_are_computed_once_for_a_document_that_came_before_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.db"))
+            .await
+            .unwrap();
+        let slug = "peeters".parse().unwrap();
+        let firm = catalog
+            .add_firm(&slug, "P", Language::Nl, NOW)
+            .await
+            .unwrap();
+        let blob_folder = folder.path().join("blobs");
+        std::fs::create_dir(&blob_folder).unwrap();
+        let blobs = Blobs::in_folder(&blob_folder).unwrap();
+        let places = Places::new(Arc::new(Profiles::new([]).unwrap()), TimeZone::UTC);
+        // Longer than what is read at a time.
+        let bytes = Bytes::from(vec![b'x'; 700_000]);
+        let arrival = Arrival {
+            source: "test:x".to_owned(),
+            bytes: bytes.clone(),
+        };
+        let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
+        let taken = ingest.take(firm, vec![arrival], NOW).await.unwrap();
+        let who = Who {
+            firm,
+            device: DeviceId(1),
+            login: "peeters.pc".to_owned(),
+            kind: DeviceKind::Pull,
+            session: SessionId(1),
+            since: NOW,
+        };
+        let view = Tree::new(catalog.clone(), blobs, places).view(Arc::new(who));
+        let file = File {
+            listed: crate::catalog::Listed {
+                delivery: DeliveryId(1),
+                document: taken[0].document,
+                name: "x.xml".to_owned(),
+                state: State::Offered,
+                is_read: false,
+                digest: Digest::of(&bytes),
+                bytes: bytes.len() as u64,
+                offered_at: NOW,
+            },
+            place: Place::Inbox,
+        };
+        let expected = Checksums::of(&bytes);
+        let kept = async || catalog.checksums(firm, taken[0].document).await.unwrap();
+        assert_eq!(kept().await, Some(expected));
+        catalog.forget_checksums(taken[0].document).await;
+
+        let md5 = view.hash(&file, HashName::Md5).await.unwrap();
+
+        assert_eq!((md5, kept().await), (expected.md5(), Some(expected)));
+        // From then on nothing is read.
+        std::fs::remove_dir_all(blob_folder).unwrap();
+        let sha1 = view.hash(&file, HashName::Sha1).await.unwrap();
+        assert_eq!(sha1, expected.sha1());
+    }
+}
