@@ -193,6 +193,15 @@ impl Program {
             .collect()
     }
 
+    pub fn port(&self) -> String {
+        self.address.unwrap().port().to_string()
+    }
+
+    /// Says whether the server has logged this.
+    pub fn log_says(&self, text: &str) -> bool {
+        self.log.lock().unwrap().contains(text)
+    }
+
     /// Says whether every session that began has ended, with all its marks. (Of those that asked for SFTP.)
     pub fn has_no_session(&self) -> bool {
         let sessions = self.query("select id, ended_at is not null from session");
