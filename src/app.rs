@@ -24,7 +24,7 @@ use crate::model::{Clock, Timestamp};
 use crate::sending::Sending;
 use crate::sftp::{Door, HostKeys, Listening, Parts};
 use crate::tree::Tree;
-use crate::upload::Spool;
+use crate::upload::{Shelf, Spool};
 
 /// The house, with its stores open.
 #[derive(Clone)]
@@ -193,7 +193,9 @@ impl House {
                 self.places.clone(),
             ),
             marks: Marks::new(self.catalog.clone()),
+            ingest: self.ingest.clone(),
             spool: Spool::in_folder(&self.config.spool_folder()),
+            shelf: Shelf::default(),
             clock: self.clock.clone(),
             draining,
         };

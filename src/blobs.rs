@@ -3,6 +3,7 @@
 //! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
 
 mod reader;
+mod unnamed;
 
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
@@ -16,7 +17,8 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use tokio::sync::Semaphore;
 
-pub use reader::Reader;
+pub use self::reader::Reader;
+pub use self::unnamed::Unnamed;
 
 use crate::model::Digest;
 
@@ -68,6 +70,14 @@ pub enum Error {
         /// Why.
         source: object_store::Error,
     },
+    /// What was written piece by piece could not become a blob.
+    #[error("could not store {what}")]
+    Keep {
+        /// What it is.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A blob could not be read.
     #[error("could not read blob {digest}")]
     Get {
@@ -115,6 +125,13 @@ impl Blobs {
     /// When the store does not take it.
     pub async fn put(&self, content: Bytes) -> Result<Stored, Error> {
         let digest = Digest::of(&content);
+        match self.put_unnamed(&content, digest).await? {
+            Some(stored) => Ok(stored),
+            None => self.put_in_store(content, digest).await,
+        }
+    }
+
+    async fn put_in_store(&self, content: Bytes, digest: Digest) -> Result<Stored, Error> {
         let stored = Stored {
             digest,
             bytes: content.len() as u64,

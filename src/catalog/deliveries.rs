@@ -356,7 +356,7 @@ mod tests {
             bytes: 1,
             content: digest,
             content_bytes: 1,
-            checksums: Checksums::of(number.as_bytes()),
+            checksums: Some(Checksums::of(number.as_bytes())),
             envelope_key: None,
             business_key: None,
             reading_key: "",

@@ -5,8 +5,9 @@ use sqlx::query;
 use super::events::Event;
 use super::firms::change;
 use super::rows::Columns as _;
+use super::uploads::uploads;
 use super::{Catalog, Durability, Error, Tx};
-use crate::model::{DeviceId, DeviceKind, EventKind, FirmId, Name, SessionId, Timestamp};
+use crate::model::{DeviceId, DeviceKind, EventKind, FirmId, Name, SessionId, Timestamp, Uploads};
 
 /// One SFTP login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Device {
     pub keys: Vec<DeviceKey>,
     /// Whether it has a password.
     pub has_password: bool,
+    /// Whether it may upload.
+    pub uploads: Uploads,
 }
 
 /// A public key of a device.
@@ -142,15 +145,17 @@ impl Catalog {
         let mut devices = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = DeviceId(row.int("id")?);
+            let kind = row.word("kind")?;
             devices.push(Device {
                 id,
                 firm,
                 name: row.word("name")?,
-                kind: row.word("kind")?,
+                kind,
                 added_at: row.at("added_at")?,
                 last_seen: row.at_or("last_seen")?,
                 keys: self.keys(id).await?,
                 has_password: row.text_or("password_hash")?.is_some(),
+                uploads: uploads(row, kind)?,
             });
         }
         Ok(devices)

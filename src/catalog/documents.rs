@@ -19,8 +19,8 @@ pub struct NewDocument<'a> {
     pub content: Digest,
     /// Its size in bytes.
     pub content_bytes: u64,
-    /// With what clients compare it.
-    pub checksums: Checksums,
+    /// With what clients compare it; none while nobody has asked.
+    pub checksums: Option<Checksums>,
     /// By which a second copy in another envelope is known.
     pub envelope_key: Option<&'a str>,
     /// By which a second copy with other bytes is known.
@@ -68,23 +68,21 @@ pub struct Known {
 }
 
 impl Tx {
-    /// Takes the firm's turn: until the commit, nothing else of this firm arrives.
+    /// Takes the firm's turn: until the commit, nothing else of this firm arrives. Returns the version of its setup.
     ///
     /// # Errors
     ///
     /// When the firm is gone, or the database does not answer.
-    pub async fn lock_firm(&mut self, firm: FirmId) -> Result<(), Error> {
-        let done = query("update firm set event_seq = event_seq where id = $1")
+    pub async fn lock_firm(&mut self, firm: FirmId) -> Result<i64, Error> {
+        let row = query("update firm set event_seq = event_seq where id = $1 returning version")
             .bind(firm.0)
-            .execute(&mut *self.inner)
+            .fetch_optional(&mut *self.inner)
             .await?;
         // It may have been removed since it was asked for.
         let missing = || Error::Missing {
             what: format!("firm {firm}"),
         };
-        (done.rows_affected() == 1)
-            .then_some(())
-            .ok_or_else(missing)
+        row.ok_or_else(missing)?.int("version")
     }
 
     /// Finds what `firm` has already that an arrival may be a copy of.
@@ -93,18 +91,14 @@ impl Tx {
     ///
     /// When the database does not answer.
     pub async fn known(&mut self, firm: FirmId, new: &NewDocument<'_>) -> Result<Known, Error> {
-        let rows = query(
-            "select id, digest, content_digest, envelope_key, business_key, reading_key from document
-             where firm_id = $1 and (digest = $2 or content_digest = $3 or envelope_key = $4 or business_key = $5)
-             order by id",
-        )
-        .bind(firm.0)
-        .bind(new.digest.to_string())
-        .bind(new.content.to_string())
-        .bind(new.envelope_key)
-        .bind(new.business_key)
-        .fetch_all(&mut *self.inner)
-        .await?;
+        let rows = query(KNOWN)
+            .bind(firm.0)
+            .bind(new.digest.to_string())
+            .bind(new.content.to_string())
+            .bind(new.envelope_key)
+            .bind(new.business_key)
+            .fetch_all(&mut *self.inner)
+            .await?;
         let mut known = Known::default();
         for row in &rows {
             note(&mut known, row, new)?;
@@ -161,14 +155,22 @@ impl Tx {
         .bind(now.0)
         .bind(new.quarantined)
         .bind(new.reading_key)
-        .bind(new.checksums.md5().to_string())
-        .bind(new.checksums.sha1().to_string())
+        .bind(new.checksums.map(|both| both.md5().to_string()))
+        .bind(new.checksums.map(|both| both.sha1().to_string()))
         .fetch_one(&mut *self.inner)
         .await
         .map_err(|source| Error::unique(source, || format!("document {}", new.digest)))?;
         Ok(DocumentId(row.int("id")?))
     }
 }
+
+/// A question for each index: one with `or` between them reads every document of the firm.
+const KNOWN: &str =
+    "select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and digest = $2
+     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and content_digest = $3
+     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and envelope_key = $4
+     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and business_key = $5
+     order by id";
 
 /// The oldest of each level is the one that a copy is a copy of: rows come oldest first.
 fn note(known: &mut Known, row: &AnyRow, new: &NewDocument<'_>) -> Result<(), Error> {

@@ -97,43 +97,34 @@ pub(super) async fn add(
     if events.is_empty() {
         return Ok(());
     }
-    tx.inner.set_head(None);
-    let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let row = query(
-        "update firm set event_seq = event_seq + $2 where id = $1 returning event_seq, event_hash",
-    )
-    .bind(firm.0)
-    .bind(count)
-    .fetch_one(&mut *tx.inner)
-    .await?;
-    let first = row.int("event_seq")? - count + 1;
-    let mut hash = row.text("event_hash")?;
-    for (seq, event) in (first..).zip(events) {
-        hash = chain(&hash, firm, seq, now, event);
-        insert(tx, firm, seq, now, event, &hash).await?;
+    let mut head = match tx.inner.head(firm) {
+        Some(head) => head.clone(),
+        None => last(&mut tx.inner, firm).await?,
+    };
+    for event in events {
+        head = head.next(firm, now, event);
+        insert(tx, firm, now, event, &head).await?;
     }
-    query("update firm set event_hash = $2 where id = $1")
-        .bind(firm.0)
-        .bind(hash)
-        .execute(&mut *tx.inner)
-        .await?;
+    // A change that is undone forgets it again.
+    tx.inner.set_head(Some((firm, head)));
     Ok(())
 }
 
+/// Both in one exchange with the database.
 async fn insert(
     tx: &mut Tx,
     firm: FirmId,
-    seq: i64,
     now: Timestamp,
     event: &Event,
-    hash: &str,
+    head: &Head,
 ) -> Result<(), Error> {
     query(
         "insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+         update firm set event_seq = $2, event_hash = $10 where id = $1",
     )
     .bind(firm.0)
-    .bind(seq)
+    .bind(head.seq)
     .bind(now.0)
     .bind(event.kind.as_str())
     .bind(event.document.map(|id| id.0))
@@ -141,7 +132,7 @@ async fn insert(
     .bind(event.device.map(|id| id.0))
     .bind(event.session.map(|id| id.0))
     .bind(event.detail.clone())
-    .bind(hash.to_owned())
+    .bind(head.hash.clone())
     .execute(&mut *tx.inner)
     .await?;
     Ok(())

@@ -21,6 +21,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0002_checksums.sql"),
     ),
     (
+        3,
+        "uploads",
+        include_str!("../../migrations/sqlite/0003_uploads.sql"),
+    ),
+    (
         4,
         "folders",
         include_str!("../../migrations/sqlite/0004_folders.sql"),

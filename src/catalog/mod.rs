@@ -20,6 +20,7 @@ mod open;
 mod reports;
 mod rows;
 mod tree;
+mod uploads;
 mod writer;
 
 pub use deliveries::{Delivery, NewDelivery, Offer};

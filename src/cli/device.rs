@@ -11,7 +11,7 @@ use super::{Error, Exit, keys, password, print, table};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Firm, NewDevice};
 use crate::login;
-use crate::model::{DeviceKind, Name};
+use crate::model::{DeviceKind, Name, Uploads};
 
 /// The commands about devices.
 #[derive(Debug, clap::Subcommand)]
@@ -29,6 +29,15 @@ pub(super) enum Command {
     Remove(Named),
     /// Send what no link assigns to this device.
     Default(Named),
+    /// Change what a device may do.
+    Set {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// Whether it may put documents into its folder `/in`: `on` or `off`.
+        #[arg(long)]
+        uploads: Uploads,
+    },
     /// Give a device keys, or take one away.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -102,6 +111,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         }
         Command::Remove(named) => remove(&house, &named).await,
         Command::Default(named) => make_default(&house, &named).await,
+        Command::Set { named, uploads } => set_uploads(&house, &named, uploads).await,
         Command::Key(command) => change_key(&house, &command).await,
     }
 }
@@ -286,6 +296,7 @@ async fn show(call: &Call, house: &House, firm: &Firm, device: &Device) -> Resul
         ("device", device.name.to_string()),
         ("login", format!("{}.{}", firm.slug, device.name)),
         ("kind", device.kind.as_str().to_owned()),
+        ("uploads", device.uploads.as_str().to_owned()),
         ("default", if default { "yes" } else { "no" }.to_owned()),
         ("keys", keys.join("\n")),
         (
@@ -337,6 +348,18 @@ async fn make_default(house: &House, named: &Named) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
+async fn set_uploads(house: &House, named: &Named, uploads: Uploads) -> Result<Exit, Error> {
+    let firm = find_firm(house, &named.firm).await?;
+    let device = find_device(house, &firm, &named.device).await?;
+    let now = house.clock.read();
+    house.catalog.set_uploads(&device, uploads, now).await?;
+    print::line(&match uploads {
+        Uploads::On => format!("device `{}` may now put documents into /in", device.name),
+        Uploads::Off => format!("device `{}` no longer has a folder /in", device.name),
+    })?;
+    Ok(Exit::Done)
+}
+
 fn means(device: &Device) -> String {
     let keys = match device.keys.len() {
         0 => None,
@@ -359,6 +382,7 @@ fn json_of(firm: &Firm, device: &Device) -> Value {
         "login": format!("{}.{}", firm.slug, device.name),
         "default": firm.default_device == Some(device.id),
         "keys": keys, "has_password": device.has_password,
+        "uploads": device.uploads.as_str(),
         "added_at": device.added_at.to_string(),
         "last_seen": device.last_seen.map(|at| at.to_string()),
     })

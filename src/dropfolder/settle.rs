@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use crate::model::Timestamp;
+use crate::model::{Timestamp, is_temporary};
 
 /// For how long a file must stay as it is, unless the configuration says otherwise.
 pub const SETTLE_MS_DEFAULT: u32 = 2_000;
@@ -200,33 +200,8 @@ pub(super) fn is_left_alone(path: &Path) -> bool {
 }
 
 fn is_unfinished(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().to_ascii_lowercase();
-    LEFT_ALONE_PREFIXES
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        || LEFT_ALONE_SUFFIXES
-            .iter()
-            .any(|suffix| name.ends_with(suffix))
-        || LITTER.contains(&name.as_str())
+    is_temporary(&name.to_string_lossy())
 }
-
-/// Hidden files, and locks and copies of office programs (`~$invoice.xlsx`, `.~lock.invoice.ods#`).
-const LEFT_ALONE_PREFIXES: &[&str] = &[".", "~"];
-
-/// What programs put behind a name until the file is complete.
-const LEFT_ALONE_SUFFIXES: &[&str] =
-    &[".part", ".filepart", ".tmp", ".partial", ".crdownload", "~"];
-
-/// What file managers and file servers leave in every folder; the bins hold what was thrown away.
-const LITTER: &[&str] = &[
-    "thumbs.db",
-    "desktop.ini",
-    "$recycle.bin",
-    "system volume information",
-    "#recycle",
-    "@eadir",
-    "lost+found",
-];
 
 #[cfg(test)]
 mod property;

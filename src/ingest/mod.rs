@@ -7,10 +7,12 @@
 mod firms;
 pub mod place;
 pub mod plan;
+mod receive;
 pub mod route;
 mod run;
 mod write;
 
 pub use firms::Firm;
+pub use receive::{GROUP_FILES_MAX, Written};
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};
 pub(crate) use write::routing_json;

@@ -1,10 +1,15 @@
 //! How is a plan carried out?
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Mutex;
 
 use super::place::{self, Places};
 use super::plan::{LinkRule, Setup};
+use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
 use crate::catalog::{self, Catalog, Durability, Link};
@@ -92,6 +97,9 @@ pub enum Error {
         /// Why.
         source: tokio::task::JoinError,
     },
+    /// Whoever wrote it down for several senders did not come back.
+    #[error("could not learn what became of an arrival")]
+    Left,
 }
 
 /// Takes arrivals in. A clone is the same.
@@ -100,15 +108,35 @@ pub struct Ingest {
     pub(crate) catalog: Catalog,
     pub(crate) blobs: Blobs,
     pub(crate) places: Places,
+    pub(super) meeting: Meeting,
+    /// The setup of each firm as it was last used.
+    facts: Arc<Mutex<HashMap<FirmId, Dated>>>,
 }
 
+/// A setup, and which version of it.
+type Dated = (i64, Arc<Facts>);
+
 /// An arrival that was read and whose blobs are stored.
+#[derive(Debug)]
 pub(super) struct Ready {
     pub(super) source: String,
     pub(super) reading: Reading,
     pub(super) original: Stored,
     pub(super) content: Stored,
-    pub(super) checksums: Checksums,
+    /// None of a large document: they are computed when somebody asks.
+    pub(super) checksums: Option<Checksums>,
+}
+
+/// The largest content, in bytes, whose checksums are computed while it is taken in. Few clients ever ask
+/// for one, and of a hundred megabytes they take as long as the reading.
+const CHECKSUMS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Reads a document, and computes the checksums of what is delivered of it while its bytes are near.
+pub(super) fn read_bytes(bytes: &[u8]) -> (ubl::Read, Option<Checksums>) {
+    let read = ubl::read(bytes);
+    let content = read.inner.as_deref().unwrap_or(bytes);
+    let checksums = (content.len() <= CHECKSUMS_BYTES_MAX).then(|| Checksums::of(content));
+    (read, checksums)
 }
 
 impl Ingest {
@@ -118,6 +146,8 @@ impl Ingest {
             catalog,
             blobs,
             places,
+            meeting: Meeting::default(),
+            facts: Arc::default(),
         }
     }
 
@@ -134,19 +164,31 @@ impl Ingest {
     ) -> Result<Vec<Taken>, Error> {
         let preparing = stream::iter(arrivals).map(|arrival| self.prepare(firm, arrival));
         let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
+        self.write_all(firm, &ready, now).await
+    }
+
+    /// Writes down what is ready, in one transaction.
+    pub(super) async fn write_all(
+        &self,
+        firm: FirmId,
+        ready: &[Ready],
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
-        tx.lock_firm(firm).await?;
-        let (setup, links) = self.setup(firm).await?;
-        let facts = Facts { setup, links };
+        let version = tx.lock_firm(firm).await?;
+        let facts = self.facts(firm, version).await?;
         let mut taken = Vec::with_capacity(ready.len());
-        for arrival in &ready {
-            let mut writing = Writing {
-                tx: &mut tx,
-                firm,
-                now,
-            };
+        let mut writing = Writing {
+            tx: &mut tx,
+            firm,
+            now,
+            told: Vec::new(),
+        };
+        for arrival in ready {
             taken.push(self.write_down(&mut writing, arrival, &facts).await?);
         }
+        let told = writing.told;
+        tx.tell(firm, now, &told).await?;
         tx.commit().await?;
         Ok(taken)
     }
@@ -155,12 +197,7 @@ impl Ingest {
     async fn prepare(&self, firm: FirmId, arrival: Arrival) -> Result<Ready, Error> {
         let Arrival { source, bytes } = arrival;
         let original = bytes.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let outcome = ubl::read(&bytes);
-            // Beside the reading, and on the bytes while they are near.
-            let checksums = Checksums::of(outcome.inner.as_deref().unwrap_or(&bytes));
-            (outcome, checksums)
-        });
+        let reading = tokio::task::spawn_blocking(move || read_bytes(&bytes));
         let (read, checksums) = reading.await.map_err(|died| Error::Reader {
             arrival: source.clone(),
             source: died,
@@ -203,6 +240,19 @@ impl Ingest {
         self.blobs.put(content).await
     }
 
+    /// Returns the firm's setup of this version, which is read once: a firm has thousands of dossiers.
+    async fn facts(&self, firm: FirmId, version: i64) -> Result<Arc<Facts>, catalog::Error> {
+        let known = self.facts.lock().await.get(&firm).cloned();
+        if let Some((_, facts)) = known.filter(|(of, _)| *of == version) {
+            return Ok(facts);
+        }
+        let (setup, links) = self.setup(firm).await?;
+        let facts = Arc::new(Facts { setup, links });
+        let kept = (version, Arc::clone(&facts));
+        self.facts.lock().await.insert(firm, kept);
+        Ok(facts)
+    }
+
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
     pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
@@ -233,8 +283,6 @@ impl Ingest {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use jiff::tz::TimeZone;
 
     use super::*;

@@ -20,11 +20,13 @@ pub(super) struct Writing<'a> {
     pub(super) tx: &'a mut Tx,
     pub(super) firm: FirmId,
     pub(super) now: Timestamp,
+    /// What is to be told of it, in order, before the commit.
+    pub(super) told: Vec<Event>,
 }
 
 impl Writing<'_> {
-    async fn tell(&mut self, event: Event) -> Result<(), Error> {
-        Ok(self.tx.tell(self.firm, self.now, &[event]).await?)
+    fn tell(&mut self, event: Event) {
+        self.told.push(event);
     }
 }
 
@@ -152,12 +154,10 @@ async fn recognise(
     source: &str,
 ) -> Result<Option<String>, Error> {
     let event = Event::new(EventKind::Recognised, source);
-    writing
-        .tell(Event {
-            document: Some(document),
-            ..event
-        })
-        .await?;
+    writing.tell(Event {
+        document: Some(document),
+        ..event
+    });
     Ok(writing.tx.quarantined(writing.firm, document).await?)
 }
 
@@ -175,12 +175,10 @@ async fn quarantine(
         .add_document(writing.firm, &new, writing.now)
         .await?;
     let event = Event::new(EventKind::Quarantined, format!("{}: {why}", new.source));
-    writing
-        .tell(Event {
-            document: Some(document),
-            ..event
-        })
-        .await?;
+    writing.tell(Event {
+        document: Some(document),
+        ..event
+    });
     Ok(document)
 }
 
@@ -192,12 +190,10 @@ async fn keep(writing: &mut Writing<'_>, new: &NewDocument<'_>) -> Result<Docume
     let number = new.reading.number.as_deref().unwrap_or("without a number");
     let told = format!("{} {number} from {}", new.reading.kind.as_str(), new.source);
     let event = Event::new(EventKind::Kept, told);
-    writing
-        .tell(Event {
-            document: Some(document),
-            ..event
-        })
-        .await?;
+    writing.tell(Event {
+        document: Some(document),
+        ..event
+    });
     Ok(document)
 }
 
@@ -233,14 +229,13 @@ async fn deliver(
         None => Event::new(EventKind::Held, planned.hold.map_or("", HeldReason::as_str)),
     };
     let (document, delivery) = (Some(document), Some(delivery));
-    writing
-        .tell(Event {
-            document,
-            delivery,
-            device: planned.device,
-            ..told
-        })
-        .await
+    writing.tell(Event {
+        document,
+        delivery,
+        device: planned.device,
+        ..told
+    });
+    Ok(())
 }
 
 /// The rule and the values that matched, as they are kept with a delivery.

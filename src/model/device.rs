@@ -1,4 +1,4 @@
-//! What kind of login is a device?
+//! What kind of login is a device, and may it upload?
 
 use std::str::FromStr;
 
@@ -42,6 +42,47 @@ impl FromStr for DeviceKind {
             "bridge" => Ok(Self::Bridge),
             "source" => Ok(Self::Source),
             other => Err(UnknownWord::new(other, "pull, mount, bridge, source")),
+        }
+    }
+}
+
+/// Whether a device may put documents into its folder `/in`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uploads {
+    /// It may.
+    On,
+    /// It has no such folder.
+    Off,
+}
+
+impl Uploads {
+    /// Returns what holds for a device of this kind that was given this: a source does nothing but upload.
+    #[must_use]
+    pub fn of(self, kind: DeviceKind) -> Self {
+        match kind {
+            DeviceKind::Source => Self::On,
+            DeviceKind::Pull | DeviceKind::Mount | DeviceKind::Bridge => self,
+        }
+    }
+
+    /// Returns the word that JSON and commands use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl FromStr for Uploads {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            other => Err(UnknownWord::new(other, "on, off")),
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum EventKind {
     KeyRemoved,
     /// Another device gets what no link assigns.
     DefaultChanged,
+    /// A device may upload, or no longer may.
+    UploadsChanged,
 }
 
 impl EventKind {
@@ -79,6 +81,7 @@ impl EventKind {
             Self::KeyAdded => "key_added",
             Self::KeyRemoved => "key_removed",
             Self::DefaultChanged => "default_changed",
+            Self::UploadsChanged => "uploads_changed",
         }
     }
 }
@@ -109,9 +112,10 @@ impl FromStr for EventKind {
             "key_added" => Ok(Self::KeyAdded),
             "key_removed" => Ok(Self::KeyRemoved),
             "default_changed" => Ok(Self::DefaultChanged),
+            "uploads_changed" => Ok(Self::UploadsChanged),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed",
             )),
         }
     }

@@ -14,12 +14,13 @@ mod ids;
 mod link;
 mod party;
 mod path;
+mod temporary;
 mod time;
 mod words;
 
 pub use checksum::{ChecksumHasher, Checksums, ContentHash, HashName, InvalidChecksum};
 pub use delivery::{HeldReason, State};
-pub use device::DeviceKind;
+pub use device::{DeviceKind, Uploads};
 pub use digest::{Digest, InvalidDigest};
 pub use document::{Flow, Kind};
 pub use dossier::Identifier;
@@ -29,5 +30,6 @@ pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, Lin
 pub use link::Transfer;
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
+pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};
 pub use words::UnknownWord;

@@ -3,6 +3,7 @@
 use russh_sftp::protocol::Packet;
 use tracing::{info, warn};
 
+use super::limits::NAME_BYTES_MAX;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
@@ -13,12 +14,12 @@ use crate::{mark, tree};
 
 type Answer = Result<Option<Packet>, Stop>;
 
-/// The longest file name that is taken, in bytes.
-const NAME_BYTES_MAX: usize = 255;
-
 impl Session {
     pub(super) async fn remove(&mut self, id: u32, path: &str) -> Answer {
         let path = VirtualPath::parse(path)?;
+        if self.is_upload(&path).await? {
+            return self.remove_upload(id, &path);
+        }
         if self.drafts.remove(&path.key()).is_some() {
             return Ok(Some(ok(id)));
         }
@@ -32,9 +33,12 @@ impl Session {
         Ok(Some(ok(id)))
     }
 
-    /// RENAME, and `posix-rename@openssh.com`: nothing here may be overwritten, so they are the same.
+    /// RENAME, and `posix-rename@openssh.com`: no document may be overwritten, so they are the same.
     pub(super) async fn rename(&mut self, id: u32, from: &str, to: &str) -> Answer {
         let (from, to) = (VirtualPath::parse(from)?, VirtualPath::parse(to)?);
+        if self.is_upload(&from).await? || self.is_upload(&to).await? {
+            return self.rename_upload(id, &from, to).await;
+        }
         let Some(name) = to
             .name()
             .map(ToOwned::to_owned)
@@ -83,6 +87,12 @@ impl Session {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());
         };
+        if let Open::Upload(key, is_append) = open {
+            let (key, is_append) = (key.clone(), *is_append);
+            return self
+                .write_upload(id, (&key, is_append), offset, bytes)
+                .await;
+        }
         let Open::Draft(key) = open else {
             return Err(Refusal::denied("this handle is not open for writing").into());
         };

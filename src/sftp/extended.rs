@@ -1,7 +1,7 @@
 //! What is answered beyond version 3?
 
 use bytes::Buf as _;
-use russh_sftp::protocol::{Extended, ExtendedReply, Packet};
+use russh_sftp::protocol::{Extended, ExtendedReply, FileAttributes, Packet};
 
 use super::limits::{HANDLES_MAX, IDS_MAX, IO_BYTES_MAX, PACKET_BYTES_MAX};
 use super::requests::no_handle;
@@ -72,7 +72,7 @@ impl Session {
             LSETSTAT => {
                 let path = text(rest)?;
                 rest.try_get_u32().map_err(|_| bad())?; // flags of the attributes
-                self.set_stat(id, &path).await
+                self.set_stat(id, &path, &FileAttributes::empty()).await
             }
             LIMITS => Ok(Some(reply(id, numbers(&limits())))),
             HOME_DIRECTORY => {

@@ -14,6 +14,9 @@ pub const HANDLES_MAX: usize = 256;
 /// The longest handle that a peer may name, in bytes (filexfer-02 §6.3).
 pub const HANDLE_BYTES_MAX: usize = 256;
 
+/// The longest file name that is taken, in bytes.
+pub const NAME_BYTES_MAX: usize = 255;
+
 /// Files of one session that are being written, finished ones apart: each may hold disk space.
 pub const DRAFTS_MAX: usize = 16;
 

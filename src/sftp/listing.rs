@@ -11,7 +11,7 @@ use russh_sftp::protocol::{FileAttributes, FileMode};
 
 use super::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
 use crate::model::Timestamp;
-use crate::tree::{Attributes, Items, Listed};
+use crate::tree::{Attributes, Item, Items, Listed};
 
 /// A folder that is being listed.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Listing {
     attributes: Attributes,
     files: Arc<Vec<Listed>>,
     next: usize,
+    uploads: std::vec::IntoIter<Item>,
     lines: Lines,
 }
 
@@ -49,6 +50,7 @@ impl Listing {
             attributes: items.attributes,
             files: items.files,
             next: 0,
+            uploads: items.uploads.into_iter(),
             lines: Lines {
                 now,
                 minute: i64::MIN,
@@ -71,6 +73,8 @@ impl Listing {
             } else if let Some(file) = self.files.get(self.next) {
                 put_entry(out, &file.name, &Attributes::of(file), &mut self.lines);
                 self.next += 1;
+            } else if let Some(item) = self.uploads.next() {
+                put_entry(out, &item.name, &item.attributes, &mut self.lines);
             } else {
                 break;
             }
@@ -201,6 +205,7 @@ mod tests {
 
     fn items(files: Vec<Listed>) -> Items {
         Items {
+            uploads: Vec::new(),
             folders: vec![".".to_owned(), "..".to_owned()],
             attributes: Attributes {
                 is_folder: true,

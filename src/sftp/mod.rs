@@ -21,6 +21,7 @@ mod requests;
 mod serve;
 mod status;
 mod trace;
+mod uploading;
 
 pub use listen::{Door, HostKeys, Listening};
 pub use serve::Parts;

@@ -21,7 +21,7 @@ type Answer = Result<Option<Packet>, Stop>;
 
 /// What an OPEN wants, as far as the tree cares (filexfer-02 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Intent {
+pub(super) enum Intent {
     Read,
     /// Write, making the file if it is not there.
     Create,
@@ -31,7 +31,7 @@ enum Intent {
     Change,
 }
 
-fn intent(flags: OpenFlags) -> Intent {
+pub(super) fn intent(flags: OpenFlags) -> Intent {
     let writes = flags.intersects(OpenFlags::WRITE | OpenFlags::APPEND | OpenFlags::TRUNCATE);
     match (
         writes || flags.contains(OpenFlags::CREATE),
@@ -48,6 +48,9 @@ impl Session {
     pub(super) async fn open(&mut self, id: u32, path: &str, flags: OpenFlags) -> Answer {
         self.handles.check_room()?;
         let path = VirtualPath::parse(path)?;
+        if self.is_upload(&path).await? {
+            return self.open_upload(id, path, flags).await;
+        }
         let intent = intent(flags);
         if let Some(draft) = self.drafts.get(&path.key()).cloned() {
             return self.open_draft(id, intent, draft);
@@ -90,7 +93,7 @@ impl Session {
     async fn begin_draft(&mut self, id: u32, path: VirtualPath) -> Answer {
         let now = self.parts.clock.read();
         let Some(Role::Processed(link, flow)) = self.view.role(&path.parent(), now).await? else {
-            return Err(Refusal::denied("files are written to the processed folder only").into());
+            return Err(Refusal::denied("files are not written to this folder").into());
         };
         if self.drafts.len() >= DRAFTS_MAX {
             return Err(
@@ -153,6 +156,7 @@ impl Session {
             None => Err(no_handle().into()),
             Some(Open::Folder(_)) => Ok(Some(ok(id))),
             Some(Open::Draft(key)) => self.finish_draft(id, &key).await,
+            Some(Open::Upload(key, _)) => self.close_upload(id, &key).await,
             Some(open @ Open::File { .. }) => {
                 self.mark_read(open, End::Closed).await?;
                 Ok(Some(ok(id)))
@@ -201,7 +205,8 @@ impl Session {
         self.handles.check_room()?;
         let path = VirtualPath::parse(path)?;
         let now = self.parts.clock.read();
-        let items = self.view.list(&path, now).await?;
+        let mut items = self.view.list(&path, now).await?;
+        items.uploads = self.uploads_in(&path);
         self.trace.listed += 1;
         let handle = self.handles.open(Open::Folder(Listing::new(items, now)))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))

@@ -1,6 +1,6 @@
 //! What does each request do?
 
-use russh_sftp::protocol::{Attrs, File as NamedFile, Name, Packet};
+use russh_sftp::protocol::{Attrs, File as NamedFile, FileAttributes, Name, Packet};
 use tracing::debug;
 
 use super::listing::to_wire;
@@ -26,8 +26,11 @@ impl Session {
             Packet::Lstat(asked) => self.stat(asked.id, &asked.path).await,
             Packet::Stat(asked) => self.stat(asked.id, &asked.path).await,
             Packet::Fstat(asked) => self.fstat(asked.id, &asked.handle).await,
-            Packet::SetStat(asked) => self.set_stat(asked.id, &asked.path).await,
-            Packet::FSetStat(asked) => self.check_handle(asked.id, &asked.handle),
+            Packet::SetStat(asked) => self.set_stat(asked.id, &asked.path, &asked.attrs).await,
+            Packet::FSetStat(asked) => {
+                self.set_handle(&asked.handle, &asked.attrs).await?;
+                self.check_handle(asked.id, &asked.handle)
+            }
             Packet::OpenDir(asked) => self.open_folder(asked.id, &asked.path).await,
             Packet::ReadDir(asked) => self.read_folder(asked.id, &asked.handle),
             Packet::Remove(asked) => self.remove(asked.id, &asked.filename).await,
@@ -50,6 +53,9 @@ impl Session {
 
     /// What stands at a path, the session's own drafts among it.
     pub(super) async fn attributes_at(&mut self, path: &VirtualPath) -> Result<Attributes, Stop> {
+        if let Some(upload) = self.upload_at(path).await? {
+            return Ok(upload);
+        }
         if let Some(draft) = self.drafts.get(&path.key()) {
             let bytes = self.parts.spool.size(&draft.upload).await?;
             return Ok(Attributes {
@@ -79,15 +85,27 @@ impl Session {
                     at: self.who.since,
                 }
             }
+            Some(Open::Upload(key, _)) => {
+                let key = key.clone();
+                self.upload_of(&key).ok_or_else(Refusal::missing)?
+            }
             None => return Err(no_handle().into()),
         };
         Ok(Some(attributes_packet(id, &attributes)))
     }
 
     /// Modes and times are accepted and ignored: a client that sets them after an upload must not fail for it.
-    pub(super) async fn set_stat(&mut self, id: u32, path: &str) -> Answer {
+    pub(super) async fn set_stat(
+        &mut self,
+        id: u32,
+        path: &str,
+        wanted: &FileAttributes,
+    ) -> Answer {
         let path = VirtualPath::parse(path)?;
         self.attributes_at(&path).await?;
+        if self.is_upload(&path).await? {
+            self.set_upload(&path, wanted).await?;
+        }
         let session = self.who.session.0;
         debug!(
             session.id = session,

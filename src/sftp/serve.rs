@@ -19,11 +19,13 @@ use super::intake::{Ended, Intake};
 use super::listing::Listing;
 use super::status::Refusal;
 use super::trace::Trace;
+use super::uploading::Writing;
 use crate::collect::End;
+use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
 use crate::model::{Clock, Flow, LinkId, VirtualPath};
 use crate::tree::{Content, File, Tree, View, Who};
-use crate::upload::{Spool, Upload};
+use crate::upload::{Shelf, Spool, Upload};
 
 /// What every session is served with. A clone is the same.
 #[derive(Clone)]
@@ -32,8 +34,12 @@ pub struct Parts {
     pub tree: Tree,
     /// What writes down what they do.
     pub marks: Marks,
+    /// What takes in what they put into `/in`.
+    pub ingest: Ingest,
     /// Where uploads wait.
     pub spool: Spool,
+    /// What they left there unfinished, or was taken.
+    pub shelf: Shelf,
     /// What tells the time.
     pub clock: Clock,
     /// Cancelled when the server ends: open files may still be read for a while.
@@ -48,6 +54,8 @@ pub(super) struct Session {
     pub(super) handles: Handles<Open>,
     /// Files that this session has begun to write, by path key: nobody else sees them.
     pub(super) drafts: HashMap<String, Draft>,
+    /// Files in `/in` that this session is writing, by path key.
+    pub(super) writing: HashMap<String, Writing>,
     pub(super) answers: Answers,
     pub(super) trace: Trace,
     intake: Arc<Intake>,
@@ -66,8 +74,10 @@ pub(super) enum Open {
     },
     /// A folder that is being listed.
     Folder(Listing),
-    /// A file that is being written.
+    /// A file in a processed folder that is being written.
     Draft(String),
+    /// A file in `/in` that is being written, and whether each write goes to its end.
+    Upload(String, bool),
 }
 
 /// A file in the processed folder that is being written.
@@ -93,6 +103,7 @@ impl Session {
             view,
             handles: Handles::default(),
             drafts: HashMap::new(),
+            writing: HashMap::new(),
             answers,
             trace: Trace::default(),
             intake,
@@ -114,6 +125,7 @@ impl Session {
         for open in self.handles.close_all() {
             self.end_handle(open, how).await;
         }
+        self.put_down_all();
         let status = u32::from(ended != Ended::InOrder);
         self.answers.close(status).await;
         self.trace
@@ -181,7 +193,7 @@ impl Session {
     fn reads_a_file(&self) -> bool {
         self.handles
             .iter()
-            .any(|open| matches!(open, Open::File { .. } | Open::Draft(_)))
+            .any(|open| matches!(open, Open::File { .. } | Open::Draft(_) | Open::Upload(..)))
     }
 
     async fn answer_all(&mut self, frames: &mut Frames) -> Result<(), Ended> {

@@ -3,11 +3,13 @@
 //! Each error is mapped once, here. Missing is not forbidden: some clients give up on the one and go
 //! on after the other.
 
+use std::io;
+
 use russh_sftp::protocol::{Packet, StatusCode};
 
 use super::handles::TooMany;
 use crate::model::InvalidPath;
-use crate::{mark, tree, upload};
+use crate::{ingest, mark, tree, upload};
 
 /// A refusal: its code (filexfer-02 §7), and a text that a person can act on.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,14 +64,18 @@ impl Refusal {
     fn ours(error: &dyn std::error::Error) -> Self {
         let mut fault = error.to_string();
         let mut cause = error.source();
+        let mut text = "the server could not do that; it is in its log";
         while let Some(source) = cause {
             fault = format!("{fault}: {source}");
+            let of_disk = source.downcast_ref::<io::Error>().map(io::Error::kind);
+            if of_disk == Some(io::ErrorKind::StorageFull) {
+                text = "the disk of the server is full";
+            }
             cause = source.source();
         }
-        let text = "the server could not do that; it is in its log".to_owned();
         Self {
             code: StatusCode::Failure,
-            text,
+            text: text.to_owned(),
             fault: Some(fault),
         }
     }
@@ -106,8 +112,18 @@ impl From<upload::Error> for Refusal {
     fn from(error: upload::Error) -> Self {
         match error {
             upload::Error::TooLarge => Self::new(StatusCode::Failure, error.to_string()),
+            upload::Error::TooMuch
+            | upload::Error::Empty
+            | upload::Error::Gap { .. }
+            | upload::Error::Unfinished => Self::new(StatusCode::Failure, error.to_string()),
             upload::Error::Disk { .. } | upload::Error::Task(_) => Self::ours(&error),
         }
+    }
+}
+
+impl From<ingest::Error> for Refusal {
+    fn from(error: ingest::Error) -> Self {
+        Self::ours(&error)
     }
 }
 

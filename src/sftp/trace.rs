@@ -17,6 +17,8 @@ pub(super) struct Trace {
     pub(super) collected: u64,
     /// Documents processed.
     pub(super) processed: u64,
+    /// Files taken in.
+    pub(super) taken: u64,
     /// Requests refused.
     pub(super) refused: u64,
 }
@@ -25,13 +27,14 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} folders listed, {} files opened, {} bytes sent, {} read, {} collected, {} processed, {} refused",
+            "{} folders listed, {} files opened, {} bytes sent, {} read, {} collected, {} processed, {} taken in, {} refused",
             self.listed,
             self.opened,
             self.bytes,
             self.read,
             self.collected,
             self.processed,
+            self.taken,
             self.refused
         )
     }

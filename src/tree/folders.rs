@@ -11,6 +11,8 @@ pub enum Role {
     Inbox(LinkId, Flow),
     /// What was done with, of a link and flow.
     Processed(LinkId, Flow),
+    /// Where the device puts documents: see `upload`.
+    In,
 }
 
 /// The folders of a device, found by key: case and the composition of accents do not matter.

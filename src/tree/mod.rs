@@ -12,7 +12,7 @@ mod view;
 
 pub use content::Content;
 pub use folders::{Folders, Role};
-pub use view::{Attributes, Entry, File, Items, Place, Tree, View, Who};
+pub use view::{Attributes, Entry, File, Item, Items, Place, Tree, View, Who};
 
 pub use crate::catalog::Listed;
 use crate::{blobs, catalog, ingest};

@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
 use crate::model::{
-    DeviceId, DeviceKind, FirmId, Flow, LinkId, SessionId, Timestamp, VirtualPath, fold,
+    DeviceId, DeviceKind, FirmId, Flow, LinkId, SessionId, Timestamp, Uploads, VirtualPath, fold,
 };
 
 /// The tree of every device. A clone is the same.
@@ -113,6 +113,17 @@ pub struct Items {
     pub attributes: Attributes,
     /// The files in it, by name.
     pub files: Arc<Vec<Listed>>,
+    /// What the device has put into it; the tree knows of none.
+    pub uploads: Vec<Item>,
+}
+
+/// A file that a device has put somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its name.
+    pub name: String,
+    /// The rest.
+    pub attributes: Attributes,
 }
 
 impl Tree {
@@ -167,6 +178,8 @@ impl View {
                     .done_file(firm, device, (link, flow), &name, since);
                 (done.await?, Place::Processed)
             }
+            // Whoever put them there knows them: no delivery is behind them.
+            Role::In => return Err(Error::Missing),
         };
         let listed = listed.ok_or(Error::Missing)?;
         Ok(Entry::File(File { listed, place }))
@@ -240,12 +253,13 @@ impl View {
                 let done = catalog.done_with(firm, device, (link, flow), since);
                 Arc::new(done.await?)
             }
-            None => Arc::default(),
+            Some(Role::In) | None => Arc::default(),
         };
         Ok(Items {
             folders,
             attributes,
             files,
+            uploads: Vec::new(),
         })
     }
 
@@ -300,7 +314,7 @@ impl View {
         let started = self.who.since;
         let of_role = |link: &&Link| match role {
             Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
-            None => false,
+            Some(Role::In) | None => false,
         };
         let after = match made.links.iter().find(of_role) {
             // Without its profile a link's files still have their names.
@@ -368,6 +382,9 @@ impl Tree {
         let default_device = self.catalog.default_device(who.firm).await?;
         let links = self.catalog.links(who.firm).await?;
         let mut folders = Folders::new();
+        if setup.uploads == Uploads::On {
+            add(&mut folders, IN, Role::In);
+        }
         let mine = links
             .iter()
             .filter(|link| link.device.or(default_device) == Some(who.device));
@@ -411,6 +428,9 @@ impl Tree {
         Ok(())
     }
 }
+
+/// The folder into which a device puts documents. It comes before those of links, which could have its name.
+const IN: &str = "/in";
 
 fn add(folders: &mut Folders, path: &str, role: Role) {
     if let Ok(path) = VirtualPath::parse(path) {

@@ -18,3 +18,6 @@ mod table;
 mod transcripts;
 mod web;
 mod wire;
+
+pub use errand::{expect, is_here, told};
+pub use scene::wait_until;

@@ -5,10 +5,8 @@ use std::process::{Command, Stdio};
 use super::errand::{Act, Client, Errand, expect, finish, is_here, said};
 use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name, wait_until};
 use super::table;
+use crate::clients::LARGEST;
 use crate::gateway::invoice;
-
-/// A document as large as any we deliver.
-const LARGEST: usize = 100 * 1024 * 1024;
 
 pub const SFTP: Client = Client {
     name: "OpenSSH sftp",

@@ -35,6 +35,7 @@ impl Scene {
         let mut program = Program::init();
         let server = program.device("server", "pull", "ACME");
         let desk = program.device("desk", "mount", "DESK");
+        program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
         let here = program.path("here");
         std::fs::create_dir(&here).unwrap();
         let documents: Vec<_> = sizes

@@ -9,6 +9,7 @@ use std::process::Output;
 use super::errand::{Act, Client, Errand, said};
 use super::scene::{MOUNT, MOUNT_DONE, PULL, Scene, all, files_under, name};
 use super::wire::Wire;
+use crate::gateway::invoice;
 
 /// The columns of the table, and how each is found out. They are done in this order.
 #[rustfmt::skip]
@@ -26,6 +27,7 @@ const COLUMNS: &[(&str, FindOut)] = &[
     ("put copy",     Trial::put_copy),
     ("move",         Trial::rename),
     ("remove",       Trial::remove),
+    ("put in",       Trial::put_in),
 ];
 
 /// Has a client do something, and says in a word what came of it.
@@ -223,6 +225,39 @@ impl Trial {
     fn remove(&self) -> String {
         let file = self.scene.path(MOUNT, 5);
         self.acted(self.desk(Act::Remove { file }), file)
+    }
+
+    /// Two documents, one after the other under the same name: both have come in.
+    fn put_in(&self) -> String {
+        for number in ["IN-1", "IN-2"] {
+            let from = self.local(&invoice(number, 30_000));
+            let to = "/in/new.xml";
+            let Some(output) = self.server(Act::Put { from: &from, to }) else {
+                return cannot();
+            };
+            if !output.status.success() {
+                return amiss(&output);
+            }
+        }
+        let ask = |number| {
+            [
+                "deliveries",
+                "kantoor",
+                "--device",
+                "server",
+                "--number",
+                number,
+            ]
+        };
+        let rows = ["IN-1", "IN-2"].map(|number| self.scene.program.json(&ask(number)));
+        let states = rows
+            .iter()
+            .flatten()
+            .map(|row| row["state"].as_str().unwrap());
+        match states.collect::<Vec<_>>()[..] {
+            ["offered", "offered"] => "taken".to_owned(),
+            ref states => format!("{states:?}"),
+        }
     }
 
     fn server(&self, act: Act<'_>) -> Option<Output> {

@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod arriving;
+mod clients;
 mod extensions;
 mod gateway;
 mod hashes;
@@ -18,6 +19,8 @@ mod peer;
 mod program;
 mod protocol;
 mod pulling;
+mod putting;
 mod readings;
 mod restarts;
 mod sending;
+mod uploading;

@@ -1,4 +1,4 @@
-//! Where do bytes go that a device writes, until it is known what they are?
+//! Where do copies wait that a device writes into a processed folder?
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use super::{Error, UPLOAD_BYTES_MAX};
+use crate::blobs::Unnamed;
 use crate::model::Digest;
-
-/// The largest file that is taken, in bytes: the largest document that is delivered.
-pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
 /// Where uploads wait: a folder on a disk with room for them. A clone is the same.
 #[derive(Debug, Clone)]
@@ -22,25 +21,6 @@ pub struct Spool {
 #[derive(Debug, Clone)]
 pub struct Upload {
     file: Arc<Mutex<File>>,
-}
-
-/// Bytes that were not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Past the limit.
-    #[error("a file may have {UPLOAD_BYTES_MAX} bytes at the most")]
-    TooLarge,
-    /// The disk did not take them.
-    #[error("could not keep an upload in `{folder}`")]
-    Disk {
-        /// The spool.
-        folder: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The task died, which is a fault of this program.
-    #[error("could not finish writing an upload")]
-    Task(#[from] tokio::task::JoinError),
 }
 
 impl Spool {
@@ -110,6 +90,16 @@ impl Spool {
     /// When the disk does not tell.
     pub async fn size(&self, upload: &Upload) -> Result<u64, Error> {
         self.with(upload, |file| Ok(file.metadata()?.len())).await
+    }
+
+    /// Begins a file that may become a blob.
+    pub(super) async fn begin_unnamed(&self) -> Result<Unnamed, Error> {
+        self.told(Unnamed::begin(&self.folder).await)
+    }
+
+    /// Says of what the disk did not do that it was here.
+    pub(super) fn told<T>(&self, done: std::io::Result<T>) -> Result<T, Error> {
+        done.map_err(|source| self.disk(source))
     }
 
     async fn with<T: Send + 'static>(

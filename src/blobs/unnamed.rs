@@ -1,0 +1,377 @@
+//! How do bytes that come piece by piece become a blob, without being written twice?
+//!
+//! They go into a file that has no name on the disk yet: a crash leaves nothing of it. When all are
+//! there, the file is given its digest as its name. What comes in order is hashed as it comes; only
+//! the rest is read once more.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use rustix::fs::{AtFlags, CWD, linkat};
+use sha2::{Digest as _, Sha256};
+
+use super::{Blobs, Error, Stored, path};
+use crate::model::Digest;
+
+/// A content that is being written. A clone is the same file.
+#[derive(Debug, Clone)]
+pub struct Unnamed {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    bytes: u64,
+    /// Of the first [`State::hashed`] bytes.
+    hasher: Sha256,
+    hashed: u64,
+}
+
+impl Unnamed {
+    /// Begins one in `folder`, which should be on the disk of the blobs.
+    ///
+    /// # Errors
+    ///
+    /// When the disk has no room for it.
+    pub async fn begin(folder: &Path) -> io::Result<Self> {
+        let folder = folder.to_owned();
+        let file = blocking(move || tempfile::tempfile_in(folder)).await?;
+        let state = State {
+            file,
+            bytes: 0,
+            hasher: Sha256::new(),
+            hashed: 0,
+        };
+        Ok(Self {
+            state: Arc::new(Mutex::new(state)),
+        })
+    }
+
+    /// Writes at an offset, in any order.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not take it.
+    pub async fn write(&self, offset: u64, bytes: Vec<u8>) -> io::Result<()> {
+        self.with(move |state| state.write(offset, &bytes)).await
+    }
+
+    /// Cuts it off after this many bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not do it.
+    pub async fn cut(&self, bytes: u64) -> io::Result<()> {
+        self.with(move |state| state.cut(bytes)).await
+    }
+
+    /// Returns how many bytes it has, gaps among them.
+    pub fn bytes(&self) -> u64 {
+        lock(&self.state).bytes
+    }
+
+    /// Reads it whole.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not give it back.
+    pub async fn whole(&self) -> io::Result<Bytes> {
+        self.with(|state| state.whole()).await
+    }
+
+    /// Returns the digest of what was written.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not give back what must be read for it.
+    pub async fn digest(&self) -> io::Result<Digest> {
+        self.with(State::digest).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let state = Arc::clone(&self.state);
+        blocking(move || work(&mut lock(&state))).await
+    }
+}
+
+impl State {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if offset < self.hashed {
+            self.forget();
+        }
+        self.file.write_all_at(bytes, offset)?;
+        let length = bytes.len() as u64;
+        if offset == self.hashed {
+            self.hasher.update(bytes);
+            self.hashed += length;
+        }
+        self.bytes = self.bytes.max(offset + length);
+        Ok(())
+    }
+
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes < self.hashed {
+            self.forget();
+        }
+        self.file.set_len(bytes)?;
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// What was hashed is no longer what is there.
+    fn forget(&mut self) {
+        self.hasher = Sha256::new();
+        self.hashed = 0;
+    }
+
+    fn digest(&mut self) -> io::Result<Digest> {
+        let mut block = vec![0; 256 * 1024];
+        while self.hashed < self.bytes {
+            let got = self.file.read_at(&mut block, self.hashed)?;
+            if got == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.hasher.update(block.get(..got).unwrap_or_default());
+            self.hashed += got as u64;
+        }
+        Ok(Digest::from_hasher(self.hasher.clone()))
+    }
+
+    fn whole(&self) -> io::Result<Bytes> {
+        let mut all = vec![0; usize::try_from(self.bytes).unwrap_or(usize::MAX)];
+        self.file.read_exact_at(&mut all, 0)?;
+        Ok(all.into())
+    }
+}
+
+impl Blobs {
+    /// Makes what was written a blob, durably. On a disk that can, the file itself becomes the blob.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not take it.
+    pub async fn keep(&self, unnamed: &Unnamed) -> Result<Stored, Error> {
+        let keep = |digest: Digest| {
+            move |source: io::Error| Error::Keep {
+                what: format!("blob {digest}"),
+                source,
+            }
+        };
+        let digest = unnamed.digest().await.map_err(|source| Error::Keep {
+            what: "what was written".to_owned(),
+            source,
+        })?;
+        let stored = Stored {
+            digest,
+            bytes: unnamed.bytes(),
+        };
+        let folder = Arc::clone(&self.folder);
+        let named = unnamed.with(move |state| give_name(&state.file, &folder, digest));
+        if named.await.map_err(keep(digest))? {
+            return Ok(stored);
+        }
+        // Another disk, or one without such files: the bytes are written once more.
+        let whole = unnamed.whole().await.map_err(keep(digest))?;
+        self.put_in_store(whole, digest).await
+    }
+
+    /// Stores bytes through a file without a name, where that can be done.
+    pub(super) async fn put_unnamed(
+        &self,
+        content: &Bytes,
+        digest: Digest,
+    ) -> Result<Option<Stored>, Error> {
+        let folder = Arc::clone(&self.folder);
+        let written = content.clone();
+        let work = move || {
+            let file = tempfile::tempfile_in(&*folder)?;
+            file.write_all_at(&written, 0)?;
+            give_name(&file, &folder, digest)
+        };
+        let named = blocking(work).await.map_err(|source| Error::Keep {
+            what: format!("blob {digest}"),
+            source,
+        })?;
+        let bytes = content.len() as u64;
+        Ok(named.then_some(Stored { digest, bytes }))
+    }
+}
+
+/// Gives a file without a name its digest as its name, and syncs both; says whether the disk can do so.
+///
+/// The name comes before the sync, so that one commit of the file system's journal serves both. A power
+/// cut in between may leave a blob that is not whole; no row names it yet, and the next put replaces it.
+fn give_name(file: &File, folder: &Path, digest: Digest) -> io::Result<bool> {
+    let target = folder.join(path(digest).as_ref());
+    let Some(parent) = target.parent() else {
+        return Ok(false);
+    };
+    let linked = match link(file, &target) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound && !parent.exists() => {
+            make_folder(parent, folder)?;
+            link(file, &target)
+        }
+        linked => linked,
+    };
+    match linked {
+        Ok(()) => {}
+        // Another may have made it a moment ago and not yet synced it; the same bytes once more are harmless.
+        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => replace(file, &target)?,
+        Err(_) => return Ok(false),
+    }
+    file.sync_all()?;
+    File::open(parent)?.sync_all()?;
+    Ok(true)
+}
+
+fn link(file: &File, target: &Path) -> io::Result<()> {
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, nameless, CWD, target, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+/// Links under a name that listings of the store leave out, and renames that over the target.
+fn replace(file: &File, target: &Path) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let process = u64::from(std::process::id());
+    let nth = COUNT.fetch_add(1, Ordering::Relaxed) + (process << 32);
+    let mut staged = target.as_os_str().to_owned();
+    staged.push(format!("#{nth}"));
+    let staged = PathBuf::from(staged);
+    match link(file, &staged) {
+        // A process of that number died here before.
+        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(&staged)?;
+            link(file, &staged)?;
+        }
+        linked => linked?,
+    }
+    fs::rename(&staged, target)
+}
+
+fn make_folder(folder: &Path, above: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }?;
+    File::open(above)?.sync_all()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Locks what is being written; a write that died has no effect on what was hashed before it.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    async fn scene() -> (tempfile::TempDir, Blobs, Unnamed) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["blobs", "spool"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let blobs = Blobs::in_folder(&folder.path().join("blobs")).unwrap();
+        let unnamed = Unnamed::begin(&folder.path().join("spool")).await.unwrap();
+        (folder, blobs, unnamed)
+    }
+
+    #[tokio::test]
+    async fn what_was_written_becomes_the_blob_and_has_no_other_name() {
+        let (folder, blobs, unnamed) = scene().await;
+        unnamed.write(0, b"12345".to_vec()).await.unwrap();
+        unnamed.write(5, b"67890".to_vec()).await.unwrap();
+        assert_eq!(blobs.list().await.unwrap(), (vec![], vec![]));
+
+        let stored = blobs.keep(&unnamed).await.unwrap();
+        let again = blobs.keep(&unnamed).await.unwrap();
+
+        assert_eq!(stored, again);
+        assert_eq!(stored.digest(), Digest::of(b"1234567890"));
+        assert_eq!(blobs.whole(stored.digest()).await.unwrap(), "1234567890");
+        assert_eq!(
+            blobs.list().await.unwrap(),
+            (vec![(stored.digest(), 10)], vec![])
+        );
+        let spool = fs::read_dir(folder.path().join("spool")).unwrap();
+        assert_eq!(spool.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_a_power_cut_tore_is_replaced() {
+        let (folder, blobs, unnamed) = scene().await;
+        let digest = Digest::of(b"whole");
+        let torn = folder.path().join("blobs").join(path(digest).as_ref());
+        fs::create_dir(torn.parent().unwrap()).unwrap();
+        fs::write(&torn, "wh").unwrap();
+        unnamed.write(0, b"whole".to_vec()).await.unwrap();
+
+        blobs.keep(&unnamed).await.unwrap();
+        assert_eq!(blobs.whole(digest).await.unwrap(), "whole");
+        fs::write(&torn, "wh").unwrap();
+        blobs.put(Bytes::from_static(b"whole")).await.unwrap();
+
+        assert_eq!(blobs.whole(digest).await.unwrap(), "whole");
+    }
+
+    #[test]
+    fn a_file_on_another_disk_or_without_its_name_for_good_is_not_linked() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("x");
+        let file = File::create_new(&named).unwrap();
+        fs::create_dir(folder.path().join("0a")).unwrap();
+        fs::remove_file(&named).unwrap();
+
+        // Such a file has no link left that another could be made of, as on a disk without nameless files.
+        assert!(link(&file, &folder.path().join("0a/y")).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn the_digest_is_that_of_the_whole_whatever_the_order(
+            writes in proptest::collection::vec((0_u64..40, proptest::collection::vec(any::<u8>(), 0..12), 0_u64..4), 0..12),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let (_folder, blobs, unnamed) = scene().await;
+                let mut whole: Vec<u8> = Vec::new();
+                for (offset, bytes, cut) in writes {
+                    let from = usize::try_from(offset).unwrap();
+                    if !bytes.is_empty() {
+                        whole.resize(whole.len().max(from + bytes.len()), 0);
+                        whole[from..from + bytes.len()].copy_from_slice(&bytes);
+                        unnamed.write(offset, bytes).await.unwrap();
+                    }
+                    if cut == 0 {
+                        whole.truncate(from);
+                        unnamed.cut(whole.len() as u64).await.unwrap();
+                    }
+                }
+                let stored = blobs.keep(&unnamed).await.unwrap();
+                assert_eq!(stored.digest(), Digest::of(&whole));
+                assert_eq!(blobs.whole(stored.digest()).await.unwrap(), whole);
+            });
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Which devices may upload?
+
+use sqlx::any::AnyRow;
+use sqlx::query;
+
+use super::devices::Device;
+use super::events::Event;
+use super::firms::change;
+use super::rows::Columns as _;
+use super::{Catalog, Durability, Error};
+use crate::model::{DeviceKind, EventKind, Timestamp, Uploads};
+
+impl Catalog {
+    /// Gives a device the folder `/in`, or takes it away.
+    ///
+    /// # Errors
+    ///
+    /// When it is a source and would have nothing left, or the database does not answer.
+    pub async fn set_uploads(
+        &self,
+        device: &Device,
+        uploads: Uploads,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if uploads.of(device.kind) != uploads {
+            return Err(Error::Refused(format!(
+                "device `{}` is a source, which does nothing but upload; `device remove` takes it out of use",
+                device.name
+            )));
+        }
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query("update device set uploads = $3 where firm_id = $1 and id = $2")
+            .bind(device.firm.0)
+            .bind(device.id.0)
+            .bind(i64::from(uploads == Uploads::On))
+            .execute(&mut *tx.inner)
+            .await?;
+        let mut event = Event::new(
+            EventKind::UploadsChanged,
+            format!("{} for `{}`", uploads.as_str(), device.name),
+        );
+        event.device = Some(device.id);
+        change(&mut tx, device.firm, now, event).await?;
+        tx.commit().await
+    }
+}
+
+/// What a row of `device` says about uploads.
+pub(super) fn uploads(row: &AnyRow, kind: DeviceKind) -> Result<Uploads, Error> {
+    let stored = match row.int("uploads")? {
+        0 => Uploads::Off,
+        _ => Uploads::On,
+    };
+    Ok(stored.of(kind))
+}

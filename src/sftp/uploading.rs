@@ -1,0 +1,434 @@
+//! How is a document put into `/in`?
+//!
+//! OPEN begins a draft that this session alone sees, or takes up one that the device left on its shelf. The
+//! last CLOSE takes it in, when its name is a final one and every byte came; a RENAME from a temporary
+//! name to a final one does so too. Either is answered when the document is durable.
+
+use russh_sftp::protocol::{FileAttributes, Handle, OpenFlags, Packet};
+use tracing::{info, warn};
+
+use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
+use super::reading::{Intent, intent};
+use super::serve::{Open, Session, Stop, ok};
+use super::status::Refusal;
+use crate::ingest::Taken;
+use crate::model::{Timestamp, VirtualPath, fold, is_temporary};
+use crate::tree::{self, Attributes, Item, Role};
+use crate::upload::{Draft, SESSION_BYTES_MAX, Sight};
+
+type Answer = Result<Option<Packet>, Stop>;
+
+/// A file that this session is writing.
+pub(super) struct Writing {
+    draft: Draft,
+    path: VirtualPath,
+    handles: usize,
+    /// Why a part of it was refused; then none of it is taken.
+    fault: Option<Refusal>,
+}
+
+/// The first folder of uploads, as it is compared.
+const IN: &str = "in";
+
+impl Session {
+    /// Says whether a file at `path` would be an upload: its folder is, and this device may.
+    pub(super) async fn is_upload(&mut self, path: &VirtualPath) -> Result<bool, Stop> {
+        if !may_be_upload(path) {
+            return Ok(false);
+        }
+        let now = self.parts.clock.read();
+        match self.view.role(&path.parent(), now).await {
+            Ok(role) => Ok(role == Some(Role::In)),
+            Err(tree::Error::Missing) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn open_upload(
+        &mut self,
+        id: u32,
+        path: VirtualPath,
+        flags: OpenFlags,
+    ) -> Answer {
+        let seen = self.sight(&path);
+        match intent(flags) {
+            Intent::Read if seen.is_some() => {
+                return Err(
+                    Refusal::denied("documents are put here; they are not given back").into(),
+                );
+            }
+            Intent::Read => return Err(Refusal::missing().into()),
+            Intent::Change if seen.is_none() => return Err(Refusal::missing().into()),
+            Intent::CreateNew if seen.is_some() => {
+                return Err(Refusal::failed("a file of that name is there").into());
+            }
+            Intent::Create | Intent::CreateNew | Intent::Change => {}
+        }
+        let key = path.key();
+        self.begin_or_resume(path)?;
+        let is_append = flags.contains(OpenFlags::APPEND);
+        let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
+        if let Some(writing) = self.writing.get_mut(&key) {
+            writing.handles += 1;
+            if flags.contains(OpenFlags::TRUNCATE) {
+                writing.draft.empty();
+                writing.fault = None;
+            }
+        }
+        Ok(Some(Packet::Handle(Handle { id, handle })))
+    }
+
+    fn begin_or_resume(&mut self, path: VirtualPath) -> Result<(), Refusal> {
+        let key = path.key();
+        if self.writing.contains_key(&key) {
+            return Ok(());
+        }
+        check_name(&path)?;
+        if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
+            return Err(Refusal::failed(
+                "too many files are being written; finish some first",
+            ));
+        }
+        let now = self.parts.clock.read();
+        let left = self.parts.shelf.take_draft(self.who.device, &path, now);
+        let mut draft = left.unwrap_or_else(|| Draft::begin(now));
+        draft.set_closed(false);
+        let writing = Writing {
+            draft,
+            path,
+            handles: 0,
+            fault: None,
+        };
+        self.writing.insert(key, writing);
+        Ok(())
+    }
+
+    pub(super) async fn write_upload(
+        &mut self,
+        id: u32,
+        (key, is_append): (&str, bool),
+        offset: u64,
+        bytes: Vec<u8>,
+    ) -> Answer {
+        let all: u64 = self.writing.values().map(|own| own.draft.bytes()).sum();
+        let writing = self.writing.get_mut(key).ok_or_else(Refusal::missing)?;
+        if let Some(fault) = &writing.fault {
+            return Err(fault.clone().into());
+        }
+        let draft = &mut writing.draft;
+        let room = SESSION_BYTES_MAX.saturating_sub(all - draft.bytes());
+        // As O_APPEND does: some clients count from where they began.
+        let offset = if is_append { draft.bytes() } else { offset };
+        let written = draft.write(&self.parts.spool, offset, bytes, room).await;
+        if let Err(error) = written {
+            let fault = Refusal::from(error);
+            draft.empty(); // what is refused takes no room
+            writing.fault = Some(fault.clone());
+            return Err(fault.into());
+        }
+        Ok(Some(ok(id)))
+    }
+
+    /// Ends one handle; the last one takes the file in.
+    pub(super) async fn close_upload(&mut self, id: u32, key: &str) -> Answer {
+        let Some(writing) = self.writing.get_mut(key) else {
+            return Ok(Some(ok(id))); // it was removed meanwhile
+        };
+        writing.handles = writing.handles.saturating_sub(1);
+        if writing.handles > 0 {
+            return Ok(Some(ok(id)));
+        }
+        let Some(writing) = self.writing.remove(key) else {
+            return Ok(Some(ok(id)));
+        };
+        if let Some(fault) = writing.fault {
+            self.warn_of(&writing.path, &fault.text);
+            return Err(fault.into());
+        }
+        let (path, mut draft) = (writing.path, writing.draft);
+        if !draft.is_touched() && self.sight(&path).is_some() {
+            return Ok(Some(ok(id))); // opened and closed, as `touch` does
+        }
+        draft.set_closed(true);
+        if path.name().is_some_and(is_temporary) {
+            self.put_down(path, draft);
+            return Ok(Some(ok(id)));
+        }
+        if let Err((draft, stop)) = self.take_in(&path, draft).await {
+            self.put_down(path, draft);
+            return Err(stop);
+        }
+        Ok(Some(ok(id)))
+    }
+
+    /// Takes a file in. It is durable when this returns; what is not taken is given back.
+    async fn take_in(&mut self, path: &VirtualPath, draft: Draft) -> Result<(), (Draft, Stop)> {
+        if let Err(why) = draft.check() {
+            self.warn_of(path, &why.to_string());
+            return Err((draft, why.into()));
+        }
+        // The device may have lost its right, or be out of use, since it opened the file.
+        match self.is_upload(path).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let refusal = Refusal::denied("this device may not upload any more");
+                return Err((draft, refusal.into()));
+            }
+            Err(stop) => return Err((draft, stop)),
+        }
+        let now = self.parts.clock.read();
+        let name = path.name().unwrap_or_default();
+        let source = format!("sftp:{}/{name}", self.who.login);
+        let written = draft.written();
+        let ingest = self.parts.ingest.clone();
+        let receiving = Box::pin(ingest.receive(self.who.firm, source, &written, now));
+        match receiving.await {
+            Ok(taken) => {
+                self.tell_taken(&taken);
+                let sight = Sight {
+                    path: path.clone(),
+                    bytes: draft.bytes(),
+                    at: draft.at(),
+                    digest: Some(taken.digest),
+                };
+                self.parts.shelf.put_sight(self.who.device, sight, now);
+                Ok(())
+            }
+            Err(error) => Err((draft, Refusal::from(error).into())),
+        }
+    }
+
+    fn tell_taken(&mut self, taken: &Taken) {
+        self.trace.taken += 1;
+        let (login, id, what) = (&self.who.login, taken.document, taken.outcome.as_str());
+        let session = self.who.session.0;
+        if taken.quarantined {
+            let why = taken.reasons.join("; ");
+            warn!(session.id = session, document.id = %id, "Device `{login}` put in document {id}, which nobody can read ({what}): {why}");
+        } else {
+            info!(session.id = session, document.id = %id, "Device `{login}` put in document {id} ({what})");
+        }
+    }
+
+    /// A mount does not pass a refused CLOSE on to its program, so the log must say it.
+    fn warn_of(&self, path: &VirtualPath, why: &str) {
+        let (login, session) = (&self.who.login, self.who.session.0);
+        warn!(
+            session.id = session,
+            "Did not take `{path}` of `{login}`: {why}"
+        );
+    }
+
+    fn put_down(&self, path: VirtualPath, draft: Draft) {
+        let now = self.parts.clock.read();
+        self.parts
+            .shelf
+            .put_draft(self.who.device, path, draft, now);
+    }
+
+    /// Ends every upload that this session did not finish: nothing of them is taken, and the next session may go on.
+    pub(super) fn put_down_all(&mut self) {
+        for (_, writing) in self.writing.drain() {
+            let Writing { draft, path, .. } = writing;
+            if draft.bytes() > 0 {
+                let now = self.parts.clock.read();
+                self.parts
+                    .shelf
+                    .put_draft(self.who.device, path, draft, now);
+            }
+        }
+        self.parts.shelf.sweep(self.parts.clock.read());
+    }
+
+    /// REMOVE: takes a file out of sight. What was taken in stays a document.
+    pub(super) fn remove_upload(&mut self, id: u32, path: &VirtualPath) -> Answer {
+        let was_written = self.writing.remove(&path.key()).is_some();
+        let was_there = self.parts.shelf.remove(self.who.device, path);
+        if was_written || was_there {
+            Ok(Some(ok(id)))
+        } else {
+            Err(Refusal::missing().into())
+        }
+    }
+
+    /// RENAME, which may overwrite here: clients that write under a temporary name expect it.
+    pub(super) async fn rename_upload(
+        &mut self,
+        id: u32,
+        from: &VirtualPath,
+        to: VirtualPath,
+    ) -> Answer {
+        if !self.is_upload(from).await? || !self.is_upload(&to).await? {
+            return Err(Refusal::denied("a file may be moved within its folder only").into());
+        }
+        check_name(&to)?;
+        let (old, new) = (from.key(), to.key());
+        if old != new && self.writing.contains_key(&new) {
+            return Err(Refusal::failed("a file of that name is being written").into());
+        }
+        if let Some(writing) = self.writing.remove(&old) {
+            self.move_handles(&old, &new);
+            let writing = Writing {
+                path: to,
+                ..writing
+            };
+            self.writing.insert(new, writing);
+            return Ok(Some(ok(id)));
+        }
+        let (device, now) = (self.who.device, self.parts.clock.read());
+        let Some(draft) = self.parts.shelf.take_draft(device, from, now) else {
+            self.sight(from).ok_or_else(Refusal::missing)?;
+            self.parts.shelf.rename(device, from, to, now);
+            return Ok(Some(ok(id)));
+        };
+        if to.name().is_some_and(is_temporary) {
+            self.put_down(to, draft);
+            return Ok(Some(ok(id)));
+        }
+        if let Err((draft, stop)) = self.take_in(&to, draft).await {
+            self.put_down(from.clone(), draft);
+            return Err(stop);
+        }
+        Ok(Some(ok(id)))
+    }
+
+    fn move_handles(&mut self, old: &str, new: &str) {
+        for open in self.handles.iter_mut() {
+            if let Open::Upload(key, _) = open
+                && key == old
+            {
+                new.clone_into(key);
+            }
+        }
+    }
+
+    /// What this session sees at `path` in a folder of uploads: its own file, else what its device put down.
+    pub(super) fn sight(&self, path: &VirtualPath) -> Option<Sight> {
+        let now = self.parts.clock.read();
+        let own = self.writing.get(&path.key()).map(Writing::sight);
+        own.or_else(|| self.parts.shelf.look(self.who.device, path, now))
+    }
+
+    /// What a stat of an upload says; none where there is no such file, or no such folder.
+    pub(super) async fn upload_at(
+        &mut self,
+        path: &VirtualPath,
+    ) -> Result<Option<Attributes>, Stop> {
+        if !self.is_upload(path).await? {
+            return Ok(None);
+        }
+        Ok(self.sight(path).as_ref().map(attributes))
+    }
+
+    pub(super) fn upload_of(&self, key: &str) -> Option<Attributes> {
+        Some(attributes(&self.writing.get(key)?.sight()))
+    }
+
+    /// The files that a listing of `folder` shows beside what the tree knows.
+    pub(super) fn uploads_in(&self, folder: &VirtualPath) -> Vec<Item> {
+        if !is_in(folder) {
+            return Vec::new();
+        }
+        let (key, now) = (folder.key(), self.parts.clock.read());
+        let on_shelf = self.parts.shelf.list(self.who.device, folder, now);
+        let others = on_shelf
+            .into_iter()
+            .filter(|sight| !self.writing.contains_key(&sight.path.key()));
+        let own = self.writing.values().map(Writing::sight);
+        let own = own.filter(|sight| sight.path.parent().key() == key);
+        let mut sights: Vec<_> = others.chain(own).collect();
+        sights.sort_by_cached_key(|sight| sight.path.key());
+        sights.iter().filter_map(item).collect()
+    }
+
+    /// SETSTAT: cuts an unfinished file off, and shows the time that its writer set. The rest is ignored.
+    pub(super) async fn set_upload(
+        &mut self,
+        path: &VirtualPath,
+        wanted: &FileAttributes,
+    ) -> Result<(), Stop> {
+        let at = wanted.mtime.map(|at| Timestamp(i64::from(at) * 1000));
+        let now = self.parts.clock.read();
+        let device = self.who.device;
+        if let Some(writing) = self.writing.get_mut(&path.key()) {
+            if let Some(bytes) = wanted.size {
+                writing.draft.cut(&self.parts.spool, bytes).await?;
+            }
+            if let Some(at) = at {
+                writing.draft.set_time(at);
+            }
+            return Ok(());
+        }
+        if let Some(bytes) = wanted.size
+            && let Some(mut draft) = self.parts.shelf.take_draft(device, path, now)
+        {
+            let cut = draft.cut(&self.parts.spool, bytes).await;
+            self.put_down(path.clone(), draft);
+            cut?;
+        }
+        if let Some(at) = at {
+            self.parts.shelf.set_time(device, path, at);
+        }
+        Ok(())
+    }
+
+    /// FSETSTAT, where the handle is one of an upload.
+    pub(super) async fn set_handle(
+        &mut self,
+        handle: &str,
+        wanted: &FileAttributes,
+    ) -> Result<(), Stop> {
+        let Some(Open::Upload(key, _)) = self.handles.get(handle) else {
+            return Ok(());
+        };
+        let path = self.writing.get(key).map(|writing| writing.path.clone());
+        match path {
+            Some(path) => self.set_upload(&path, wanted).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Writing {
+    fn sight(&self) -> Sight {
+        Sight {
+            path: self.path.clone(),
+            bytes: self.draft.bytes(),
+            at: self.draft.at(),
+            digest: None,
+        }
+    }
+}
+
+/// Says whether a path is that of a folder of uploads, or below one, for a device that has them.
+fn is_in(path: &VirtualPath) -> bool {
+    path.components()
+        .first()
+        .is_some_and(|name| fold(name) == IN)
+}
+
+fn may_be_upload(path: &VirtualPath) -> bool {
+    path.components().len() > 1 && is_in(path)
+}
+
+fn check_name(path: &VirtualPath) -> Result<(), Refusal> {
+    match path.name() {
+        Some(name) if name.len() <= NAME_BYTES_MAX => Ok(()),
+        _ => Err(Refusal::denied("a file cannot have that name")),
+    }
+}
+
+fn attributes(sight: &Sight) -> Attributes {
+    Attributes {
+        is_folder: false,
+        bytes: sight.bytes,
+        at: sight.at,
+    }
+}
+
+fn item(sight: &Sight) -> Option<Item> {
+    Some(Item {
+        name: sight.path.name()?.to_owned(),
+        attributes: attributes(sight),
+    })
+}

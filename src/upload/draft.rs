@@ -1,0 +1,257 @@
+//! What has come of a file that is being written, and is it whole?
+
+use super::{Error, Spool, UPLOAD_BYTES_MAX};
+use crate::blobs::Unnamed;
+use crate::collect::Coverage;
+use crate::ingest::Written;
+use crate::model::Timestamp;
+
+/// Up to how many bytes a draft stays in memory. Most invoices never touch the disk before they are blobs.
+pub const MEMORY_BYTES_MAX: u64 = 256 * 1024;
+
+/// How many bytes the files that one session is writing may have together.
+pub const SESSION_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct Draft {
+    body: Body,
+    /// Which bytes came: a gap is a part that was lost on the way.
+    came: Coverage,
+    /// What a stat of it says: when it was begun, or what its writer set.
+    at: Timestamp,
+    is_touched: bool,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    Memory(Vec<u8>),
+    File(Unnamed),
+}
+
+impl Draft {
+    /// Begins one.
+    pub fn begin(now: Timestamp) -> Self {
+        Self {
+            body: Body::Memory(Vec::new()),
+            came: Coverage::default(),
+            at: now,
+            is_touched: false,
+            is_closed: false,
+        }
+    }
+
+    /// Writes at an offset, in any order.
+    ///
+    /// # Errors
+    ///
+    /// When it would be past the limit, or more than `room` bytes long, or the disk does not take it.
+    pub async fn write(
+        &mut self,
+        spool: &Spool,
+        offset: u64,
+        bytes: Vec<u8>,
+        room: u64,
+    ) -> Result<(), Error> {
+        let end = offset.saturating_add(bytes.len() as u64);
+        if end > UPLOAD_BYTES_MAX {
+            return Err(Error::TooLarge);
+        }
+        if end > room {
+            return Err(Error::TooMuch);
+        }
+        self.is_touched = true;
+        self.came.add(offset..end);
+        match &mut self.body {
+            Body::Memory(all) if end <= MEMORY_BYTES_MAX => put(all, offset, &bytes),
+            Body::Memory(all) => {
+                let file = spool.begin_unnamed().await?;
+                let begun = std::mem::take(all);
+                if !begun.is_empty() {
+                    spool.told(file.write(0, begun).await)?;
+                }
+                spool.told(file.write(offset, bytes).await)?;
+                self.body = Body::File(file);
+            }
+            Body::File(file) => spool.told(file.write(offset, bytes).await)?,
+        }
+        Ok(())
+    }
+
+    /// Empties it, as an OPEN with TRUNC does.
+    pub fn empty(&mut self) {
+        self.body = Body::Memory(Vec::new());
+        self.came = Coverage::default();
+        self.is_touched = true;
+    }
+
+    /// Cuts it off after this many bytes. A longer size is a wish for room, and is ignored.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not do it.
+    pub async fn cut(&mut self, spool: &Spool, bytes: u64) -> Result<(), Error> {
+        if bytes >= self.bytes() {
+            return Ok(());
+        }
+        self.is_touched = true;
+        self.came = self.came.before(bytes);
+        match &mut self.body {
+            Body::Memory(all) => all.truncate(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            Body::File(file) => spool.told(file.cut(bytes).await)?,
+        }
+        Ok(())
+    }
+
+    /// Sets what a stat of it says.
+    pub fn set_time(&mut self, at: Timestamp) {
+        self.at = at;
+    }
+
+    /// Notes that its writer closed it, or has opened it once more.
+    pub fn set_closed(&mut self, is_closed: bool) {
+        self.is_closed = is_closed;
+    }
+
+    /// Returns its size in bytes.
+    pub fn bytes(&self) -> u64 {
+        match &self.body {
+            Body::Memory(all) => all.len() as u64,
+            Body::File(file) => file.bytes(),
+        }
+    }
+
+    /// Returns what a stat of it says.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Says whether it was written to, or emptied.
+    pub fn is_touched(&self) -> bool {
+        self.is_touched
+    }
+
+    /// Says whether it may be taken: its writer closed it, and every byte came.
+    ///
+    /// # Errors
+    ///
+    /// When it may not.
+    pub fn check(&self) -> Result<(), Error> {
+        let bytes = self.bytes();
+        if !self.is_closed {
+            return Err(Error::Unfinished);
+        }
+        if bytes == 0 {
+            return Err(Error::Empty);
+        }
+        if !self.came.is_whole(bytes) {
+            let first = self.came.spans().first();
+            let from = first.map_or(0, |span| if span.start == 0 { span.end } else { 0 });
+            return Err(Error::Gap { from });
+        }
+        Ok(())
+    }
+
+    /// Returns what was written, to be taken in.
+    pub fn written(&self) -> Written {
+        match &self.body {
+            Body::Memory(all) => Written::Memory(all.clone().into()),
+            Body::File(file) => Written::File(file.clone()),
+        }
+    }
+}
+
+fn put(all: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
+    let from = usize::try_from(offset).unwrap_or(usize::MAX);
+    let to = from + bytes.len();
+    if from == all.len() {
+        return all.extend_from_slice(bytes);
+    }
+    if all.len() < to {
+        all.resize(to, 0);
+    }
+    if let Some(place) = all.get_mut(from..to) {
+        place.copy_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(0);
+
+    async fn write(
+        draft: &mut Draft,
+        spool: &Spool,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        draft
+            .write(spool, offset, bytes.to_vec(), SESSION_BYTES_MAX)
+            .await
+    }
+
+    fn spool() -> (tempfile::TempDir, Spool) {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        (folder, spool)
+    }
+
+    #[tokio::test]
+    async fn a_draft_one_byte_past_what_stays_in_memory_goes_to_the_disk_whole() {
+        let (_folder, spool) = spool();
+        let mut draft = Draft::begin(NOW);
+        let block = vec![7; usize::try_from(MEMORY_BYTES_MAX).unwrap()];
+
+        write(&mut draft, &spool, 0, &block).await.unwrap();
+        assert!(matches!(draft.written(), Written::Memory(_)));
+        write(&mut draft, &spool, MEMORY_BYTES_MAX, b"x")
+            .await
+            .unwrap();
+
+        let Written::File(file) = draft.written() else {
+            panic!("it is in memory")
+        };
+        assert_eq!(file.whole().await.unwrap(), [&block[..], b"x"].concat());
+    }
+
+    #[tokio::test]
+    async fn one_byte_past_the_limits_is_refused() {
+        let (_folder, spool) = spool();
+        let mut draft = Draft::begin(NOW);
+
+        write(&mut draft, &spool, UPLOAD_BYTES_MAX - 1, b"x")
+            .await
+            .unwrap();
+        let past = write(&mut draft, &spool, UPLOAD_BYTES_MAX, b"x").await;
+        assert!(matches!(past, Err(Error::TooLarge)));
+        let past = write(&mut draft, &spool, u64::MAX, b"x").await;
+        assert!(matches!(past, Err(Error::TooLarge)));
+        draft.write(&spool, 9, vec![0], 10).await.unwrap();
+        let past = draft.write(&spool, 10, vec![0], 10).await;
+        assert!(matches!(past, Err(Error::TooMuch)));
+    }
+
+    #[tokio::test]
+    async fn what_has_a_gap_or_was_not_closed_is_not_whole() {
+        let (_folder, spool) = spool();
+        let mut draft = Draft::begin(NOW);
+        assert!(matches!(draft.check(), Err(Error::Unfinished)));
+        draft.set_closed(true);
+        assert!(matches!(draft.check(), Err(Error::Empty)));
+
+        write(&mut draft, &spool, 0, b"abc").await.unwrap();
+        write(&mut draft, &spool, 5, b"fg").await.unwrap();
+        assert!(matches!(draft.check(), Err(Error::Gap { from: 3 })));
+        write(&mut draft, &spool, 3, b"de").await.unwrap();
+        assert!(draft.check().is_ok());
+        draft.cut(&spool, 100).await.unwrap();
+        assert_eq!(draft.bytes(), 7, "a longer size is a wish");
+        draft.cut(&spool, 2).await.unwrap();
+        assert!(draft.check().is_ok() && draft.bytes() == 2);
+        draft.empty();
+        assert!(matches!(draft.check(), Err(Error::Empty)));
+    }
+}

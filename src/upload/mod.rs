@@ -1,0 +1,53 @@
+//! Where do bytes go that a device writes, until it is known what they are?
+//!
+//! A copy for the processed folder goes to the [`Spool`]. A document for `/in` is a [`Draft`] until it is
+//! whole; between two openings, and after its connection broke, it lies on the [`Shelf`] of its device.
+
+mod draft;
+mod shelf;
+mod spool;
+
+pub use draft::{Draft, MEMORY_BYTES_MAX, SESSION_BYTES_MAX};
+pub use shelf::{SHELF_BYTES_MAX, SHELF_DRAFTS_MAX, SHELF_MS, SIGHTS_MAX, Shelf, Sight};
+pub use spool::{Spool, Upload};
+
+/// The largest file that is taken, in bytes: the largest document that is delivered.
+pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
+
+/// Bytes that were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Past the limit.
+    #[error("a file may have {UPLOAD_BYTES_MAX} bytes at the most")]
+    TooLarge,
+    /// Past what one session may have unfinished.
+    #[error(
+        "the files that are being written may have {SESSION_BYTES_MAX} bytes together; finish some first"
+    )]
+    TooMuch,
+    /// Nothing was written.
+    #[error("the file is empty, so it was not taken")]
+    Empty,
+    /// Some of it never came.
+    #[error("bytes are missing from offset {from} on, so the file was not taken")]
+    Gap {
+        /// The first byte that is missing.
+        from: u64,
+    },
+    /// It was never closed.
+    #[error(
+        "the file was not written to its end, so it was not taken; write the rest and close it"
+    )]
+    Unfinished,
+    /// The disk did not take them.
+    #[error("could not keep an upload in `{folder}`")]
+    Disk {
+        /// The spool.
+        folder: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The task died, which is a fault of this program.
+    #[error("could not finish writing an upload")]
+    Task(#[from] tokio::task::JoinError),
+}

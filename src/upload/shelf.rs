@@ -1,0 +1,334 @@
+//! What has a device put down that it may come back for?
+//!
+//! Between two openings a file belongs to its device, not to a connection: some clients write on one
+//! and rename or look on another, and a broken upload is resumed by the next session. What was taken is
+//! remembered too, for clients look whether what they wrote is there. Nothing of this is a document, so
+//! it is in memory and in files without a name, and ends with the process.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Draft;
+use crate::model::{DeviceId, Digest, Timestamp, VirtualPath};
+
+/// For how long what was put down stays, in milliseconds: a day.
+pub const SHELF_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// How many unfinished files of a device are kept. The oldest goes first.
+pub const SHELF_DRAFTS_MAX: usize = 32;
+
+/// How many bytes the unfinished files of a device may have together. The oldest goes first.
+pub const SHELF_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Of how many files a device may see that they were taken. The oldest goes first.
+pub const SIGHTS_MAX: usize = 10_000;
+
+/// The shelves of all devices. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf {
+    devices: Arc<Mutex<HashMap<DeviceId, Own>>>,
+}
+
+/// What a device sees of a file in its folder `/in`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// Where it is.
+    pub path: VirtualPath,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its time.
+    pub at: Timestamp,
+    /// Its digest, once it was taken; none while it is unfinished.
+    pub digest: Option<Digest>,
+}
+
+/// The shelf of one device.
+#[derive(Debug, Default)]
+struct Own {
+    drafts: BTreeMap<String, Kept>,
+    sights: BTreeMap<String, (u64, Sight)>,
+    /// Sights by age: when they were put down, which, and the number that says whether they still are.
+    ages: VecDeque<(Timestamp, String, u64)>,
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    path: VirtualPath,
+    draft: Draft,
+    since: Timestamp,
+    nth: u64,
+}
+
+impl Shelf {
+    /// Returns what a device sees at `path`.
+    pub fn look(&self, device: DeviceId, path: &VirtualPath, now: Timestamp) -> Option<Sight> {
+        let mut devices = self.lock();
+        let own = devices.get_mut(&device)?;
+        own.sweep(now);
+        let key = path.key();
+        let taken = own.sights.get(&key).map(|(_, sight)| sight.clone());
+        taken.or_else(|| own.drafts.get(&key).map(Kept::sight))
+    }
+
+    /// Returns what a device sees in `folder`.
+    pub fn list(&self, device: DeviceId, folder: &VirtualPath, now: Timestamp) -> Vec<Sight> {
+        let mut devices = self.lock();
+        let Some(own) = devices.get_mut(&device) else {
+            return Vec::new();
+        };
+        own.sweep(now);
+        let key = folder.key();
+        let drafts = own.drafts.values().map(Kept::sight);
+        let sights = own.sights.values().map(|(_, sight)| sight.clone());
+        drafts
+            .chain(sights)
+            .filter(|sight| sight.path.parent().key() == key)
+            .collect()
+    }
+
+    /// Puts down a file that is not finished.
+    pub fn put_draft(&self, device: DeviceId, path: VirtualPath, draft: Draft, now: Timestamp) {
+        let mut devices = self.lock();
+        let own = devices.entry(device).or_default();
+        let key = path.key();
+        own.sights.remove(&key);
+        own.count += 1;
+        let kept = Kept {
+            path,
+            draft,
+            since: now,
+            nth: own.count,
+        };
+        own.drafts.insert(key, kept);
+        own.sweep(now);
+    }
+
+    /// Takes up an unfinished file.
+    pub fn take_draft(
+        &self,
+        device: DeviceId,
+        path: &VirtualPath,
+        now: Timestamp,
+    ) -> Option<Draft> {
+        let mut devices = self.lock();
+        let own = devices.get_mut(&device)?;
+        own.sweep(now);
+        own.drafts.remove(&path.key()).map(|kept| kept.draft)
+    }
+
+    /// Notes that a file was taken, so that its device sees it.
+    pub fn put_sight(&self, device: DeviceId, sight: Sight, now: Timestamp) {
+        self.lock().entry(device).or_default().put_sight(sight, now);
+    }
+
+    /// Removes what a device sees at `path`, and says whether it saw anything. A document is never touched.
+    pub fn remove(&self, device: DeviceId, path: &VirtualPath) -> bool {
+        let (mut devices, key) = (self.lock(), path.key());
+        devices.get_mut(&device).is_some_and(|own| {
+            own.sights.remove(&key).is_some() | own.drafts.remove(&key).is_some()
+        })
+    }
+
+    /// Lets a device see what was taken under another name.
+    pub fn rename(&self, device: DeviceId, from: &VirtualPath, to: VirtualPath, now: Timestamp) {
+        let mut devices = self.lock();
+        let Some(own) = devices.get_mut(&device) else {
+            return;
+        };
+        if let Some((_, sight)) = own.sights.remove(&from.key()) {
+            own.put_sight(Sight { path: to, ..sight }, now);
+        }
+    }
+
+    /// Sets the time that a device sees of what was taken.
+    pub fn set_time(&self, device: DeviceId, path: &VirtualPath, at: Timestamp) {
+        let (mut devices, key) = (self.lock(), path.key());
+        let Some(own) = devices.get_mut(&device) else {
+            return;
+        };
+        if let Some((_, sight)) = own.sights.get_mut(&key) {
+            sight.at = at;
+        }
+        if let Some(kept) = own.drafts.get_mut(&key) {
+            kept.draft.set_time(at);
+        }
+    }
+
+    /// Lets go of what has stayed for too long, of any device.
+    pub fn sweep(&self, now: Timestamp) {
+        let mut devices = self.lock();
+        devices.retain(|_, own| {
+            own.sweep(now);
+            !own.drafts.is_empty() || !own.sights.is_empty()
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Own>> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Own {
+    fn put_sight(&mut self, sight: Sight, now: Timestamp) {
+        let key = sight.path.key();
+        self.drafts.remove(&key);
+        self.count += 1;
+        self.ages.push_back((now, key.clone(), self.count));
+        self.sights.insert(key, (self.count, sight));
+        self.sweep(now);
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        let is_old = |since: Timestamp| now.0 - since.0 > SHELF_MS;
+        while let Some((since, key, nth)) = self.ages.front() {
+            let is_there = self.sights.get(key).is_some_and(|(own, _)| own == nth);
+            if is_there {
+                if !is_old(*since) && self.sights.len() <= SIGHTS_MAX {
+                    break;
+                }
+                self.sights.remove(key);
+            }
+            self.ages.pop_front();
+        }
+        self.drafts.retain(|_, kept| !is_old(kept.since));
+        while self.drafts.len() > SHELF_DRAFTS_MAX || self.draft_bytes() > SHELF_BYTES_MAX {
+            let oldest = self.drafts.iter().min_by_key(|(_, kept)| kept.nth);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            self.drafts.remove(&key);
+        }
+    }
+
+    fn draft_bytes(&self) -> u64 {
+        self.drafts.values().map(|kept| kept.draft.bytes()).sum()
+    }
+}
+
+impl Kept {
+    fn sight(&self) -> Sight {
+        Sight {
+            path: self.path.clone(),
+            bytes: self.draft.bytes(),
+            at: self.draft.at(),
+            digest: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Spool, UPLOAD_BYTES_MAX};
+    use super::*;
+
+    const ME: DeviceId = DeviceId(1);
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn path(name: &str) -> VirtualPath {
+        VirtualPath::parse(&format!("/in/{name}")).unwrap()
+    }
+
+    fn taken(name: &str) -> Sight {
+        Sight {
+            path: path(name),
+            bytes: 3,
+            at: NOW,
+            digest: Some(Digest::of(b"abc")),
+        }
+    }
+
+    fn names(shelf: &Shelf, device: DeviceId, now: Timestamp) -> Vec<String> {
+        let folder = VirtualPath::parse("/in").unwrap();
+        let sights = shelf.list(device, &folder, now);
+        sights
+            .iter()
+            .filter_map(|sight| sight.path.name().map(ToOwned::to_owned))
+            .collect()
+    }
+
+    #[test]
+    fn one_device_sees_nothing_of_another() {
+        let shelf = Shelf::default();
+        shelf.put_draft(ME, path("a.part"), Draft::begin(NOW), NOW);
+        shelf.put_sight(ME, taken("b.xml"), NOW);
+
+        assert_eq!(names(&shelf, ME, NOW), ["a.part", "b.xml"]);
+        assert_eq!(names(&shelf, DeviceId(2), NOW), Vec::<String>::new());
+        assert!(
+            shelf
+                .take_draft(DeviceId(2), &path("a.part"), NOW)
+                .is_none()
+        );
+        assert!(!shelf.remove(DeviceId(2), &path("b.xml")));
+        assert!(shelf.take_draft(ME, &path("A.PART"), NOW).is_some());
+    }
+
+    #[test]
+    fn a_millisecond_past_a_day_it_is_gone() {
+        let shelf = Shelf::default();
+        shelf.put_draft(ME, path("a.part"), Draft::begin(NOW), NOW);
+        shelf.put_sight(ME, taken("b.xml"), NOW);
+
+        assert_eq!(names(&shelf, ME, NOW.plus_ms(SHELF_MS)).len(), 2);
+        shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
+
+        assert_eq!(names(&shelf, ME, NOW), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_unfinished_file_past_the_limit_the_oldest_goes() {
+        let shelf = Shelf::default();
+        for at in 0..=SHELF_DRAFTS_MAX {
+            shelf.put_draft(ME, path(&format!("{at:03}")), Draft::begin(NOW), NOW);
+        }
+
+        let names = names(&shelf, ME, NOW);
+
+        assert_eq!(names.len(), SHELF_DRAFTS_MAX);
+        assert_eq!(names[0], "001");
+    }
+
+    #[tokio::test]
+    async fn one_byte_past_the_limit_the_oldest_unfinished_file_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        let put = async |name: String, bytes: u64| {
+            let mut draft = Draft::begin(NOW);
+            let byte = draft.write(&spool, bytes - 1, vec![0], bytes).await;
+            byte.unwrap();
+            shelf.put_draft(ME, path(&name), draft, NOW);
+        };
+        let mut left = SHELF_BYTES_MAX;
+        while left > 0 {
+            let bytes = left.min(UPLOAD_BYTES_MAX);
+            put(format!("{left:012}"), bytes).await;
+            left -= bytes;
+        }
+        let before = names(&shelf, ME, NOW).len();
+
+        put("one".to_owned(), 1).await;
+
+        assert_eq!(names(&shelf, ME, NOW).len(), before);
+        let oldest = path(&format!("{SHELF_BYTES_MAX:012}"));
+        assert_eq!(shelf.look(ME, &oldest, NOW), None);
+    }
+
+    #[test]
+    fn one_sight_past_the_limit_the_oldest_goes_though_others_were_renamed() {
+        let shelf = Shelf::default();
+        for at in 0..SIGHTS_MAX {
+            shelf.put_sight(ME, taken(&format!("{at:06}")), NOW);
+        }
+        shelf.rename(ME, &path("000000"), path("renamed"), NOW);
+        assert_eq!(names(&shelf, ME, NOW).len(), SIGHTS_MAX);
+
+        shelf.put_sight(ME, taken("new"), NOW);
+
+        let names = names(&shelf, ME, NOW);
+        assert_eq!(names.len(), SIGHTS_MAX);
+        assert_eq!(names[0], "000002");
+        assert!(names.contains(&"renamed".to_owned()));
+    }
+}
