@@ -229,8 +229,8 @@ impl Trial {
 
     /// Two documents, one after the other under the same name: both have come in.
     fn put_in(&self) -> String {
-        for number in ["IN-1", "IN-2"] {
-            let from = self.local(&invoice(number, 30_000));
+        for (number, bytes) in [("IN-1", 30_000), ("IN-2", 31_000)] {
+            let from = self.local(&invoice(number, bytes));
             let to = "/in/new.xml";
             let Some(output) = self.server(Act::Put { from: &from, to }) else {
                 return cannot();
