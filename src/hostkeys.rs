@@ -8,12 +8,17 @@ use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
-use russh::keys::{Algorithm, HashAlg, PrivateKey};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 
 use crate::sftp::HostKeys;
 
-/// Their files; the names are OpenSSH's.
-pub const FILES: [&str; 2] = ["ssh_host_ed25519_key", "ssh_host_rsa_key"];
+/// Their files; the names are OpenSSH's. ECDSA is for older libraries, as `JSch`, that know no Ed25519
+/// and sign with RSA only over SHA-1.
+pub const FILES: [&str; 3] = [
+    "ssh_host_ed25519_key",
+    "ssh_host_ecdsa_key",
+    "ssh_host_rsa_key",
+];
 
 /// The size of the RSA key, in bits.
 const RSA_BITS: usize = 3072;
@@ -53,7 +58,14 @@ pub fn make(folder: &Path) -> Result<(), Error> {
         if path.exists() {
             continue;
         }
-        let key = if file == FILES[0] { ed25519() } else { rsa() }.map_err(Error::Make)?;
+        let key = match file {
+            "ssh_host_ed25519_key" => random(Algorithm::Ed25519),
+            "ssh_host_ecdsa_key" => random(Algorithm::Ecdsa {
+                curve: EcdsaCurve::NistP256,
+            }),
+            _ => rsa(),
+        }
+        .map_err(Error::Make)?;
         let text = key.to_openssh(LineEnding::LF).map_err(Error::Make)?;
         let public = key.public_key().to_openssh().map_err(Error::Make)?;
         write(&path, text.as_bytes(), 0o600)?;
@@ -86,8 +98,8 @@ pub fn fingerprints(keys: &HostKeys) -> Vec<String> {
     keys.0.iter().map(line).collect()
 }
 
-fn ed25519() -> Result<PrivateKey, russh::keys::ssh_key::Error> {
-    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
+fn random(algorithm: Algorithm) -> Result<PrivateKey, russh::keys::ssh_key::Error> {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), algorithm)
 }
 
 fn rsa() -> Result<PrivateKey, russh::keys::ssh_key::Error> {

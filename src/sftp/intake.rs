@@ -105,6 +105,11 @@ impl Intake {
         state.end.map(Err)
     }
 
+    /// Returns what came in and was not taken, however it ended.
+    pub(super) fn rest(&self) -> BytesMut {
+        self.lock().waiting.split()
+    }
+
     /// Says whether the session waits to send, so that the loop never waits for it meanwhile.
     pub(super) fn set_sending(&self, sending: bool) {
         self.sending.store(sending, Ordering::SeqCst);
@@ -180,5 +185,6 @@ mod tests {
         intake.end(Ended::Broken);
 
         assert_eq!(intake.take().await, Err(Ended::Broken));
+        assert_eq!(intake.rest(), "half a word");
     }
 }

@@ -80,7 +80,9 @@ impl Session {
                 Err(Refusal::failed("a file of that name is there").into())
             }
             (Some(Entry::File(file)), _) if file.place == Place::Inbox => {
-                Err(Refusal::denied("documents are read-only").into())
+                // Not as forbidden: Net::SFTP::Foreign then removes the file and tries again, and to
+                // remove is to have processed.
+                Err(Refusal::failed("documents are read-only").into())
             }
             (None, Intent::Read | Intent::Change) => Err(Refusal::missing().into()),
             (Some(Entry::File(_)) | None, _) => self.begin_draft(id, path).await,
@@ -147,9 +149,10 @@ impl Session {
     }
 
     pub(super) async fn close(&mut self, id: u32, handle: &str) -> Answer {
-        // What was read before counts only once the channel has taken it.
-        self.answers.send().await.map_err(|_| Stop::Gone)?;
-        match self.handles.close(handle) {
+        // What was read before counts only once the channel has taken it. Who hangs up meanwhile has still
+        // closed the file.
+        let sent = self.answers.send().await;
+        let answer = match self.handles.close(handle) {
             None => Err(no_handle().into()),
             Some(Open::Folder(_)) => Ok(Some(ok(id))),
             Some(Open::Draft(key)) => self.finish_draft(id, &key).await,
@@ -158,7 +161,9 @@ impl Session {
                 self.mark_read(open, End::Closed).await?;
                 Ok(Some(ok(id)))
             }
-        }
+        };
+        sent.map_err(|_| Stop::Gone)?;
+        answer
     }
 
     /// Ends what was open when the session ended.

@@ -114,7 +114,11 @@ impl Session {
 
     /// Serves until the end, writes down what open handles mean, and returns what was done.
     pub(super) async fn run(mut self) -> Trace {
-        let ended = self.requests().await;
+        let mut frames = Frames::default();
+        let ended = self.requests(&mut frames).await;
+        if ended == Ended::Broken {
+            self.last_closes(&mut frames).await;
+        }
         // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
         self.intake.end(ended);
         let how = how_handles_end(ended, self.greeted, &self.software);
@@ -127,8 +131,7 @@ impl Session {
         self.trace
     }
 
-    async fn requests(&mut self) -> Ended {
-        let mut frames = Frames::default();
+    async fn requests(&mut self, frames: &mut Frames) -> Ended {
         loop {
             let taken = match self.intake.try_take() {
                 Some(taken) => taken,
@@ -149,8 +152,25 @@ impl Session {
                     };
                 }
             }
-            if let Err(ended) = self.answer_all(&mut frames).await {
+            if let Err(ended) = self.answer_all(frames).await {
                 return ended;
+            }
+        }
+    }
+
+    /// Some clients close their files and hang up at once, without waiting for an answer. They have closed
+    /// them: what came in before the end counts, though nobody is there to be told.
+    ///
+    /// What the channel did not take before does not count, so this collects nothing by itself.
+    async fn last_closes(&mut self, frames: &mut Frames) {
+        frames.push(&self.intake.rest());
+        while self.reads_a_file()
+            && let Ok(Some(mut frame)) = frames.next()
+        {
+            if let Ok(Packet::Close(asked)) = Packet::try_from(&mut frame)
+                && let Some(open) = self.handles.close(&asked.handle)
+            {
+                self.end_handle(open, End::Closed).await;
             }
         }
     }

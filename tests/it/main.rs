@@ -11,6 +11,8 @@ mod clients;
 mod extensions;
 mod gateway;
 mod hashes;
+#[path = "../interop/mod.rs"]
+mod interop;
 mod isolation;
 mod mounting;
 mod peer;

@@ -146,7 +146,7 @@ async fn nothing_is_written_renamed_or_made_outside_the_processed_folder() {
     let denied = Err(StatusCode::PermissionDenied);
 
     assert_eq!(peer.put(&format!("{INBOX}/new.xml"), &bytes).await, denied);
-    assert_eq!(peer.put(&path, &bytes).await, denied);
+    assert_eq!(peer.put(&path, &bytes).await, Err(StatusCode::Failure));
     assert_eq!(peer.put("/new.xml", &bytes).await, denied);
     assert_eq!(
         peer.put(&format!("{INBOX}/desktop.ini"), &bytes).await,

@@ -185,10 +185,6 @@ impl Program {
         server.wait().unwrap().code()
     }
 
-    pub fn port(&self) -> String {
-        self.address.unwrap().port().to_string()
-    }
-
     /// What deliveries came to: `state` by file name, in order.
     pub fn states(&self) -> Vec<String> {
         let rows = self.json(&["deliveries", "kantoor"]);
@@ -197,9 +193,53 @@ impl Program {
             .collect()
     }
 
+    pub fn port(&self) -> String {
+        self.address.unwrap().port().to_string()
+    }
+
     /// Says whether the server has logged this.
     pub fn log_says(&self, text: &str) -> bool {
         self.log.lock().unwrap().contains(text)
+    }
+
+    /// Says whether every session that began has ended, with all its marks. (Of those that asked for SFTP.)
+    pub fn has_no_session(&self) -> bool {
+        let sessions = self.query("select id, ended_at is not null from session");
+        let log = self.log.lock().unwrap();
+        let ended: Vec<_> = log
+            .lines()
+            .filter(|line| line.contains("ended: "))
+            .collect();
+        sessions.iter().all(|session| {
+            let said = format!("session.id={} ", session[0]);
+            session[1] == 1 && ended.iter().any(|line| line.contains(&said))
+        })
+    }
+
+    /// Asks the catalog itself, for what no command tells, and puts into it what would take too long.
+    pub fn query(&self, statement: &str) -> Vec<Vec<i64>> {
+        use sqlx::{Connection as _, Row as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.path("sluis/data/catalog.sqlite"))
+            .busy_timeout(std::time::Duration::from_secs(60));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let rows = runtime.block_on(async {
+            let mut catalog = sqlx::SqliteConnection::connect_with(&options)
+                .await
+                .unwrap();
+            let rows = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()))
+                .fetch_all(&mut catalog)
+                .await
+                .unwrap();
+            catalog.close().await.unwrap();
+            rows
+        });
+        rows.iter()
+            .map(|row| (0..row.len()).map(|at| row.get(at)).collect())
+            .collect()
     }
 
     /// How often this has happened.

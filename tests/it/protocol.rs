@@ -514,3 +514,65 @@ async fn a_password_may_be_mistyped_once() {
 
     assert!(!wrong.success() && right.success());
 }
+
+#[tokio::test]
+async fn a_client_that_closes_and_hangs_up_without_waiting_has_collected() {
+    let (mut gateway, office, device) = office().await;
+    gateway.receive(&office, invoice("F-0017", 20_000)).await;
+    let path = format!("{INBOX}/20260314-00001_F-0017_0451827384.xml");
+    let (ssh, mut channel) = raw(&gateway, &device).await;
+    let open = [
+        &7_u32.to_be_bytes()[..],
+        &text(&path),
+        &[0, 0, 0, 1, 0, 0, 0, 0],
+    ]
+    .concat();
+    let said = [packet(1, &[0, 0, 0, 3]), packet(3, &open)].concat();
+    channel.data(&said[..]).await.unwrap();
+    let opened = until(&mut channel, |bytes| handle_in(bytes).is_some()).await;
+    let handle = text(&handle_in(&opened).unwrap());
+    let read = [
+        &8_u32.to_be_bytes()[..],
+        &handle,
+        &[0; 8],
+        &32_768_u32.to_be_bytes(),
+    ]
+    .concat();
+    channel.data(&packet(5, &read)[..]).await.unwrap();
+    until(&mut channel, |bytes| bytes.len() >= 20_000).await;
+
+    let close = [&9_u32.to_be_bytes()[..], &handle].concat();
+    channel.data(&packet(4, &close)[..]).await.unwrap();
+    ssh.disconnect(russh::Disconnect::ByApplication, "", "en")
+        .await
+        .unwrap();
+
+    gateway.drain().await;
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{path} collected")]
+    );
+}
+
+/// What comes until it is enough.
+async fn until(
+    channel: &mut russh::Channel<russh::client::Msg>,
+    enough: impl Fn(&[u8]) -> bool,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !enough(&bytes) {
+        if let ChannelMsg::Data { data } = channel.wait().await.unwrap() {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    bytes
+}
+
+/// The handle in the second of two answers, which the first is VERSION.
+fn handle_in(bytes: &[u8]) -> Option<String> {
+    let version = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).unwrap();
+    let answer = bytes.get(4 + version..)?;
+    let handle = answer.get(13..)?;
+    (handle.len() + 9 == usize::try_from(u32::from_be_bytes(*answer.first_chunk()?)).unwrap())
+        .then(|| String::from_utf8(handle.to_vec()).unwrap())
+}

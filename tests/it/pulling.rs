@@ -122,7 +122,7 @@ async fn a_client_that_resumes_after_a_broken_connection_has_collected() {
 }
 
 /// The server notices a dead connection in its own time.
-async fn wait_for_broken_read(gateway: &Gateway, office: &Office) {
+pub async fn wait_for_broken_read(gateway: &Gateway, office: &Office) {
     let row = gateway
         .house
         .catalog

@@ -1,0 +1,70 @@
+"""paramiko, as its manual shows it: `get` asks for all of a file at once."""
+
+import os
+
+import acts
+import paramiko
+
+
+class Paramiko:
+    def __init__(self, port, login, key):
+        self.ssh = paramiko.SSHClient()
+        self.ssh.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+        self.ssh.connect("127.0.0.1", port, login, key_filename=key, look_for_keys=False, allow_agent=False)
+        self.sftp = self.ssh.open_sftp()
+
+    def leave(self):
+        self.sftp.close()
+        self.ssh.close()
+
+    def list(self, folder):
+        return self.sftp.listdir(folder)
+
+    def size(self, file):
+        return self.sftp.stat(file).st_size
+
+    def get(self, file, to):
+        self.sftp.get(file, to)
+
+    def read_from(self, file, at, to):
+        with self.sftp.open(file) as remote:
+            remote.seek(at)
+            to.write(remote.read())
+
+    def put(self, file, to):
+        self.sftp.put(file, to)
+
+    def rename(self, file, to):
+        self.sftp.rename(file, to)
+
+    def remove(self, file):
+        self.sftp.remove(file)
+
+    def special(self, act, file, to):
+        remote = self.sftp.open(file, "rb")
+        if act == "pieces":  # as a program that reads lines, here and there
+            with open(to, "wb") as local:
+                local.write(remote.read(100) + remote.readline() + remote.read())
+            remote.close()
+        elif act == "head":
+            remote.read(100)
+            remote.close()
+        elif act == "no-close":  # and in order otherwise
+            remote.read()
+            remote.close = lambda: None
+            self.sftp.sock.close()
+        elif act == "hang-up":  # without a word
+            remote.read()
+            os._exit(0)
+        elif act == "exact":  # all bytes and no more: no end of file is ever read
+            remote.readv([(0, remote.stat().st_size)]).__next__()
+            remote.close()
+        elif act == "past-the-end":
+            size = remote.stat().st_size
+            for at in range(64):
+                remote.seek(size + at * 32768)
+                assert remote.read(32768) == b""
+            remote.close()
+
+
+acts.main(Paramiko)

@@ -1,0 +1,104 @@
+//! What does lftp do, which asks for version 6 and closes no small file?
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::errand::{Act, Client, Errand, expect, finish};
+use super::scene::{PULL, Scene, all, files_under, timed};
+use super::table;
+
+pub const LFTP: Client = Client {
+    name: "lftp",
+    needs: "command -v lftp",
+    command: |errand| {
+        let line = match errand.act {
+            Act::List { folder } => format!("cls -1 \"{folder}\""),
+            Act::Stat { file } => format!("cls -l \"{file}\""),
+            Act::Get { file, to } => format!("get \"{file}\" -o \"{}\"", to.display()),
+            Act::Folder { folder, to } => format!("mirror \"{folder}\" \"{}\"", to.display()),
+            Act::Resume { file, to } => format!("get -c \"{file}\" -o \"{}\"", to.display()),
+            Act::Put { from, to } => format!("put \"{}\" -o \"{to}\"", from.display()),
+            Act::Rename { from, to } => format!("mv \"{from}\" \"{to}\""),
+            Act::Remove { file } => format!("rm \"{file}\""),
+        };
+        // When it ends it kills its `ssh`, perhaps before the CLOSE of the last file is sent. One more
+        // request in the same session comes after that.
+        Some(lftp(errand, &format!("{line}; cls -1 / >/dev/null")))
+    },
+};
+
+fn lftp(errand: &Errand<'_>, script: &str) -> Command {
+    let connect = format!(
+        "set sftp:connect-program 'ssh -a -x {} -p {}'; set net:max-retries 1; \
+         set net:reconnect-interval-base 1; set cmd:fail-exit yes",
+        errand.ssh_options().join(" "),
+        errand.port
+    );
+    let open = format!("open -u {},x sftp://127.0.0.1", errand.login());
+    let mut command = errand.command("lftp");
+    command.args(["--norc", "-c", &format!("{connect}; {open}; {script}")]);
+    command
+}
+
+impl Scene {
+    fn lftp(&self, script: &str) {
+        let errand = self.errand(&self.server, Act::List { folder: "/" });
+        expect(&finish(&mut lftp(&errand, script)));
+        self.quiet();
+    }
+}
+
+#[test]
+fn lftp_does_what_the_table_says() {
+    table::holds(&LFTP);
+}
+
+#[test]
+fn lftp_mirrors_a_thousand_documents_in_seconds() {
+    if !LFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[20_000; 1000]);
+    let mirror = format!("mirror \"{PULL}\" got; cls -1 / >/dev/null");
+    let ours = timed(|| scene.lftp(&mirror));
+
+    assert_eq!(files_under(&scene.here.join("got")).len(), 1000);
+    assert!(all(&scene.pulled(), "collected"));
+    // Delayed acknowledgements would cost 40 ms a file at least.
+    assert!(
+        ours < Duration::from_secs(30),
+        "{ours:?} for a thousand files"
+    );
+}
+
+#[test]
+fn lftp_gets_in_pieces() {
+    if !LFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[5_000_000]);
+
+    scene.lftp(&format!("pget -n 4 \"{}\" -o got.xml", scene.path(PULL, 0)));
+
+    assert!(std::fs::read(scene.here.join("got.xml")).unwrap() == scene.documents[0]);
+    // It cuts the connections that it needs no more. What came through those is not believed, so the
+    // document may be offered once more.
+    let states = scene.pulled();
+    assert!(
+        all(&states, "collected") || all(&states, "offered"),
+        "{states:?}"
+    );
+}
+
+#[test]
+fn lftp_removes_what_it_fetched() {
+    if !LFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[1200, 40_000, 3_000_000]);
+
+    scene.lftp(&format!("mirror --Remove-source-files \"{PULL}\" got"));
+
+    assert_eq!(files_under(&scene.here.join("got")).len(), 3);
+    assert!(all(&scene.pulled(), "processed"), "{:?}", scene.pulled());
+}

@@ -1,0 +1,292 @@
+//! What do OpenSSH's `sftp`, `scp` and the mount on top of them (`sshfs`) do?
+
+use std::process::{Command, Stdio};
+
+use super::errand::{Act, Client, Errand, expect, finish, is_here, said};
+use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name, wait_until};
+use super::table;
+use crate::clients::LARGEST;
+use crate::gateway::invoice;
+
+pub const SFTP: Client = Client {
+    name: "OpenSSH sftp",
+    needs: "command -v sftp",
+    command: |errand| {
+        let lines = match errand.act {
+            Act::List { folder } => format!("ls -1 \"{folder}\""),
+            Act::Stat { file } => format!("ls -l \"{file}\""),
+            Act::Get { file, to } => format!("get \"{file}\" \"{}\"", to.display()),
+            Act::Folder { folder, to } => format!("get -r \"{folder}\" \"{}\"", to.display()),
+            Act::Resume { file, to } => format!("reget \"{file}\" \"{}\"", to.display()),
+            Act::Put { from, to } => format!("put \"{}\" \"{to}\"", from.display()),
+            Act::Rename { from, to } => format!("rename \"{from}\" \"{to}\""),
+            Act::Remove { file } => format!("rm \"{file}\""),
+        };
+        Some(sftp(errand, &[], &lines))
+    },
+};
+
+pub const SCP: Client = Client {
+    name: "OpenSSH scp",
+    needs: "command -v scp",
+    command: |errand| {
+        let mut command = scp(errand, &["-s"]);
+        let far = |path: &str| format!("{}@127.0.0.1:{path}", errand.login());
+        match errand.act {
+            Act::Get { file, to } => command.arg(far(file)).arg(to),
+            Act::Folder { folder, to } => command.arg("-r").arg(far(folder)).arg(to),
+            Act::Put { from, to } => command.arg(from).arg(far(to)),
+            _ => return None,
+        };
+        Some(command)
+    },
+};
+
+pub const SSHFS: Client = Client {
+    name: "sshfs",
+    needs: "command -v sshfs && test -e /dev/fuse",
+    command: |errand| {
+        let script = [
+            "mnt=$(mktemp -d); trap 'fusermount3 -u \"$mnt\"; rmdir \"$mnt\"' EXIT",
+            &format!(
+                "sshfs {} -p {} {}@127.0.0.1:/ \"$mnt\" || exit",
+                errand.ssh_options().join(" "),
+                errand.port,
+                errand.login()
+            ),
+            &on_a_drive(&errand.act)?,
+        ];
+        let mut command = errand.command("sh");
+        command.args(["-c", &script.join("\n")]);
+        Some(command)
+    },
+};
+
+/// What a shell does on a drive that is mounted at `$mnt`.
+pub fn on_a_drive(act: &Act<'_>) -> Option<String> {
+    Some(match act {
+        Act::List { folder } => format!("ls \"$mnt{folder}\""),
+        Act::Stat { file } => format!("stat -c %s \"$mnt{file}\""),
+        Act::Get { file, to } => format!("cat \"$mnt{file}\" >'{}'", to.display()),
+        Act::Folder { folder, to } => format!("cp -r \"$mnt{folder}\" '{}'", to.display()),
+        // A drive knows nothing of a file that is half there.
+        Act::Resume { .. } => return None,
+        Act::Put { from, to } => format!("cp '{}' \"$mnt{to}\"", from.display()),
+        Act::Rename { from, to } => format!("mv \"$mnt{from}\" \"$mnt{to}\""),
+        Act::Remove { file } => format!("rm \"$mnt{file}\""),
+    })
+}
+
+fn sftp(errand: &Errand<'_>, options: &[&str], lines: &str) -> Command {
+    let batch = errand.scene.program.path("sftp.batch");
+    std::fs::write(&batch, format!("{lines}\n")).unwrap();
+    let mut command = errand.command("sftp");
+    command.args(options).args(errand.ssh_options());
+    command.arg("-b").arg(batch).args([
+        "-P",
+        &errand.port.to_string(),
+        &format!("{}@127.0.0.1", errand.login()),
+    ]);
+    command
+}
+
+fn scp(errand: &Errand<'_>, options: &[&str]) -> Command {
+    let mut command = errand.command("scp");
+    command.args(options).args(errand.ssh_options());
+    command.args(["-P", &errand.port.to_string()]);
+    command
+}
+
+impl Scene {
+    /// `sftp -b` of the device of kind `pull`, with these options and lines.
+    fn sftp(&self, options: &[&str], lines: &str) -> Command {
+        sftp(
+            &self.errand(&self.server, Act::List { folder: "/" }),
+            options,
+            lines,
+        )
+    }
+}
+
+#[test]
+fn sftp_does_what_the_table_says() {
+    table::holds(&SFTP);
+}
+
+#[test]
+fn scp_does_what_the_table_says() {
+    table::holds(&SCP);
+}
+
+#[test]
+fn sshfs_does_what_the_table_says() {
+    table::holds(&SSHFS);
+}
+
+#[test]
+fn sftp_reads_again_what_it_has_collected() {
+    if !SFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[1200, 40_000]);
+    expect(&finish(&mut scene.sftp(
+        &[],
+        &format!("ls -l\nls -la \"{PULL}\"\nget -r \"{PULL}\" got"),
+    )));
+
+    let done = scene.path(PULL, 0).replace(PULL, PULL_DONE);
+    expect(&finish(&mut scene.sftp(
+        &[],
+        &format!("ls \"{PULL_DONE}\"\nget \"{done}\" again.xml"),
+    )));
+
+    assert!(std::fs::read(scene.here.join("again.xml")).unwrap() == scene.documents[0]);
+    assert_eq!(scene.program.events("collected"), 2);
+}
+
+#[test]
+fn sftp_gets_the_largest_document_twenty_times_in_one_session() {
+    if !SFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[LARGEST]);
+    let get = format!("get \"{}\" large.xml\n", scene.path(PULL, 0));
+
+    expect(&finish(&mut scene.sftp(&[], &get.repeat(20))));
+
+    let got = std::fs::metadata(scene.here.join("large.xml")).unwrap();
+    assert_eq!(got.len(), LARGEST as u64);
+    assert!(all(&scene.pulled(), "collected"));
+}
+
+#[test]
+fn sftp_gets_the_largest_document_while_keys_are_exchanged_every_megabyte() {
+    if !SFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[LARGEST]);
+    let get = format!("get \"{}\" large.xml", scene.path(PULL, 0));
+
+    expect(&finish(&mut scene.sftp(&["-oRekeyLimit=1M"], &get)));
+
+    assert!(std::fs::read(scene.here.join("large.xml")).unwrap() == invoice("F-0", LARGEST));
+    assert!(all(&scene.pulled(), "collected"));
+}
+
+#[test]
+fn sftp_gets_a_thousand_documents() {
+    if !SFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[2000; 1000]);
+
+    expect(&finish(
+        &mut scene.sftp(&[], &format!("get -r \"{PULL}\" got")),
+    ));
+
+    assert_eq!(files_under(&scene.here.join("got")).len(), 1000);
+    assert!(all(&scene.pulled(), "collected"));
+}
+
+#[test]
+fn sftp_that_is_killed_when_all_is_sent_has_not_collected() {
+    if !SFTP.is_here() {
+        return;
+    }
+    // Its `ssh` is a process of its own, which ends the channel in order for it.
+    let scene = Scene::new(&[1_400_000]);
+    let get = format!("get \"{}\" part.xml", scene.path(PULL, 0));
+    let asked = scene.sftp(&["-l", "20000"], &get);
+    // Without the `timeout`, which would be killed in its place.
+    let mut slow = Command::new("sftp")
+        .args(asked.get_args().skip(2))
+        .current_dir(&scene.here)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let part = scene.here.join("part.xml");
+    wait_until(|| std::fs::metadata(&part).is_ok_and(|file| file.len() > 100_000));
+    slow.kill().unwrap();
+    slow.wait().unwrap();
+    scene.quiet();
+
+    assert!(std::fs::metadata(&part).unwrap().len() < 1_400_000);
+    assert!(all(&scene.pulled(), "offered"));
+}
+
+#[test]
+fn scp_of_the_old_kind_is_refused_and_collects_nothing() {
+    if !SCP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[1200]);
+    let errand = scene.errand(&scene.server, Act::List { folder: "/" });
+    let from = format!("{}@127.0.0.1:{}", errand.login(), scene.path(PULL, 0));
+    let mut command = scp(&errand, &["-O"]);
+
+    let output = finish(command.args([&from, "got.xml"]));
+
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(!scene.here.join("got.xml").exists());
+    assert!(all(&scene.pulled(), "offered"));
+}
+
+#[test]
+fn only_an_importers_acts_count_on_a_mount_of_sshfs() {
+    if !SSHFS.is_here() || !is_here("FUSE", std::path::Path::new("/dev/fuse").exists()) {
+        return;
+    }
+    let scene = Scene::new(&[1200, 40_000, 2_000_000, 5000]);
+    let mount = Mount::new(&scene);
+    let at = |path: &str| mount.0.join(path.trim_start_matches('/'));
+    let done = |document| {
+        let path = scene.path(MOUNT, document);
+        at(&format!("{MOUNT_DONE}/{}", name(path)))
+    };
+    let inbox = |document| at(scene.path(MOUNT, document));
+
+    // A preview and a scanner read; that is no act.
+    assert!(std::fs::read(inbox(2)).unwrap() == scene.documents[2]);
+    std::fs::read(inbox(0)).unwrap();
+    assert!(all(&scene.mounted(), "offered"));
+    // The importer removes one, moves one, and copies one before it removes it.
+    std::fs::remove_file(inbox(0)).unwrap();
+    std::fs::rename(inbox(1), done(1)).unwrap();
+    std::fs::copy(inbox(2), done(2)).unwrap();
+    std::fs::remove_file(inbox(2)).unwrap();
+
+    assert_eq!(
+        scene.mounted(),
+        ["processed", "processed", "processed", "offered"]
+    );
+    assert_eq!(std::fs::read_dir(at(MOUNT_DONE)).unwrap().count(), 3);
+    assert!(std::fs::write(at(MOUNT).join("new.xml"), "x").is_err());
+    drop(mount);
+}
+
+/// A mounted drive, until it is dropped.
+struct Mount(std::path::PathBuf);
+
+impl Mount {
+    fn new(scene: &Scene) -> Self {
+        let at = scene.program.path("drive");
+        std::fs::create_dir(&at).unwrap();
+        let errand = scene.errand(&scene.desk, Act::List { folder: "/" });
+        let mut command = errand.command("sshfs");
+        command
+            .args(["-p", &errand.port.to_string()])
+            .args(errand.ssh_options());
+        command
+            .arg(format!("{}@127.0.0.1:/", errand.login()))
+            .arg(&at);
+        expect(&finish(&mut command));
+        Self(at)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        drop(Command::new("fusermount3").arg("-u").arg(&self.0).status());
+    }
+}

@@ -1,0 +1,118 @@
+//! What do PuTTY's programs do, and FileZilla's engine, which descends from them?
+
+use std::process::Command;
+
+use super::errand::{Act, Client, Errand, expect, finish};
+use super::scene::name;
+use super::table;
+
+pub const PSFTP: Client = Client {
+    name: "PuTTY psftp",
+    needs: "command -v psftp && command -v puttygen",
+    command: |errand| {
+        let lines = match errand.act {
+            Act::List { folder } => format!("ls \"{folder}\""),
+            Act::Stat { file } => {
+                let (folder, name) = file.rsplit_once('/').unwrap(); // a name alone it takes for a folder
+                format!("cd \"{folder}\"\nls {name}*")
+            }
+            Act::Get { file, to } => format!("get \"{file}\" \"{}\"", to.display()),
+            Act::Folder { folder, to } => format!("get -r \"{folder}\" \"{}\"", to.display()),
+            Act::Resume { file, to } => format!("reget \"{file}\" \"{}\"", to.display()),
+            Act::Put { from, to } => format!("put \"{}\" \"{to}\"", from.display()),
+            Act::Rename { from, to } => format!("mv \"{from}\" \"{to}\""),
+            Act::Remove { file } => format!("del \"{file}\""),
+        };
+        let batch = errand.scene.program.path("psftp.batch");
+        std::fs::write(&batch, format!("{lines}\n")).unwrap();
+        let mut command = putty(errand, "psftp");
+        command.arg("-b").arg(batch).arg("127.0.0.1");
+        Some(command)
+    },
+};
+
+pub const PSCP: Client = Client {
+    name: "PuTTY pscp",
+    needs: "command -v pscp && command -v puttygen",
+    command: |errand| {
+        let far = |path: &str| format!("{}@127.0.0.1:{path}", errand.login());
+        let mut command = putty(errand, "pscp");
+        command.arg("-sftp");
+        match errand.act {
+            Act::List { folder } => command.arg("-ls").arg(far(folder)),
+            Act::Get { file, to } => command.arg(far(file)).arg(to),
+            Act::Folder { folder, to } => command.arg("-r").arg(far(folder)).arg(to),
+            Act::Put { from, to } => command.arg(from).arg(far(to)),
+            _ => return None,
+        };
+        Some(command)
+    },
+};
+
+pub const FILEZILLA: Client = Client {
+    name: "FileZilla (fzsftp)",
+    needs: "command -v fzsftp && command -v puttygen && command -v python3",
+    command: |errand| {
+        ppk(errand);
+        Some(errand.script(&["python3"], "fzsftp.py"))
+    },
+};
+
+fn putty(errand: &Errand<'_>, program: &str) -> Command {
+    let mut command = errand.command(program);
+    command.args([
+        "-batch",
+        "-hostkey",
+        &errand.scene.program.host_fingerprint(),
+    ]);
+    command.arg("-i").arg(ppk(errand));
+    command.args(["-P", &errand.port.to_string(), "-l", errand.login()]);
+    command
+}
+
+/// The device's key as PuTTY wants it.
+fn ppk(errand: &Errand<'_>) -> std::path::PathBuf {
+    let file = errand.device.key_file.with_extension("ppk");
+    if !file.exists() {
+        let mut made = Command::new("puttygen");
+        made.arg(&errand.device.key_file)
+            .args(["-O", "private", "-o"])
+            .arg(&file);
+        expect(&finish(&mut made));
+    }
+    file
+}
+
+#[test]
+fn psftp_does_what_the_table_says() {
+    table::holds(&PSFTP);
+}
+
+#[test]
+fn pscp_does_what_the_table_says() {
+    table::holds(&PSCP);
+}
+
+#[test]
+fn filezilla_does_what_the_table_says() {
+    table::holds(&FILEZILLA);
+}
+
+#[test]
+fn psftp_gets_all_there_is() {
+    if !PSFTP.is_here() {
+        return;
+    }
+    let scene = super::scene::Scene::new(&[1200, 8_000_000]);
+    let folder = super::scene::PULL;
+    let batch = scene.program.path("psftp.batch");
+    std::fs::write(&batch, format!("cd \"{folder}\"\nls\nmget *\n")).unwrap();
+    let errand = scene.errand(&scene.server, Act::List { folder });
+    let mut command = putty(&errand, "psftp");
+
+    expect(&finish(command.arg("-b").arg(batch).arg("127.0.0.1")));
+
+    let got = scene.here.join(name(scene.path(folder, 1)));
+    assert!(std::fs::read(got).unwrap() == scene.documents[1]);
+    assert!(super::scene::all(&scene.pulled(), "collected"));
+}

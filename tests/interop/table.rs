@@ -1,0 +1,359 @@
+//! Does a client do what the table in `docs/clients.md` says of it?
+//!
+//! The table is the expectation: what it says is what these tests see, cell by cell.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use super::errand::{Act, Client, Errand, said};
+use super::scene::{MOUNT, MOUNT_DONE, PULL, Scene, all, files_under, name};
+use super::wire::Wire;
+use crate::gateway::invoice;
+
+/// The columns of the table, and how each is found out. They are done in this order.
+#[rustfmt::skip]
+const COLUMNS: &[(&str, FindOut)] = &[
+    ("list",         Trial::list),
+    ("stat",         Trial::stat),
+    ("get",          Trial::get),
+    ("cut",          Trial::cut),
+    ("after a cut",  Trial::after_a_cut),
+    ("early remove", Trial::early_remove),
+    ("folder",       Trial::folder),
+    ("peek",         Trial::peek),
+    ("put over",     Trial::put_over),
+    ("put other",    Trial::put_other),
+    ("put copy",     Trial::put_copy),
+    ("move",         Trial::rename),
+    ("remove",       Trial::remove),
+    ("put in",       Trial::put_in),
+];
+
+/// Has a client do something, and says in a word what came of it.
+type FindOut = fn(&Trial) -> String;
+
+/// What is asked of each client. Those that can not do a thing have a dash there.
+pub fn holds(client: &'static Client) {
+    if !client.is_here() {
+        return;
+    }
+    let trial = Trial {
+        client,
+        scene: Scene::new(&[SMALL, LARGE, LARGE, 40_000, 33_000, 150_000]),
+    };
+    let seen: Vec<_> = COLUMNS
+        .iter()
+        .map(|(column, find_out)| format!("{column}: {}", find_out(&trial)))
+        .collect();
+    assert_eq!(seen, expected(client.name), "of {}", client.name);
+}
+
+const SMALL: usize = 1234;
+const LARGE: usize = 3_000_000;
+/// Where the line goes dead, and what a client may say more than what it had not got.
+const CUT: u64 = 1_200_000;
+
+/// A client at work.
+struct Trial {
+    client: &'static Client,
+    scene: Scene,
+}
+
+impl Trial {
+    fn list(&self) -> String {
+        let Some(output) = self.server(Act::List { folder: PULL }) else {
+            return cannot();
+        };
+        let names = self.scene.names(PULL, 0..self.scene.documents.len());
+        let found = file_names(&output);
+        if output.status.success() && found == names.iter().map(String::as_str).collect() {
+            "ok".to_owned()
+        } else {
+            amiss(&output)
+        }
+    }
+
+    fn stat(&self) -> String {
+        let Some(output) = self.server(Act::Stat {
+            file: self.scene.path(PULL, 2),
+        }) else {
+            return cannot();
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let size = self.scene.documents[2].len().to_string();
+        let says = text
+            .split(|character: char| !character.is_ascii_digit())
+            .any(|number| number == size);
+        if output.status.success() && says {
+            "ok".to_owned()
+        } else {
+            amiss(&output)
+        }
+    }
+
+    /// A small one, which many clients treat otherwise, and a large one.
+    fn get(&self) -> String {
+        self.both(|document| {
+            let file = self.scene.path(PULL, document);
+            let to = self.scene.here.join(format!("got-{document}.xml"));
+            let output = self.server(Act::Get { file, to: &to });
+            self.fetched(output, file, &self.scene.documents[document], &to)
+        })
+    }
+
+    fn cut(&self) -> String {
+        let file = self.scene.path(PULL, 2);
+        let output = self
+            .scene
+            .cut(self.client, file, &self.scene.here.join("cut.xml"), CUT);
+        if output.status.success() {
+            return format!("it says all is well: {}", said(&output));
+        }
+        self.scene.state(file)
+    }
+
+    /// Where a client can go on where it stopped, it shall; else it fetches anew.
+    fn after_a_cut(&self) -> String {
+        let file = self.scene.path(PULL, 2);
+        let to = &self.scene.here.join("cut.xml");
+        let wire = Wire::to(self.scene.program.address.unwrap());
+        let over = |act| {
+            self.client.run(&Errand {
+                port: wire.port(),
+                ..self.scene.errand(&self.scene.server, act)
+            })
+        };
+        let output = over(Act::Resume { file, to }).or_else(|| over(Act::Get { file, to }));
+        let state = self.fetched(output, file, &self.scene.documents[2], to);
+        let how = if wire.down() < LARGE as u64 {
+            "resumed"
+        } else {
+            "anew"
+        };
+        format!("{how}, {state}")
+    }
+
+    fn early_remove(&self) -> String {
+        let file = self.scene.path(PULL, 3);
+        self.refused(self.server(Act::Remove { file }), file)
+    }
+
+    /// All that is left there, as many as there are.
+    fn folder(&self) -> String {
+        let to = &self.scene.here.join("folder");
+        std::fs::create_dir(to).unwrap();
+        let Some(output) = self.server(Act::Folder { folder: PULL, to }) else {
+            return cannot();
+        };
+        let left = 3..self.scene.documents.len();
+        let names = self.scene.names(PULL, left.clone());
+        let expected = names.into_iter().zip(self.scene.documents[left].to_vec());
+        if !output.status.success() || files_under(to) != expected.collect() {
+            return amiss(&output);
+        }
+        match self.scene.pulled() {
+            states if all(&states, "collected") => "collected".to_owned(),
+            states => format!("{states:?}"),
+        }
+    }
+
+    /// On a drive, whoever reads a file has done nothing with it.
+    fn peek(&self) -> String {
+        self.both(|document| {
+            let file = self.scene.path(MOUNT, document);
+            let to = self.scene.here.join(format!("peeked-{document}.xml"));
+            let output = self.desk(Act::Get { file, to: &to });
+            self.fetched(output, file, &self.scene.documents[document], &to)
+        })
+    }
+
+    fn put_over(&self) -> String {
+        let (file, from) = (self.scene.path(MOUNT, 3), self.local(b"<Invoice/>"));
+        let output = self.desk(Act::Put {
+            from: &from,
+            to: file,
+        });
+        let answer = self.refused(output, file);
+        assert!(
+            self.scene.read(&self.scene.desk, file) == self.scene.documents[3],
+            "a document was overwritten"
+        );
+        answer
+    }
+
+    fn put_other(&self) -> String {
+        let (name, from) = ("other.xml", self.local(b"<Invoice>other</Invoice>"));
+        let to = format!("{MOUNT_DONE}/{name}");
+        let Some(output) = self.desk(Act::Put {
+            from: &from,
+            to: &to,
+        }) else {
+            return cannot();
+        };
+        let there = self.scene.listed(&self.scene.desk, MOUNT_DONE);
+        assert_eq!(there, Vec::<String>::new(), "other bytes are no copy");
+        assert!(all(&self.scene.mounted(), "offered"));
+        refusal(&output)
+    }
+
+    fn put_copy(&self) -> String {
+        let file = self.scene.path(MOUNT, 4);
+        let to = format!("{MOUNT_DONE}/{}", name(file));
+        let from = self.local(&self.scene.documents[4]);
+        self.acted(
+            self.desk(Act::Put {
+                from: &from,
+                to: &to,
+            }),
+            file,
+        )
+    }
+
+    fn rename(&self) -> String {
+        let file = self.scene.path(MOUNT, 3);
+        let to = format!("{MOUNT_DONE}/{}", name(file));
+        self.acted(
+            self.desk(Act::Rename {
+                from: file,
+                to: &to,
+            }),
+            file,
+        )
+    }
+
+    fn remove(&self) -> String {
+        let file = self.scene.path(MOUNT, 5);
+        self.acted(self.desk(Act::Remove { file }), file)
+    }
+
+    /// Two documents, one after the other under the same name: both have come in.
+    fn put_in(&self) -> String {
+        for (number, bytes) in [("IN-1", 30_000), ("IN-2", 31_000)] {
+            let from = self.local(&invoice(number, bytes));
+            let to = "/in/new.xml";
+            let Some(output) = self.server(Act::Put { from: &from, to }) else {
+                return cannot();
+            };
+            if !output.status.success() {
+                return amiss(&output);
+            }
+        }
+        let ask = |number| {
+            [
+                "deliveries",
+                "kantoor",
+                "--device",
+                "server",
+                "--number",
+                number,
+            ]
+        };
+        let rows = ["IN-1", "IN-2"].map(|number| self.scene.program.json(&ask(number)));
+        let states = rows
+            .iter()
+            .flatten()
+            .map(|row| row["state"].as_str().unwrap());
+        match states.collect::<Vec<_>>()[..] {
+            ["offered", "offered"] => "taken".to_owned(),
+            ref states => format!("{states:?}"),
+        }
+    }
+
+    fn server(&self, act: Act<'_>) -> Option<Output> {
+        self.client.run(&self.scene.errand(&self.scene.server, act))
+    }
+
+    fn desk(&self, act: Act<'_>) -> Option<Output> {
+        self.client.run(&self.scene.errand(&self.scene.desk, act))
+    }
+
+    /// The same of the small and the large document, or both.
+    fn both(&self, find_out: impl Fn(usize) -> String) -> String {
+        match (find_out(0), find_out(1)) {
+            (small, large) if small == large => small,
+            (small, large) => format!("small {small}, large {large}"),
+        }
+    }
+
+    /// The state of what was fetched, if the bytes of that document came.
+    fn fetched(&self, output: Option<Output>, file: &str, bytes: &[u8], to: &Path) -> String {
+        let Some(output) = output else {
+            return cannot();
+        };
+        let right = std::fs::read(to).is_ok_and(|got| got == bytes);
+        if !output.status.success() || !right {
+            return amiss(&output);
+        }
+        self.scene.state(file)
+    }
+
+    /// The state of what was acted upon, if the client says that it did.
+    fn acted(&self, output: Option<Output>, file: &str) -> String {
+        match output {
+            None => cannot(),
+            Some(output) if !output.status.success() => amiss(&output),
+            Some(_) => self.scene.state(file),
+        }
+    }
+
+    /// What a client says of what was refused.
+    fn refused(&self, output: Option<Output>, file: &str) -> String {
+        let Some(output) = output else {
+            return cannot();
+        };
+        match self.scene.state(file).as_str() {
+            "offered" => refusal(&output),
+            state => format!("{state}: {}", said(&output)),
+        }
+    }
+
+    fn local(&self, bytes: &[u8]) -> PathBuf {
+        let path = self.scene.here.join("local.xml");
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+fn cannot() -> String {
+    "-".to_owned()
+}
+
+fn refusal(output: &Output) -> String {
+    let word = if output.status.success() {
+        "silent"
+    } else {
+        "refused"
+    };
+    word.to_owned()
+}
+
+fn amiss(output: &Output) -> String {
+    format!("amiss: {}", said(output))
+}
+
+/// The names of files in what a client printed, however it prints them.
+pub fn file_names(output: &Output) -> BTreeSet<&str> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    text.split(|character: char| character.is_whitespace() || "/\"',;".contains(character))
+        .filter(|word| word.ends_with(".xml"))
+        .collect()
+}
+
+/// The client's row of the table, cell by cell.
+fn expected(client: &str) -> Vec<String> {
+    let text = include_str!("../../docs/clients.md");
+    let rows = text.lines().filter_map(|line| {
+        let cells: Vec<_> = line.strip_prefix("| ")?.split('|').map(str::trim).collect();
+        Some(cells)
+    });
+    let mut rows = rows.skip_while(|cells| cells[..2] != ["Client", "list"]);
+    let head = rows.next().unwrap();
+    let row = rows.find(|cells| cells[0] == client);
+    let row = row.unwrap_or_default();
+    let cells = head.iter().zip(row).skip(1);
+    cells
+        .filter(|(column, _)| !column.is_empty())
+        .map(|(column, cell)| format!("{column}: {cell}"))
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! What if the line between a client and the server goes dead in the middle?
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+/// A line to the server: it counts what comes down, and may go dead.
+pub struct Wire {
+    near: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    down: AtomicU64,
+    dies_after: u64,
+    dead: AtomicBool,
+}
+
+impl Wire {
+    /// A line that holds.
+    pub fn to(server: SocketAddr) -> Self {
+        Self::that_dies_after(u64::MAX, server)
+    }
+
+    /// A line that goes dead, for this connection and all others, when so many bytes came down.
+    pub fn that_dies_after(bytes: u64, server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            down: AtomicU64::new(0),
+            dies_after: bytes,
+            dead: AtomicBool::new(false),
+        });
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if shared.dead.load(Ordering::SeqCst) {
+                    return;
+                }
+                join(&client, &TcpStream::connect(server).unwrap(), &shared);
+            }
+        });
+        Self { near, state }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.near.port()
+    }
+
+    /// How many bytes came down from the server.
+    pub fn down(&self) -> u64 {
+        self.state.down.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.state.dead.store(true, Ordering::SeqCst);
+        // The listener wakes up, sees that, and goes.
+        drop(TcpStream::connect(self.near));
+    }
+}
+
+fn join(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
+    for stream in [client, server] {
+        stream.set_nodelay(true).unwrap();
+    }
+    let (up, down) = (copy_of(client, server), copy_of(server, client));
+    let state = Arc::clone(state);
+    thread::spawn(move || carry(up, |_| true));
+    thread::spawn(move || {
+        carry(down, |bytes| {
+            let before = state.down.fetch_add(bytes, Ordering::SeqCst);
+            let holds = before + bytes <= state.dies_after;
+            state.dead.fetch_or(!holds, Ordering::SeqCst);
+            holds
+        });
+    });
+}
+
+fn copy_of(from: &TcpStream, to: &TcpStream) -> (TcpStream, TcpStream) {
+    (from.try_clone().unwrap(), to.try_clone().unwrap())
+}
+
+/// Carries bytes until one side ends, or `holds` says that the line is dead.
+fn carry((mut from, mut to): (TcpStream, TcpStream), holds: impl Fn(u64) -> bool) {
+    let mut block = vec![0; 64 * 1024];
+    while let Ok(got @ 1..) = from.read(&mut block) {
+        if !holds(got as u64) || to.write_all(&block[..got]).is_err() {
+            break;
+        }
+    }
+    for stream in [from, to] {
+        drop(stream.shutdown(Shutdown::Both));
+    }
+}
