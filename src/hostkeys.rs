@@ -14,11 +14,8 @@ use crate::sftp::HostKeys;
 
 /// Their files; the names are OpenSSH's. ECDSA is for older libraries, as `JSch`, that know no Ed25519
 /// and sign with RSA only over SHA-1.
-pub const FILES: [&str; 3] = [
-    "ssh_host_ed25519_key",
-    "ssh_host_ecdsa_key",
-    "ssh_host_rsa_key",
-];
+pub const FILES: [&str; 3] = ["ssh_host_ed25519_key", ECDSA, "ssh_host_rsa_key"];
+const ECDSA: &str = "ssh_host_ecdsa_key";
 
 /// The size of the RSA key, in bits.
 const RSA_BITS: usize = 3072;
@@ -60,7 +57,7 @@ pub fn make(folder: &Path) -> Result<(), Error> {
         }
         let key = match file {
             "ssh_host_ed25519_key" => random(Algorithm::Ed25519),
-            "ssh_host_ecdsa_key" => random(Algorithm::Ecdsa {
+            ECDSA => random(Algorithm::Ecdsa {
                 curve: EcdsaCurve::NistP256,
             }),
             _ => rsa(),
@@ -82,13 +79,16 @@ pub fn make(folder: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// When one is missing or cannot be read.
+/// When the Ed25519 or RSA key is missing, or one cannot be read.
 pub fn read(folder: &Path) -> Result<HostKeys, Error> {
     let read = |file: &&str| {
         let path = folder.join(file);
         PrivateKey::read_openssh_file(&path).map_err(|source| Error::Read { path, source })
     };
-    Ok(HostKeys(FILES.iter().map(read).collect::<Result<_, _>>()?))
+    // A folder from before the ECDSA key has none, and must not get one unasked: it serves as it did.
+    let there = |file: &&&str| **file != ECDSA || folder.join(ECDSA).exists();
+    let keys = FILES.iter().filter(there).map(read);
+    Ok(HostKeys(keys.collect::<Result<_, _>>()?))
 }
 
 /// Returns the fingerprints, as `ssh` shows them when it first connects.
@@ -123,4 +123,22 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_from_before_the_ecdsa_key_serves_as_it_did() {
+        let folder = tempfile::tempdir().unwrap();
+        make(folder.path()).unwrap();
+        assert_eq!(read(folder.path()).unwrap().0.len(), 3);
+
+        fs::remove_file(folder.path().join(ECDSA)).unwrap();
+        assert_eq!(read(folder.path()).unwrap().0.len(), 2);
+
+        fs::remove_file(folder.path().join("ssh_host_rsa_key")).unwrap();
+        assert!(read(folder.path()).is_err());
+    }
 }

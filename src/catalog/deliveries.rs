@@ -340,16 +340,42 @@ pub(super) fn delivery(row: &AnyRow) -> Result<Delivery, Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::catalog::{Durability, NewDevice, NewDocument};
     use crate::ingest::plan::tests::invoice;
     use crate::model::{Checksums, DeviceKind, Language};
 
-    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+    pub(in crate::catalog) const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    /// A catalog with a firm and its device.
+    pub(in crate::catalog) async fn office(file: &Path) -> (Catalog, FirmId, DeviceId) {
+        let catalog = Catalog::open(file).await.unwrap();
+        let (slug, name) = ("f".parse().unwrap(), "pc".parse().unwrap());
+        let firm = catalog
+            .add_firm(&slug, "F", Language::Nl, NOW)
+            .await
+            .unwrap();
+        let new = NewDevice {
+            name: &name,
+            kind: DeviceKind::Pull,
+            password_hash: None,
+            keys: &[],
+            is_default: true,
+        };
+        let device = catalog.add_device(firm, &new, NOW).await.unwrap();
+        (catalog, firm, device)
+    }
 
     /// Offers a document of this number in one folder of the device.
-    async fn offer(catalog: &Catalog, firm: FirmId, device: DeviceId, number: &str) {
+    pub(in crate::catalog) async fn offer(
+        catalog: &Catalog,
+        firm: FirmId,
+        device: DeviceId,
+        number: &str,
+    ) {
         let digest = Digest::of(number.as_bytes());
         let document = NewDocument {
             digest,
@@ -391,20 +417,7 @@ mod tests {
     async fn a_tree_that_is_open_learns_of_the_folder_of_a_new_year() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("catalog.sqlite");
-        let catalog = Catalog::open(&file).await.unwrap();
-        let (slug, name) = ("f".parse().unwrap(), "pc".parse().unwrap());
-        let firm = catalog
-            .add_firm(&slug, "F", Language::Nl, NOW)
-            .await
-            .unwrap();
-        let new = NewDevice {
-            name: &name,
-            kind: DeviceKind::Pull,
-            password_hash: None,
-            keys: &[],
-            is_default: true,
-        };
-        let device = catalog.add_device(firm, &new, NOW).await.unwrap();
+        let (catalog, firm, device) = office(&file).await;
         let version = async || {
             catalog
                 .setup_of(firm, device)

@@ -22,15 +22,14 @@ pub struct Mark {
 /// Collecting, in one exchange with the database: it is what a pull does thousands of times in a row.
 /// The event is added only if the delivery is offered and the firm's last event is the one that is
 /// continued; the rest only if that was.
-const COLLECT: &str = "begin immediate; pragma data_version;
+const COLLECT: &str = "begin immediate;
      insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
      select $1, $3, $2, $4, $5, $6, $7, $8, $9, $10 from delivery d, firm f
      where d.firm_id = $1 and d.id = $6 and d.state = 'offered' and d.current = 1
        and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11;
      update firm set event_seq = $3, event_hash = $10 where id = $1 and changes() = 1;
      update delivery set state = 'collected', collected_at = $2, read_at = coalesce(read_at, $2), progress = null
-     where id = $6 and changes() = 1;
-     select changes() as won;
+     where id = $6 and changes() = 1 returning id;
      commit";
 
 impl Catalog {
@@ -68,16 +67,14 @@ impl Catalog {
             .bind(head.hash.as_str())
             .fetch_all(&mut *turn)
             .await;
-        let (version, won) = match &rows.as_deref() {
-            Ok([version, won]) => (version.int("data_version")?, won.int("won")? == 1),
-            _ => {
+        let won = match rows {
+            Ok(rows) => rows.len() == 1,
+            Err(error) => {
                 turn.undo().await?;
-                rows?;
-                return Ok(false);
+                return Err(error.into());
             }
         };
         turn.closed();
-        self.turns.note_version(&mut turn, version);
         turn.set_head(won.then_some((firm, next)));
         Ok(won)
     }

@@ -283,3 +283,6 @@ impl Moment {
         Self(at)
     }
 }
+
+#[cfg(test)]
+mod tests;

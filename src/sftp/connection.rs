@@ -50,6 +50,8 @@ pub(super) struct Connection {
     told_of_command: bool,
     /// Cancelled when the connection is gone.
     dead: CancellationToken,
+    /// What it serves: its session has ended when all of them have.
+    serving: TaskTracker,
     /// Told of the login, which frees its place among those that have not logged in.
     logged_in: watch::Sender<Option<Arc<Who>>>,
 }
@@ -78,6 +80,7 @@ impl Connection {
         shared: Shared,
         address: SocketAddr,
         dead: CancellationToken,
+        serving: TaskTracker,
         logged_in: watch::Sender<Option<Arc<Who>>>,
     ) -> Self {
         Self {
@@ -90,6 +93,7 @@ impl Connection {
             view: None,
             told_of_command: false,
             dead,
+            serving,
             logged_in,
         }
     }
@@ -148,10 +152,11 @@ impl Connection {
             Arc::clone(&self.software),
         );
         let (login, id) = (who.login.clone(), who.session.0);
-        self.shared.sessions.spawn(async move {
+        let session = self.shared.sessions.track_future(async move {
             let trace = session.run().await;
             info!(session.id = id, device.login = %login, "Session of `{login}` ended: {trace}");
         });
+        self.serving.spawn(session);
         true
     }
 
@@ -181,7 +186,8 @@ impl Connection {
             intake,
             dead,
         };
-        self.shared.sessions.spawn(exec.run(command));
+        let exec = self.shared.sessions.track_future(exec.run(command));
+        self.serving.spawn(exec);
         true
     }
 

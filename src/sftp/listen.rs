@@ -180,18 +180,25 @@ async fn connect(
         debug!(peer.address = %peer, "Could not set nodelay: {error}");
     }
     let (told, login) = watch::channel(None);
-    let connection = Connection::new(shared.clone(), peer, CancellationToken::new(), told);
-    let wire = Wire::new(stream, cut.clone());
+    let serving = TaskTracker::new();
+    let dead = CancellationToken::new();
+    let connection = Connection::new(shared.clone(), peer, dead, serving.clone(), told);
+    let wire_cut = CancellationToken::new();
+    let wire = Wire::new(stream, wire_cut.clone());
     let starting = tokio::time::timeout(LOGIN_GRACE, run_stream(config, wire, connection));
     let started = tokio::select! {
         started = starting => started,
         () = cut.cancelled() => return,
     };
     match started {
-        Ok(Ok(running)) => attend(running, peer, cut, startup, login.clone()).await,
+        Ok(Ok(running)) => {
+            attend(running, peer, (cut, wire_cut), startup, login.clone()).await;
+        }
         Ok(Err(error)) => debug!(peer.address = %peer, "Connection did not begin: {error}"),
         Err(_) => debug!(peer.address = %peer, "Connection did not say its version in time"),
     }
+    serving.close();
+    serving.wait().await;
     let who = login.borrow().clone();
     if let Some(who) = who {
         let now = shared.parts.clock.read();
@@ -208,7 +215,7 @@ async fn connect(
 async fn attend(
     running: RunningSession<Connection>,
     peer: SocketAddr,
-    cut: CancellationToken,
+    (cut, wire_cut): (CancellationToken, CancellationToken),
     startup: OwnedSemaphorePermit,
     mut login: watch::Receiver<Option<Arc<Who>>>,
 ) {
@@ -226,10 +233,18 @@ async fn attend(
     let ended = tokio::select! {
         ended = &mut running => ended,
         () = cut.cancelled() => {
-            // A farewell, if the peer takes it at once; then the wire is cut in any case.
-            let farewell = handle.disconnect(Disconnect::ByApplication, "the server ends".into(), "en".into());
-            drop(tokio::time::timeout(FAREWELL, farewell).await);
-            running.await
+            // The last answers and a farewell, if the peer takes them at once; then the wire is cut in any case.
+            let farewell = async {
+                drop(handle.disconnect(Disconnect::ByApplication, "the server ends".into(), "en".into()).await);
+                (&mut running).await
+            };
+            match tokio::time::timeout(FAREWELL, farewell).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    wire_cut.cancel();
+                    running.await
+                }
+            }
         }
     };
     if let Err(error) = ended {
