@@ -22,7 +22,7 @@ pub struct Mark {
 /// Collecting, in one exchange with the database: it is what a pull does thousands of times in a row.
 /// The event is added only if the delivery is offered and the firm's last event is the one that is
 /// continued; the rest only if that was.
-const COLLECT: &str = "begin immediate;
+const COLLECT: &str = "begin immediate; pragma data_version;
      insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
      select $1, $3, $2, $4, $5, $6, $7, $8, $9, $10 from delivery d, firm f
      where d.firm_id = $1 and d.id = $6 and d.state = 'offered' and d.current = 1
@@ -67,14 +67,17 @@ impl Catalog {
             .bind(head.hash.as_str())
             .fetch_all(&mut *turn)
             .await;
-        let won = match rows {
-            Ok(rows) => rows.len() == 1,
-            Err(error) => {
+        let (version, won) = match rows.as_deref() {
+            // What the update returns comes second, if it was made.
+            Ok([version, made @ ..]) => (version.int("data_version")?, !made.is_empty()),
+            _ => {
                 turn.undo().await?;
-                return Err(error.into());
+                rows?;
+                return Ok(false);
             }
         };
         turn.closed();
+        self.turns.note_version(&mut turn, version);
         turn.set_head(won.then_some((firm, next)));
         Ok(won)
     }

@@ -93,6 +93,7 @@ const PLACED: &str = "with recursive placed (folder, folder_key, link_id, flow) 
        union all
        select d.folder, d.folder_key, d.link_id, d.flow from placed p join delivery d on d.id =
          (select n.id from delivery n where n.firm_id = $1 and n.device_id = $2 and n.current = 1
+             and n.link_id is not null and n.flow is not null
              and (n.folder_key, n.link_id, n.flow) > (p.folder_key, p.link_id, p.flow)
           order by n.folder_key, n.link_id, n.flow limit 1))
      select folder, link_id, flow from placed";

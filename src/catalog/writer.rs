@@ -44,7 +44,8 @@ pub(super) struct Turns {
 /// The connection that writes, and what is known of the database through it.
 pub(super) struct Writer {
     connection: AnyConnection,
-    survives: Durability,
+    /// What its commits survive; none while that is being changed.
+    survives: Option<Durability>,
     /// A change has begun and neither ended nor been undone.
     is_open: bool,
     /// What `data_version` was.
@@ -54,22 +55,24 @@ pub(super) struct Writer {
     head: Option<(FirmId, Head)>,
 }
 
-/// A change that is whole or not at all. Dropped, it is undone.
+/// A change that is whole or not at all.
 pub struct Tx {
     /// What changes are written through.
     pub(super) inner: Turn,
-    turns: Turns,
 }
 
-/// The turn to write.
-pub(super) struct Turn(OwnedMutexGuard<Writer>);
+/// The turn to write. Dropped with a change that is neither ended nor undone, it has it undone.
+pub(super) struct Turn {
+    writer: OwnedMutexGuard<Writer>,
+    turns: Turns,
+}
 
 impl Turns {
     /// Writes through this connection from now on.
     pub(super) fn open(connection: AnyConnection) -> Self {
         let writer = Writer {
             connection,
-            survives: Durability::PowerCut,
+            survives: Some(Durability::PowerCut),
             is_open: false,
             version: 0,
             looked: Instant::now(),
@@ -95,7 +98,14 @@ impl Turns {
 
     /// Waits for the turn to write.
     pub(super) async fn take(&self) -> Turn {
-        Turn(Arc::clone(&self.writer).lock_owned().await)
+        self.turn(Arc::clone(&self.writer).lock_owned().await)
+    }
+
+    fn turn(&self, writer: OwnedMutexGuard<Writer>) -> Turn {
+        Turn {
+            writer,
+            turns: self.clone(),
+        }
     }
 
     /// Notes that what devices see may have changed.
@@ -105,7 +115,7 @@ impl Turns {
 
     /// Notes the `data_version` that the writer's connection found.
     pub(super) fn note_version(&self, turn: &mut Turn, found: i64) {
-        let writer = &mut *turn.0;
+        let writer = &mut *turn.writer;
         writer.looked = Instant::now();
         if writer.version != found {
             writer.version = found;
@@ -119,48 +129,56 @@ impl Turn {
     /// Sees to it that the next commit survives what it must, and that no change is half done.
     pub(super) async fn ready(&mut self, survives: Durability) -> Result<(), Error> {
         self.undo().await?;
-        if self.0.survives != survives {
+        if self.writer.survives != Some(survives) {
             // Compiled anew each time: it takes effect when it is compiled.
             let pragma = match survives {
                 Durability::PowerCut => "pragma synchronous = full",
                 Durability::Kill => "pragma synchronous = normal",
             };
-            raw_sql(pragma).execute(&mut **self).await?;
-            self.0.survives = survives;
+            // Who is cancelled here has perhaps changed it.
+            self.writer.survives = None;
+            if let Err(error) = raw_sql(pragma).execute(&mut **self).await {
+                // It is refused within a change, so one may be open after all.
+                self.opened();
+                return Err(error.into());
+            }
+            self.writer.survives = Some(survives);
         }
         Ok(())
     }
 
     /// Notes that a change begins; until [`Turn::closed`] whoever takes the turn undoes it.
     pub(super) fn opened(&mut self) {
-        self.0.is_open = true;
+        self.writer.is_open = true;
     }
 
     pub(super) fn closed(&mut self) {
-        self.0.is_open = false;
+        self.writer.is_open = false;
     }
 
     /// Undoes a change that was begun and not ended.
     pub(super) async fn undo(&mut self) -> Result<(), Error> {
-        if self.0.is_open {
-            self.0.head = None;
+        if self.writer.is_open {
+            self.writer.head = None;
             // That none is open any more is what is wanted: SQLite itself undoes some failed changes.
             let undone = query("rollback").execute(&mut **self).await;
             tracing::debug!("Undid a change: {undone:?}");
-            self.0.is_open = false;
+            self.closed();
+            // Perhaps it was ended, and nobody was left to hear of it.
+            self.turns.changed();
         }
         Ok(())
     }
 
     /// The last event of a firm, as this connection wrote it, if it did.
     pub(super) fn head(&self, firm: FirmId) -> Option<&Head> {
-        let (of, head) = self.0.head.as_ref()?;
+        let (of, head) = self.writer.head.as_ref()?;
         (*of == firm).then_some(head)
     }
 
     /// Notes the last event of a firm, or that it is not known.
     pub(super) fn set_head(&mut self, head: Option<(FirmId, Head)>) {
-        self.0.head = head;
+        self.writer.head = head;
     }
 }
 
@@ -168,13 +186,13 @@ impl Deref for Turn {
     type Target = AnyConnection;
 
     fn deref(&self) -> &AnyConnection {
-        &self.0.connection
+        &self.writer.connection
     }
 }
 
 impl DerefMut for Turn {
     fn deref_mut(&mut self) -> &mut AnyConnection {
-        &mut self.0.connection
+        &mut self.writer.connection
     }
 }
 
@@ -186,7 +204,7 @@ impl Tx {
     /// When the database does not take it; then nothing has changed.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.end().await?;
-        self.turns.changed();
+        self.inner.turns.changed();
         Ok(())
     }
 
@@ -207,9 +225,9 @@ impl Tx {
     }
 }
 
-impl Drop for Tx {
+impl Drop for Turn {
     fn drop(&mut self) {
-        if !self.inner.0.is_open {
+        if !self.writer.is_open {
             return;
         }
         // It would lock out other processes until the next change. Whoever is first undoes it.
@@ -229,7 +247,6 @@ impl Catalog {
     pub async fn begin(&self, survives: Durability) -> Result<Tx, Error> {
         let mut tx = Tx {
             inner: self.turns.take().await,
-            turns: self.turns.clone(),
         };
         tx.inner.ready(survives).await?;
         tx.inner.opened();
@@ -263,11 +280,11 @@ impl Catalog {
     }
 
     async fn moment_within(&self, lag: Duration) -> Result<Moment, Error> {
-        // While somebody has the turn, no other process can write, and his beginning has looked.
+        // Whoever has the turn looks when he begins; while he writes, no other process can.
         if let Ok(writer) = Arc::clone(&self.turns.writer).try_lock_owned()
             && writer.looked.elapsed() >= lag
         {
-            let mut turn = Turn(writer);
+            let mut turn = self.turns.turn(writer);
             turn.undo().await?;
             let row = query("pragma data_version").fetch_one(&mut *turn).await?;
             self.turns.note_version(&mut turn, row.int("data_version")?);

@@ -11,6 +11,9 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
+/// How many threads of all lanes together may wait for a disk.
+const WAITING_MAX: usize = 512;
+
 /// The lanes. Dropped, they end, and with them whatever still runs on them.
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
@@ -42,7 +45,7 @@ impl Lanes {
             end,
         };
         for at in 0..count {
-            lanes.lanes.push(lane(at, lanes.end.clone())?);
+            lanes.lanes.push(lane(at, count, lanes.end.clone())?);
         }
         Ok(lanes)
     }
@@ -77,10 +80,11 @@ impl Drop for Place {
     }
 }
 
-fn lane(at: usize, end: CancellationToken) -> std::io::Result<Lane> {
+fn lane(at: usize, of: usize, end: CancellationToken) -> std::io::Result<Lane> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .thread_name("sluis-blocking")
+        .max_blocking_threads((WAITING_MAX / of).max(16))
         .build()?;
     let handle = runtime.handle().clone();
     let thread = std::thread::Builder::new()

@@ -11,6 +11,9 @@ pub const IO_BYTES_MAX: u32 = 255 * 1024;
 /// Open files and folders of one session.
 pub const HANDLES_MAX: usize = 256;
 
+/// Open folders among them: each holds its listing, some 200 bytes a file.
+pub const FOLDERS_MAX: usize = 32;
+
 /// The longest handle that a peer may name, in bytes (filexfer-02 §6.3).
 pub const HANDLE_BYTES_MAX: usize = 256;
 

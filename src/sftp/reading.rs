@@ -6,7 +6,7 @@ use russh_sftp::protocol::{Handle, OpenFlags, Packet, StatusCode};
 use tracing::{info, warn};
 
 use super::answers::Wanted;
-use super::limits::{DRAFTS_MAX, IO_BYTES_MAX};
+use super::limits::{DRAFTS_MAX, FOLDERS_MAX, IO_BYTES_MAX};
 use super::listing::Listing;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
@@ -203,6 +203,11 @@ impl Session {
 
     pub(super) async fn open_folder(&mut self, id: u32, path: &str) -> Answer {
         self.handles.check_room()?;
+        let folders = self.handles.iter();
+        let folders = folders.filter(|open| matches!(open, Open::Folder(_)));
+        if folders.count() >= FOLDERS_MAX {
+            return Err(Refusal::failed("too many folders are open; close some first").into());
+        }
         let path = VirtualPath::parse(path)?;
         let now = self.parts.clock.read();
         let mut items = self.view.list(&path, now).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use russh::ChannelMsg;
-use russh_sftp::protocol::StatusCode;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::DeviceKind;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -375,16 +375,26 @@ async fn the_extensions_answer_as_openssh_does() {
 
 #[tokio::test]
 async fn one_handle_past_the_limit_is_refused() {
-    let (gateway, _, device) = office().await;
+    use sluis::sftp::limits::{FOLDERS_MAX, HANDLES_MAX};
+    let (gateway, office, device) = office().await;
+    gateway.receive(&office, invoice("F-1", 1000)).await;
+    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
     let peer = gateway.connect(&device).await;
-    for _ in 0..sluis::sftp::limits::HANDLES_MAX {
+    let open = async || {
+        let (flags, attributes) = (OpenFlags::READ, FileAttributes::empty());
+        peer.sftp.open(&path, flags, attributes).await
+    };
+
+    for _ in 0..FOLDERS_MAX {
         peer.sftp.opendir("/").await.unwrap();
     }
+    let folder = peer.sftp.opendir("/").await.unwrap_err();
+    assert_eq!(code(folder), StatusCode::Failure);
+    for _ in FOLDERS_MAX..HANDLES_MAX {
+        open().await.unwrap();
+    }
 
-    assert_eq!(
-        code(peer.sftp.opendir("/").await.unwrap_err()),
-        StatusCode::Failure
-    );
+    assert_eq!(code(open().await.unwrap_err()), StatusCode::Failure);
 }
 
 #[tokio::test]

@@ -85,6 +85,35 @@ async fn a_moment_moves_with_what_sessions_see_and_with_nothing_else() {
     let foreign = catalog.moment_now().await.unwrap();
     assert_ne!(foreign, offered, "another process wrote");
     assert_eq!(catalog.moment_now().await.unwrap(), foreign);
+
+    offer(&other, firm, device, "3.xml").await;
+    let event = collected(device, 2);
+    catalog.collect_at_once(firm, &event, NOW).await.unwrap();
+    let marked = catalog.moment().await.unwrap();
+    assert_ne!(marked, foreign, "a mark looks, too");
+}
+
+#[tokio::test]
+async fn a_mark_that_is_dropped_half_way_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.sqlite");
+    let (catalog, firm, device) = office(&file).await;
+    offer(&catalog, firm, device, "1.xml").await;
+    let before = catalog.moment_now().await.unwrap();
+    let mut turn = catalog.turns.take().await;
+    turn.ready(Durability::Kill).await.unwrap();
+    turn.opened();
+    let half = query("begin immediate; update delivery set state = 'collected'");
+    half.execute(&mut *turn).await.unwrap();
+
+    drop(turn);
+
+    let other = Catalog::open(&file).await.unwrap();
+    let mut tx = other.begin(Durability::Kill).await.unwrap();
+    let mark = tx.take_mark(firm, DeliveryId(1)).await.unwrap().unwrap();
+    assert_eq!(mark.state, State::Offered);
+    drop(tx);
+    assert_ne!(catalog.moment_now().await.unwrap(), before, "to be sure");
 }
 
 #[tokio::test]
