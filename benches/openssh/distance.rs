@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -64,8 +65,8 @@ pub fn fairness() {
     (crate::works::many_entries)(&mut rig);
     rig.fill(4, 100_000_000);
     rig.serve(Side::Sluis);
-    let quiet = pulls(&rig, 200);
     let names = rig.names();
+    let quiet = pulls(&rig, &names[..PULLS]);
     let large: String = names
         .iter()
         .rev()
@@ -80,7 +81,7 @@ pub fn fairness() {
         &format!("ls -1 \"{INBOX}\"\n").repeat(1000),
     );
     std::thread::sleep(Duration::from_secs(1));
-    let busy = pulls(&rig, 200);
+    let busy = pulls(&rig, &names[PULLS..2 * PULLS]);
     let still = downloading.try_wait().unwrap().is_none();
     for client in [&mut downloading, &mut listing] {
         drop(client.kill());
@@ -97,29 +98,27 @@ pub fn fairness() {
     );
 }
 
-/// The 99th percentile of so many pulls of one small document each, in seconds.
-fn pulls(rig: &Rig, count: usize) -> f64 {
-    let names = rig.names();
-    let path = format!("{INBOX}/{}", names[0]);
+/// How many small documents are pulled, each once: what was collected is gone in the next session.
+const PULLS: usize = 200;
+
+/// The 99th percentile of the pulls of these, one after the other, in seconds.
+fn pulls(rig: &Rig, names: &[String]) -> f64 {
     runtime().block_on(async {
         let session =
             Session::open(rig.address(Side::Sluis), &rig.user(Side::Sluis), &rig.key).await;
         let sftp = &session.sftp;
         let mut found = Vec::new();
-        for _ in 0..count {
+        for name in names {
             let start = Instant::now();
-            let flags = russh_sftp::protocol::OpenFlags::READ;
-            let file = sftp
-                .open(&path, flags, russh_sftp::protocol::FileAttributes::empty())
-                .await
-                .unwrap()
-                .handle;
+            let (flags, attributes) = (OpenFlags::READ, FileAttributes::empty());
+            let path = format!("{INBOX}/{name}");
+            let file = sftp.open(&path, flags, attributes).await.unwrap().handle;
             sftp.read(&file, 0, 100_000).await.unwrap();
             sftp.close(file).await.unwrap();
             found.push(start.elapsed().as_secs_f64());
         }
         session.leave().await;
         found.sort_by(f64::total_cmp);
-        found[count * 99 / 100]
+        found[names.len() * 99 / 100]
     })
 }

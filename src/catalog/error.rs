@@ -39,6 +39,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The reading of a listing died, which is a fault of this program.
+    #[error("could not finish reading a listing")]
+    Died(#[source] tokio::task::JoinError),
     /// There is one of this name already.
     #[error("{what} exists already")]
     Exists {
