@@ -159,7 +159,8 @@ impl Session {
     }
 
     /// Some clients close their files and hang up at once, without waiting for an answer. They have closed
-    /// them: what came in before the end counts, though nobody is there to be told.
+    /// them: what came in before the end counts, though nobody is there to be told. What they wrote first
+    /// is written first, so a file is taken whole or not at all.
     ///
     /// What the channel did not take before does not count, so this collects nothing by itself.
     async fn last_closes(&mut self, frames: &mut Frames) {
@@ -167,10 +168,24 @@ impl Session {
         while self.reads_a_file()
             && let Ok(Some(mut frame)) = frames.next()
         {
-            if let Ok(Packet::Close(asked)) = Packet::try_from(&mut frame)
-                && let Some(open) = self.handles.close(&asked.handle)
-            {
-                self.end_handle(open, End::Closed).await;
+            let done = match Packet::try_from(&mut frame) {
+                Ok(Packet::Write(asked)) => {
+                    let (id, handle, at) = (asked.id, &asked.handle, asked.offset);
+                    self.write(id, handle, at, asked.data).await
+                }
+                Ok(Packet::Close(asked)) => match self.handles.close(&asked.handle) {
+                    Some(Open::Upload(key, _)) => self.close_upload(asked.id, &key).await,
+                    Some(Open::Draft(key)) => self.finish_draft(asked.id, &key).await,
+                    Some(open) => {
+                        self.end_handle(open, End::Closed).await;
+                        Ok(None)
+                    }
+                    None => Ok(None),
+                },
+                _ => Ok(None),
+            };
+            if let Err(Stop::Refused(refusal)) = done {
+                self.log_refusal(&refusal);
             }
         }
     }

@@ -14,13 +14,16 @@ mod hashes;
 #[path = "../interop/mod.rs"]
 mod interop;
 mod isolation;
+mod leaving;
 mod mounting;
 mod peer;
 mod program;
 mod protocol;
 mod pulling;
 mod putting;
+mod raw;
 mod readings;
 mod restarts;
 mod sending;
+mod unfinished;
 mod uploading;

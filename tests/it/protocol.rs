@@ -1,63 +1,16 @@
 //! What does a client get for what it sends, good or bad?
 
-use std::time::Duration;
-
 use russh::ChannelMsg;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::DeviceKind;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::peer::{code, log_in};
+use crate::raw::{packet, raw, text, until_the_end};
 
-const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+pub const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
-/// A raw channel with the subsystem started: packets are written by hand.
-async fn raw(
-    gateway: &Gateway,
-    device: &Login,
-) -> (
-    russh::client::Handle<crate::peer::Trusting>,
-    russh::Channel<russh::client::Msg>,
-) {
-    let (ssh, _) = log_in(gateway.address, device, Default::default())
-        .await
-        .unwrap();
-    let channel = ssh.channel_open_session().await.unwrap();
-    channel.request_subsystem(true, "sftp").await.unwrap();
-    (ssh, channel)
-}
-
-fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = u32::try_from(body.len() + 1)
-        .unwrap()
-        .to_be_bytes()
-        .to_vec();
-    bytes.push(kind);
-    bytes.extend(body);
-    bytes
-}
-
-fn text(value: &str) -> Vec<u8> {
-    let mut bytes = u32::try_from(value.len()).unwrap().to_be_bytes().to_vec();
-    bytes.extend(value.as_bytes());
-    bytes
-}
-
-/// Everything that comes until the channel is quiet for good, and the exit status.
-async fn until_the_end(channel: &mut russh::Channel<russh::client::Msg>) -> (Vec<u8>, Option<u32>) {
-    let (mut bytes, mut status) = (Vec::new(), None);
-    while let Some(message) = channel.wait().await {
-        match message {
-            ChannelMsg::Data { data } => bytes.extend_from_slice(&data),
-            ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
-            ChannelMsg::Close => break,
-            _ => {}
-        }
-    }
-    (bytes, status)
-}
-
-async fn office() -> (Gateway, Office, Login) {
+pub async fn office() -> (Gateway, Office, Login) {
     let gateway = Gateway::start().await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;
     (gateway, office, device)
@@ -234,90 +187,6 @@ async fn a_wrong_key_a_wrong_name_and_an_empty_password_are_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_everything_opens_no_window_and_hangs_up_has_received_nothing() {
-    let (mut gateway, office, device) = office().await;
-    gateway.receive(&office, invoice("F-1", 200_000)).await;
-    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
-    // A window of 8 KiB, never adjusted: the client library adjusts when half is used, so its target is that small.
-    let config = russh::client::Config {
-        window_size: 8192,
-        maximum_packet_size: 4096,
-        ..Default::default()
-    };
-    let (ssh, socket) = log_in(gateway.address, &device, config).await.unwrap();
-    let channel = ssh.channel_open_session().await.unwrap();
-    channel.request_subsystem(true, "sftp").await.unwrap();
-    let mut asked = packet(1, &3_u32.to_be_bytes());
-    asked.extend(packet(
-        3,
-        &[
-            &1_u32.to_be_bytes()[..],
-            &text(&path),
-            &1_u32.to_be_bytes(),
-            &0_u32.to_be_bytes(),
-        ]
-        .concat(),
-    ));
-    for (id, offset) in (2_u32..).zip((0..200_000_u64).step_by(20_000)) {
-        let read = [
-            &id.to_be_bytes()[..],
-            &text("1"),
-            &offset.to_be_bytes(),
-            &20_000_u32.to_be_bytes(),
-        ]
-        .concat();
-        asked.extend(packet(5, &read));
-    }
-    asked.extend(packet(4, &[&99_u32.to_be_bytes()[..], &text("1")].concat())); // CLOSE
-    channel.data(&asked[..]).await.unwrap();
-
-    socket.shutdown(std::net::Shutdown::Both).unwrap();
-
-    gateway.drain().await;
-    assert_eq!(
-        gateway.deliveries(&office).await,
-        [format!("{path} offered")]
-    );
-}
-
-#[tokio::test]
-async fn a_peer_that_floods_and_takes_no_answer_is_sent_away_and_nobody_else_waits() {
-    let (gateway, office, device) = office().await;
-    gateway.receive(&office, invoice("F-1", 200_000)).await;
-    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
-    let config = russh::client::Config {
-        window_size: 1,
-        maximum_packet_size: 1024,
-        ..Default::default()
-    };
-    let (ssh, _socket) = log_in(gateway.address, &device, config).await.unwrap();
-    let channel = ssh.channel_open_session().await.unwrap();
-    channel.request_subsystem(true, "sftp").await.unwrap();
-    let stats: Vec<u8> = (0..2000_u32)
-        .flat_map(|id| packet(17, &[&id.to_be_bytes()[..], &text("/")].concat()))
-        .collect();
-
-    let flood = async {
-        channel
-            .data(&packet(1, &3_u32.to_be_bytes())[..])
-            .await
-            .unwrap();
-        let cut = async {
-            while !ssh.is_closed() {
-                tokio::task::yield_now().await;
-            }
-        };
-        // The client's library waits for ever for a window on a connection that was cut.
-        let flooding = async { while channel.data(&stats[..]).await.is_ok() {} };
-        tokio::select! { () = cut => {}, () = flooding => {} }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(120), flood).await;
-
-    assert!(ended.is_ok(), "the session ends by itself");
-    assert!(gateway.connect(&device).await.get(&path).await.is_ok());
-}
-
-#[tokio::test]
 async fn keys_are_exchanged_anew_in_the_middle_of_transfers_in_both_directions() {
     let gateway = Gateway::start_with("[sftp]\nrekey_bytes = 300000\n").await;
     let (office, device) = gateway.office_with(DeviceKind::Mount).await;
@@ -398,31 +267,6 @@ async fn one_handle_past_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn the_server_lets_an_open_file_be_read_before_it_ends() {
-    let (mut gateway, office, device) = office().await;
-    let bytes = invoice("F-1", 300_000);
-    gateway.receive(&office, bytes.clone()).await;
-    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
-    let peer = gateway.connect(&device).await;
-    let handle = peer.open(&path).await.unwrap();
-    let first = peer.read(&handle, 0, 100_000).await.unwrap();
-
-    let ending = gateway.drain();
-    let reading = async {
-        let rest = peer.read(&handle, 100_000, u64::MAX).await.unwrap();
-        peer.close(&handle).await.unwrap();
-        rest
-    };
-    let ((), rest) = tokio::join!(ending, reading);
-
-    assert_eq!([first, rest].concat(), bytes);
-    assert_eq!(
-        gateway.deliveries(&office).await,
-        [format!("{path} collected")]
-    );
-}
-
-#[tokio::test]
 async fn a_channel_without_a_subsystem_makes_nobody_wait() {
     let (gateway, _, device) = office().await;
     let (ssh, _socket) = log_in(gateway.address, &device, russh::client::Config::default())
@@ -443,53 +287,6 @@ async fn a_channel_without_a_subsystem_makes_nobody_wait() {
     channel.eof().await.unwrap();
 
     assert_eq!(until_the_end(&mut channel).await.1, Some(0));
-}
-
-#[tokio::test]
-async fn a_channel_that_is_closed_under_a_waiting_answer_leaves_no_session_behind() {
-    let (mut gateway, office, device) = office().await;
-    gateway.receive(&office, invoice("F-1", 200_000)).await;
-    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
-    let config = russh::client::Config {
-        window_size: 8192,
-        maximum_packet_size: 4096,
-        ..Default::default()
-    };
-    let (ssh, _socket) = log_in(gateway.address, &device, config).await.unwrap();
-    let open = [
-        &1_u32.to_be_bytes()[..],
-        &text(&path),
-        &1_u32.to_be_bytes(),
-        &0_u32.to_be_bytes(),
-    ]
-    .concat();
-    let read = [
-        &2_u32.to_be_bytes()[..],
-        &text("1"),
-        &0_u64.to_be_bytes(),
-        &200_000_u32.to_be_bytes(),
-    ]
-    .concat();
-    for _ in 0..sluis::sftp::limits::CHANNELS_MAX + 2 {
-        let channel = ssh.channel_open_session().await.unwrap();
-        channel.request_subsystem(true, "sftp").await.unwrap();
-        let asked = [
-            packet(1, &3_u32.to_be_bytes()),
-            packet(3, &open),
-            packet(5, &read),
-        ]
-        .concat();
-        channel.data(&asked[..]).await.unwrap();
-        channel.close().await.unwrap();
-    }
-
-    // The connection lives on; only its channels are closed. An end in order waits for every session.
-    gateway.drain().await;
-
-    assert_eq!(
-        gateway.deliveries(&office).await,
-        [format!("{path} offered")]
-    );
 }
 
 #[tokio::test]
@@ -523,66 +320,4 @@ async fn a_password_may_be_mistyped_once() {
         .unwrap();
 
     assert!(!wrong.success() && right.success());
-}
-
-#[tokio::test]
-async fn a_client_that_closes_and_hangs_up_without_waiting_has_collected() {
-    let (mut gateway, office, device) = office().await;
-    gateway.receive(&office, invoice("F-0017", 20_000)).await;
-    let path = format!("{INBOX}/20260314-00001_F-0017_0451827384.xml");
-    let (ssh, mut channel) = raw(&gateway, &device).await;
-    let open = [
-        &7_u32.to_be_bytes()[..],
-        &text(&path),
-        &[0, 0, 0, 1, 0, 0, 0, 0],
-    ]
-    .concat();
-    let said = [packet(1, &[0, 0, 0, 3]), packet(3, &open)].concat();
-    channel.data(&said[..]).await.unwrap();
-    let opened = until(&mut channel, |bytes| handle_in(bytes).is_some()).await;
-    let handle = text(&handle_in(&opened).unwrap());
-    let read = [
-        &8_u32.to_be_bytes()[..],
-        &handle,
-        &[0; 8],
-        &32_768_u32.to_be_bytes(),
-    ]
-    .concat();
-    channel.data(&packet(5, &read)[..]).await.unwrap();
-    until(&mut channel, |bytes| bytes.len() >= 20_000).await;
-
-    let close = [&9_u32.to_be_bytes()[..], &handle].concat();
-    channel.data(&packet(4, &close)[..]).await.unwrap();
-    ssh.disconnect(russh::Disconnect::ByApplication, "", "en")
-        .await
-        .unwrap();
-
-    gateway.drain().await;
-    assert_eq!(
-        gateway.deliveries(&office).await,
-        [format!("{path} collected")]
-    );
-}
-
-/// What comes until it is enough.
-async fn until(
-    channel: &mut russh::Channel<russh::client::Msg>,
-    enough: impl Fn(&[u8]) -> bool,
-) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while !enough(&bytes) {
-        if let ChannelMsg::Data { data } = channel.wait().await.unwrap() {
-            bytes.extend_from_slice(&data);
-        }
-    }
-    bytes
-}
-
-/// The handle in the second of two answers, which the first is VERSION.
-fn handle_in(bytes: &[u8]) -> Option<String> {
-    let version = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).unwrap();
-    let answer = bytes.get(4 + version..)?;
-    let handle = answer.get(13..)?;
-    (handle.len() + 9 == usize::try_from(u32::from_be_bytes(*answer.first_chunk()?)).unwrap())
-        .then(|| String::from_utf8(handle.to_vec()).unwrap())
 }

@@ -2,48 +2,38 @@
 
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::{DeviceKind, Digest, Uploads};
-use sluis::sftp::limits::DRAFTS_MAX;
-use sluis::upload::{SESSION_BYTES_MAX, SHELF_MS, UPLOAD_BYTES_MAX};
 
 use crate::gateway::{Gateway, Login, Office, fixture, invoice};
 use crate::peer::{Peer, code};
-use crate::program::Program;
 
-const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
-const OFFERED: &str =
+pub const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+pub const OFFERED: &str =
     "/expertm/ACME/Te Verwerken/Aankopen/20260314-00001_F-1_0451827384.xml offered";
 
-const CREATE: OpenFlags = OpenFlags::WRITE.union(OpenFlags::CREATE);
-const RESUME: OpenFlags = OpenFlags::WRITE;
+pub const CREATE: OpenFlags = OpenFlags::WRITE.union(OpenFlags::CREATE);
+pub const RESUME: OpenFlags = OpenFlags::WRITE;
 
 /// An office whose server fetches, and a scanner that uploads.
-async fn scene() -> (Gateway, Office, Login) {
+pub async fn scene() -> (Gateway, Office, Login) {
     let gateway = Gateway::start().await;
     let (office, _) = gateway.office_with(DeviceKind::Pull).await;
     let scanner = gateway.device(&office, "scanner", DeviceKind::Source).await;
     (gateway, office, scanner)
 }
 
-async fn open(peer: &Peer, path: &str, flags: OpenFlags) -> Result<String, StatusCode> {
+pub async fn open(peer: &Peer, path: &str, flags: OpenFlags) -> Result<String, StatusCode> {
     let opened = peer.sftp.open(path, flags, FileAttributes::empty()).await;
     opened.map(|handle| handle.handle).map_err(code)
 }
 
-async fn write(peer: &Peer, handle: &str, offset: u64, bytes: &[u8]) -> Result<(), StatusCode> {
+pub async fn write(peer: &Peer, handle: &str, offset: u64, bytes: &[u8]) -> Result<(), StatusCode> {
     let written = peer.sftp.write(handle, offset, bytes.to_vec()).await;
     written.map(|_| ()).map_err(code)
 }
 
-async fn size(peer: &Peer, path: &str) -> Result<u64, StatusCode> {
+pub async fn size(peer: &Peer, path: &str) -> Result<u64, StatusCode> {
     let found = peer.sftp.stat(path).await.map_err(code)?;
     Ok(found.attrs.size.unwrap())
-}
-
-/// Waits until the server has noticed that a session ended, and put down what it left.
-async fn until_put_down(peer: &Peer, path: &str) {
-    while !peer.exists(path).await {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]
@@ -115,51 +105,6 @@ async fn appended_writes_go_to_the_end_whatever_their_offset() {
     peer.close(&handle).await.unwrap();
 
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
-}
-
-#[tokio::test]
-async fn a_broken_upload_is_not_taken_and_is_resumed_by_the_next_session() {
-    for length in [20_000, 700_000] {
-        let (gateway, office, scanner) = scene().await;
-        let bytes = invoice("F-1", length);
-        let half = bytes.len() / 2;
-        let peer = gateway.connect(&scanner).await;
-        let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
-        for (at, block) in bytes[..half].chunks(32_000).enumerate() {
-            let offset = (at * 32_000) as u64;
-            write(&peer, &handle, offset, block).await.unwrap();
-        }
-
-        peer.hang_up();
-
-        let peer = gateway.connect(&scanner).await;
-        until_put_down(&peer, "/in/F-1.xml").await;
-        assert_eq!(gateway.events(&office).await, Vec::<String>::new());
-        assert_eq!(size(&peer, "/in/F-1.xml").await, Ok(half as u64));
-        // It was never closed: a new name does not make it whole.
-        let moved = peer.rename("/in/F-1.xml", "/in/F-2.xml").await;
-        assert_eq!(moved, Err(StatusCode::Failure));
-        let handle = open(&peer, "/in/F-1.xml", RESUME).await.unwrap();
-        for (at, block) in bytes[half..].chunks(32_000).enumerate() {
-            let offset = (half + at * 32_000) as u64;
-            write(&peer, &handle, offset, block).await.unwrap();
-        }
-        peer.close(&handle).await.unwrap();
-        assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
-    }
-}
-
-#[tokio::test]
-async fn what_was_left_unfinished_is_gone_after_a_day() {
-    let (gateway, _, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-    peer.put("/in/F-1.xml.part", b"<Inv").await.unwrap();
-    gateway.pass_ms(SHELF_MS);
-    assert!(peer.exists("/in/F-1.xml.part").await);
-
-    gateway.pass_ms(1);
-
-    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -289,45 +234,6 @@ async fn an_envelope_is_opened_as_at_every_door() {
 }
 
 #[tokio::test]
-async fn an_empty_file_is_refused_and_stays_to_be_written() {
-    let (gateway, office, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-
-    let empty = peer.put("/in/F-1.xml", b"").await;
-
-    assert_eq!(empty, Err(StatusCode::Failure));
-    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
-    // A mount makes a file, closes it, whatever the answer, and opens it again to write.
-    assert_eq!(size(&peer, "/in/F-1.xml").await, Ok(0));
-    let handle = open(&peer, "/in/F-1.xml", RESUME).await.unwrap();
-    write(&peer, &handle, 0, &invoice("F-1", 5000))
-        .await
-        .unwrap();
-    peer.close(&handle).await.unwrap();
-    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
-}
-
-#[tokio::test]
-async fn a_file_with_a_gap_is_refused_and_may_be_completed() {
-    let (gateway, office, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-    let bytes = invoice("F-1", 5000);
-    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
-    write(&peer, &handle, 0, &bytes[..1000]).await.unwrap();
-    write(&peer, &handle, 2000, &bytes[2000..]).await.unwrap();
-
-    assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
-
-    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
-    let handle = open(&peer, "/in/F-1.xml", RESUME).await.unwrap();
-    write(&peer, &handle, 1000, &bytes[1000..2000])
-        .await
-        .unwrap();
-    peer.close(&handle).await.unwrap();
-    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
-}
-
-#[tokio::test]
 async fn a_file_that_is_cut_off_and_written_anew_is_what_was_written_last() {
     let (gateway, office, scanner) = scene().await;
     let peer = gateway.connect(&scanner).await;
@@ -352,62 +258,6 @@ async fn a_file_that_is_cut_off_and_written_anew_is_what_was_written_last() {
     peer.close(&handle).await.unwrap();
 
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
-}
-
-#[tokio::test]
-async fn one_byte_past_the_largest_file_is_refused_at_the_write_and_at_the_close() {
-    let (gateway, office, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
-    write(&peer, &handle, UPLOAD_BYTES_MAX - 1, b"x")
-        .await
-        .unwrap();
-
-    let past = write(&peer, &handle, UPLOAD_BYTES_MAX, b"x").await;
-
-    assert_eq!(past, Err(StatusCode::Failure));
-    assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
-    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
-    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn one_byte_past_what_a_session_may_have_unfinished_is_refused() {
-    let (gateway, _, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-    let (mut left, mut at) = (SESSION_BYTES_MAX, 0);
-    let mut handle = String::new();
-    while left > 0 {
-        let bytes = left.min(UPLOAD_BYTES_MAX - 1);
-        handle = open(&peer, &format!("/in/{at}.xml"), CREATE).await.unwrap();
-        write(&peer, &handle, bytes - 1, b"x").await.unwrap();
-        left -= bytes;
-        at += 1;
-    }
-    let end = size(&peer, &format!("/in/{}.xml", at - 1)).await.unwrap();
-
-    let past = write(&peer, &handle, end, b"x").await;
-
-    assert_eq!(past, Err(StatusCode::Failure));
-}
-
-#[tokio::test]
-async fn one_file_past_those_that_a_session_may_write_is_refused() {
-    let (gateway, _, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-    let mut handles = Vec::new();
-    for at in 0..DRAFTS_MAX {
-        handles.push(open(&peer, &format!("/in/{at}"), CREATE).await.unwrap());
-    }
-
-    let past = open(&peer, "/in/x", CREATE).await;
-
-    assert_eq!(past, Err(StatusCode::Failure));
-    let _refused_for_it_is_empty = peer.close(&handles[0]).await;
-    assert!(open(&peer, "/in/x", CREATE).await.is_ok());
-    let long = format!("/in/{}", "n".repeat(256));
-    let long = open(&peer, &long, CREATE).await;
-    assert_eq!(long, Err(StatusCode::PermissionDenied));
 }
 
 #[tokio::test]
@@ -579,51 +429,4 @@ async fn nothing_else_can_be_done_with_the_folder() {
             .is_ok()
     );
     assert!(peer.sftp.opendir("/in/F-1.xml").await.is_err());
-}
-
-#[tokio::test]
-async fn a_server_that_ends_waits_for_a_file_that_is_being_written() {
-    let (mut gateway, office, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
-    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
-    let bytes = invoice("F-1", 5000);
-    write(&peer, &handle, 0, &bytes[..2000]).await.unwrap();
-
-    let writing = async {
-        write(&peer, &handle, 2000, &bytes[2000..]).await.unwrap();
-        peer.close(&handle).await.unwrap();
-    };
-    tokio::join!(gateway.drain(), writing);
-
-    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_killed_has_what_it_acknowledged_and_nothing_half() {
-    for length in [20_000, 2_000_000] {
-        let mut program = Program::init();
-        let device = program.device("server", "pull", "ACME");
-        program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
-        program.serve();
-        let peer = Peer::connect(program.address.unwrap(), &device.login).await;
-        peer.put("/in/F-1.xml", &invoice("F-1", length))
-            .await
-            .unwrap();
-        let handle = open(&peer, "/in/F-2.xml", CREATE).await.unwrap();
-        for (at, block) in invoice("F-2", length).chunks(32_000).enumerate() {
-            let offset = (at * 32_000) as u64;
-            write(&peer, &handle, offset, block).await.unwrap();
-        }
-
-        program.kill();
-
-        assert_eq!(program.states(), ["offered"]);
-        assert_eq!(program.events("kept"), 1);
-        program.ok(&["fsck", "--deep"]);
-        let spool = std::fs::read_dir(program.path("sluis/data/spool")).unwrap();
-        assert_eq!(spool.count(), 0, "what was half is gone");
-        program.serve();
-        let peer = Peer::connect(program.address.unwrap(), &device.login).await;
-        assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
-    }
 }

@@ -1,0 +1,204 @@
+//! What becomes of a file that was begun in `/in` and not ended, or not ended well?
+
+use russh_sftp::protocol::StatusCode;
+use sluis::sftp::limits::DRAFTS_MAX;
+use sluis::upload::{SESSION_BYTES_MAX, SHELF_MS, UPLOAD_BYTES_MAX};
+
+use crate::gateway::invoice;
+use crate::peer::Peer;
+use crate::program::Program;
+use crate::uploading::{CREATE, OFFERED, RESUME, open, scene, size, write};
+
+/// Waits until the server has noticed that a session ended, and put down what it left.
+async fn until_put_down(peer: &Peer, path: &str) {
+    while !peer.exists(path).await {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_broken_upload_is_not_taken_and_is_resumed_by_the_next_session() {
+    for length in [20_000, 700_000] {
+        let (gateway, office, scanner) = scene().await;
+        let bytes = invoice("F-1", length);
+        let half = bytes.len() / 2;
+        let peer = gateway.connect(&scanner).await;
+        let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+        for (at, block) in bytes[..half].chunks(32_000).enumerate() {
+            let offset = (at * 32_000) as u64;
+            write(&peer, &handle, offset, block).await.unwrap();
+        }
+
+        peer.hang_up();
+
+        let peer = gateway.connect(&scanner).await;
+        until_put_down(&peer, "/in/F-1.xml").await;
+        assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+        assert_eq!(size(&peer, "/in/F-1.xml").await, Ok(half as u64));
+        // It was never closed: a new name does not make it whole.
+        let moved = peer.rename("/in/F-1.xml", "/in/F-2.xml").await;
+        assert_eq!(moved, Err(StatusCode::Failure));
+        let handle = open(&peer, "/in/F-1.xml", RESUME).await.unwrap();
+        for (at, block) in bytes[half..].chunks(32_000).enumerate() {
+            let offset = (half + at * 32_000) as u64;
+            write(&peer, &handle, offset, block).await.unwrap();
+        }
+        peer.close(&handle).await.unwrap();
+        assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_left_unfinished_is_gone_after_a_day() {
+    let (gateway, _, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    peer.put("/in/F-1.xml.part", b"<Inv").await.unwrap();
+    gateway.pass_ms(SHELF_MS);
+    assert!(peer.exists("/in/F-1.xml.part").await);
+
+    gateway.pass_ms(1);
+
+    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_empty_file_is_refused_and_stays_to_be_written() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+
+    let empty = peer.put("/in/F-1.xml", b"").await;
+
+    assert_eq!(empty, Err(StatusCode::Failure));
+    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+    // A mount makes a file, closes it, whatever the answer, and opens it again to write.
+    assert_eq!(size(&peer, "/in/F-1.xml").await, Ok(0));
+    let handle = open(&peer, "/in/F-1.xml", RESUME).await.unwrap();
+    write(&peer, &handle, 0, &invoice("F-1", 5000))
+        .await
+        .unwrap();
+    peer.close(&handle).await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+#[tokio::test]
+async fn a_file_with_a_gap_is_refused_and_may_be_completed() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let bytes = invoice("F-1", 5000);
+    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+    write(&peer, &handle, 0, &bytes[..1000]).await.unwrap();
+    write(&peer, &handle, 2000, &bytes[2000..]).await.unwrap();
+
+    assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
+
+    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+    let handle = open(&peer, "/in/F-1.xml", RESUME).await.unwrap();
+    write(&peer, &handle, 1000, &bytes[1000..2000])
+        .await
+        .unwrap();
+    peer.close(&handle).await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+#[tokio::test]
+async fn one_byte_past_the_largest_file_is_refused_at_the_write_and_at_the_close() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+    write(&peer, &handle, UPLOAD_BYTES_MAX - 1, b"x")
+        .await
+        .unwrap();
+
+    let past = write(&peer, &handle, UPLOAD_BYTES_MAX, b"x").await;
+
+    assert_eq!(past, Err(StatusCode::Failure));
+    assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
+    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_byte_past_what_a_session_may_have_unfinished_is_refused() {
+    let (gateway, _, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let (mut left, mut at) = (SESSION_BYTES_MAX, 0);
+    let mut handle = String::new();
+    while left > 0 {
+        let bytes = left.min(UPLOAD_BYTES_MAX - 1);
+        handle = open(&peer, &format!("/in/{at}.xml"), CREATE).await.unwrap();
+        write(&peer, &handle, bytes - 1, b"x").await.unwrap();
+        left -= bytes;
+        at += 1;
+    }
+    let end = size(&peer, &format!("/in/{}.xml", at - 1)).await.unwrap();
+
+    let past = write(&peer, &handle, end, b"x").await;
+
+    assert_eq!(past, Err(StatusCode::Failure));
+}
+
+#[tokio::test]
+async fn one_file_past_those_that_a_session_may_write_is_refused() {
+    let (gateway, _, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let mut handles = Vec::new();
+    for at in 0..DRAFTS_MAX {
+        handles.push(open(&peer, &format!("/in/{at}"), CREATE).await.unwrap());
+    }
+
+    let past = open(&peer, "/in/x", CREATE).await;
+
+    assert_eq!(past, Err(StatusCode::Failure));
+    let _refused_for_it_is_empty = peer.close(&handles[0]).await;
+    assert!(open(&peer, "/in/x", CREATE).await.is_ok());
+    let long = format!("/in/{}", "n".repeat(256));
+    let long = open(&peer, &long, CREATE).await;
+    assert_eq!(long, Err(StatusCode::PermissionDenied));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_waits_for_a_file_that_is_being_written() {
+    let (mut gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+    let bytes = invoice("F-1", 5000);
+    write(&peer, &handle, 0, &bytes[..2000]).await.unwrap();
+
+    let writing = async {
+        write(&peer, &handle, 2000, &bytes[2000..]).await.unwrap();
+        peer.close(&handle).await.unwrap();
+    };
+    tokio::join!(gateway.drain(), writing);
+
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_has_what_it_acknowledged_and_nothing_half() {
+    for length in [20_000, 2_000_000] {
+        let mut program = Program::init();
+        let device = program.device("server", "pull", "ACME");
+        program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+        program.serve();
+        let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+        peer.put("/in/F-1.xml", &invoice("F-1", length))
+            .await
+            .unwrap();
+        let handle = open(&peer, "/in/F-2.xml", CREATE).await.unwrap();
+        for (at, block) in invoice("F-2", length).chunks(32_000).enumerate() {
+            let offset = (at * 32_000) as u64;
+            write(&peer, &handle, offset, block).await.unwrap();
+        }
+
+        program.kill();
+
+        assert_eq!(program.states(), ["offered"]);
+        assert_eq!(program.events("kept"), 1);
+        program.ok(&["fsck", "--deep"]);
+        let spool = std::fs::read_dir(program.path("sluis/data/spool")).unwrap();
+        assert_eq!(spool.count(), 0, "what was half is gone");
+        program.serve();
+        let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+        assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+    }
+}
