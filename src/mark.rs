@@ -134,7 +134,7 @@ impl Marks {
             EventKind::Processed,
             act.word().to_owned(),
         ));
-        tx.tell(who.firm, now, &told).await?;
+        tx.tell(who.firm, now, told);
         Ok(tx.commit().await?)
     }
 
@@ -215,7 +215,7 @@ impl Marks {
             if has_it && mark.state == State::Withdrawn {
                 let detail = "read whole, but taken back before it was closed";
                 let told = event(who, file, EventKind::Read, detail.to_owned());
-                tx.tell(who.firm, now, &[told]).await?;
+                tx.tell(who.firm, now, [told]);
                 tx.commit_unseen().await?;
                 return Ok(Some(EventKind::Read));
             }
@@ -238,8 +238,7 @@ impl Marks {
             }
         };
         if let Some(kind) = marked {
-            tx.tell(who.firm, now, &[event(who, file, kind, detail)])
-                .await?;
+            tx.tell(who.firm, now, [event(who, file, kind, detail)]);
         }
         tx.commit_unseen().await?;
         Ok(marked)

@@ -66,8 +66,8 @@ impl Sending {
         now: Timestamp,
     ) -> Result<Offer, Error> {
         let delivery = self.ingest.catalog.delivery(firm, id).await?;
-        let mut tx = self.ingest.catalog.begin(Durability::PowerCut).await?;
-        tx.lock_firm(firm).await?;
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let link = self.link(firm, &delivery).await?;
         let device = self.device(firm, &delivery, &link, device).await?;
         let document = self
@@ -95,7 +95,7 @@ impl Sending {
             ),
             event(&delivery, EventKind::Offered, device, shown(&offer)),
         ];
-        tx.tell(firm, now, &told).await?;
+        tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(offer)
     }
@@ -123,7 +123,7 @@ impl Sending {
             });
         }
         let told = told_of(&delivery, EventKind::Withdrawn, reason.to_owned());
-        tx.tell(firm, now, &[told]).await?;
+        tx.tell(firm, now, [told]);
         Ok(tx.commit().await?)
     }
 
@@ -140,8 +140,8 @@ impl Sending {
         now: Timestamp,
     ) -> Result<Offer, Error> {
         let delivery = self.ingest.catalog.delivery(firm, id).await?;
-        let mut tx = self.ingest.catalog.begin(Durability::PowerCut).await?;
-        tx.lock_firm(firm).await?;
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let link = self.link(firm, &delivery).await?;
         let device = self.device(firm, &delivery, &link, None).await?;
         if !tx.retire(&delivery, now).await? {
@@ -187,7 +187,7 @@ impl Sending {
             event(&next, EventKind::Resent, device, why),
             event(&next, EventKind::Offered, device, shown(&offer)),
         ];
-        tx.tell(firm, now, &told).await?;
+        tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(offer)
     }
@@ -224,8 +224,7 @@ impl Sending {
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
-        let mut tx = catalog.begin(Durability::PowerCut).await?;
-        tx.lock_firm(firm).await?;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         // The list may be old by now: another run may have sent it, or a person taken it back.
         let held = catalog.delivery(firm, listed.id).await?;
         if held.state != State::Held || !held.is_current {
@@ -311,7 +310,7 @@ impl Sending {
                 plan.hold.map_or("", HeldReason::as_str).to_owned(),
             ));
         }
-        tx.tell(held.firm, now, &told).await?;
+        tx.tell(held.firm, now, told);
         Ok(offer.is_some())
     }
 

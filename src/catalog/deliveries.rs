@@ -3,7 +3,6 @@
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::events::{self, Event};
 use super::rows::{Columns as _, stored_size};
 use super::{Catalog, Error, Tx};
 use crate::model::{
@@ -82,6 +81,20 @@ pub struct Delivery {
     pub bytes: u64,
 }
 
+/// The first file in a folder changes what trees look like: the folder of a new year comes with it.
+const ADD: &str = "update firm set version = version + 1 where id = $1 and $12 is not null and not exists
+       (select 1 from delivery where device_id = $5 and folder_key = $12 and current = 1 and state <> 'withdrawn');
+     insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
+                           state, reason, routing, folder, folder_key, name, name_key, digest, bytes,
+                           created_at, offered_at)
+     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning id";
+
+const OFFER: &str = "update firm set version = version + 1 where id = $1 and not exists
+       (select 1 from delivery where device_id = $3 and folder_key = $5 and current = 1 and state <> 'withdrawn');
+     update delivery set state = 'offered', reason = null, device_id = $3, folder = $4, folder_key = $5,
+            name = $6, name_key = $7, offered_at = $8
+     where firm_id = $1 and id = $2 and state = 'held' and current = 1 returning id";
+
 impl Tx {
     /// Writes a delivery down.
     ///
@@ -94,41 +107,34 @@ impl Tx {
         new: &NewDelivery<'_>,
         now: Timestamp,
     ) -> Result<DeliveryId, Error> {
-        if let (Some(device), Some(offer)) = (new.device, new.offer) {
-            self.note_new_folder(firm, device, offer).await?;
-        }
         let state = if new.offer.is_some() {
             State::Offered
         } else {
             State::Held
         };
-        let row = query(
-            "insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
-                                   state, reason, routing, folder, folder_key, name, name_key, digest, bytes,
-                                   created_at, offered_at)
-             values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning id",
-        )
-        .bind(firm.0)
-        .bind(new.document.0)
-        .bind(new.dossier.map(|id| id.0))
-        .bind(new.link.map(|id| id.0))
-        .bind(new.device.map(|id| id.0))
-        .bind(new.flow.map(Flow::as_str))
-        .bind(new.generation)
-        .bind(state.as_str())
-        .bind(new.hold.map(HeldReason::as_str))
-        .bind(new.routing)
-        .bind(new.offer.map(|offer| offer.folder.clone()))
-        .bind(new.offer.map(|offer| fold(&offer.folder)))
-        .bind(new.offer.map(|offer| offer.name.clone()))
-        .bind(new.offer.map(|offer| fold(&offer.name)))
-        .bind(new.digest.to_string())
-        .bind(stored_size(new.bytes))
-        .bind(now.0)
-        .bind(new.offer.map(|_| now.0))
-        .fetch_one(&mut *self.inner)
-        .await
-        .map_err(|source| Error::unique(source, || format!("a file at {:?}", new.offer)))?;
+        let rows = query(ADD)
+            .bind(firm.0)
+            .bind(new.document.0)
+            .bind(new.dossier.map(|id| id.0))
+            .bind(new.link.map(|id| id.0))
+            .bind(new.device.map(|id| id.0))
+            .bind(new.flow.map(Flow::as_str))
+            .bind(new.generation)
+            .bind(state.as_str())
+            .bind(new.hold.map(HeldReason::as_str))
+            .bind(new.routing)
+            .bind(new.offer.map(|offer| offer.folder.clone()))
+            .bind(new.offer.map(|offer| fold(&offer.folder)))
+            .bind(new.offer.map(|offer| offer.name.clone()))
+            .bind(new.offer.map(|offer| fold(&offer.name)))
+            .bind(new.digest.to_string())
+            .bind(stored_size(new.bytes))
+            .bind(now.0)
+            .bind(new.offer.map(|_| now.0))
+            .fetch_all(&mut *self.inner)
+            .await
+            .map_err(|source| Error::unique(source, || format!("a file at {:?}", new.offer)))?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         Ok(DeliveryId(row.int("id")?))
     }
 
@@ -144,43 +150,19 @@ impl Tx {
         offer: &Offer,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        self.note_new_folder(delivery.firm, device, offer).await?;
-        let done = query(
-            "update delivery set state = 'offered', reason = null, device_id = $3, folder = $4, folder_key = $5,
-                    name = $6, name_key = $7, offered_at = $8
-             where firm_id = $1 and id = $2 and state = 'held' and current = 1",
-        )
-        .bind(delivery.firm.0)
-        .bind(delivery.id.0)
-        .bind(device.0)
-        .bind(offer.folder.as_str())
-        .bind(fold(&offer.folder))
-        .bind(offer.name.as_str())
-        .bind(fold(&offer.name))
-        .bind(now.0)
-        .execute(&mut *self.inner)
-        .await
-        .map_err(|source| Error::unique(source, || format!("a file at {offer:?}")))?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// The first file in a folder changes what trees look like: the folder of a new year comes with it.
-    async fn note_new_folder(
-        &mut self,
-        firm: FirmId,
-        device: DeviceId,
-        offer: &Offer,
-    ) -> Result<(), Error> {
-        query(
-            "update firm set version = version + 1 where id = $1 and not exists
-             (select 1 from delivery where device_id = $2 and folder_key = $3 and current = 1 and state <> 'withdrawn')",
-        )
-        .bind(firm.0)
-        .bind(device.0)
-        .bind(fold(&offer.folder))
-        .execute(&mut *self.inner)
-        .await?;
-        Ok(())
+        let rows = query(OFFER)
+            .bind(delivery.firm.0)
+            .bind(delivery.id.0)
+            .bind(device.0)
+            .bind(offer.folder.as_str())
+            .bind(fold(&offer.folder))
+            .bind(offer.name.as_str())
+            .bind(fold(&offer.name))
+            .bind(now.0)
+            .fetch_all(&mut *self.inner)
+            .await
+            .map_err(|source| Error::unique(source, || format!("a file at {offer:?}")))?;
+        Ok(!rows.is_empty())
     }
 
     /// Points a held delivery at what is known now: dossier, link, flow, and why it still waits.
@@ -247,20 +229,6 @@ impl Tx {
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    /// Tells what happened, in the same transaction.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn tell(
-        &mut self,
-        firm: FirmId,
-        now: Timestamp,
-        told: &[Event],
-    ) -> Result<(), Error> {
-        events::add(self, firm, now, told).await
     }
 }
 
@@ -394,8 +362,8 @@ pub(super) mod tests {
             folder: "/codabox/A/2025/Invoices-IN-01".to_owned(),
             name: number.to_owned(),
         };
-        let mut tx = catalog.begin(Durability::PowerCut).await.unwrap();
-        tx.lock_firm(firm).await.unwrap();
+        let begun = catalog.begin_at(firm, Durability::PowerCut);
+        let (mut tx, _) = begun.await.unwrap();
         let delivery = NewDelivery {
             document: tx.add_document(firm, &document, NOW).await.unwrap(),
             dossier: None,

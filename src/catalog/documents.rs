@@ -68,23 +68,6 @@ pub struct Known {
 }
 
 impl Tx {
-    /// Takes the firm's turn: until the commit, nothing else of this firm arrives. Returns the version of its setup.
-    ///
-    /// # Errors
-    ///
-    /// When the firm is gone, or the database does not answer.
-    pub async fn lock_firm(&mut self, firm: FirmId) -> Result<i64, Error> {
-        let row = query("update firm set event_seq = event_seq where id = $1 returning version")
-            .bind(firm.0)
-            .fetch_optional(&mut *self.inner)
-            .await?;
-        // It may have been removed since it was asked for.
-        let missing = || Error::Missing {
-            what: format!("firm {firm}"),
-        };
-        row.ok_or_else(missing)?.int("version")
-    }
-
     /// Finds what `firm` has already that an arrival may be a copy of.
     ///
     /// # Errors
@@ -164,10 +147,12 @@ impl Tx {
     }
 }
 
-/// A question for each index: one with `or` between them reads every document of the firm.
+/// A question for each index: one with `or` between them reads every document of the firm. Of most
+/// documents the content is the original, and stands in one of them only.
 const KNOWN: &str =
     "select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and digest = $2
-     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and content_digest = $3
+     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and digest = $3 and content_digest = $3
+     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and content_digest = $3 and content_digest <> digest
      union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and envelope_key = $4
      union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and business_key = $5
      order by id";
@@ -248,9 +233,14 @@ impl Catalog {
     pub async fn has_older_twin(&self, firm: FirmId, id: DocumentId) -> Result<bool, Error> {
         let row = query(
             "select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
-                and (o.business_key = d.business_key or o.content_digest = d.content_digest
-                     or o.envelope_key = d.envelope_key)
-             where d.firm_id = $1 and d.id = $2 limit 1",
+                and o.business_key = d.business_key where d.firm_id = $1 and d.id = $2
+             union all select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
+                and o.envelope_key = d.envelope_key where d.firm_id = $1 and d.id = $2
+             union all select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
+                and o.digest = d.content_digest and o.content_digest = d.content_digest where d.firm_id = $1 and d.id = $2
+             union all select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
+                and o.content_digest = d.content_digest and o.content_digest <> o.digest where d.firm_id = $1 and d.id = $2
+             limit 1",
         )
         .bind(firm.0)
         .bind(id.0)

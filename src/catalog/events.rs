@@ -4,7 +4,8 @@
 //! one shows. They are written in the transaction of the change that they tell.
 
 use sha2::{Digest as _, Sha256};
-use sqlx::query;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, query};
 
 use super::rows::Columns as _;
 use super::writer::Turn;
@@ -65,6 +66,14 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Reads it from a row of the firm.
+    pub(super) fn of(row: &AnyRow) -> Result<Self, Error> {
+        Ok(Self {
+            seq: row.int("event_seq")?,
+            hash: row.text("event_hash")?,
+        })
+    }
+
     /// The head after one more event.
     pub(super) fn next(&self, firm: FirmId, now: Timestamp, event: &Event) -> Self {
         let seq = self.seq + 1;
@@ -75,67 +84,102 @@ impl Head {
     }
 }
 
-/// Reads the last event of a firm.
+/// Returns the last event of a firm.
 pub(super) async fn last(turn: &mut Turn, firm: FirmId) -> Result<Head, Error> {
+    if let Some(head) = turn.head(firm) {
+        return Ok(head.clone());
+    }
     let row = query("select event_seq, event_hash from firm where id = $1")
         .bind(firm.0)
         .fetch_one(&mut **turn)
         .await?;
-    Ok(Head {
-        seq: row.int("event_seq")?,
-        hash: row.text("event_hash")?,
-    })
+    Head::of(&row)
 }
 
-/// Adds `events` to the order of `firm`.
-pub(super) async fn add(
-    tx: &mut Tx,
+/// Something that is to be told with the commit.
+pub(super) struct Told {
     firm: FirmId,
-    now: Timestamp,
-    events: &[Event],
-) -> Result<(), Error> {
-    if events.is_empty() {
-        return Ok(());
+    at: Timestamp,
+    event: Event,
+}
+
+impl Tx {
+    /// Tells what happened at `firm`, with the commit of this change.
+    pub fn tell(&mut self, firm: FirmId, at: Timestamp, told: impl IntoIterator<Item = Event>) {
+        let told = told.into_iter();
+        self.told.extend(told.map(|event| Told { firm, at, event }));
     }
-    let mut head = match tx.inner.head(firm) {
-        Some(head) => head.clone(),
-        None => last(&mut tx.inner, firm).await?,
+}
+
+/// How many events one statement adds.
+const ADDED_MAX: usize = 64;
+
+/// Adds what was told to the order, and commits: in one exchange with the database, unless much was told.
+pub(super) async fn add_and_commit(tx: &mut Tx) -> Result<(), Error> {
+    let told = std::mem::take(&mut tx.told);
+    let mut head: Option<(FirmId, Head)> = None;
+    let (mut rows, mut left) = (Vec::new(), told.len());
+    for Told { firm, at, event } in told {
+        let last = match head.take().filter(|(of, _)| *of == firm) {
+            Some((_, head)) => head,
+            None => last(&mut tx.inner, firm).await?,
+        };
+        let next = last.next(firm, at, &event);
+        rows.push((firm, at, event, next.clone()));
+        head = Some((firm, next));
+        left -= 1;
+        if rows.len() == ADDED_MAX && left > 0 {
+            add(&mut tx.inner, std::mem::take(&mut rows), "").await?;
+        }
+    }
+    add(&mut tx.inner, rows, "commit").await?;
+    tx.inner.set_head(head);
+    Ok(())
+}
+
+/// The firm's last event moves with each, by a trigger.
+async fn add(
+    turn: &mut Turn,
+    rows: Vec<(FirmId, Timestamp, Event, Head)>,
+    then: &str,
+) -> Result<(), Error> {
+    // What this connection wrote last is known again when all is written.
+    turn.set_head(None);
+    let mut query = query(AssertSqlSafe(added(rows.len()) + then));
+    for (firm, at, event, head) in rows {
+        query = query
+            .bind(firm.0)
+            .bind(head.seq)
+            .bind(at.0)
+            .bind(event.kind.as_str())
+            .bind(event.document.map(|id| id.0))
+            .bind(event.delivery.map(|id| id.0))
+            .bind(event.device.map(|id| id.0))
+            .bind(event.session.map(|id| id.0))
+            .bind(event.detail)
+            .bind(head.hash);
+    }
+    query.execute(&mut **turn).await?;
+    Ok(())
+}
+
+/// A statement that adds so many events.
+fn added(count: usize) -> String {
+    const COLUMNS: usize = 10;
+    let row = |at: usize| {
+        let values: Vec<_> = (1..=COLUMNS)
+            .map(|column| format!("${}", at * COLUMNS + column))
+            .collect();
+        format!("({})", values.join(", "))
     };
-    for event in events {
-        head = head.next(firm, now, event);
-        insert(tx, firm, now, event, &head).await?;
+    let rows: Vec<_> = (0..count).map(row).collect();
+    if rows.is_empty() {
+        return String::new();
     }
-    // A change that is undone forgets it again.
-    tx.inner.set_head(Some((firm, head)));
-    Ok(())
-}
-
-/// Both in one exchange with the database.
-async fn insert(
-    tx: &mut Tx,
-    firm: FirmId,
-    now: Timestamp,
-    event: &Event,
-    head: &Head,
-) -> Result<(), Error> {
-    query(
-        "insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
-         update firm set event_seq = $2, event_hash = $10 where id = $1",
+    format!(
+        "insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash) values {}; ",
+        rows.join(", ")
     )
-    .bind(firm.0)
-    .bind(head.seq)
-    .bind(now.0)
-    .bind(event.kind.as_str())
-    .bind(event.document.map(|id| id.0))
-    .bind(event.delivery.map(|id| id.0))
-    .bind(event.device.map(|id| id.0))
-    .bind(event.session.map(|id| id.0))
-    .bind(event.detail.clone())
-    .bind(head.hash.clone())
-    .execute(&mut *tx.inner)
-    .await?;
-    Ok(())
 }
 
 /// The hash of an event covers the hash before it, and every field with its length, so that no two events write alike.
@@ -203,7 +247,7 @@ impl Catalog {
     }
 }
 
-fn event_row(row: &sqlx::any::AnyRow) -> Result<EventRow, Error> {
+fn event_row(row: &AnyRow) -> Result<EventRow, Error> {
     Ok(EventRow {
         seq: EventSeq(row.int("seq")?),
         at: row.at("at")?,

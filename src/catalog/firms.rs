@@ -2,7 +2,7 @@
 
 use sqlx::query;
 
-use super::events::{self, Event};
+use super::events::Event;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
 use crate::model::{DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Timestamp};
@@ -67,7 +67,7 @@ impl Catalog {
             .await
             .map_err(|source| Error::unique(source, || format!("firm `{slug}`")))?;
         let id = FirmId(row.int("id")?);
-        events::add(&mut tx, id, now, &[Event::new(EventKind::FirmAdded, name)]).await?;
+        tx.tell(id, now, [Event::new(EventKind::FirmAdded, name)]);
         tx.commit().await?;
         Ok(id)
     }
@@ -313,7 +313,8 @@ pub(super) async fn change(
         .bind(firm.0)
         .execute(&mut *tx.inner)
         .await?;
-    events::add(tx, firm, now, &[event]).await
+    tx.tell(firm, now, [event]);
+    Ok(())
 }
 
 fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {

@@ -5,7 +5,7 @@
 use sqlx::query;
 
 use super::rows::Columns as _;
-use super::writer::Durability;
+use super::writer::{Durability, FOREIGN_LAG_MAX};
 use super::{Catalog, Error, Event, Tx, events};
 use crate::collect::Progress;
 use crate::model::{DeliveryId, FirmId, State, Timestamp, fold};
@@ -19,18 +19,13 @@ pub struct Mark {
     pub progress: Progress,
 }
 
-/// Collecting, in one exchange with the database: it is what a pull does thousands of times in a row.
-/// The event is added only if the delivery is offered and the firm's last event is the one that is
-/// continued; the rest only if that was.
-const COLLECT: &str = "begin immediate; pragma data_version;
-     insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
+/// Collecting, as one statement that is its own transaction: it is what a pull does thousands of times in
+/// a row. The event is added only if the delivery is offered and the firm's last event is the one that is
+/// continued; what the event tells happens with it, by a trigger.
+const COLLECT: &str = "insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash)
      select $1, $3, $2, $4, $5, $6, $7, $8, $9, $10 from delivery d, firm f
      where d.firm_id = $1 and d.id = $6 and d.state = 'offered' and d.current = 1
-       and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11;
-     update firm set event_seq = $3, event_hash = $10 where id = $1 and changes() = 1;
-     update delivery set state = 'collected', collected_at = $2, read_at = coalesce(read_at, $2), progress = null
-     where id = $6 and changes() = 1 returning id;
-     commit";
+       and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11";
 
 impl Catalog {
     /// Marks an offered delivery as collected and tells it, whatever was read of it before; says whether
@@ -47,13 +42,12 @@ impl Catalog {
     ) -> Result<bool, Error> {
         let mut turn = self.turns.take().await;
         turn.ready(Durability::Kill).await?;
-        let head = match turn.head(firm) {
-            Some(head) => head.clone(),
-            None => events::last(&mut turn, firm).await?,
-        };
+        turn.look(FOREIGN_LAG_MAX).await?;
+        let head = events::last(&mut turn, firm).await?;
         let next = head.next(firm, now, event);
-        turn.opened();
-        let rows = query(COLLECT)
+        // Who is cancelled here has perhaps moved it.
+        turn.set_head(None);
+        let done = query(COLLECT)
             .bind(firm.0)
             .bind(now.0)
             .bind(next.seq)
@@ -65,19 +59,10 @@ impl Catalog {
             .bind(event.detail.as_str())
             .bind(next.hash.as_str())
             .bind(head.hash.as_str())
-            .fetch_all(&mut *turn)
-            .await;
-        let (version, won) = match rows.as_deref() {
-            // What the update returns comes second, if it was made.
-            Ok([version, made @ ..]) => (version.int("data_version")?, !made.is_empty()),
-            _ => {
-                turn.undo().await?;
-                rows?;
-                return Ok(false);
-            }
-        };
-        turn.closed();
-        self.turns.note_version(&mut turn, version);
+            // Not a row that it returns: that would be here before the commit.
+            .execute(&mut *turn)
+            .await?;
+        let won = done.rows_affected() == 1;
         turn.set_head(won.then_some((firm, next)));
         Ok(won)
     }

@@ -30,6 +30,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "folders",
         include_str!("../../migrations/sqlite/0004_folders.sql"),
     ),
+    (
+        5,
+        "marks",
+        include_str!("../../migrations/sqlite/0005_marks.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -85,26 +90,76 @@ mod tests {
     use sqlx::Connection as _;
 
     use super::*;
-    use crate::catalog::Catalog;
-    use crate::model::{Checksums, DocumentId, FirmId};
+    use crate::catalog::{Catalog, Event};
+    use crate::model::{Checksums, DeliveryId, DocumentId, EventKind, FirmId, Timestamp};
+
+    /// A catalog as it was after the first so many migrations, with these rows.
+    async fn old(file: &Path, migrations: usize, rows: &'static str) {
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let mut old = AnyConnection::connect(&url).await.unwrap();
+        let migrator = migrator(&MIGRATIONS[..migrations]);
+        migrator.run(&mut old).await.unwrap();
+        sqlx::raw_sql(rows).execute(&mut old).await.unwrap();
+        old.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_order_of_events_goes_on_from_a_catalog_of_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            4,
+            "insert into firm (slug, name, language, event_seq, event_hash, added_at) values ('f', 'F', 'nl', 2, 'h2', 0);
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, reading_key,
+                                   reading, source, received_at) values (1, 'd', 1, 'd', 1, '', '{}', 'x', 0);
+             insert into delivery (firm_id, document_id, generation, current, state, routing, digest, bytes, created_at)
+                           values (1, 1, 1, 1, 'offered', '{}', 'd', 1, 0);
+             insert into event (firm_id, seq, at, kind, document_id, detail, hash)
+                        values (1, 2, 7, 'offered', 1, 'second', 'h2'), (1, 1, 5, 'kept', 1, 'first', 'h1')",
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+        let (firm, document) = (FirmId(1), DocumentId(1));
+        let collected = Event {
+            document: Some(document),
+            delivery: Some(DeliveryId(1)),
+            ..Event::new(EventKind::Collected, "third")
+        };
+
+        let now = Timestamp(9);
+        assert!(
+            catalog
+                .collect_at_once(firm, &collected, now)
+                .await
+                .unwrap()
+        );
+
+        let events = catalog.events_of(firm, document).await.unwrap();
+        let told: Vec<_> = events
+            .iter()
+            .map(|row| (row.seq.0, row.at.0, row.event.detail.as_str()))
+            .collect();
+        assert_eq!(told, [(1, 5, "first"), (2, 7, "second"), (3, 9, "third")]);
+        assert_eq!(
+            (events[0].hash.as_str(), events[1].hash.as_str()),
+            ("h1", "h2")
+        );
+    }
 
     #[tokio::test]
     async fn a_document_from_before_the_checksums_gets_them_when_somebody_asks() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("catalog.sqlite");
-        sqlx::any::install_default_drivers();
-        let url = format!("sqlite://{}?mode=rwc", file.display());
-        let mut old = AnyConnection::connect(&url).await.unwrap();
-        migrator(&MIGRATIONS[..1]).run(&mut old).await.unwrap();
-        sqlx::raw_sql(
+        old(
+            &file,
+            1,
             "insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
              insert into document (firm_id, digest, bytes, content_digest, content_bytes, reading_key,
                                    reading, source, received_at) values (1, 'd', 1, 'd', 1, '', '{}', 'x', 0)",
         )
-        .execute(&mut old)
-        .await
-        .unwrap();
-        old.close().await.unwrap();
+        .await;
         let catalog = Catalog::open(&file).await.unwrap();
         let (firm, document) = (FirmId(1), DocumentId(1));
         let both = Checksums::of(b"x");

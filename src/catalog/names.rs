@@ -54,7 +54,9 @@ impl Tx {
     ) -> Result<bool, Error> {
         let row = query(
             "select id from delivery
-             where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 limit 1",
+             where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 1
+             union all select id from delivery
+             where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 0 limit 1",
         )
         .bind(firm.0)
         .bind(device.0)

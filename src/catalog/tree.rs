@@ -55,14 +55,20 @@ pub struct Since {
 
 /// A listing comes as one text, a line for each file: of a hundred thousand files, a row and its columns
 /// each would cost several times as much. Names hold no control characters.
+///
+/// A question for what nobody has collected and one for what was lately, so that what the folder showed in
+/// other years is not gone through.
 const INBOX: &str = "select string_agg(id || ' ' || document_id || ' ' || state || ' ' ||
             (read_at is not null) || ' ' || digest || ' ' || bytes || ' ' || coalesce(offered_at, 0) || ' ' || name, char(10)) as lines
      from (select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
-       and link_id = $6 and flow = $7
-       and (state = 'offered' or (state = 'collected' and collected_at >= $4)
-            or (state = 'processed' and act = 'copied' and processed_at >= $5))
-     order by name_key) as listed";
+       and link_id = $6 and flow = $7 and collected_at is null and state = 'offered'
+     union all select * from delivery
+     where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
+       and link_id = $6 and flow = $7 and collected_at >= $4 and state = 'collected'
+     union all select * from delivery
+     where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
+       and link_id = $6 and flow = $7 and act = 'copied' and processed_at >= $5 and state = 'processed') as listed";
 
 const ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $8 and current = 1
@@ -77,11 +83,18 @@ const DONE: &str = "select id, document_id, name, moved_name, state, read_at, di
 
 const DONE_ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and (state = 'processed' or (state = 'collected' and collected_at < $4))
-       and (moved_key = $6 or (moved_key is null and name_key = $6))";
+       and (state = 'processed' or (state = 'collected' and collected_at < $4)) and moved_key = $6
+     union all
+     select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
+     where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
+       and (state = 'processed' or (state = 'collected' and collected_at < $4)) and moved_key is null and name_key = $6";
 
+/// The signs keep SQLite from going through all files of the device: a document has few deliveries.
 const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
-     where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $4 and digest = $5 and current = 1
+     where document_id in (select id from document where firm_id = $1 and digest = $5
+                           union all
+                           select id from document where firm_id = $1 and content_digest = $5 and content_digest <> digest)
+       and +firm_id = $1 and +device_id = $2 and +link_id = $3 and flow = $4 and digest = $5 and current = 1
        and state in ('offered', 'collected', 'processed') order by state, id";
 
 /// Each step looks for the next folder after the one before: as many looks as folders, not as files.

@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, query, raw_sql};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::events::Head;
+use super::events::{self, Head, Told};
 use super::rows::Columns as _;
 use super::{Catalog, Error};
 use crate::model::FirmId;
 
 /// How late a cache may learn what another process wrote. Whoever begins a change knows at once.
-const FOREIGN_LAG_MAX: Duration = Duration::from_millis(20);
+pub(super) const FOREIGN_LAG_MAX: Duration = Duration::from_millis(20);
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(super) struct Writer {
 pub struct Tx {
     /// What changes are written through.
     pub(super) inner: Turn,
+    /// What is told of it when it is whole.
+    pub(super) told: Vec<Told>,
 }
 
 /// The turn to write. Dropped with a change that is neither ended nor undone, it has it undone.
@@ -147,6 +150,17 @@ impl Turn {
         Ok(())
     }
 
+    /// Looks whether another process has written, unless somebody looked so short a time ago.
+    pub(super) async fn look(&mut self, lag: Duration) -> Result<(), Error> {
+        if self.writer.looked.elapsed() >= lag {
+            let row = query("pragma data_version").fetch_one(&mut **self).await?;
+            self.turns
+                .clone()
+                .note_version(self, row.int("data_version")?);
+        }
+        Ok(())
+    }
+
     /// Notes that a change begins; until [`Turn::closed`] whoever takes the turn undoes it.
     pub(super) fn opened(&mut self) {
         self.writer.is_open = true;
@@ -219,7 +233,7 @@ impl Tx {
     }
 
     async fn end(&mut self) -> Result<(), Error> {
-        query("commit").execute(&mut *self.inner).await?;
+        events::add_and_commit(self).await?;
         self.inner.closed();
         Ok(())
     }
@@ -245,19 +259,51 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn begin(&self, survives: Durability) -> Result<Tx, Error> {
-        let mut tx = Tx {
-            inner: self.turns.take().await,
-        };
-        tx.inner.ready(survives).await?;
-        tx.inner.opened();
+        let mut tx = self.take(survives).await?;
         // Not `fetch_one`: that ends with the first statement.
         let rows = query("begin immediate; pragma data_version")
             .fetch_all(&mut *tx.inner)
             .await?;
-        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        self.noted(&mut tx, rows.first())?;
+        Ok(tx)
+    }
+
+    /// Begins a change at `firm`: until the commit, nothing else of this firm arrives. Returns the version of its setup.
+    ///
+    /// # Errors
+    ///
+    /// When the firm is gone, or the database does not answer.
+    pub async fn begin_at(&self, firm: FirmId, survives: Durability) -> Result<(Tx, i64), Error> {
+        let mut tx = self.take(survives).await?;
+        let rows = query(
+            "begin immediate; pragma data_version;
+             update firm set event_seq = event_seq where id = $1 returning version, event_seq, event_hash",
+        )
+        .bind(firm.0)
+        .fetch_all(&mut *tx.inner)
+        .await?;
+        self.noted(&mut tx, rows.first())?;
+        // It may have been removed since it was asked for.
+        let found = rows.get(1).ok_or_else(|| Error::Missing {
+            what: format!("firm {firm}"),
+        })?;
+        tx.inner.set_head(Some((firm, Head::of(found)?)));
+        Ok((tx, found.int("version")?))
+    }
+
+    async fn take(&self, survives: Durability) -> Result<Tx, Error> {
+        let mut inner = self.turns.take().await;
+        inner.ready(survives).await?;
+        inner.opened();
+        let told = Vec::new();
+        Ok(Tx { inner, told })
+    }
+
+    fn noted(&self, tx: &mut Tx, row: Option<&AnyRow>) -> Result<(), Error> {
+        let row = row.ok_or(sqlx::Error::RowNotFound)?;
         self.turns
             .note_version(&mut tx.inner, row.int("data_version")?);
-        Ok(tx)
+        Ok(())
     }
 
     /// Returns which state the catalog is in: what this process wrote is known at once, what another
@@ -280,14 +326,13 @@ impl Catalog {
     }
 
     async fn moment_within(&self, lag: Duration) -> Result<Moment, Error> {
-        // Whoever has the turn looks when he begins; while he writes, no other process can.
+        // Whoever has the turn looks, too; while he writes, no other process can.
         if let Ok(writer) = Arc::clone(&self.turns.writer).try_lock_owned()
             && writer.looked.elapsed() >= lag
         {
             let mut turn = self.turns.turn(writer);
             turn.undo().await?;
-            let row = query("pragma data_version").fetch_one(&mut *turn).await?;
-            self.turns.note_version(&mut turn, row.int("data_version")?);
+            turn.look(lag).await?;
         }
         Ok(Moment(self.turns.moment.load(Ordering::Acquire)))
     }

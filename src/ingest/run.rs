@@ -174,8 +174,8 @@ impl Ingest {
         ready: &[Ready],
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
-        let mut tx = self.catalog.begin(Durability::PowerCut).await?;
-        let version = tx.lock_firm(firm).await?;
+        let beginning = self.catalog.begin_at(firm, Durability::PowerCut);
+        let (mut tx, version) = beginning.await?;
         let facts = self.facts(firm, version).await?;
         let mut taken = Vec::with_capacity(ready.len());
         let mut writing = Writing {
@@ -188,7 +188,7 @@ impl Ingest {
             taken.push(self.write_down(&mut writing, arrival, &facts).await?);
         }
         let told = writing.told;
-        tx.tell(firm, now, &told).await?;
+        tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(taken)
     }
