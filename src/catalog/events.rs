@@ -104,7 +104,7 @@ pub(super) struct Told {
 }
 
 impl Tx {
-    /// Tells what happened at `firm`, with the commit of this change.
+    /// Tells what happened at `firm`, with the commit of this change, which is at no other firm.
     pub fn tell(&mut self, firm: FirmId, at: Timestamp, told: impl IntoIterator<Item = Event>) {
         let told = told.into_iter();
         self.told.extend(told.map(|event| Told { firm, at, event }));

@@ -1,6 +1,6 @@
 //! What has a device done with a delivery?
 //!
-//! Each mark is one conditional update: of two that try, one wins, and only that one tells an event.
+//! Each mark is one conditional change: of two that try, one wins, and only that one tells an event.
 
 use sqlx::query;
 

@@ -98,17 +98,23 @@ const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, 
        and state in ('offered', 'collected', 'processed') order by state, id";
 
 /// Each step looks for the next folder after the one before: as many looks as folders, not as files.
+/// Column by column, for SQLite would go through all files of a folder to compare the three together.
 const PLACED: &str = "with recursive placed (folder, folder_key, link_id, flow) as (
        select * from (select folder, folder_key, link_id, flow from delivery
          where firm_id = $1 and device_id = $2 and current = 1
            and folder_key is not null and link_id is not null and flow is not null
          order by folder_key, link_id, flow limit 1) as first
        union all
-       select d.folder, d.folder_key, d.link_id, d.flow from placed p join delivery d on d.id =
+       select d.folder, d.folder_key, d.link_id, d.flow from placed p join delivery d on d.id = coalesce(
          (select n.id from delivery n where n.firm_id = $1 and n.device_id = $2 and n.current = 1
-             and n.link_id is not null and n.flow is not null
-             and (n.folder_key, n.link_id, n.flow) > (p.folder_key, p.link_id, p.flow)
-          order by n.folder_key, n.link_id, n.flow limit 1))
+             and n.folder_key = p.folder_key and n.link_id = p.link_id and n.flow > p.flow
+          order by n.flow limit 1),
+         (select n.id from delivery n where n.firm_id = $1 and n.device_id = $2 and n.current = 1
+             and n.folder_key = p.folder_key and n.link_id > p.link_id and n.flow is not null
+          order by n.link_id, n.flow limit 1),
+         (select n.id from delivery n where n.firm_id = $1 and n.device_id = $2 and n.current = 1
+             and n.folder_key > p.folder_key and n.link_id is not null and n.flow is not null
+          order by n.folder_key, n.link_id, n.flow limit 1)))
      select folder, link_id, flow from placed";
 
 impl Catalog {
@@ -355,3 +361,6 @@ fn listed(row: &AnyRow, name: &str) -> Result<Listed, Error> {
         offered_at: row.at_or("offered_at")?.unwrap_or(Timestamp(0)),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -316,7 +316,8 @@ impl Catalog {
         self.moment_within(FOREIGN_LAG_MAX).await
     }
 
-    /// Returns which state the catalog is in now, whoever wrote last.
+    /// Returns which state the catalog is in now, whoever wrote last; while a mark is being made, what
+    /// another process wrote within 20 ms may be missing.
     ///
     /// # Errors
     ///
@@ -326,7 +327,8 @@ impl Catalog {
     }
 
     async fn moment_within(&self, lag: Duration) -> Result<Moment, Error> {
-        // Whoever has the turn looks, too; while he writes, no other process can.
+        // Whoever has the turn to change something has looked, and while he writes no other process can; whoever
+        // marks has looked within the lag.
         if let Ok(writer) = Arc::clone(&self.turns.writer).try_lock_owned()
             && writer.looked.elapsed() >= lag
         {
