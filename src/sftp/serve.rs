@@ -116,11 +116,11 @@ impl Session {
     pub(super) async fn run(mut self) -> Trace {
         let mut frames = Frames::default();
         let ended = self.requests(&mut frames).await;
+        // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
+        self.intake.end(ended);
         if ended == Ended::Broken {
             self.last_closes(&mut frames).await;
         }
-        // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
-        self.intake.end(ended);
         let how = how_handles_end(ended, self.greeted, &self.software);
         for open in self.handles.close_all() {
             self.end_handle(open, how).await;
@@ -162,31 +162,57 @@ impl Session {
     /// them: what came in before the end counts, though nobody is there to be told. What they wrote first
     /// is written first, so a file is taken whole or not at all.
     ///
-    /// What the channel did not take before does not count, so this collects nothing by itself.
+    /// What the channel did not take before does not count, so no reading is counted here that was not before.
     async fn last_closes(&mut self, frames: &mut Frames) {
         frames.push(&self.intake.rest());
+        // Whether what was put here is still as its CLOSE finds it.
+        let mut is_plain = true;
         while self.reads_a_file()
             && let Ok(Some(mut frame)) = frames.next()
         {
             let done = match Packet::try_from(&mut frame) {
-                Ok(Packet::Write(asked)) => {
+                Ok(Packet::Write(asked)) if is_plain => {
                     let (id, handle, at) = (asked.id, &asked.handle, asked.offset);
-                    self.write(id, handle, at, asked.data).await
+                    self.write(id, handle, at, asked.data).await.map(drop)
                 }
-                Ok(Packet::Close(asked)) => match self.handles.close(&asked.handle) {
-                    Some(Open::Upload(key, _)) => self.close_upload(asked.id, &key).await,
-                    Some(Open::Draft(key)) => self.finish_draft(asked.id, &key).await,
-                    Some(open) => {
-                        self.end_handle(open, End::Closed).await;
-                        Ok(None)
-                    }
-                    None => Ok(None),
-                },
-                _ => Ok(None),
+                Ok(Packet::FSetStat(asked)) if is_plain => {
+                    self.set_handle(&asked.handle, &asked.attrs).await
+                }
+                Ok(Packet::Close(asked)) => {
+                    self.last_close(asked.id, &asked.handle, is_plain).await
+                }
+                Ok(asked) => {
+                    is_plain &= leaves_files_alone(&asked);
+                    Ok(())
+                }
+                Err(_) => {
+                    is_plain = false;
+                    Ok(())
+                }
             };
             if let Err(Stop::Refused(refusal)) = done {
                 self.log_refusal(&refusal);
             }
+        }
+    }
+
+    /// What is not plain is not taken in: the next session may finish it.
+    async fn last_close(&mut self, id: u32, handle: &str, is_plain: bool) -> Result<(), Stop> {
+        let is_put = matches!(
+            self.handles.get(handle),
+            Some(Open::Upload(..) | Open::Draft(_))
+        );
+        if is_put && !is_plain {
+            return Ok(());
+        }
+        match self.handles.close(handle) {
+            Some(Open::Upload(key, _)) => self.close_upload(id, &key).await.map(drop),
+            Some(Open::Draft(key)) => self.finish_draft(id, &key).await.map(drop),
+            Some(open) => {
+                self.end_handle(open, End::Closed).await;
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -288,6 +314,23 @@ fn how_handles_end(ended: Ended, asked: Option<u32>, software: &str) -> End {
     match ended {
         Ended::InOrder if !closes_what_it_read => End::Closed,
         Ended::InOrder | Ended::Broken => End::Broken,
+    }
+}
+
+/// Says whether a request changes nothing of what is being put here.
+fn leaves_files_alone(asked: &Packet) -> bool {
+    match asked {
+        Packet::Extended(asked) => asked.request == "fsync@openssh.com",
+        asked => matches!(
+            asked,
+            Packet::Read(_)
+                | Packet::Stat(_)
+                | Packet::Lstat(_)
+                | Packet::Fstat(_)
+                | Packet::OpenDir(_)
+                | Packet::ReadDir(_)
+                | Packet::RealPath(_)
+        ),
     }
 }
 

@@ -205,6 +205,20 @@ async fn a_client_that_closes_and_hangs_up_without_waiting_has_collected() {
 
 #[tokio::test]
 async fn a_client_that_closes_its_file_and_hangs_up_without_waiting_has_put_it_in_whole() {
+    assert_eq!(put_and_hang_up(&[]).await, [uploading::OFFERED]);
+}
+
+#[tokio::test]
+async fn a_file_that_its_sender_removed_before_it_hung_up_is_not_taken() {
+    let remove = [&9_u32.to_be_bytes()[..], &text("/in/F-1.xml")].concat();
+
+    let offered = put_and_hang_up(&packet(13, &remove)).await;
+
+    assert_eq!(offered, Vec::<String>::new());
+}
+
+/// Writes a file, asks for something, closes it and hangs up; returns what came of it.
+async fn put_and_hang_up(before_its_close: &[u8]) -> Vec<String> {
     let (mut gateway, office, scanner) = uploading::scene().await;
     let (ssh, mut channel) = raw(&gateway, &scanner).await;
     let open = [
@@ -227,6 +241,7 @@ async fn a_client_that_closes_its_file_and_hangs_up_without_waiting_has_put_it_i
         let write = [&id[..], &handle, &offset.to_be_bytes(), &length, block];
         asked.extend(packet(6, &write.concat()));
     }
+    asked.extend(before_its_close);
     let close = [&9_u32.to_be_bytes()[..], &handle].concat();
     asked.extend(packet(4, &close));
     channel.data(&asked[..]).await.unwrap();
@@ -235,5 +250,5 @@ async fn a_client_that_closes_its_file_and_hangs_up_without_waiting_has_put_it_i
         .unwrap();
 
     gateway.drain().await;
-    assert_eq!(gateway.deliveries(&office).await, [uploading::OFFERED]);
+    gateway.deliveries(&office).await
 }
