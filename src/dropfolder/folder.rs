@@ -1,6 +1,5 @@
 //! What happens when one firm's folder has its turn?
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
@@ -9,7 +8,7 @@ use tracing::warn;
 
 use super::scan::{Look, look};
 use super::settle::{Seen, Settling};
-use super::take::{Chain, End, Place, batches, take_batch};
+use super::take::{Chain, Done, End, Place, Settled, batches, take_batch};
 use super::{DropFolderConfig, Takes};
 use crate::ingest::Firm;
 use crate::model::Timestamp;
@@ -27,7 +26,7 @@ impl Folder {
     pub(super) fn new(firm: Firm, config: &DropFolderConfig) -> Self {
         let folder = Arc::from(config.root.join(firm.slug.as_str()));
         Self {
-            place: Place { firm, folder },
+            place: Place::new(firm, folder),
             settling: Settling::new(config.settle_ms),
             hinted: false,
             trouble: Trouble::default(),
@@ -61,21 +60,24 @@ impl Folder {
         let now = clock();
         let seen = self.look().await;
         let ready = self.settling.look(seen, now);
-        let mut batches = batches(ready).into_iter();
-        for batch in batches.by_ref() {
-            if cancel.is_cancelled() {
-                return;
-            }
-            let paths: Vec<_> = batch.iter().map(|file| file.path.clone()).collect();
-            let now = clock();
-            let ends = take_batch(takes, &self.place, batch, now).await;
-            if self.conclude(paths, &ends, now) == Course::Stop {
-                break;
-            }
+        let place = self.place.clone();
+        let (mut before, mut stops) = (None, false);
+        for batch in batches(ready) {
+            stops |= cancel.is_cancelled();
+            let taking = async {
+                if stops {
+                    Settled::postponed(batch, clock())
+                } else {
+                    take_batch(takes, &place, batch, clock()).await
+                }
+            };
+            // A disk may take as long to free files as to write them.
+            let (settled, done) = tokio::join!(taking, let_go(before, &place));
+            before = Some(settled);
+            stops |= done.is_some_and(|done| self.conclude(done) == Course::Stop);
         }
-        let now = clock();
-        for file in batches.flatten() {
-            self.settling.postponed(&file.path, now);
+        if let Some(done) = let_go(before, &place).await {
+            self.conclude(done);
         }
     }
 
@@ -94,7 +96,8 @@ impl Folder {
     }
 
     /// Tells the machine how each file ended.
-    fn conclude(&mut self, paths: Vec<PathBuf>, ends: &[(PathBuf, End)], now: Timestamp) -> Course {
+    fn conclude(&mut self, done: Done) -> Course {
+        let Done { paths, ends, at } = done;
         let mut course = Course::Stop;
         for path in paths {
             // A file without an end is one whose work died.
@@ -107,12 +110,16 @@ impl Folder {
                     course = Course::GoOn;
                     self.settling.forget(&path);
                 }
-                End::Failed => self.settling.failed(&path, now),
-                End::Postponed => self.settling.postponed(&path, now),
+                End::Failed => self.settling.failed(&path, at),
+                End::Postponed => self.settling.postponed(&path, at),
             }
         }
         course
     }
+}
+
+async fn let_go(batch: Option<Settled>, place: &Place) -> Option<Done> {
+    Some(batch?.let_go(place).await)
 }
 
 /// Whether the rest of a turn makes sense.

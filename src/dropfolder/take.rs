@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
@@ -27,6 +27,9 @@ pub const BATCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The largest file that is taken: the largest document that is delivered.
 pub const FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
+
+/// How many files of a batch are read, or removed, at a time: a disk may take a millisecond to free each.
+const AT_ONCE: usize = 8;
 
 /// After how many failures in a row, with no success, the rest of a batch is not tried: the fault is not the files'.
 const FAILURES_IN_A_ROW_MAX: usize = 8;
@@ -53,6 +56,18 @@ pub(super) struct Place {
     pub(super) firm: Firm,
     /// Where.
     pub(super) folder: Arc<Path>,
+    /// Two files of one name that are put aside at once would take each other's place.
+    rejecting: Arc<Mutex<()>>,
+}
+
+impl Place {
+    pub(super) fn new(firm: Firm, folder: Arc<Path>) -> Self {
+        Self {
+            firm,
+            folder,
+            rejecting: Arc::default(),
+        }
+    }
 }
 
 /// Divides files into batches, in their order.
@@ -84,13 +99,29 @@ fn is_too_large(file: &Seen) -> bool {
     file.stamp.bytes > FILE_BYTES_MAX
 }
 
-/// Takes one batch, and returns how each of its files ended.
+/// A batch whose documents are durable, and whose sources are not let go yet.
+pub(super) struct Settled {
+    paths: Vec<PathBuf>,
+    ends: Vec<(PathBuf, End)>,
+    sources: Vec<(Seen, End, Option<Why>)>,
+    at: Timestamp,
+}
+
+/// A batch that is done with: its files, how each that has an end ended, and when.
+pub(super) struct Done {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) ends: Vec<(PathBuf, End)>,
+    pub(super) at: Timestamp,
+}
+
+/// Takes one batch in; what it held is let go by [`Settled::let_go`].
 pub(super) async fn take_batch<T: Takes>(
     takes: &T,
     place: &Place,
     files: Vec<Seen>,
     now: Timestamp,
-) -> Vec<(PathBuf, End)> {
+) -> Settled {
+    let paths = files.iter().map(|file| file.path.clone()).collect();
     let (large, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_too_large);
     let (read, mut ends) = place.read(files).await;
     let (taken, failed) = hand_over(takes, place, read, now).await;
@@ -105,9 +136,38 @@ pub(super) async fn take_batch<T: Takes>(
         let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
         (file, End::Taken(taken.outcome), why)
     });
-    ends.extend(place.let_go(large.chain(settled).collect(), now).await);
-    place.sum_up(&ends);
-    ends
+    Settled {
+        paths,
+        ends,
+        sources: large.chain(settled).collect(),
+        at: now,
+    }
+}
+
+impl Settled {
+    /// A batch that is not tried any more.
+    pub(super) fn postponed(files: Vec<Seen>, now: Timestamp) -> Self {
+        let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
+        let ends = paths.iter().map(|path| (path.clone(), End::Postponed));
+        Self {
+            ends: ends.collect(),
+            paths,
+            sources: Vec::new(),
+            at: now,
+        }
+    }
+
+    /// Lets go of the sources, and returns how each file ended.
+    pub(super) async fn let_go(self, place: &Place) -> Done {
+        let mut ends = self.ends;
+        ends.extend(place.let_go(self.sources, self.at).await);
+        place.sum_up(&ends);
+        Done {
+            paths: self.paths,
+            ends,
+            at: self.at,
+        }
+    }
 }
 
 /// Hands the bytes over, together or else one at a time, so that one file holds up no other.
@@ -233,6 +293,10 @@ impl Place {
 
     fn put_aside(&self, file: &Seen, why: &Why, now: Timestamp) -> std::io::Result<Still> {
         let text = Text::new(self.firm.language, &file.path, why, now, &self.firm.zone);
+        let _turn = self
+            .rejecting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(name) = reject(&self.folder, file, &text)? else {
             return Ok(Still::Other);
         };
@@ -241,26 +305,39 @@ impl Place {
         Ok(Still::Same)
     }
 
-    /// Does blocking work on each of `items`, in their order.
+    /// Does blocking work on each of `items`, on several at a time, and returns them in their order.
     async fn each<I, O, F>(&self, items: Vec<I>, work: F) -> Vec<(I, O)>
     where
         I: Send + 'static,
         O: Send + 'static,
-        F: Fn(&I) -> O + Send + 'static,
+        F: Fn(&I) -> O + Clone + Send + 'static,
     {
-        let work = move || {
-            items
-                .into_iter()
-                .map(|item| {
-                    let done = work(&item);
-                    (item, done)
-                })
-                .collect()
-        };
-        spawn_blocking(work).await.unwrap_or_else(|died| {
-            error!(firm.name = %self.firm.slug, "The work on dropped files died: {died}");
-            Vec::new()
-        })
+        let share = items.len().div_ceil(AT_ONCE).max(1);
+        let mut items = items.into_iter().peekable();
+        let mut shares = Vec::new();
+        while items.peek().is_some() {
+            let share: Vec<_> = items.by_ref().take(share).collect();
+            let work = work.clone();
+            shares.push(spawn_blocking(move || {
+                share
+                    .into_iter()
+                    .map(|item| {
+                        let done = work(&item);
+                        (item, done)
+                    })
+                    .collect::<Vec<_>>()
+            }));
+        }
+        let mut all = Vec::new();
+        for share in shares {
+            match share.await {
+                Ok(done) => all.extend(done),
+                Err(died) => {
+                    error!(firm.name = %self.firm.slug, "The work on dropped files died: {died}");
+                }
+            }
+        }
+        all
     }
 
     fn fault(&self, what: &str, path: &Path, why: &dyn fmt::Display) {

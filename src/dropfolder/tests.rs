@@ -145,7 +145,7 @@ async fn when_nothing_can_be_taken_the_sources_stay_and_few_are_tried() {
         seconds(60).await;
         let calls = root.fake.with(|inner| inner.calls);
         assert!(
-            (9..=9 * 13).contains(&calls),
+            (9..=2 * 9 * 13).contains(&calls),
             "tried {calls} times in a minute"
         );
         assert_eq!(files(&root.path("")).len(), 200);
@@ -178,6 +178,25 @@ async fn a_crash_before_letting_go_loses_nothing_and_doubles_nothing() {
         files(&root.path("")),
         ["rejected/F-2.xml", "rejected/F-2.xml.txt"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_of_one_name_that_are_rejected_at_once_keep_their_own_reasons() {
+    let root = Root::new();
+    for n in 0..32 {
+        root.drop(&format!("{n}/F.xml"), format!("%PDF {n}"));
+    }
+
+    root.run_until_empty().await;
+
+    let rejected = files(&root.path("rejected"));
+    assert_eq!(rejected.len(), 64, "{rejected:?}");
+    for name in rejected.iter().filter(|name| !name.ends_with(".txt")) {
+        let n = fs::read_to_string(root.path(&format!("rejected/{name}"))).unwrap();
+        let n = n.trim_start_matches("%PDF ");
+        let why = fs::read_to_string(root.path(&format!("rejected/{name}.txt"))).unwrap();
+        assert!(why.contains(&format!("{n}/F.xml")), "{name}: {why}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
