@@ -69,9 +69,9 @@ fn join(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
     }
     let (up, down) = (copy_of(client, server), copy_of(server, client));
     let state = Arc::clone(state);
-    thread::spawn(move || carry(up, |_| true));
+    thread::spawn(move || carry_up(up));
     thread::spawn(move || {
-        carry(down, |bytes| {
+        carry_down(down, |bytes| {
             let before = state.down.fetch_add(bytes, Ordering::SeqCst);
             let holds = before + bytes <= state.dies_after;
             state.dead.fetch_or(!holds, Ordering::SeqCst);
@@ -84,15 +84,26 @@ fn copy_of(from: &TcpStream, to: &TcpStream) -> (TcpStream, TcpStream) {
     (from.try_clone().unwrap(), to.try_clone().unwrap())
 }
 
-/// Carries bytes until one side ends, or `holds` says that the line is dead.
-fn carry((mut from, mut to): (TcpStream, TcpStream), holds: impl Fn(u64) -> bool) {
+/// Carries what a client says until it ends. What it says to a dead line is taken all the same: a refusal
+/// would make its system throw away what came down before and was not read yet.
+fn carry_up((mut client, mut server): (TcpStream, TcpStream)) {
     let mut block = vec![0; 64 * 1024];
-    while let Ok(got @ 1..) = from.read(&mut block) {
-        if !holds(got as u64) || to.write_all(&block[..got]).is_err() {
+    while let Ok(got @ 1..) = client.read(&mut block) {
+        drop(server.write_all(&block[..got]));
+    }
+    for stream in [client, server] {
+        drop(stream.shutdown(Shutdown::Both));
+    }
+}
+
+/// Carries what comes down until it ends, or `holds` says that the line is dead.
+fn carry_down((mut server, mut client): (TcpStream, TcpStream), holds: impl Fn(u64) -> bool) {
+    let mut block = vec![0; 64 * 1024];
+    while let Ok(got @ 1..) = server.read(&mut block) {
+        if !holds(got as u64) || client.write_all(&block[..got]).is_err() {
             break;
         }
     }
-    for stream in [from, to] {
-        drop(stream.shutdown(Shutdown::Both));
-    }
+    drop(server.shutdown(Shutdown::Both));
+    drop(client.shutdown(Shutdown::Write));
 }
