@@ -99,7 +99,7 @@ pub fn fairness() {
 }
 
 /// How many small documents are pulled, each once: what was collected is gone in the next session.
-const PULLS: usize = 200;
+const PULLS: usize = 1000;
 
 /// The 99th percentile of the pulls of these, one after the other, in seconds.
 fn pulls(rig: &Rig, names: &[String]) -> f64 {
