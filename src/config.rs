@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
+use crate::model::Declared;
 
 /// The operator's decisions, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Config {
     pub time_zone: String,
     /// The SFTP door.
     pub sftp: Sftp,
+    /// Taking in by hand.
+    pub ingest: Ingest,
     /// The drop folders.
     pub drop: DropFolderConfig,
     /// The log.
@@ -38,6 +41,16 @@ pub struct Sftp {
     pub listen: SocketAddr,
     /// After how many bytes in either direction keys are exchanged anew.
     pub rekey_bytes: usize,
+    /// What is true of a document that is put into `/in`.
+    pub declared: Declared,
+}
+
+/// Taking in by hand, by `sluis ingest`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    /// What is true of a document of which nothing is said.
+    pub declared: Declared,
 }
 
 /// The log.
@@ -67,6 +80,7 @@ impl Default for Config {
             profiles: None,
             time_zone: "Europe/Brussels".to_owned(),
             sftp: Sftp::default(),
+            ingest: Ingest::default(),
             drop: DropFolderConfig::default(),
             log: Log::default(),
         }
@@ -78,6 +92,7 @@ impl Default for Sftp {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 2222)),
             rekey_bytes: 1 << 30,
+            declared: Declared::default(),
         }
     }
 }

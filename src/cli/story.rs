@@ -7,8 +7,8 @@ use super::deliveries::path;
 use super::events::{Devices, name};
 use super::explain::Said;
 use crate::app::House;
-use crate::catalog::{DeliveryRow, Device, DocumentRow, EventRow, Firm};
-use crate::ingest::route::{Match, Routing};
+use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm};
+use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
 use crate::text::{self, Leaves, Path, Sentence};
@@ -137,9 +137,7 @@ pub(super) async fn delivery_story(
         let (at, reason) = (telling.at(resent.at), resent.event.detail.as_str());
         telling.say(&mut story, &Sentence::Resent { at: &at, reason });
     }
-    if let (State::Held, Some(reason)) = (delivery.state, delivery.reason) {
-        telling.say(&mut story, &Sentence::Held(reason));
-    }
+    waits(telling, delivery, &mut story);
     let device = name(&telling.names, delivery.device).unwrap_or("?");
     if let (Some(at), Some(path)) = (row.offered_at, path(row)) {
         let (at, path) = (telling.at(at), Path(&path));
@@ -202,12 +200,19 @@ pub(super) async fn delivery_story(
 
 fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
     let routing: Option<Routing> = serde_json::from_str(&row.delivery.routing).ok();
+    let by_hand = routing
+        .as_ref()
+        .is_some_and(|routing| routing.rule == Rule::ByHand);
     let matched = routing.map(|routing| routing.matched).unwrap_or_default();
     let place = |found: &Match| {
         let place = text::place(telling.language, found.source);
         format!("{place} `{}`", found.value)
     };
-    if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
+    if let (Some(flow), Some(dossier), true) =
+        (row.delivery.flow, row.dossier_name.as_deref(), by_hand)
+    {
+        telling.say(story, &Sentence::Assigned { flow, dossier });
+    } else if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
         telling.say(
             story,
@@ -234,6 +239,19 @@ fn party_of(language: Language, found: &Match) -> &'static str {
         Flow::Purchase
     };
     text::party(language, flow)
+}
+
+/// What was not sent waits for something, and perhaps until some time.
+fn waits(telling: &Telling<'_>, delivery: &Delivery, story: &mut Vec<Said>) {
+    if let (State::Held, Some(reason)) = (delivery.state, delivery.reason) {
+        telling.say(story, &Sentence::Held(reason));
+        if let Some(due) = delivery.due {
+            telling.say(story, &Sentence::Until(&telling.at(due)));
+        }
+        if let Some(note) = &delivery.note {
+            telling.say(story, &Sentence::Note(note));
+        }
+    }
 }
 
 /// What has not been collected waits for somebody, or for nobody any more.

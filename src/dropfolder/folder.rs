@@ -26,7 +26,7 @@ impl Folder {
     pub(super) fn new(firm: Firm, config: &DropFolderConfig) -> Self {
         let folder = Arc::from(config.root.join(firm.slug.as_str()));
         Self {
-            place: Place::new(firm, folder),
+            place: Place::new(firm, folder, config.declared),
             settling: Settling::new(config.settle_ms),
             hinted: false,
             trouble: Trouble::default(),

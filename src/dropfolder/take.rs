@@ -17,7 +17,7 @@ use super::settle::Seen;
 use super::source::{self, Still};
 use super::words::{Text, Why};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
-use crate::model::{Language, Timestamp};
+use crate::model::{Declared, Language, Said, Timestamp};
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
 pub const BATCH_FILES_MAX: usize = 64;
@@ -58,14 +58,17 @@ pub(super) struct Place {
     pub(super) folder: Arc<Path>,
     /// Two files of one name that are put aside at once would take each other's place.
     rejecting: Arc<Mutex<()>>,
+    /// What is true of a document of which nothing is said.
+    declared: Declared,
 }
 
 impl Place {
-    pub(super) fn new(firm: Firm, folder: Arc<Path>) -> Self {
+    pub(super) fn new(firm: Firm, folder: Arc<Path>, declared: Declared) -> Self {
         Self {
             firm,
             folder,
             rejecting: Arc::default(),
+            declared,
         }
     }
 }
@@ -226,7 +229,7 @@ async fn offer<T: Takes>(
 ) -> Result<Vec<Taken>, String> {
     let arrivals = read
         .iter()
-        .map(|(file, bytes)| arrival(file, bytes))
+        .map(|(file, bytes)| arrival(place, file, bytes))
         .collect();
     match takes.take(place.firm.id, arrivals, now).await {
         Ok(taken) if taken.len() == read.len() => Ok(taken),
@@ -239,10 +242,12 @@ async fn offer<T: Takes>(
     }
 }
 
-fn arrival(file: &Seen, bytes: &Bytes) -> Arrival {
+fn arrival(place: &Place, file: &Seen, bytes: &Bytes) -> Arrival {
     Arrival {
         source: format!("drop:{}", file.path.display()),
         bytes: bytes.clone(),
+        said: Said::default(),
+        door: place.declared,
     }
 }
 

@@ -15,4 +15,4 @@ mod write;
 pub use firms::Firm;
 pub use receive::{GROUP_FILES_MAX, Written};
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};
-pub(crate) use write::routing_json;
+pub(crate) use write::{routing_json, waits};

@@ -6,8 +6,9 @@ use crate::catalog::Known;
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
     DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
-    Transfer,
+    Timestamp,
 };
+use crate::transfer::{self, Calendar, Rule, Standing};
 use crate::ubl::Reading;
 
 /// What a firm's setup says that matters to an arrival.
@@ -19,6 +20,8 @@ pub struct Setup {
     pub links: Vec<LinkRule>,
     /// The device that gets what no link assigns.
     pub default_device: Option<DeviceId>,
+    /// When its night is.
+    pub calendar: Calendar,
 }
 
 /// What a link says that matters to an arrival.
@@ -30,8 +33,8 @@ pub struct LinkRule {
     pub dossier: DossierId,
     /// Where its documents go.
     pub device: Option<DeviceId>,
-    /// When.
-    pub transfer: Transfer,
+    /// What it asks first.
+    pub rule: Rule,
 }
 
 /// What shall become of an arrival.
@@ -58,12 +61,20 @@ pub struct Planned {
     pub flow: Option<Flow>,
     /// Why it waits; else it is offered, and dossier, link, device and flow are known.
     pub hold: Option<HeldReason>,
+    /// When it leaves by itself, where that is known.
+    pub due: Option<Timestamp>,
     /// Why it goes there.
     pub routing: Routing,
 }
 
 /// Decides what becomes of an arrival, from what it says and what is here.
-pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
+pub fn plan(
+    reading: &Reading,
+    standing: &Standing,
+    setup: &Setup,
+    known: &Known,
+    now: Timestamp,
+) -> Plan {
     if let Some(copy) = recognised(known) {
         return Plan::Recognise(copy);
     }
@@ -71,12 +82,13 @@ pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
         let why: Vec<_> = reading.remarks.iter().map(ToString::to_string).collect();
         return Plan::Quarantine(why.join("; "));
     }
-    let mut planned = deliveries(reading, setup);
+    let mut planned = deliveries(reading, standing, setup, now);
     if looks_like_another(known) {
         for delivery in &mut planned {
             // A document without a known place keeps that reason: it is nearer to what must be done first.
             if delivery.link.is_some() {
                 delivery.hold = Some(HeldReason::SuspectedDuplicate);
+                delivery.due = None;
             }
         }
     }
@@ -98,13 +110,19 @@ fn looks_like_another(known: &Known) -> bool {
 }
 
 /// The deliveries that a document's parties and the firm's links ask for, duplicates apart.
-pub fn deliveries(reading: &Reading, setup: &Setup) -> Vec<Planned> {
+pub fn deliveries(
+    reading: &Reading,
+    standing: &Standing,
+    setup: &Setup,
+    now: Timestamp,
+) -> Vec<Planned> {
     let waiting = |dossier, flow, reason, routing| Planned {
         dossier,
         link: None,
         device: None,
         flow,
         hold: Some(reason),
+        due: None,
         routing,
     };
     let routes = match route(reading, &setup.dossiers) {
@@ -129,23 +147,27 @@ pub fn deliveries(reading: &Reading, setup: &Setup) -> Vec<Planned> {
         planned.extend(
             links
                 .iter()
-                .map(|link| for_link(link, flow, routing.clone(), setup.default_device)),
+                .map(|link| for_link(link, flow, routing.clone(), standing, setup, now)),
         );
     }
     planned
 }
 
-fn for_link(
+/// The delivery of a document through one link.
+pub fn for_link(
     link: &LinkRule,
     flow: Flow,
     routing: Routing,
-    default_device: Option<DeviceId>,
+    standing: &Standing,
+    setup: &Setup,
+    now: Timestamp,
 ) -> Planned {
-    let device = link.device.or(default_device);
-    let hold = match (link.transfer, device) {
-        (Transfer::Manual, _) => Some(HeldReason::Manual),
-        (Transfer::AtOnce, None) => Some(HeldReason::NoDevice),
-        (Transfer::AtOnce, Some(_)) => None,
+    let device = link.device.or(setup.default_device);
+    let planned = transfer::plan(&link.rule, &setup.calendar, device, standing, now);
+    let (hold, due) = match planned {
+        transfer::Plan::Send(_) => (None, None),
+        transfer::Plan::Until(due) => (Some(HeldReason::Due), Some(due)),
+        transfer::Plan::Wait(reason) => (Some(reason), None),
     };
     Planned {
         dossier: Some(link.dossier),
@@ -153,6 +175,7 @@ fn for_link(
         device,
         flow: Some(flow),
         hold,
+        due,
         routing,
     }
 }
@@ -228,7 +251,7 @@ fn seller_key(reading: &Reading) -> Option<String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::model::PartyId;
+    use crate::model::{Approval, Declared, PartyId, Transfer};
     use crate::ubl::{Party, Sbdh};
 
     /// A minimal reading of an invoice with this number.
@@ -271,10 +294,23 @@ pub(crate) mod tests {
                 id: LinkId(7),
                 dossier: DossierId(1),
                 device: device.map(DeviceId),
-                transfer,
+                rule: Rule {
+                    transfer,
+                    approval: Approval::Required,
+                    from: None,
+                },
             }],
             default_device: None,
+            calendar: Calendar::default(),
         }
+    }
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    /// Decides of an arrival of which nothing is said.
+    fn planned(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
+        let standing = Standing::arriving(Declared::default(), reading.issued.as_deref(), NOW);
+        plan(reading, &standing, setup, known, NOW)
     }
 
     fn purchase() -> Reading {
@@ -292,7 +328,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_purchase_is_offered_to_the_links_device() {
-        let planned = first(plan(
+        let planned = first(planned(
             &purchase(),
             &setup(Transfer::AtOnce, Some(3)),
             &Known::default(),
@@ -306,12 +342,12 @@ pub(crate) mod tests {
 
     #[test]
     fn what_has_no_device_or_no_hour_waits_with_its_reason() {
-        let no_device = first(plan(
+        let no_device = first(planned(
             &purchase(),
             &setup(Transfer::AtOnce, None),
             &Known::default(),
         ));
-        let manual = first(plan(
+        let manual = first(planned(
             &purchase(),
             &setup(Transfer::Manual, Some(3)),
             &Known::default(),
@@ -326,7 +362,7 @@ pub(crate) mod tests {
         let mut setup = setup(Transfer::AtOnce, Some(3));
         setup.links.clear();
 
-        let planned = first(plan(&purchase(), &setup, &Known::default()));
+        let planned = first(planned(&purchase(), &setup, &Known::default()));
 
         assert_eq!(
             (planned.dossier, planned.hold),
@@ -338,7 +374,7 @@ pub(crate) mod tests {
     fn the_three_levels_of_duplicates() {
         let setup = setup(Transfer::AtOnce, Some(3));
         let old = DocumentId(5);
-        let with = |known: Known| plan(&purchase(), &setup, &known);
+        let with = |known: Known| planned(&purchase(), &setup, &known);
 
         assert_eq!(
             with(Known {
@@ -380,7 +416,7 @@ pub(crate) mod tests {
         let mut reading = invoice("F-1");
         reading.kind = Kind::Unreadable;
         assert!(matches!(
-            plan(&reading, &Setup::default(), &Known::default()),
+            planned(&reading, &Setup::default(), &Known::default()),
             Plan::Quarantine(_)
         ));
 
@@ -392,7 +428,7 @@ pub(crate) mod tests {
             Kind::Other,
         ] {
             reading.kind = kind;
-            let planned = first(plan(&reading, &Setup::default(), &Known::default()));
+            let planned = first(planned(&reading, &Setup::default(), &Known::default()));
             assert!(planned.hold.is_some(), "{kind:?}");
         }
     }

@@ -38,6 +38,8 @@ pub enum Rule {
     PartyContradictsItself,
     /// It is not an invoice or credit note in UBL.
     NoInvoice,
+    /// A person said so.
+    ByHand,
 }
 
 impl Rule {
@@ -50,6 +52,7 @@ impl Rule {
             Self::SameDossierTwice => "same_dossier_twice",
             Self::PartyContradictsItself => "party_contradicts_itself",
             Self::NoInvoice => "no_invoice",
+            Self::ByHand => "by_hand",
         }
     }
 }

@@ -23,7 +23,7 @@ use super::uploading::Writing;
 use crate::collect::End;
 use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
-use crate::model::{Clock, Flow, LinkId, VirtualPath};
+use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
 use crate::tree::{Content, File, Tree, View, Who};
 use crate::upload::{Shelf, Spool, Upload};
 
@@ -40,6 +40,8 @@ pub struct Parts {
     pub spool: Spool,
     /// What they left there unfinished, or was taken.
     pub shelf: Shelf,
+    /// What is true of a document that is put in.
+    pub declared: Declared,
     /// What tells the time.
     pub clock: Clock,
     /// Cancelled when the server ends: open files may still be read for a while.

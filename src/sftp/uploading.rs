@@ -181,7 +181,8 @@ impl Session {
         let source = format!("sftp:{}/{name}", self.who.login);
         let written = draft.written();
         let ingest = self.parts.ingest.clone();
-        let receiving = Box::pin(ingest.receive(self.who.firm, source, &written, now));
+        let receiving =
+            Box::pin(ingest.receive(self.who.firm, source, &written, self.parts.declared, now));
         match receiving.await {
             Ok(taken) => {
                 self.tell_taken(&taken);

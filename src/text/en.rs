@@ -30,6 +30,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Linked { profile, code } => {
             format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
+        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Until(at) => format!("It is sent by itself on {at}."),
+        Sentence::Note(note) => format!("What was said of it: {note}."),
         Sentence::Held(reason) => {
             let held = held(Language::En, *reason);
             format!("It waits, because {}. {}", held.what, held.advice)
@@ -71,6 +74,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Firm `{firm}` has no document with number, file name, digest or id `{what}`. If the sender says it was sent: it may not have arrived, or stand under another number. {held} documents are held, {quarantined} are in quarantine: `sluis documents {firm}` lists all."
         ),
     }
+}
+
+fn assigned(way: Flow, dossier: &str) -> String {
+    format!(
+        "A person said that it is a {} of dossier `{dossier}`.",
+        flow(Language::En, way)
+    )
 }
 
 fn routed(way: Flow, dossier: &str, matched: &str) -> String {

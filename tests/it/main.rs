@@ -24,6 +24,7 @@ mod putting;
 mod raw;
 mod readings;
 mod restarts;
+mod scheduling;
 mod sending;
 mod unfinished;
 mod uploading;

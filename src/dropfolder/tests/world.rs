@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::super::*;
 use crate::ingest::Outcome;
-use crate::model::{Digest, DocumentId, Language};
+use crate::model::{Declared, Digest, DocumentId, Language};
 
 #[derive(Debug, thiserror::Error)]
 #[error("could not write down what arrived")]
@@ -140,6 +140,7 @@ impl Root {
             settle_ms: 2_000,
             rescan_seconds: NonZeroU32::new(30).unwrap(),
             poll_seconds: NonZeroU32::new(5).unwrap(),
+            declared: Declared::default(),
         };
         Self { root, fake, config }
     }
