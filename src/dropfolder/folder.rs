@@ -106,7 +106,7 @@ impl Folder {
                 .find(|(ended, _)| *ended == path)
                 .map_or(End::Failed, |(_, end)| *end);
             match end {
-                End::Taken(_) | End::TooLarge | End::Changed => {
+                End::Taken(_) | End::Rejected | End::Changed => {
                     course = Course::GoOn;
                     self.settling.forget(&path);
                 }

@@ -16,6 +16,10 @@ pub(super) enum Why {
         /// The limit.
         bytes_max: u64,
     },
+    /// What is said of it beside it cannot be read, for this reason.
+    Said(String),
+    /// It says something of a document that did not come.
+    Alone,
 }
 
 /// What is written beside a rejected file.
@@ -39,6 +43,8 @@ impl Why {
             Self::TooLarge { bytes_max } => words
                 .too_large
                 .replace("{max}", &(bytes_max / BYTES_PER_MB).to_string()),
+            Self::Said(why) => format!("{}: {why}", words.said),
+            Self::Alone => words.alone.to_owned(),
         }
     }
 }
@@ -79,6 +85,8 @@ struct Words {
     when: &'static str,
     unreadable: &'static str,
     too_large: &'static str,
+    said: &'static str,
+    alone: &'static str,
     advice: &'static str,
 }
 
@@ -97,6 +105,8 @@ const ENGLISH: Words = Words {
     when: "Rejected on",
     unreadable: "it cannot be read as a document",
     too_large: "it is larger than {max} MB",
+    said: "what the JSON file beside it says of it cannot be understood",
+    alone: "it says something of a document, but no document of that name came",
     advice: "Ask the sender for the document again, or correct it, and put it in the drop folder.",
 };
 
@@ -107,6 +117,8 @@ const FRENCH: Words = Words {
     when: "Refusé le",
     unreadable: "il est illisible en tant que document",
     too_large: "il dépasse {max} Mo",
+    said: "ce que dit le fichier JSON placé à côté est incompréhensible",
+    alone: "il dit quelque chose d'un document, mais aucun document de ce nom n'est arrivé",
     advice: "Redemandez le document à l'expéditeur, ou corrigez-le, et placez-le dans le dossier de dépôt.",
 };
 
@@ -117,6 +129,8 @@ const DUTCH: Words = Words {
     when: "Geweigerd op",
     unreadable: "het is niet leesbaar als document",
     too_large: "het is groter dan {max} MB",
+    said: "wat het JSON-bestand ernaast erover zegt, is niet te begrijpen",
+    alone: "het zegt iets over een document, maar er kwam geen document met die naam",
     advice: "Vraag het document opnieuw aan de afzender, of verbeter het, en plaats het in de uitwisselmap.",
 };
 

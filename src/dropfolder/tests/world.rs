@@ -105,8 +105,12 @@ impl Inner {
             (None, false) => Outcome::Kept,
         };
         self.kept.insert(arrival.bytes.to_vec(), quarantined);
-        self.taken
-            .push(format!("{firm} {} {}", arrival.source, outcome.as_str()));
+        self.taken.push(format!(
+            "{firm} {} {}{}",
+            arrival.source,
+            outcome.as_str(),
+            said(arrival)
+        ));
         Taken {
             outcome,
             document: DocumentId(1),
@@ -120,6 +124,11 @@ impl Inner {
             quarantined,
         }
     }
+}
+
+fn said(arrival: &Arrival) -> String {
+    let status = arrival.said.status;
+    status.map_or_else(String::new, |status| format!(" ({})", status.as_str()))
 }
 
 /// A root with the folder of one firm, `peeters`.
