@@ -260,6 +260,41 @@ impl Catalog {
         Ok(id)
     }
 
+    /// Gives a dossier another name and other numbers, in this order. Its files keep their names.
+    ///
+    /// # Errors
+    ///
+    /// When another dossier of the firm has one of the numbers, or the database does not answer.
+    pub async fn set_dossier(
+        &self,
+        firm: FirmId,
+        dossier: DossierId,
+        name: &str,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query("update dossier set name = $3 where firm_id = $1 and id = $2 and removed_at is null")
+            .bind(firm.0)
+            .bind(dossier.0)
+            .bind(name)
+            .execute(&mut *tx.inner)
+            .await?;
+        query("delete from dossier_identifier where firm_id = $1 and dossier_id = $2")
+            .bind(firm.0)
+            .bind(dossier.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        for (rank, identifier) in (0_i64..).zip(identifiers) {
+            add_identifier(&mut tx, firm, dossier, rank, identifier).await?;
+        }
+        let listed: Vec<_> = identifiers.iter().map(|own| own.raw.as_str()).collect();
+        let detail = format!("dossier {dossier} `{name}` with {}", listed.join(", "));
+        let event = Event::new(EventKind::DossierChanged, detail);
+        change(&mut tx, firm, now, event).await?;
+        tx.commit().await
+    }
+
     /// Returns the dossiers of `firm` that are in use, by name.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::deliveries::delivery;
 use super::documents::reading;
 use super::rows::Columns as _;
 use super::{Catalog, Delivery, Error};
-use crate::model::{Digest, DocumentId, FirmId, Timestamp};
+use crate::model::{DeliveryId, Digest, DocumentId, FirmId, Timestamp};
 use crate::ubl::Reading;
 
 /// A row of `sluis documents`.
@@ -46,6 +46,8 @@ pub struct DeliveryRow {
     pub device_name: Option<String>,
     /// The number of its document (BT-1).
     pub number: Option<String>,
+    /// The date of its document (BT-2), as written.
+    pub issued: Option<String>,
     /// When it was written down.
     pub created_at: Timestamp,
     /// When it was offered.
@@ -94,6 +96,19 @@ impl Catalog {
         rows.iter().map(document_row).collect()
     }
 
+    /// Returns the newest delivery of `firm`, or 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn last_delivery(&self, firm: FirmId) -> Result<DeliveryId, Error> {
+        let row = query("select coalesce(max(id), 0) as last from delivery where firm_id = $1")
+            .bind(firm.0)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(DeliveryId(row.int("last")?))
+    }
+
     /// Returns the deliveries of `firm` after `after`, oldest first, at most `limit`.
     ///
     /// # Errors
@@ -136,13 +151,15 @@ pub(super) fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
 }
 
 pub(super) fn delivery_row(row: &AnyRow) -> Result<DeliveryRow, Error> {
+    let reading = reading(row)?;
     Ok(DeliveryRow {
         delivery: delivery(row)?,
         dossier_name: row.text_or("dossier_name")?,
         profile: row.text_or("profile")?,
         code: row.text_or("code")?,
         device_name: row.text_or("device_name")?,
-        number: reading(row)?.number,
+        number: reading.number,
+        issued: reading.issued,
         created_at: row.at("created_at")?,
         offered_at: row.at_or("offered_at")?,
         read_at: row.at_or("read_at")?,

@@ -26,7 +26,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<DeviceKey>, Error> {
     })
 }
 
-fn parse(text: &str) -> Result<Vec<DeviceKey>, String> {
+/// Reads public keys, one a line.
+pub(super) fn parse(text: &str) -> Result<Vec<DeviceKey>, String> {
     if text.contains("PRIVATE KEY") || text.starts_with("PuTTY-User-Key-File") {
         return Err("this is the private half, which must never leave its owner; give the public half, the file that ends in `.pub`".to_owned());
     }

@@ -3,6 +3,7 @@
 //! Each command stands in its own file and prints through `print` alone. The exit status is 0
 //! when all went well, 1 when something failed or was refused, 2 when the command was not understood.
 
+mod apply;
 mod call;
 mod check;
 mod decide;
@@ -77,6 +78,10 @@ enum Command {
     /// Add, list, show or remove SFTP logins.
     #[command(subcommand)]
     Device(device::Command),
+    /// Make a firm's devices, dossiers and links as a file says.
+    Apply(apply::Args),
+    /// Write a firm's devices, dossiers and links as `apply` reads them.
+    Export(apply::Export),
     /// List documents.
     Documents(documents::Args),
     /// List deliveries.
@@ -157,6 +162,8 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Dossier(command) => dossier::run(&call, command).await,
         Command::Link(command) => link::run(&call, command).await,
         Command::Device(command) => device::run(&call, command).await,
+        Command::Apply(args) => apply::run(&call, &args).await,
+        Command::Export(args) => apply::export(&call, &args).await,
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,

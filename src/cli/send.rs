@@ -1,6 +1,8 @@
 //! How is a document sent by hand, sent again, or taken back?
 
 use clap::builder::NonEmptyStringValueParser;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::call::{Call, find_device};
@@ -17,7 +19,7 @@ use crate::{sending, text};
 
 /// The arguments of `send`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "all"]))]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "all", "since", "until"]))]
 pub(super) struct Send {
     /// Of which firm.
     firm: String,
@@ -29,6 +31,8 @@ pub(super) struct Send {
     /// All that waits.
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    period: Period,
     /// To this device, whatever its link says.
     #[arg(long)]
     device: Option<String>,
@@ -36,15 +40,20 @@ pub(super) struct Send {
 
 /// The arguments of `resend`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier"]))]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "since", "until"]))]
 pub(super) struct Resend {
     /// Of which firm.
     firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
     what: Vec<String>,
-    /// All of this dossier that was collected or processed.
+    /// All of this dossier.
     #[arg(long)]
     dossier: Option<String>,
+    #[command(flatten)]
+    period: Period,
+    /// Of a dossier or a period: what was `collected` (or processed), what `waiting` is offered still, or `all`.
+    #[arg(long, value_enum, default_value = "collected")]
+    only: Only,
     /// Why, for those who read the history.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     reason: String,
@@ -63,10 +72,44 @@ pub(super) struct Withdraw {
     reason: String,
 }
 
+/// The dates of documents between which all are meant.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Period {
+    /// All of this date or later (the document's own, or else that of its arrival): `2026-01-01`.
+    #[arg(long, value_name = "DATE")]
+    since: Option<Date>,
+    /// All of this date or earlier.
+    #[arg(long, value_name = "DATE")]
+    until: Option<Date>,
+}
+
+impl Period {
+    fn is_given(self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
+    fn holds(self, row: &DeliveryRow, zone: &TimeZone) -> bool {
+        let issued = row.issued.as_deref().and_then(|date| date.parse().ok());
+        let date: Date = issued.unwrap_or_else(|| row.created_at.date_in(zone));
+        self.since.is_none_or(|since| date >= since) && self.until.is_none_or(|until| date <= until)
+    }
+}
+
+/// Which of many deliveries are sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Only {
+    /// Those that were collected or processed.
+    Collected,
+    /// Those that are offered still.
+    Waiting,
+    /// Both.
+    All,
+}
+
 /// What is done with a delivery.
 enum Deed<'a> {
     Send(Option<DeviceId>),
-    Resend(&'a str),
+    Resend(&'a str, Only),
     Withdraw(&'a str),
 }
 
@@ -74,7 +117,7 @@ impl Deed<'_> {
     fn participle(&self) -> &'static str {
         match self {
             Self::Send(_) => "sent",
-            Self::Resend(_) => "resent",
+            Self::Resend(..) => "resent",
             Self::Withdraw(_) => "withdrawn",
         }
     }
@@ -83,7 +126,7 @@ impl Deed<'_> {
     fn suits(&self, state: State) -> bool {
         match self {
             Self::Send(_) => state == State::Held,
-            Self::Resend(_) => state != State::Held,
+            Self::Resend(..) => state != State::Held,
             Self::Withdraw(_) => matches!(state, State::Held | State::Offered),
         }
     }
@@ -95,11 +138,17 @@ impl Deed<'_> {
         match (self, delivery.state) {
             (Self::Send(_), State::Held) => matches!(
                 delivery.reason,
-                Some(HeldReason::Manual | HeldReason::NoDevice | HeldReason::NoPlace)
+                Some(
+                    HeldReason::Manual
+                        | HeldReason::Due
+                        | HeldReason::BeforeStart
+                        | HeldReason::NoDevice
+                        | HeldReason::NoPlace
+                )
             ),
-            (Self::Resend(_), State::Collected | State::Processed) => true,
+            (Self::Resend(_, only), State::Collected | State::Processed) => *only != Only::Waiting,
             // It would wait for ever at a device that was removed.
-            (Self::Resend(_), State::Offered) => is_stranded(),
+            (Self::Resend(_, only), State::Offered) => *only != Only::Collected || is_stranded(),
             _ => false,
         }
     }
@@ -114,23 +163,27 @@ pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
     };
     let mut hands = Hands::new(call, house, firm, Deed::Send(device));
     if args.all {
-        hands.take_all(None).await?;
+        hands.take_all(None, Period::default()).await?;
     }
-    hands.take(args.dossier.as_deref(), &args.what).await
+    hands
+        .take(args.dossier.as_deref(), args.period, &args.what)
+        .await
 }
 
 /// Sends once more what was sent.
 pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let mut hands = Hands::new(call, house, firm, Deed::Resend(&args.reason));
-    hands.take(args.dossier.as_deref(), &args.what).await
+    let mut hands = Hands::new(call, house, firm, Deed::Resend(&args.reason, args.only));
+    hands
+        .take(args.dossier.as_deref(), args.period, &args.what)
+        .await
 }
 
 /// Takes back what nobody has collected.
 pub(super) async fn withdraw(call: &Call, args: &Withdraw) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let mut hands = Hands::new(call, house, firm, Deed::Withdraw(&args.reason));
-    hands.take(None, &args.what).await
+    hands.take(None, Period::default(), &args.what).await
 }
 
 /// Does one deed to many deliveries, and says of each what happened.
@@ -155,10 +208,18 @@ impl<'a> Hands<'a> {
         }
     }
 
-    async fn take(&mut self, dossier: Option<&str>, what: &[String]) -> Result<Exit, Error> {
-        if let Some(dossier) = dossier {
-            let id = named(&self.house, self.firm.id, dossier).await?.id;
-            self.take_all(Some(id)).await?;
+    async fn take(
+        &mut self,
+        dossier: Option<&str>,
+        period: Period,
+        what: &[String],
+    ) -> Result<Exit, Error> {
+        let id = match dossier {
+            Some(dossier) => Some(named(&self.house, self.firm.id, dossier).await?.id),
+            None => None,
+        };
+        if id.is_some() || period.is_given() {
+            self.take_all(id, period).await?;
         }
         for what in what {
             if let Err(error) = self.take_one(what).await {
@@ -221,8 +282,10 @@ impl<'a> Hands<'a> {
     }
 
     /// Takes whatever it is safe to take without looking, and says what was left.
-    async fn take_all(&mut self, dossier: Option<DossierId>) -> Result<(), Error> {
+    async fn take_all(&mut self, dossier: Option<DossierId>, period: Period) -> Result<(), Error> {
         let (firm, mut after) = (self.firm.id, 0);
+        // What is sent again comes after all that was there, and would be taken again, without end.
+        let last_before = self.house.catalog.last_delivery(firm).await?;
         let devices = self.house.catalog.devices(firm).await?;
         let in_use: Vec<_> = devices.iter().map(|device| device.id).collect();
         loop {
@@ -236,8 +299,14 @@ impl<'a> Hands<'a> {
             };
             after = last.delivery.id.0;
             for row in &rows {
-                let is_asked = dossier.is_none() || row.delivery.dossier == dossier;
-                if !is_asked || !row.delivery.is_current {
+                if row.delivery.id > last_before {
+                    return Ok(());
+                }
+                let is_of_it = dossier.is_none() || row.delivery.dossier == dossier;
+                if !is_of_it
+                    || !period.holds(row, self.house.places.zone())
+                    || !row.delivery.is_current
+                {
                     continue;
                 }
                 if self.deed.suits_unseen(row, &in_use) {
@@ -254,7 +323,7 @@ impl<'a> Hands<'a> {
         let sending = &self.house.sending;
         let done = match self.deed {
             Deed::Send(device) => sending.send(firm, id, device, now).await.map(Some),
-            Deed::Resend(reason) => sending.resend(firm, id, reason, now).await.map(Some),
+            Deed::Resend(reason, _) => sending.resend(firm, id, reason, now).await.map(Some),
             Deed::Withdraw(reason) => sending.withdraw(firm, id, reason, now).await.map(|()| None),
         };
         match done {

@@ -46,6 +46,8 @@ pub enum EventKind {
     FirmAdded,
     /// A dossier was added.
     DossierAdded,
+    /// A dossier's name or numbers were changed.
+    DossierChanged,
     /// A dossier was removed.
     DossierRemoved,
     /// A link was added.
@@ -88,6 +90,7 @@ impl EventKind {
             Self::LinkChanged => "link_changed",
             Self::FirmAdded => "firm_added",
             Self::DossierAdded => "dossier_added",
+            Self::DossierChanged => "dossier_changed",
             Self::DossierRemoved => "dossier_removed",
             Self::LinkAdded => "link_added",
             Self::LinkRemoved => "link_removed",
@@ -124,6 +127,7 @@ impl FromStr for EventKind {
             "link_changed" => Ok(Self::LinkChanged),
             "firm_added" => Ok(Self::FirmAdded),
             "dossier_added" => Ok(Self::DossierAdded),
+            "dossier_changed" => Ok(Self::DossierChanged),
             "dossier_removed" => Ok(Self::DossierRemoved),
             "link_added" => Ok(Self::LinkAdded),
             "link_removed" => Ok(Self::LinkRemoved),
@@ -135,7 +139,7 @@ impl FromStr for EventKind {
             "uploads_changed" => Ok(Self::UploadsChanged),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed",
             )),
         }
     }

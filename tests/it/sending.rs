@@ -252,3 +252,40 @@ async fn two_that_look_again_at_once_send_once() {
     assert_eq!(deliveries.len(), 20);
     assert!(deliveries.iter().all(|line| line.ends_with("offered")));
 }
+
+/// A period and a dossier, by the command line; what was collected, what was not, or both.
+#[test]
+fn a_period_is_sent_again_with_or_without_what_was_collected() {
+    let program = crate::program::Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900), invoice("F-2", 900)]);
+    program.query(
+        "update delivery set state = 'collected', collected_at = offered_at where id = 1 returning id",
+    );
+    let resend = |arguments: &[&str]| {
+        let all = ["resend", "kantoor", "--reason", "lost"];
+        let told = program.json(&[&all, arguments].concat());
+        told.iter()
+            .map(|line| {
+                format!(
+                    "{} {}",
+                    line["number"].as_str().unwrap(),
+                    line["result"].as_str().unwrap()
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+
+    let before = resend(&["--until", "2026-03-13"]);
+    let collected = resend(&["--since", "2026-03-14", "--until", "2026-03-14"]);
+    let waiting = resend(&["--dossier", "De Korenaar", "--only", "waiting"]);
+
+    assert!(
+        before.is_empty(),
+        "they are dated the day after: {before:?}"
+    );
+    assert_eq!(collected, ["F-1 resent", "F-2 left"]);
+    assert_eq!(waiting, ["F-2 resent", "F-1 resent"]);
+    let nothing = program.run(&["resend", "kantoor", "--reason", "lost"]);
+    assert_eq!(nothing.status.code(), Some(2), "of which documents?");
+}

@@ -1,0 +1,139 @@
+//! How is a firm's setup written in a file?
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Approval, DeviceKind, Language, Name, OrFirm, Transfer, Uploads};
+use crate::transfer::NightHour;
+
+/// A firm with its devices, dossiers and links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    pub(super) firm: WantedFirm,
+    #[serde(default, rename = "device", skip_serializing_if = "Vec::is_empty")]
+    pub(super) devices: Vec<WantedDevice>,
+    #[serde(default, rename = "dossier", skip_serializing_if = "Vec::is_empty")]
+    pub(super) dossiers: Vec<WantedDossier>,
+}
+
+/// The firm itself, which is there. What is left out stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedFirm {
+    #[serde(with = "word")]
+    pub(super) slug: Name,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) transfer: Option<Transfer>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) approval: Option<Approval>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) night: Option<NightHour>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) time_zone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) default_device: Option<String>,
+}
+
+/// An SFTP login. Passwords stand in no file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedDevice {
+    #[serde(with = "word")]
+    pub(super) name: Name,
+    pub(super) kind: DeviceKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) uploads: Option<Uploads>,
+    /// Public keys as OpenSSH writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) keys: Vec<String>,
+}
+
+/// The books of one enterprise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedDossier {
+    pub(super) name: String,
+    pub(super) ids: Vec<String>,
+    #[serde(default, rename = "link", skip_serializing_if = "Vec::is_empty")]
+    pub(super) links: Vec<WantedLink>,
+}
+
+/// A link of the dossier above it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedLink {
+    pub(super) profile: String,
+    pub(super) code: String,
+    /// Else the firm's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<String>,
+    #[serde(default = "of_firm", with = "word", skip_serializing_if = "is_of_firm")]
+    pub(super) transfer: OrFirm<Transfer>,
+    #[serde(default = "of_firm", with = "word", skip_serializing_if = "is_of_firm")]
+    pub(super) approval: OrFirm<Approval>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Date>,
+    /// Of its folders; else the firm's, where the profile has it.
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) language: Option<Language>,
+}
+
+fn of_firm<T>() -> OrFirm<T> {
+    OrFirm::Firm
+}
+
+fn is_of_firm<T>(rule: &OrFirm<T>) -> bool {
+    matches!(rule, OrFirm::Firm)
+}
+
+/// A value that is written as a word.
+mod word {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The same, of what may be left out.
+mod word_or {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde passes a field so")]
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        super::word::deserialize(deserializer).map(Some)
+    }
+}

@@ -1,0 +1,342 @@
+//! How is a firm made as its file says, and how is that file written?
+//!
+//! The changes are made one after the other, each whole; whoever is interrupted runs it once more.
+
+mod file;
+mod plan;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use self::file::{Wanted, WantedDevice, WantedDossier, WantedFirm, WantedLink};
+use self::plan::{Change, Present, plan};
+use super::call::{Call, device_name, find_device, find_firm};
+use super::dossier::tell_offered;
+use super::error::chain;
+use super::{Error, Exit, keys, link, print};
+use crate::app::House;
+use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
+use crate::layout::LinkFacts;
+use crate::model::DeviceId;
+use crate::sending::Waiting;
+
+/// The arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file; `sluis export FIRM` writes one to begin with.
+    file: PathBuf,
+    /// Say what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// Which firm.
+    firm: String,
+}
+
+/// Makes a firm as its file says.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    let text = fs::read_to_string(&args.file).map_err(Error::file("read", &args.file))?;
+    let wanted: Wanted = toml::from_str(&text).map_err(|bad| {
+        let what = format!("the file `{}` cannot be used", args.file.display());
+        Error::failed(what, bad)
+    })?;
+    let house = call.house().await?;
+    let firm = find_firm(&house, wanted.firm.slug.as_str()).await?;
+    let present = present(&house, firm).await?;
+    let changes = plan(&wanted, &present, &house.profiles, keys::parse).map_err(|faults| {
+        let what = format!("`{}` cannot be applied", args.file.display());
+        Error::Refused(format!("{what}:\n- {}", faults.join("\n- ")))
+    })?;
+    if args.dry_run {
+        changes
+            .iter()
+            .try_for_each(|change| tell(call, "would", change))?;
+        return ended(call, changes.len(), "would be made");
+    }
+    let mut doing = Doing::begin(&house, present);
+    for change in &changes {
+        doing.make(change).await.map_err(|refused| {
+            let why = chain(&refused);
+            Error::Refused(format!(
+                "could not {change}: {why}; what was told before is done"
+            ))
+        })?;
+        tell(call, "did", change)?;
+    }
+    let now = house.clock.read();
+    let sent = house
+        .sending
+        .look_again(doing.present.firm.id, Waiting::Stays, now)
+        .await?;
+    tell_offered(sent);
+    ended(call, changes.len(), "made")
+}
+
+/// Writes a firm as its file would say it. Passwords are not in it.
+pub(super) async fn export(call: &Call, args: &Export) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let present = present(&house, firm).await?;
+    let wanted = written(&present);
+    if call.json {
+        let value = serde_json::to_value(&wanted)
+            .map_err(|bad| Error::failed("could not write the firm as JSON", bad))?;
+        print::json(&value)?;
+        return Ok(Exit::Done);
+    }
+    let text = toml::to_string(&wanted)
+        .map_err(|bad| Error::failed("could not write the firm as TOML", bad))?;
+    print::raw(&text)?;
+    let has_password = |device: &&Device| device.has_password;
+    for device in present.devices.iter().filter(has_password) {
+        print::note(&format!(
+            "note: device `{}` has a password, which stands in no file",
+            device.name
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn present(house: &House, firm: Firm) -> Result<Present, Error> {
+    Ok(Present {
+        devices: house.catalog.devices(firm.id).await?,
+        dossiers: house.catalog.dossiers(firm.id).await?,
+        links: house.catalog.links(firm.id).await?,
+        firm,
+    })
+}
+
+fn tell(call: &Call, did: &str, change: &Change) -> Result<(), Error> {
+    if call.json {
+        return print::json(&json!({ "result": did, "change": change.to_string() }));
+    }
+    print::line(&format!("{did} {change}"))
+}
+
+fn ended(call: &Call, count: usize, made: &str) -> Result<Exit, Error> {
+    if !call.json {
+        match count {
+            0 => print::line("nothing is to be changed")?,
+            1 => print::line(&format!("1 change {made}"))?,
+            more => print::line(&format!("{more} changes {made}"))?,
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What makes changes, and knows what they have come to.
+struct Doing<'a> {
+    house: &'a House,
+    present: Present,
+    /// Whose each folder is, by its key.
+    folders: BTreeMap<String, String>,
+}
+
+impl<'a> Doing<'a> {
+    fn begin(house: &'a House, present: Present) -> Self {
+        let mut folders = BTreeMap::new();
+        for link in &present.links {
+            for (_, folder) in link::folders(house, link) {
+                folders.insert(folder.key(), owner(&link.code, &link.profile));
+            }
+        }
+        Self {
+            house,
+            present,
+            folders,
+        }
+    }
+
+    async fn make(&mut self, change: &Change) -> Result<(), Error> {
+        let (catalog, now) = (&self.house.catalog, self.house.clock.read());
+        let firm = self.present.firm.id;
+        match change {
+            Change::AddDevice { name, kind, keys } => {
+                let new = NewDevice {
+                    name,
+                    kind: *kind,
+                    password_hash: None,
+                    keys,
+                    is_default: false,
+                };
+                catalog.add_device(firm, &new, now).await?;
+            }
+            Change::AddKey { device, key } => {
+                let device = self.device(device).await?;
+                catalog.add_device_key(&device, key, now).await?;
+            }
+            Change::SetUploads { device, uploads } => {
+                let device = self.device(device).await?;
+                catalog.set_uploads(&device, *uploads, now).await?;
+            }
+            Change::SetDefault { device } => {
+                let device = self.device(device).await?;
+                catalog.make_default(firm, &device, now).await?;
+            }
+            Change::SetFirm(rules) => catalog.set_firm_rules(firm, rules, now).await?,
+            Change::AddDossier { name, ids } => {
+                let id = catalog.add_dossier(firm, name, ids, now).await?;
+                self.present.dossiers.push(Dossier {
+                    id,
+                    name: name.clone(),
+                    identifiers: ids.clone(),
+                });
+            }
+            Change::SetDossier { dossier, name, ids } => {
+                catalog
+                    .set_dossier(firm, dossier.id, name, ids, now)
+                    .await?;
+                for own in &mut self.present.dossiers {
+                    if own.id == dossier.id {
+                        (own.name, own.identifiers) = (name.clone(), ids.clone());
+                    }
+                }
+            }
+            Change::AddLink { .. } => self.add_link(change).await?,
+            Change::SetLink {
+                link,
+                device,
+                sends,
+            } => {
+                let device = self.device_id(device.as_deref()).await?;
+                catalog.set_link(link, device, sends, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_link(&mut self, change: &Change) -> Result<(), Error> {
+        let Change::AddLink {
+            dossier,
+            profile,
+            code,
+            language,
+            device,
+            sends,
+        } = change
+        else {
+            return Ok(());
+        };
+        let bears = |own: &&Dossier| own.identifiers.iter().any(|id| id.key == dossier.key);
+        let of = self.present.dossiers.iter().find(bears).cloned();
+        let of = of.ok_or_else(|| Error::Refused(format!("no dossier has `{}`", dossier.raw)))?;
+        let known = self.house.profiles.find(profile);
+        let known = known.map_err(|unknown| Error::Refused(unknown.to_string()))?;
+        let facts = LinkFacts {
+            firm: self.present.firm.slug.as_str(),
+            dossier_code: code,
+            dossier_name: &of.name,
+            enterprise_number: of.enterprise_digits(),
+            language: *language,
+        };
+        let now = self.house.clock.read();
+        let mut keys = Vec::new();
+        for (_, folder) in known.preview(&facts, self.house.places.today(now)) {
+            let folder = folder.map_err(|missing| Error::Refused(missing.to_string()))?;
+            if let Some(owner) = self.folders.get(&folder.key()) {
+                return Err(Error::Refused(format!(
+                    "the folder `{folder}` belongs to link {owner} already: give another code"
+                )));
+            }
+            keys.push(folder.key());
+        }
+        let new = NewLink {
+            dossier: of.id,
+            profile,
+            code,
+            language: *language,
+            device: self.device_id(device.as_deref()).await?,
+            sends: *sends,
+        };
+        let firm = self.present.firm.id;
+        self.house.catalog.add_link(firm, &new, now).await?;
+        let owner = owner(code, profile);
+        self.folders
+            .extend(keys.into_iter().map(|key| (key, owner.clone())));
+        Ok(())
+    }
+
+    async fn device(&self, name: &str) -> Result<Device, Error> {
+        find_device(self.house, &self.present.firm, name).await
+    }
+
+    async fn device_id(&self, name: Option<&str>) -> Result<Option<DeviceId>, Error> {
+        let Some(name) = name else { return Ok(None) };
+        let known = self.present.devices.iter();
+        match known.into_iter().find(|own| own.name.as_str() == name) {
+            Some(own) => Ok(Some(own.id)),
+            None => Ok(Some(self.device(name).await?.id)),
+        }
+    }
+}
+
+fn owner(code: &str, profile: &str) -> String {
+    format!("`{code}` in `{profile}`")
+}
+
+/// Says of a firm what its file would say.
+fn written(present: &Present) -> Wanted {
+    let Present {
+        firm,
+        devices,
+        dossiers,
+        links,
+    } = present;
+    let named = |id: Option<DeviceId>| {
+        let name = device_name(devices, id);
+        (!name.is_empty()).then_some(name)
+    };
+    let link = |link: &Link| WantedLink {
+        profile: link.profile.clone(),
+        code: link.code.clone(),
+        device: named(link.device),
+        transfer: link.sends.transfer,
+        approval: link.sends.approval,
+        from: link.sends.from,
+        language: Some(link.language),
+    };
+    let dossier = |own: &Dossier| WantedDossier {
+        name: own.name.clone(),
+        ids: own.identifiers.iter().map(|id| id.raw.clone()).collect(),
+        links: links
+            .iter()
+            .filter(|one| one.dossier == own.id)
+            .map(link)
+            .collect(),
+    };
+    Wanted {
+        firm: WantedFirm {
+            slug: firm.slug.clone(),
+            transfer: Some(firm.sends.transfer),
+            approval: Some(firm.sends.approval),
+            night: Some(firm.sends.night_hour),
+            time_zone: firm.sends.time_zone.clone(),
+            default_device: named(firm.default_device),
+        },
+        devices: devices.iter().map(device_written).collect(),
+        dossiers: dossiers.iter().map(dossier).collect(),
+    }
+}
+
+fn device_written(device: &Device) -> WantedDevice {
+    let line = |key: &DeviceKey| {
+        format!("{} {}", key.public_key, key.comment)
+            .trim()
+            .to_owned()
+    };
+    WantedDevice {
+        name: device.name.clone(),
+        kind: device.kind,
+        uploads: Some(device.uploads),
+        keys: device.keys.iter().map(line).collect(),
+    }
+}

@@ -1,0 +1,435 @@
+//! What must change so that a firm is as its file says?
+//!
+//! Pure: the file and what is there go in, changes come out, in an order in which they can be made. What
+//! is there and not in the file is left, for a line that somebody deleted by mistake must not take a
+//! client's link away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file::{Wanted, WantedDossier, WantedLink};
+use crate::catalog::{Device, DeviceKey, Dossier, Firm, FirmRules, Link, LinkRules};
+use crate::layout::Profiles;
+use crate::model::{DeviceKind, Identifier, Language, Name, Uploads, fold};
+
+/// What is there.
+pub(super) struct Present {
+    pub(super) firm: Firm,
+    pub(super) devices: Vec<Device>,
+    pub(super) dossiers: Vec<Dossier>,
+    pub(super) links: Vec<Link>,
+}
+
+/// One thing to change. Devices are named, for those that come are not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    AddDevice {
+        name: Name,
+        kind: DeviceKind,
+        keys: Vec<DeviceKey>,
+    },
+    AddKey {
+        device: String,
+        key: DeviceKey,
+    },
+    SetUploads {
+        device: String,
+        uploads: Uploads,
+    },
+    SetDefault {
+        device: String,
+    },
+    SetFirm(FirmRules),
+    AddDossier {
+        name: String,
+        ids: Vec<Identifier>,
+    },
+    SetDossier {
+        dossier: Dossier,
+        name: String,
+        ids: Vec<Identifier>,
+    },
+    AddLink {
+        /// By one of its numbers.
+        dossier: Identifier,
+        profile: String,
+        code: String,
+        language: Language,
+        device: Option<String>,
+        sends: LinkRules,
+    },
+    SetLink {
+        link: Box<Link>,
+        device: Option<String>,
+        sends: LinkRules,
+    },
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AddDevice { name, kind, keys } => {
+                write!(
+                    f,
+                    "add device `{name}` ({}), {} keys",
+                    kind.as_str(),
+                    keys.len()
+                )
+            }
+            Self::AddKey { device, key } => {
+                write!(f, "add a key to device `{device}`: {}", key.fingerprint)
+            }
+            Self::SetUploads { device, uploads } => {
+                write!(f, "set uploads of device `{device}` {}", uploads.as_str())
+            }
+            Self::SetDefault { device } => write!(f, "make `{device}` the default device"),
+            Self::SetFirm(rules) => {
+                let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
+                write!(
+                    f,
+                    "set the firm: transfer {}, approval {}, night {} in {zone}",
+                    rules.transfer, rules.approval, rules.night_hour
+                )
+            }
+            Self::AddDossier { name, ids } => write!(f, "add dossier `{name}` with {}", told(ids)),
+            Self::SetDossier { dossier, name, ids } => {
+                write!(
+                    f,
+                    "set dossier `{}`: `{name}` with {}",
+                    dossier.name,
+                    told(ids)
+                )
+            }
+            Self::AddLink {
+                dossier,
+                profile,
+                code,
+                device,
+                sends,
+                ..
+            } => {
+                write!(f, "add link `{code}` in `{profile}` to {}", dossier.raw)?;
+                rules(f, device.as_deref(), sends)
+            }
+            Self::SetLink {
+                link,
+                device,
+                sends,
+            } => {
+                write!(f, "set link `{}` in `{}`", link.code, link.profile)?;
+                rules(f, device.as_deref(), sends)
+            }
+        }
+    }
+}
+
+fn told(ids: &[Identifier]) -> String {
+    let raw: Vec<_> = ids.iter().map(|id| id.raw.as_str()).collect();
+    raw.join(", ")
+}
+
+fn rules(
+    f: &mut std::fmt::Formatter<'_>,
+    device: Option<&str>,
+    sends: &LinkRules,
+) -> std::fmt::Result {
+    let device = device.unwrap_or("the default device");
+    write!(
+        f,
+        ": to {device}, transfer {}, approval {}",
+        sends.transfer, sends.approval
+    )?;
+    sends.from.map_or(Ok(()), |from| write!(f, ", from {from}"))
+}
+
+/// Decides what must change, or says of everything that is wrong with the file what it is.
+pub(super) fn plan(
+    wanted: &Wanted,
+    present: &Present,
+    profiles: &Profiles,
+    read_keys: impl Fn(&str) -> Result<Vec<DeviceKey>, String>,
+) -> Result<Vec<Change>, Vec<String>> {
+    let mut planning = Planning {
+        wanted,
+        present,
+        profiles,
+        changes: Vec::new(),
+        faults: Vec::new(),
+    };
+    planning.devices(read_keys);
+    planning.firm();
+    planning.dossiers();
+    if planning.faults.is_empty() {
+        Ok(planning.changes)
+    } else {
+        Err(planning.faults)
+    }
+}
+
+struct Planning<'a> {
+    wanted: &'a Wanted,
+    present: &'a Present,
+    profiles: &'a Profiles,
+    changes: Vec<Change>,
+    faults: Vec<String>,
+}
+
+impl Planning<'_> {
+    fn devices(&mut self, read_keys: impl Fn(&str) -> Result<Vec<DeviceKey>, String>) {
+        let mut seen = BTreeSet::new();
+        for wanted in &self.wanted.devices {
+            let name = &wanted.name;
+            if !seen.insert(name.as_str()) {
+                self.faults
+                    .push(format!("device `{name}` stands there twice"));
+                continue;
+            }
+            let mut keys = Vec::new();
+            for line in &wanted.keys {
+                match read_keys(line) {
+                    Ok(read) => keys.extend(read),
+                    Err(why) => self.faults.push(format!("a key of device `{name}`: {why}")),
+                }
+            }
+            let there = self
+                .present
+                .devices
+                .iter()
+                .find(|device| device.name == *name);
+            match there {
+                Some(device) if device.kind != wanted.kind => self.faults.push(format!(
+                    "device `{name}` is a `{}` and cannot become a `{}`: remove it, and add it anew",
+                    device.kind.as_str(),
+                    wanted.kind.as_str()
+                )),
+                Some(device) => {
+                    let is_new = |key: &DeviceKey| {
+                        !device.keys.iter().any(|own| own.fingerprint == key.fingerprint)
+                    };
+                    for key in keys.into_iter().filter(is_new) {
+                        let device = name.to_string();
+                        self.changes.push(Change::AddKey { device, key });
+                    }
+                }
+                None if keys.is_empty() => self.faults.push(format!(
+                    "device `{name}` is new and has no key: it could never log in"
+                )),
+                None => self.changes.push(Change::AddDevice {
+                    name: name.clone(),
+                    kind: wanted.kind,
+                    keys,
+                }),
+            }
+            let before = there.map_or_else(|| Uploads::Off.of(wanted.kind), |own| own.uploads);
+            if let Some(uploads) = wanted.uploads.filter(|uploads| *uploads != before) {
+                let device = name.to_string();
+                self.changes.push(Change::SetUploads { device, uploads });
+            }
+        }
+    }
+
+    fn firm(&mut self) {
+        let (wanted, firm) = (&self.wanted.firm, &self.present.firm);
+        let old = &firm.sends;
+        let rules = FirmRules {
+            transfer: wanted.transfer.unwrap_or(old.transfer),
+            approval: wanted.approval.unwrap_or(old.approval),
+            night_hour: wanted.night.unwrap_or(old.night_hour),
+            time_zone: wanted.time_zone.clone().or_else(|| old.time_zone.clone()),
+        };
+        let is_known = |name: &String| jiff::tz::TimeZone::get(name).is_ok();
+        if let Some(zone) = wanted.time_zone.as_ref().filter(|name| !is_known(name)) {
+            self.faults.push(format!(
+                "the time zone `{zone}` is not known; write one such as Europe/Brussels"
+            ));
+        }
+        if rules != *old {
+            self.changes.push(Change::SetFirm(rules));
+        }
+        if let Some(device) = &wanted.default_device {
+            self.receiver(device);
+            let default = self
+                .present
+                .devices
+                .iter()
+                .find(|own| Some(own.id) == firm.default_device);
+            if default.is_none_or(|own| own.name.as_str() != device) {
+                let device = device.clone();
+                self.changes.push(Change::SetDefault { device });
+            }
+        }
+    }
+
+    /// Nothing is ever offered to a device that is not there, or only uploads.
+    fn receiver(&mut self, name: &str) {
+        let there = self.present.devices.iter();
+        let there = there.map(|device| (device.name.as_str(), device.kind));
+        let come = self.wanted.devices.iter();
+        let come = come.map(|device| (device.name.as_str(), device.kind));
+        match there.chain(come).find(|(known, _)| *known == name) {
+            None => self
+                .faults
+                .push(format!("device `{name}` is neither there nor in the file")),
+            Some((_, DeviceKind::Source)) => self.faults.push(format!(
+                "device `{name}` only uploads: documents go to a pull, mount or bridge device"
+            )),
+            Some(_) => {}
+        }
+    }
+
+    fn dossiers(&mut self) {
+        let (mut owners, mut codes) = (BTreeMap::new(), BTreeSet::new());
+        for wanted in &self.wanted.dossiers {
+            let name = wanted.name.trim();
+            if name.is_empty() {
+                self.faults.push("a dossier wants a name".to_owned());
+            }
+            let ids = self.identifiers(wanted);
+            for id in &ids {
+                if let Some(other) = owners.insert(id.key.clone(), name) {
+                    self.faults.push(format!(
+                        "number `{}` stands with dossier `{other}` and with `{name}`",
+                        id.raw
+                    ));
+                }
+            }
+            let Some(first) = ids.first().cloned() else {
+                self.faults
+                    .push(format!("dossier `{name}` wants a number: `ids`"));
+                continue;
+            };
+            let there = self.dossier_of(name, &ids);
+            match &there {
+                None => self.changes.push(Change::AddDossier {
+                    name: name.to_owned(),
+                    ids: ids.clone(),
+                }),
+                Some(dossier) if dossier.name != name || dossier.identifiers != ids => {
+                    self.changes.push(Change::SetDossier {
+                        dossier: dossier.clone(),
+                        name: name.to_owned(),
+                        ids: ids.clone(),
+                    });
+                }
+                Some(_) => {}
+            }
+            for link in &wanted.links {
+                if !codes.insert((link.profile.as_str(), fold(&link.code))) {
+                    self.faults.push(format!(
+                        "code `{}` in `{}` stands there twice",
+                        link.code, link.profile
+                    ));
+                }
+                self.link(link, there.as_ref(), &first);
+            }
+        }
+    }
+
+    fn identifiers(&mut self, wanted: &WantedDossier) -> Vec<Identifier> {
+        let mut ids: Vec<Identifier> = Vec::new();
+        for raw in &wanted.ids {
+            match Identifier::new(raw) {
+                Some(id) if ids.iter().any(|other| other.key == id.key) => {}
+                Some(id) => ids.push(id),
+                None => self
+                    .faults
+                    .push(format!("`{raw}` of dossier `{}` is no number", wanted.name)),
+            }
+        }
+        ids
+    }
+
+    /// The dossier that bears one of these numbers; two of them would be two clients' books in one line.
+    fn dossier_of(&mut self, name: &str, ids: &[Identifier]) -> Option<Dossier> {
+        let bears = |dossier: &&Dossier| {
+            dossier
+                .identifiers
+                .iter()
+                .any(|own| ids.iter().any(|id| id.key == own.key))
+        };
+        let found: Vec<_> = self.present.dossiers.iter().filter(bears).collect();
+        if found.len() > 1 {
+            let names: Vec<_> = found
+                .iter()
+                .map(|dossier| format!("`{}`", dossier.name))
+                .collect();
+            self.faults.push(format!(
+                "the numbers of dossier `{name}` belong to {}",
+                names.join(" and ")
+            ));
+        }
+        found.first().copied().cloned()
+    }
+
+    fn link(&mut self, wanted: &WantedLink, dossier: Option<&Dossier>, id: &Identifier) {
+        let (profile, code) = (&wanted.profile, &wanted.code);
+        if let Some(device) = &wanted.device {
+            self.receiver(device);
+        }
+        let sends = LinkRules {
+            transfer: wanted.transfer,
+            approval: wanted.approval,
+            from: wanted.from,
+        };
+        let there = self
+            .present
+            .links
+            .iter()
+            .find(|link| link.profile == *profile && fold(&link.code) == fold(code));
+        let language = match self.language(wanted) {
+            Ok(language) => language,
+            Err(why) => return self.faults.push(why),
+        };
+        let Some(link) = there else {
+            return self.changes.push(Change::AddLink {
+                dossier: id.clone(),
+                profile: profile.clone(),
+                code: code.clone(),
+                language,
+                device: wanted.device.clone(),
+                sends,
+            });
+        };
+        if dossier.is_none_or(|dossier| dossier.id != link.dossier) {
+            return self.faults.push(format!(
+                "code `{code}` in `{profile}` is of dossier `{}`: remove that link first",
+                link.dossier_name
+            ));
+        }
+        if wanted
+            .language
+            .is_some_and(|language| language != link.language)
+        {
+            return self.faults.push(format!(
+                "link `{code}` in `{profile}` has folders in `{}`, which never change their names: remove it, and add it anew",
+                link.language.as_str()
+            ));
+        }
+        let devices = &self.present.devices;
+        let device = devices.iter().find(|device| Some(device.id) == link.device);
+        let device = device.map(|device| device.name.to_string());
+        if device != wanted.device || link.sends != sends {
+            self.changes.push(Change::SetLink {
+                link: Box::new(link.clone()),
+                device: wanted.device.clone(),
+                sends,
+            });
+        }
+    }
+
+    fn language(&self, wanted: &WantedLink) -> Result<Language, String> {
+        let profile = self
+            .profiles
+            .find(&wanted.profile)
+            .map_err(|unknown| unknown.to_string())?;
+        crate::layout::check_code(&wanted.code).map_err(|bad| bad.to_string())?;
+        match wanted.language {
+            Some(asked) if !profile.languages().contains(&asked) => Err(format!(
+                "profile `{}` has no folders in `{}`",
+                wanted.profile,
+                asked.as_str()
+            )),
+            Some(asked) => Ok(asked),
+            None => Ok(profile.language_for(self.present.firm.language)),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Does a file change what it says and nothing else, and does writing and reading it change nothing?
+
+use super::*;
+use crate::cli::demo::office::Office;
+use crate::layout::Profiles;
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
+
+async fn office(folder: &std::path::Path) -> (Office, Present) {
+    let office = Office::found(folder, 0).await.unwrap();
+    let firm = find_firm(&office.house, office.firm.slug.as_str()).await;
+    let present = present(&office.house, firm.unwrap()).await.unwrap();
+    (office, present)
+}
+
+fn planned(
+    wanted: &Wanted,
+    present: &Present,
+    profiles: &Profiles,
+) -> Result<Vec<String>, Vec<String>> {
+    let changes = plan(wanted, present, profiles, keys::parse)?;
+    Ok(changes.iter().map(ToString::to_string).collect())
+}
+
+#[tokio::test]
+async fn what_was_written_changes_nothing_when_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+
+    let text = toml::to_string(&written(&present)).unwrap();
+
+    let read: Wanted = toml::from_str(&text).unwrap();
+    assert_eq!(read, written(&present));
+    assert_eq!(
+        planned(&read, &present, &office.house.profiles),
+        Ok(Vec::new())
+    );
+}
+
+#[tokio::test]
+async fn a_file_is_carried_out_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let (house, slug) = (&office.house, present.firm.slug.clone());
+    let text = format!(
+        r#"
+        [firm]
+        slug = "{slug}"
+        transfer = "nightly"
+        default_device = "laptop"
+        [[device]]
+        name = "laptop"
+        kind = "pull"
+        uploads = "on"
+        keys = ["{KEY}"]
+        [[dossier]]
+        name = "Nieuwe Klant"
+        ids = ["0403.019.261"]
+        [[dossier.link]]
+        profile = "expertm"
+        code = "NIEUW"
+        device = "laptop"
+        transfer = "after=10m"
+        from = "2026-01-01"
+        [[dossier.link]]
+        profile = "bob-demat"
+        code = "NIEUW"
+        "#
+    );
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+    let changes = plan(&wanted, &present, &house.profiles, keys::parse).unwrap();
+    let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
+
+    assert_eq!(
+        told,
+        [
+            "add device `laptop` (pull), 1 keys",
+            "set uploads of device `laptop` on",
+            "set the firm: transfer nightly, approval required, night 02:00 in the configured zone",
+            "make `laptop` the default device",
+            "add dossier `Nieuwe Klant` with 0403.019.261",
+            "add link `NIEUW` in `expertm` to 0403.019.261: to laptop, transfer after=10m, approval firm, from 2026-01-01",
+            "add link `NIEUW` in `bob-demat` to 0403.019.261: to the default device, transfer firm, approval firm",
+        ]
+    );
+    let links = present.links.len();
+    let mut doing = Doing::begin(house, present);
+    for change in &changes {
+        doing.make(change).await.unwrap();
+    }
+    let firm = find_firm(house, slug.as_str()).await.unwrap();
+    let after = super::present(house, firm).await.unwrap();
+    assert_eq!(planned(&wanted, &after, &house.profiles), Ok(Vec::new()));
+    assert_eq!(
+        after.links.len(),
+        links + 2,
+        "what is not in the file stays"
+    );
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_and_nothing_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let taken = &present.links[0];
+    let text = format!(
+        r#"
+        [firm]
+        slug = "{}"
+        time_zone = "Europe/Brugge"
+        [[device]]
+        name = "laptop"
+        kind = "pull"
+        [[device]]
+        name = "scanner"
+        kind = "source"
+        keys = ["{KEY}"]
+        [[dossier]]
+        name = "Nieuwe Klant"
+        ids = ["0403.019.261", "--"]
+        [[dossier.link]]
+        profile = "{}"
+        code = "{}"
+        device = "scanner"
+        [[dossier.link]]
+        profile = "nothing"
+        code = "A"
+        device = "nobody"
+        [[dossier]]
+        name = "Dezelfde"
+        ids = ["BE0403019261"]
+        "#,
+        present.firm.slug, taken.profile, taken.code
+    );
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+
+    let faults = planned(&wanted, &present, &office.house.profiles).unwrap_err();
+
+    let all = faults.join("\n");
+    for fault in [
+        "device `laptop` is new and has no key",
+        "`Europe/Brugge` is not known",
+        "`--` of dossier `Nieuwe Klant` is no number",
+        "device `scanner` only uploads",
+        "is of dossier `",
+        "device `nobody` is neither there nor in the file",
+        "`nothing`",
+        "stands with dossier `Nieuwe Klant` and with `Dezelfde`",
+    ] {
+        assert!(all.contains(fault), "{fault} in\n{all}");
+    }
+    assert_eq!(faults.len(), 8, "{all}");
+}
+
+#[test]
+fn a_word_that_nobody_knows_is_refused_where_it_stands() {
+    for (text, fault) in [
+        ("[firm]\nslug = \"a\"\nnigth = \"02:00\"", "nigth"),
+        ("[firm]\nslug = \"a\"\nnight = \"25:00\"", "25:00"),
+        (
+            "[firm]\nslug = \"a\"\ntransfer = \"after 10m\"",
+            "after 10m",
+        ),
+        (
+            "[firm]\nslug = \"a\"\n[[device]]\nname = \"b\"\nkind = \"pool\"",
+            "pool",
+        ),
+    ] {
+        let error = toml::from_str::<Wanted>(text).unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+}
