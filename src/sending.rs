@@ -3,6 +3,7 @@
 //! By hand, and by itself when what held it back is gone: a dossier, link or device that was missing.
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
+use crate::evidence::replay::Resent;
 use crate::ingest::plan::{Planned, deliveries};
 use crate::ingest::{Ingest, place, routing_json};
 use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, State, Timestamp};
@@ -182,9 +183,13 @@ impl Sending {
             id: next,
             ..delivery.clone()
         };
-        let why = format!("generation {}: {reason}", new.generation);
+        let said = Resent {
+            generation: new.generation,
+            after: Some(delivery.id),
+            reason: reason.to_owned(),
+        };
         let told = [
-            event(&next, EventKind::Resent, device, why),
+            event(&next, EventKind::Resent, device, said.to_string()),
             event(&next, EventKind::Offered, device, shown(&offer)),
         ];
         tx.tell(firm, now, told);

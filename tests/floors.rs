@@ -11,15 +11,19 @@ use std::path::{Path, PathBuf};
 /// Lowest first.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["ubl", "layout", "collect", "text"],
+    &["ubl", "layout", "collect", "text", "evidence"],
     &["blobs", "catalog"],
-    &["ingest", "tree", "mark", "login", "upload", "sending"],
+    &[
+        "ingest", "tree", "mark", "login", "upload", "sending", "audit",
+    ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
 ];
 
 /// Doings stand on one floor but in an order of their own: a later one may name an earlier one.
-const DOINGS: &[&str] = &["ingest", "sending", "tree", "mark", "login", "upload"];
+const DOINGS: &[&str] = &[
+    "ingest", "sending", "tree", "mark", "login", "upload", "audit",
+];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
 const PURE: &[&str] = &[
@@ -27,6 +31,7 @@ const PURE: &[&str] = &[
     "ubl/",
     "layout/",
     "collect/",
+    "evidence/",
     "text",
     "ingest/plan.rs",
     "ingest/route.rs",

@@ -9,7 +9,8 @@ use super::firms::change;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
 use crate::model::{
-    DeviceId, DossierId, EventKind, FirmId, Language, LinkId, Timestamp, Transfer, fold,
+    DeliveryId, DeviceId, DocumentId, DossierId, EventKind, FirmId, HeldReason, Language, LinkId,
+    Timestamp, Transfer, fold,
 };
 
 /// A dossier joined to a profile.
@@ -144,13 +145,14 @@ impl Catalog {
                 link.id
             )));
         }
-        query(
+        let held = query(
             "update delivery set link_id = null, device_id = null, reason = 'no_link'
-             where link_id = $1 and state = 'held' and current = 1",
+             where link_id = $1 and state = 'held' and current = 1 returning id, document_id",
         )
         .bind(link.id.0)
-        .execute(&mut *tx.inner)
+        .fetch_all(&mut *tx.inner)
         .await?;
+        let held: Result<Vec<Event>, Error> = held.iter().map(held_without_link).collect();
         let detail = format!("link {}: `{}` in `{}`", link.id, link.code, link.profile);
         change(
             &mut tx,
@@ -159,8 +161,17 @@ impl Catalog {
             Event::new(EventKind::LinkRemoved, detail),
         )
         .await?;
+        tx.tell(firm, now, held?);
         tx.commit().await
     }
+}
+
+fn held_without_link(row: &AnyRow) -> Result<Event, Error> {
+    Ok(Event {
+        document: Some(DocumentId(row.int("document_id")?)),
+        delivery: Some(DeliveryId(row.int("id")?)),
+        ..Event::new(EventKind::Held, HeldReason::NoLink.as_str())
+    })
 }
 
 pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {

@@ -3,6 +3,7 @@
 //! Each command stands in its own file and prints through `print` alone. The exit status is 0
 //! when all went well, 1 when something failed or was refused, 2 when the command was not understood.
 
+mod audit;
 mod call;
 mod check;
 mod deliveries;
@@ -22,6 +23,7 @@ mod link;
 mod password;
 mod print;
 mod read;
+mod receipt;
 mod select;
 mod send;
 mod serve;
@@ -79,8 +81,10 @@ enum Command {
     Documents(documents::Args),
     /// List deliveries.
     Deliveries(deliveries::Args),
-    /// List what has happened.
+    /// List what has happened, follow it, or check it.
     Events(events::Args),
+    /// Show that documents were collected, and how sure that is.
+    Receipt(receipt::Args),
     /// Say where a document is, and why.
     Explain(explain::Args),
     /// Send what is held.
@@ -150,6 +154,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,
+        Command::Receipt(args) => receipt::run(&call, &args).await,
         Command::Explain(args) => explain::run(&call, &args).await,
         Command::Send(args) => send::send(&call, &args).await,
         Command::Resend(args) => send::resend(&call, &args).await,

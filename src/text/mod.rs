@@ -6,9 +6,11 @@
 mod en;
 mod fr;
 mod nl;
+mod receipt;
 mod sentence;
 mod words;
 
+pub use receipt::{Label, Phrase, label, phrase};
 pub use sentence::{Leaves, Path, Sentence};
 pub use words::{Held, flow, held, kind, party, place, state};
 
