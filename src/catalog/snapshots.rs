@@ -26,6 +26,7 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        // On SQLite whoever has begun sees one moment; PostgreSQL wants `repeatable read` for that.
         let inner = self.readers.begin().await?;
         Ok(Snapshot { inner })
     }
@@ -125,4 +126,38 @@ fn standing(row: &AnyRow) -> Result<(DeliveryId, Standing), Error> {
         withdrawn: row.at_or("withdrawn_at")?,
     };
     Ok((delivery.id, standing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::deliveries::tests::{offer, office};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_meanwhile_is_not_of_the_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        let (catalog, firm, device) = office(&file).await;
+        offer(&catalog, firm, device, "1.xml").await;
+        let mut snapshot = catalog.snapshot().await.unwrap();
+        let before = snapshot.last_event(firm).await.unwrap();
+
+        offer(&catalog, firm, device, "2.xml").await;
+        let slug = "f2".parse().unwrap();
+        let now = crate::model::Timestamp(1);
+        let language = crate::model::Language::Nl;
+        let late = catalog.add_firm(&slug, "F2", language, now).await.unwrap();
+
+        let standings = snapshot.standings(firm, DeliveryId(0), 9).await.unwrap();
+        assert_eq!(standings.len(), 1);
+        assert_eq!(snapshot.last_event(firm).await.unwrap(), before);
+        assert!(snapshot.last_event(late).await.is_err());
+        let mut now = catalog.snapshot().await.unwrap();
+        assert_eq!(
+            now.standings(firm, DeliveryId(0), 9).await.unwrap().len(),
+            2
+        );
+        let elsewhere = now.standings(late, DeliveryId(0), 9).await.unwrap();
+        assert_eq!(elsewhere, []);
+    }
 }

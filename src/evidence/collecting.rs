@@ -153,8 +153,11 @@ impl Collecting {
         match (&self.act, &self.reads) {
             (Some(act), _) => format!("by the importer's act: {act}"),
             (None, Some(reads)) => {
-                let spans = reads.spans.len() + reads.more;
-                format!("{} bytes read in {spans} spans", self.bytes)
+                let spans = match reads.spans.len() + reads.more {
+                    1 => "one span".to_owned(),
+                    spans => format!("{spans} spans"),
+                };
+                format!("{} bytes, read in {spans}", self.bytes)
             }
             (None, None) => format!("{} bytes", self.bytes),
         }
@@ -185,7 +188,7 @@ mod tests {
         assert_eq!(reads.spans, [(0, 100)]);
         assert_eq!((reads.opened.0, reads.first.0, reads.last.0), (1, 2, 9));
         assert_eq!(Collecting::parse(&told.detail()), Some(told.clone()));
-        assert_eq!(told.shown(), "100 bytes read in 1 spans");
+        assert_eq!(told.shown(), "100 bytes, read in one span");
         let act = Collecting::by_act("moved", content, []);
         assert_eq!(Collecting::sure_of(&act.detail()), Sure::Acknowledged);
         assert_eq!(Collecting::parse(&act.detail()), Some(act));

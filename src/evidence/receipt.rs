@@ -468,7 +468,7 @@ mod tests {
         laatste byte: 2026-03-14T08:00:00.003Z
         verwerkt: 2026-03-14T08:00:00.005Z (naar de map van verwerkte stukken verplaatst)
         gebeurtenis: 5 h5
-        zekerheid: bevestigd: het boekhoudpakket heeft iets met het bestand gedaan
+        zekerheid: bevestigd: het programma op kantoor heeft het bestand verwijderd, verplaatst of gekopieerd
         opgemaakt: 1970-01-01T00:00:00.000Z
         ");
         assert_eq!(receipt.sure, Sure::Acknowledged);

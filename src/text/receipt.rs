@@ -118,9 +118,9 @@ pub fn phrase(language: Language, phrase: Phrase) -> &'static str {
             "gelezen: het toestel kreeg elke byte, en sloot het bestand of zijn verbinding ordentelijk af",
         ],
         Phrase::Acknowledged => [
-            "acknowledged: the accounting program acted on the file",
-            "confirmé : le logiciel comptable a agi sur le fichier",
-            "bevestigd: het boekhoudpakket heeft iets met het bestand gedaan",
+            "acknowledged: the program at the office removed, moved or copied the file",
+            "confirmé : le programme au bureau a retiré, déplacé ou copié le fichier",
+            "bevestigd: het programma op kantoor heeft het bestand verwijderd, verplaatst of gekopieerd",
         ],
         Phrase::Verified => [
             "verified: our program there compared the hash of what it stored",

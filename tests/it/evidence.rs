@@ -8,7 +8,7 @@ use russh::keys::HashAlg;
 use serde_json::Value;
 use sluis::audit;
 use sluis::evidence::chain::Misfit;
-use sluis::model::{DeliveryId, DeviceKind, Digest, EventSeq, Transfer};
+use sluis::model::{DeliveryId, DeviceKind, Digest, EventKind, EventSeq, Transfer};
 
 use crate::clients::installed;
 use crate::gateway::{Gateway, MILL, invoice};
@@ -153,6 +153,13 @@ async fn a_receipt_is_checked_by_us_and_by_openssh_and_a_changed_byte_is_found()
     let line: Value = serde_json::from_slice(&refused.stdout).unwrap();
     assert_eq!(line["ok"], false);
 
+    std::fs::write(&file, format!("{signed}\nno receipt\n")).unwrap();
+    assert_eq!(verify(&[]).status.code(), Some(1), "one of two is not good");
+    let sparse = std::fs::File::create(&file).unwrap();
+    sparse.set_len(32 * 1024 * 1024 + 1).unwrap();
+    let large = verify(&[]);
+    let why = String::from_utf8_lossy(&large.stderr).into_owned();
+    assert!(why.contains("is larger than"), "{why}");
     if installed("ssh-keygen") {
         assert!(openssh_verifies(&program, &signed));
         assert!(!openssh_verifies(&program, &altered));
@@ -407,6 +414,26 @@ async fn an_event_that_was_cut_off_or_put_in_is_found() {
     let (first, last) = (EventSeq(last), EventSeq(last));
     assert_eq!(verify().await.misfit, Some(Misfit::Missing { first, last }));
     other.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_generation_tells_after_which_delivery_it_comes() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let (house, firm) = (&gateway.house, office.firm);
+
+    let resend = house
+        .sending
+        .resend(firm, DeliveryId(1), "lost: twice", gateway.now());
+    resend.await.unwrap();
+
+    let rows = house.catalog.events(firm, EventSeq(0), 100).await.unwrap();
+    let told = rows
+        .iter()
+        .find(|row| row.event.kind == EventKind::Resent)
+        .unwrap();
+    assert_eq!(told.event.detail, "generation 2 after d1: lost: twice");
 }
 
 /// A walk over everything that moves a delivery; the gateway checks at its end that events and tables agree,
