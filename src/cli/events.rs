@@ -56,7 +56,6 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     told.go_on(&firms).await?;
     if let Some(ending) = ending {
         follow(&mut told, args.firm.as_deref(), ending).await?;
-        house.catalog.close().await;
         return Ok(Exit::Done);
     }
     told.listing.end("nothing has happened yet");
