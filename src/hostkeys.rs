@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PublicKey};
 
 use crate::sftp::HostKeys;
 
@@ -89,6 +89,16 @@ pub fn read(folder: &Path) -> Result<HostKeys, Error> {
     let there = |file: &&&str| **file != ECDSA || folder.join(ECDSA).exists();
     let keys = FILES.iter().filter(there).map(read);
     Ok(HostKeys(keys.collect::<Result<_, _>>()?))
+}
+
+/// Reads the public half of the Ed25519 key in `folder`: what receipts are checked with.
+///
+/// # Errors
+///
+/// When it is missing, or cannot be read.
+pub fn public(folder: &Path) -> Result<PublicKey, Error> {
+    let path = folder.join(FILES[0]).with_extension("pub");
+    PublicKey::read_openssh_file(&path).map_err(|source| Error::Read { path, source })
 }
 
 /// Returns the fingerprints, as `ssh` shows them when it first connects.

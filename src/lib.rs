@@ -9,16 +9,18 @@
 //! ```
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
-//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`), stores (`blobs`, `catalog`), doings
+//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `evidence`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod app;
+pub mod audit;
 pub mod blobs;
 pub mod catalog;
 pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod dropfolder;
+pub mod evidence;
 pub mod hostkeys;
 pub mod ingest;
 pub mod layout;

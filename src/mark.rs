@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use crate::catalog::Act;
 use crate::catalog::{self, Catalog, Durability, Event, Listed};
-use crate::collect::{Coverage, End, HandleReads, Removal, Verdict, judge, judge_removal};
+use crate::collect::{End, HandleReads, Removal, Verdict, judge, judge_removal};
+use crate::evidence::Collecting;
 use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp};
 use crate::tree::{File, Place, Who};
 
@@ -110,8 +111,9 @@ impl Marks {
         if mark.state == State::Processed && tx.mark_copy_removed(who.firm, id).await? {
             return Ok(tx.commit().await?);
         }
-        let open = self.open_coverage(id, who.session);
-        let whole = mark.progress.is_whole_with(open.iter(), file.bytes);
+        let open = self.open_reads(id, who.session);
+        let given = open.iter().map(HandleReads::coverage);
+        let whole = mark.progress.is_whole_with(given, file.bytes);
         let by_copy = matches!(act, Act::Copied(_)); // whoever has the bytes has fetched them
         if !by_copy && judge_removal(who.kind, mark.state, whole) == Removal::NotFetched {
             return Err(Error::NotFetched);
@@ -125,7 +127,7 @@ impl Marks {
                 who,
                 file,
                 EventKind::Collected,
-                format!("by the importer's act: {}", act.word()),
+                Collecting::by_act(act.word(), (file.digest, file.bytes), &open).detail(),
             ));
         }
         told.push(event(
@@ -190,8 +192,8 @@ impl Marks {
         how: End,
         now: Timestamp,
     ) -> Result<Option<EventKind>, Error> {
-        let (id, spans) = (file.delivery, given.coverage().spans().len());
-        let detail = format!("{} bytes read in {spans} spans", file.bytes);
+        let id = file.delivery;
+        let detail = Collecting::by_reading((file.digest, file.bytes), [&given]).detail();
         let how = match how {
             End::Closed if self.is_open_elsewhere(id) => End::ClosedBesideOthers,
             how => how,
@@ -246,12 +248,11 @@ impl Marks {
 
     /// What this session's open handles were given. Another's may hang on a connection that is dead, and
     /// nobody has noticed yet.
-    fn open_coverage(&self, id: DeliveryId, session: SessionId) -> Vec<Coverage> {
+    fn open_reads(&self, id: DeliveryId, session: SessionId) -> Vec<HandleReads> {
         let open = self.open_handles();
         let handles = open.get(&id).into_iter().flatten();
         let own = handles.filter(|(opened_by, _)| *opened_by == session);
-        own.map(|(_, reads)| lock(reads).coverage().clone())
-            .collect()
+        own.map(|(_, reads)| lock(reads).clone()).collect()
     }
 
     fn is_open_elsewhere(&self, id: DeliveryId) -> bool {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Lowest first.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["ubl", "layout", "collect", "transfer", "text"],
+    &["ubl", "layout", "collect", "transfer", "text", "evidence"],
     &["blobs", "catalog"],
     &[
         "ingest",
@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
         "upload",
         "sending",
         "scheduler",
+        "audit",
     ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
@@ -35,6 +36,7 @@ const DOINGS: &[&str] = &[
     "mark",
     "login",
     "upload",
+    "audit",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
@@ -43,6 +45,7 @@ const PURE: &[&str] = &[
     "ubl/",
     "layout/",
     "collect/",
+    "evidence/",
     "text",
     "transfer/",
     "ingest/plan.rs",

@@ -3,60 +3,15 @@
 //! Events are only ever added. Each carries the hash of the one before it, so a changed or missing
 //! one shows. They are written in the transaction of the change that they tell.
 
-use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, query};
 
 use super::rows::Columns as _;
 use super::writer::Turn;
 use super::{Catalog, Error, Tx};
-use crate::model::{
-    DeliveryId, DeviceId, Digest, DocumentId, EventKind, EventSeq, FirmId, SessionId, Timestamp,
-};
-
-/// Something that happened, before it has a place in the order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// What.
-    pub kind: EventKind,
-    /// To which document.
-    pub document: Option<DocumentId>,
-    /// To which delivery.
-    pub delivery: Option<DeliveryId>,
-    /// By or for which device.
-    pub device: Option<DeviceId>,
-    /// In which connection.
-    pub session: Option<SessionId>,
-    /// The rest, in words and values for a person.
-    pub detail: String,
-}
-
-impl Event {
-    /// Begins an event that names nothing yet.
-    pub fn new(kind: EventKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            document: None,
-            delivery: None,
-            device: None,
-            session: None,
-            detail: detail.into(),
-        }
-    }
-}
-
-/// An event as it stands in the order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventRow {
-    /// Its place, from 1.
-    pub seq: EventSeq,
-    /// When.
-    pub at: Timestamp,
-    /// What happened.
-    pub event: Event,
-    /// The hash that chains it to the one before.
-    pub hash: String,
-}
+use crate::evidence::chain::{self, Fields};
+pub use crate::evidence::{Event, EventRow};
+use crate::model::{DeliveryId, DeviceId, DocumentId, EventSeq, FirmId, SessionId, Timestamp};
 
 /// The last event of a firm: its place, and its hash, which the next one continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +34,7 @@ impl Head {
         let seq = self.seq + 1;
         Self {
             seq,
-            hash: chain(&self.hash, firm, seq, now, event),
+            hash: chain::hash(&self.hash, firm, &Fields::of_event(seq, now, event)),
         }
     }
 }
@@ -180,29 +135,6 @@ fn added(count: usize) -> String {
         "insert into event (firm_id, seq, at, kind, document_id, delivery_id, device_id, session_id, detail, hash) values {}; ",
         rows.join(", ")
     )
-}
-
-/// The hash of an event covers the hash before it, and every field with its length, so that no two events write alike.
-fn chain(before: &str, firm: FirmId, seq: i64, at: Timestamp, event: &Event) -> String {
-    let id = |id: Option<i64>| id.map_or_else(String::new, |id| id.to_string());
-    let fields = [
-        before.to_owned(),
-        firm.to_string(),
-        seq.to_string(),
-        at.0.to_string(),
-        event.kind.as_str().to_owned(),
-        id(event.document.map(|id| id.0)),
-        id(event.delivery.map(|id| id.0)),
-        id(event.device.map(|id| id.0)),
-        id(event.session.map(|id| id.0)),
-        event.detail.clone(),
-    ];
-    let mut hasher = Sha256::new();
-    for field in fields {
-        hasher.update(field.len().to_be_bytes());
-        hasher.update(field);
-    }
-    Digest::from_hasher(hasher).to_string()
 }
 
 impl Catalog {

@@ -22,6 +22,8 @@ pub struct SessionRow {
     pub address: String,
     /// The peer's identification (RFC 4253 §4.2).
     pub software: String,
+    /// With which key it logged in, by its fingerprint; or `password`.
+    pub credential: String,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended; none while it lasts.
@@ -196,6 +198,7 @@ impl Catalog {
                 id,
                 address: row.text("address")?,
                 software: row.text("software")?,
+                credential: row.text("credential")?,
                 started_at: row.at("started_at")?,
                 ended_at: row.at_or("ended_at")?,
             })

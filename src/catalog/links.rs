@@ -10,8 +10,8 @@ use super::firms::change;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
 use crate::model::{
-    Approval, DeviceId, DossierId, EventKind, FirmId, Language, LinkId, OrFirm, Timestamp,
-    Transfer, fold,
+    Approval, DeliveryId, DeviceId, DocumentId, DossierId, EventKind, FirmId, HeldReason, Language,
+    LinkId, OrFirm, Timestamp, Transfer, fold,
 };
 
 /// A dossier joined to a profile.
@@ -211,13 +211,14 @@ impl Catalog {
                 link.id
             )));
         }
-        query(
+        let held = query(
             "update delivery set link_id = null, device_id = null, reason = 'no_link', due_at = null
-             where link_id = $1 and state = 'held' and current = 1",
+             where link_id = $1 and state = 'held' and current = 1 returning id, document_id",
         )
         .bind(link.id.0)
-        .execute(&mut *tx.inner)
+        .fetch_all(&mut *tx.inner)
         .await?;
+        let held: Result<Vec<Event>, Error> = held.iter().map(held_without_link).collect();
         let detail = format!("link {}: `{}` in `{}`", link.id, link.code, link.profile);
         change(
             &mut tx,
@@ -226,8 +227,17 @@ impl Catalog {
             Event::new(EventKind::LinkRemoved, detail),
         )
         .await?;
+        tx.tell(firm, now, held?);
         tx.commit().await
     }
+}
+
+fn held_without_link(row: &AnyRow) -> Result<Event, Error> {
+    Ok(Event {
+        document: Some(DocumentId(row.int("document_id")?)),
+        delivery: Some(DeliveryId(row.int("id")?)),
+        ..Event::new(EventKind::Held, HeldReason::NoLink.as_str())
+    })
 }
 
 pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {

@@ -4,6 +4,7 @@
 //! when all went well, 1 when something failed or was refused, 2 when the command was not understood.
 
 mod apply;
+mod audit;
 mod call;
 mod check;
 mod decide;
@@ -24,6 +25,7 @@ mod link;
 mod password;
 mod print;
 mod read;
+mod receipt;
 mod rules;
 mod select;
 mod send;
@@ -86,8 +88,10 @@ enum Command {
     Documents(documents::Args),
     /// List deliveries.
     Deliveries(deliveries::Args),
-    /// List what has happened.
+    /// List what has happened, follow it, or check it.
     Events(events::Args),
+    /// Show that documents were collected, and how sure that is.
+    Receipt(receipt::Args),
     /// Say where a document is, and why.
     Explain(explain::Args),
     /// Send what is held.
@@ -167,6 +171,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,
+        Command::Receipt(args) => receipt::run(&call, &args).await,
         Command::Explain(args) => explain::run(&call, &args).await,
         Command::Send(args) => send::send(&call, &args).await,
         Command::Approve(args) => decide::approve(&call, &args).await,

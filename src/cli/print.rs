@@ -4,6 +4,7 @@
 //! after ten lines (`sluis documents | head`): that is no error, and never a panic.
 
 use std::io::{self, ErrorKind, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -24,10 +25,20 @@ pub(crate) fn raw(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            HUNG_UP.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        written => written.map_err(Error::Output),
     }
 }
+
+/// Says whether nobody reads on: then what goes on for ever may end.
+pub(crate) fn is_hung_up() -> bool {
+    HUNG_UP.load(Ordering::Relaxed)
+}
+
+static HUNG_UP: AtomicBool = AtomicBool::new(false);
 
 /// Tells a person something that is no result.
 pub(crate) fn note(text: &str) {

@@ -8,6 +8,7 @@ use super::events::{Devices, name};
 use super::explain::Said;
 use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm};
+use crate::evidence::replay::Resent;
 use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
@@ -133,10 +134,7 @@ pub(super) async fn delivery_story(
     let mut story = Vec::new();
     let delivery = &row.delivery;
     routed(telling, row, &mut story);
-    if let Some(resent) = telling.last(row, EventKind::Resent) {
-        let (at, reason) = (telling.at(resent.at), resent.event.detail.as_str());
-        telling.say(&mut story, &Sentence::Resent { at: &at, reason });
-    }
+    resent(telling, row, &mut story);
     waits(telling, delivery, &mut story);
     let device = name(&telling.names, delivery.device).unwrap_or("?");
     if let (Some(at), Some(path)) = (row.offered_at, path(row)) {
@@ -196,6 +194,22 @@ pub(super) async fn delivery_story(
         );
     }
     Ok(story)
+}
+
+/// Tells that it is a later generation, and why.
+fn resent(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
+    let Some(resent) = telling.last(row, EventKind::Resent) else {
+        return;
+    };
+    let (at, detail) = (telling.at(resent.at), &resent.event.detail);
+    // After which delivery says nothing to a person who sees them all.
+    let said = Resent::parse(detail).map(|said| Resent {
+        after: None,
+        ..said
+    });
+    let reason = said.map_or_else(|| detail.clone(), |said| said.to_string());
+    let reason = reason.as_str();
+    telling.say(story, &Sentence::Resent { at: &at, reason });
 }
 
 fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {

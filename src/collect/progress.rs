@@ -18,6 +18,8 @@ pub struct HandleReads {
     /// Where its first READ began.
     starts_at: Option<u64>,
     accepted: Coverage,
+    /// When the first byte was accepted, and when the last.
+    times: Option<(Timestamp, Timestamp)>,
 }
 
 impl HandleReads {
@@ -27,6 +29,7 @@ impl HandleReads {
             opened: now,
             starts_at: None,
             accepted: Coverage::default(),
+            times: None,
         }
     }
 
@@ -35,9 +38,21 @@ impl HandleReads {
         self.starts_at.get_or_insert(offset);
     }
 
-    /// Counts bytes that the channel *accepted*, not those that were merely asked for.
-    pub fn accepted(&mut self, span: Range<u64>) {
+    /// Counts bytes that the channel *accepted* now, not those that were merely asked for.
+    pub fn accepted(&mut self, span: Range<u64>, now: Timestamp) {
         self.accepted.add(span);
+        let first = self.times.map_or(now, |(first, _)| first);
+        self.times = Some((first, now));
+    }
+
+    /// Returns when it was opened.
+    pub fn opened_at(&self) -> Timestamp {
+        self.opened
+    }
+
+    /// Returns when the channel accepted the first byte, and when the last; none before the first.
+    pub fn first_and_last(&self) -> Option<(Timestamp, Timestamp)> {
+        self.times
     }
 
     /// Returns the bytes that were accepted.
@@ -167,7 +182,7 @@ mod tests {
         let mut handle = HandleReads::opened(Timestamp(opened));
         for span in spans {
             handle.asked(span.start);
-            handle.accepted(span.clone());
+            handle.accepted(span.clone(), Timestamp(opened));
         }
         handle
     }

@@ -36,6 +36,12 @@ impl Timestamp {
         zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
     }
 
+    /// Returns the second as people in `zone` write it, with the zone: `2026-01-01 01:00:00 CET`.
+    pub fn shown_to_the_second(self, zone: &TimeZone) -> String {
+        let zoned = self.instant().to_zoned(zone.clone());
+        zoned.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     /// Returns it as a clock on a wall in `zone` shows it, to the second.
     pub fn local(self, zone: &TimeZone) -> String {
         let shown = self.instant().to_zoned(zone.clone());

@@ -9,6 +9,7 @@ pub use by_hand::Destination;
 pub use release::{Released, Waiting};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
+use crate::evidence::replay::Resent;
 use crate::ingest::{Ingest, place};
 use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, Timestamp};
 
@@ -196,9 +197,13 @@ impl Sending {
             id: next,
             ..delivery.clone()
         };
-        let why = format!("generation {}: {reason}", new.generation);
+        let said = Resent {
+            generation: new.generation,
+            after: Some(delivery.id),
+            reason: reason.to_owned(),
+        };
         let told = [
-            event(&next, EventKind::Resent, device, why),
+            event(&next, EventKind::Resent, device, said.to_string()),
             event(&next, EventKind::Offered, device, shown(&offer)),
         ];
         tx.tell(firm, now, told);

@@ -17,6 +17,7 @@ use super::intake::Intake;
 use super::limits::ANSWER_BYTES;
 use super::status::Refusal;
 use crate::mark::{Reads, lock};
+use crate::model::Clock;
 use crate::tree::{self, Content};
 
 /// The sending side of a session.
@@ -24,6 +25,7 @@ pub(super) struct Answers {
     channel: ChannelWriteHalf<Msg>,
     intake: Arc<Intake>,
     dead: CancellationToken,
+    clock: Clock,
     gathered: Vec<u8>,
     /// Reads that are to be answered among what is gathered, and where.
     wanted: Vec<(usize, Wanted)>,
@@ -57,16 +59,18 @@ const READ_NOW_BYTES_MAX: usize = 64 * 1024;
 const DATA_HEAD_BYTES: usize = 13;
 
 impl Answers {
-    /// Sends through `channel`, until `dead`.
+    /// Sends through `channel`, until `dead`; `clock` says when bytes were accepted.
     pub(super) fn new(
         channel: ChannelWriteHalf<Msg>,
         intake: Arc<Intake>,
         dead: CancellationToken,
+        clock: Clock,
     ) -> Self {
         Self {
             channel,
             intake,
             dead,
+            clock,
             gathered: Vec::new(),
             wanted: Vec::new(),
             wanted_bytes: 0,
@@ -129,9 +133,13 @@ impl Answers {
         };
         self.intake.set_sending(false);
         sent?;
+        if given.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.read();
         for (_, wanted) in given {
             let end = wanted.offset + u64::from(wanted.length);
-            lock(&wanted.reads).accepted(wanted.offset..end);
+            lock(&wanted.reads).accepted(wanted.offset..end, now);
         }
         Ok(())
     }

@@ -143,7 +143,12 @@ impl Connection {
         let Some(writer) = port.writer.take() else {
             return false;
         };
-        let answers = Answers::new(writer, Arc::clone(&port.intake), port.dead.clone());
+        let answers = Answers::new(
+            writer,
+            Arc::clone(&port.intake),
+            port.dead.clone(),
+            self.shared.parts.clock.clone(),
+        );
         let session = Session::new(
             self.shared.parts.clone(),
             Arc::clone(who),

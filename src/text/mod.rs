@@ -7,10 +7,12 @@ mod en;
 mod fr;
 mod held;
 mod nl;
+mod receipt;
 mod sentence;
 mod words;
 
 pub use held::{Held, held};
+pub use receipt::{Label, Phrase, label, phrase};
 pub use sentence::{Leaves, Path, Sentence};
 pub use words::{flow, kind, party, place, state};
 

@@ -1,13 +1,15 @@
 //! How does a test get a gateway of its own?
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use russh::keys::{Algorithm, HashAlg, PrivateKey};
 use sluis::app::House;
-use sluis::catalog::{DeviceKey, LinkRules, NewDevice, NewLink};
+use sluis::audit;
+use sluis::catalog::{Catalog, DeviceKey, LinkRules, NewDevice, NewLink};
 use sluis::config::Config;
 use sluis::ingest::{Arrival, Taken};
 use sluis::model::{
@@ -34,6 +36,8 @@ pub struct Gateway {
     time: Arc<AtomicI64>,
     draining: CancellationToken,
     serving: Option<JoinHandle<()>>,
+    /// The test has changed the catalog behind the events' back.
+    pub tampered: bool,
     _folder: TempDir,
 }
 
@@ -77,6 +81,7 @@ impl Gateway {
             time,
             draining,
             serving,
+            tampered: false,
             _folder: folder,
         }
     }
@@ -217,6 +222,42 @@ impl Gateway {
         taken.into_iter().next().unwrap()
     }
 
+    /// Asserts what must hold after every story: each firm's events are whole, and lead to its deliveries.
+    fn check_evidence(&self) {
+        let file = self.catalog_file();
+        // The test's own runtime stands still as long as this lasts, with all connections that it holds.
+        let checked = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let catalog = Catalog::open(&file).await.unwrap();
+                for firm in catalog.firms().await.unwrap() {
+                    let verified = audit::verify(&catalog, firm.id, None).await.unwrap();
+                    assert_eq!(verified.misfit, None, "events of {}", firm.slug);
+                    let replayed = audit::replay(&catalog, firm.id).await.unwrap();
+                    assert_eq!(
+                        replayed.differences.named,
+                        [],
+                        "deliveries of {}",
+                        firm.slug
+                    );
+                    assert_eq!(replayed.unsaid, 0);
+                }
+            });
+        });
+        assert!(
+            checked.join().is_ok(),
+            "the events and the tables must agree"
+        );
+    }
+
+    /// The catalog's file.
+    pub fn catalog_file(&self) -> PathBuf {
+        self.house.config.catalog_file()
+    }
+
     /// Connects and logs in.
     pub async fn connect(&self, login: &Login) -> Peer {
         Peer::connect(self.address, login).await
@@ -267,6 +308,9 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.draining.cancel();
+        if !std::thread::panicking() && !self.tampered {
+            self.check_evidence();
+        }
     }
 }
 

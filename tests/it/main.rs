@@ -8,6 +8,7 @@
 
 mod arriving;
 mod clients;
+mod evidence;
 mod extensions;
 mod gateway;
 mod hashes;

@@ -249,7 +249,8 @@ impl Program {
         key.fingerprint(russh::keys::HashAlg::Sha256).to_string()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command that is yet to be run, for those that go on.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_sluis")));
         command
             .args(arguments)

@@ -129,4 +129,6 @@ fn check(program: &Program, seen: &Seen, at_least: usize) {
         );
     }
     program.ok(&["fsck", "--deep"]);
+    program.ok(&["events", "verify"]);
+    program.ok(&["events", "replay"]);
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::office::Office;
 use crate::catalog::{DeliveryRow, EventRow};
 use crate::cli::deliveries::state;
-use crate::cli::events::name;
+use crate::cli::events::{detail, name};
 use crate::cli::{Error, print};
 use crate::model::{DocumentId, EventKind, EventSeq, Language, State};
 use crate::text;
@@ -115,7 +115,7 @@ async fn told(office: &Office, row: &EventRow) -> Result<String, Error> {
     Ok(format!(
         "{} {number}{device}  ({})",
         event.kind.as_str(),
-        event.detail
+        detail(event)
     ))
 }
 

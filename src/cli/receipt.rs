@@ -1,0 +1,291 @@
+//! Who has collected a document, and how is that proven?
+
+use std::fs;
+use std::path::PathBuf;
+
+use russh::keys::{HashAlg, PublicKey};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::call::Call;
+use super::select::{Selected, select};
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::audit;
+use crate::catalog::{DeliveryRow, EventRow, Firm};
+use crate::evidence::receipt::{self, Facts, Receipt, Session, Told};
+use crate::evidence::signed::{self, NAMESPACE};
+use crate::hostkeys;
+use crate::text;
+
+/// The largest file of receipts that is read, in bytes: ten thousand receipts.
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// The arguments of `receipt`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Of which firm.
+    #[arg(required = true)]
+    firm: Option<String>,
+    /// Of which document: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    #[arg(required = true)]
+    what: Option<String>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check that receipts are signed, and unchanged since.
+    Verify {
+        /// What `sluis receipt --json` printed.
+        file: PathBuf,
+        /// The public key that must have signed; else this server's Ed25519 host key.
+        #[arg(long, value_name = "PUBLIC_KEY_FILE")]
+        key: Option<PathBuf>,
+    },
+}
+
+/// A receipt with its signature, as it is handed on: a JSON object on a line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Signed {
+    /// The receipt, to the byte as it was signed.
+    receipt: String,
+    /// An OpenSSH signature of it (PROTOCOL.sshsig).
+    signature: String,
+    /// What the signature is for.
+    namespace: String,
+    /// The key that signed.
+    key: String,
+}
+
+/// Prints receipts, or checks them.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    if let Some(Command::Verify { file, key }) = &args.command {
+        return verify(call, file, key.as_deref());
+    }
+    // Clap sees to it that both are there.
+    let (firm, what) = args.firm.as_deref().zip(args.what.as_deref()).unzip();
+    let (firm, what) = (firm.unwrap_or_default(), what.unwrap_or_default());
+    let (house, firm) = call.firm(firm).await?;
+    let mut receipts = Vec::new();
+    for one in select(&house, &firm, what).await? {
+        receipts.extend(receipts_of(&house, &firm, &one).await?);
+    }
+    if receipts.is_empty() {
+        let slug = &firm.slug;
+        let text = format!(
+            "nobody has collected `{what}`, so there is no receipt: `sluis explain {slug} {what}` says where it is"
+        );
+        return Err(Error::Refused(text));
+    }
+    if call.json {
+        for receipt in &receipts {
+            print::json(&json!(sign(&house, receipt)?))?;
+        }
+        return Ok(Exit::Done);
+    }
+    for (at, receipt) in receipts.iter().enumerate() {
+        if at > 0 {
+            print::line("")?;
+        }
+        print::line(&receipt.text.join("\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn receipts_of(house: &House, firm: &Firm, one: &Selected) -> Result<Vec<Receipt>, Error> {
+    let events = house.catalog.events_of(firm.id, one.document.id).await?;
+    let mut receipts = Vec::new();
+    for row in &one.deliveries {
+        let own = events
+            .iter()
+            .filter(|event| event.event.delivery == Some(row.delivery.id));
+        if let Some(told) = Told::find(own) {
+            receipts.push(make(house, firm, one, (row, told)).await?);
+        }
+    }
+    Ok(receipts)
+}
+
+/// Makes a receipt out, unless what it would say is not what the events say.
+async fn make(
+    house: &House,
+    firm: &Firm,
+    one: &Selected,
+    (row, told): (&DeliveryRow, Told<'_>),
+) -> Result<Receipt, Error> {
+    let events = [Some(told.collected), told.read, told.processed];
+    for event in events.into_iter().flatten() {
+        if let Some(misfit) = audit::verify_one(&house.catalog, firm.id, event.seq).await? {
+            let slug = &firm.slug;
+            let text = format!(
+                "there is no receipt for d{}: {misfit}. `sluis events verify {slug}` looks at all of them",
+                row.delivery.id
+            );
+            return Err(Error::Refused(text));
+        }
+    }
+    let digest = row.delivery.digest.to_string();
+    if told.sha256().is_some_and(|sha256| sha256 != digest) {
+        let text = format!(
+            "there is no receipt for d{}: event {} tells another content than its row: one of the two was changed",
+            row.delivery.id, told.collected.seq
+        );
+        return Err(Error::Refused(text));
+    }
+    let sessions = (
+        session(house, firm, Some(told.collected)).await?,
+        session(house, firm, told.processed).await?,
+    );
+    let names = house.catalog.device_names(firm.id).await?;
+    let device = super::events::name(&names, told.collected.event.device);
+    let facts = facts(firm, one, row, device.unwrap_or("?"));
+    let (now, zone) = (house.clock.read(), house.config.zone()?);
+    Ok(Receipt::make(facts, told, sessions, now, |at| {
+        at.shown_to_the_second(&zone)
+    }))
+}
+
+async fn session(
+    house: &House,
+    firm: &Firm,
+    event: Option<&EventRow>,
+) -> Result<Option<Session>, Error> {
+    let Some(id) = event.and_then(|row| row.event.session) else {
+        return Ok(None);
+    };
+    let session = house.catalog.session(firm.id, id).await?;
+    Ok(session.map(|session| Session {
+        id: session.id.0,
+        address: session.address,
+        software: session.software,
+        credential: session.credential,
+        started_at: session.started_at.to_string(),
+    }))
+}
+
+fn facts(firm: &Firm, one: &Selected, row: &DeliveryRow, device: &str) -> Facts {
+    let (document, delivery) = (&one.document, &row.delivery);
+    let reading = &document.reading;
+    Facts {
+        firm: receipt::Firm {
+            slug: firm.slug.to_string(),
+            name: firm.name.clone(),
+        },
+        language: firm.language,
+        document: receipt::Document {
+            id: document.id.0,
+            kind: text::kind(firm.language, reading.kind).to_owned(),
+            number: reading.number.clone(),
+            issued: reading.issued.clone(),
+            seller: reading.seller.name.clone(),
+            buyer: reading.buyer.name.clone(),
+            sha256: document.digest.to_string(),
+            bytes: document.bytes,
+        },
+        delivery: receipt::Delivery {
+            id: delivery.id.0,
+            generation: delivery.generation,
+            dossier: row.dossier_name.clone(),
+            path: super::deliveries::path(row),
+            sha256: delivery.digest.to_string(),
+            bytes: delivery.bytes,
+        },
+        device: device.to_owned(),
+    }
+}
+
+fn sign(house: &House, receipt: &Receipt) -> Result<Signed, Error> {
+    let failed = |source| Error::failed("could not sign a receipt", source);
+    let text = serde_json::to_string(receipt)
+        .map_err(|source| Error::failed("could not write a receipt", source))?;
+    let keys = house.host_keys()?;
+    let (signature, key) = signed::sign(&keys.0, &text).map_err(failed)?;
+    let key = key
+        .to_openssh()
+        .map_err(|source| Error::failed("could not write the public host key", source))?;
+    Ok(Signed {
+        receipt: text,
+        signature,
+        namespace: NAMESPACE.to_owned(),
+        key,
+    })
+}
+
+fn verify(call: &Call, file: &PathBuf, key: Option<&std::path::Path>) -> Result<Exit, Error> {
+    let read = |path: &std::path::Path| {
+        fs::read_to_string(path).map_err(Error::file("read", path.to_owned()))
+    };
+    let key = match key {
+        Some(path) => {
+            let what = || format!("could not read the public key `{}`", path.display());
+            PublicKey::from_openssh(&read(path)?).map_err(|source| Error::failed(what(), source))?
+        }
+        None => hostkeys::public(&call.config()?.key_folder())?,
+    };
+    let bytes = fs::metadata(file).map_err(Error::file("read", file.clone()))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        let text = format!(
+            "`{}` is larger than {FILE_BYTES_MAX} bytes: check receipts in smaller files",
+            file.display()
+        );
+        return Err(Error::Refused(text));
+    }
+    let text = read(file)?;
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    if lines.is_empty() {
+        let text = format!("there is no receipt in `{}`", file.display());
+        return Err(Error::Refused(text));
+    }
+    let mut failed = false;
+    for (at, line) in (1..).zip(lines) {
+        let checked = check(line, &key);
+        failed |= checked.is_err();
+        show(call, at, checked, &key)?;
+    }
+    Ok(Exit::failed_if(failed))
+}
+
+/// Returns the receipt on a line, if it is signed and unchanged; else what is wrong.
+fn check(line: &str, key: &PublicKey) -> Result<Receipt, String> {
+    let signed: Signed = serde_json::from_str(line).map_err(|_| {
+        "this is no signed receipt: `sluis receipt --json` prints them, one a line".to_owned()
+    })?;
+    signed::check(key, &signed.receipt, &signed.signature)
+        .map_err(|error| super::error::chain(&error))?;
+    let receipt: Receipt = serde_json::from_str(&signed.receipt)
+        .map_err(|_| "what is signed is not a receipt".to_owned())?;
+    if receipt.form != receipt::FORM {
+        return Err(format!(
+            "this form of receipt is unknown here: `{}`",
+            receipt.form
+        ));
+    }
+    Ok(receipt)
+}
+
+fn show(
+    call: &Call,
+    at: usize,
+    checked: Result<Receipt, String>,
+    key: &PublicKey,
+) -> Result<(), Error> {
+    let print = key.fingerprint(HashAlg::Sha256);
+    match checked {
+        Ok(receipt) if call.json => {
+            let key = print.to_string();
+            print::json(&json!({ "line": at, "ok": true, "key": key, "receipt": receipt }))
+        }
+        Err(wrong) if call.json => print::json(&json!({ "line": at, "ok": false, "wrong": wrong })),
+        Ok(receipt) => {
+            print::line(&receipt.text.join("\n"))?;
+            print::line(&format!("good signature of {print}\n"))
+        }
+        Err(wrong) => print::line(&format!("line {at}: {wrong}")),
+    }
+}
