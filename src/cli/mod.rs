@@ -30,6 +30,7 @@ mod rules;
 mod select;
 mod send;
 mod serve;
+mod status;
 mod story;
 mod table;
 
@@ -64,6 +65,8 @@ enum Command {
     Serve,
     /// Say whether everything is as it should be.
     Check,
+    /// Show what waits at each firm, for whom, and since when.
+    Status(status::Args),
     /// Say what documents are, without keeping them.
     Read(read::Args),
     /// Take files and folders in, and leave them where they are.
@@ -160,6 +163,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Init(args) => init::run(&call, &args).await,
         Command::Serve => Box::pin(serve::run(&call)).await,
         Command::Check => check::run(&call).await,
+        Command::Status(args) => status::run(&call, &args).await,
         Command::Read(args) => read::run(&call, &args),
         Command::Ingest(args) => ingest::run(&call, &args).await,
         Command::Firm(command) => firm::run(&call, command).await,

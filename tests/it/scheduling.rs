@@ -482,6 +482,9 @@ fn an_operator_sets_the_rules_and_the_server_keeps_them() {
     program.ok(&["ingest", "kantoor", file, "--origin", "incoming"]);
     let reason = |program: &Program| program.json(&["deliveries", "kantoor"])[0]["reason"].clone();
     assert_eq!(reason(&program), "approval");
+    let glance = &program.json(&["status"])[0];
+    assert_eq!(glance["held"][0]["reason"], "approval");
+    assert_eq!(glance["devices"][0]["waiting"], 0);
     let refused = program.run(&["link", "set", "kantoor", "ACME", "--transfer", "sometimes"]);
     assert_eq!(refused.status.code(), Some(2));
     program.serve();
@@ -490,6 +493,11 @@ fn an_operator_sets_the_rules_and_the_server_keeps_them() {
 
     // The server's clock brings it; there is nothing else to wait for.
     wait_until(|| program.states() == ["offered"]);
+    let glance = &program.json(&["status", "kantoor"])[0];
+    assert_eq!(
+        (&glance["devices"][0]["waiting"], &glance["held"]),
+        (&1.into(), &serde_json::json!([]))
+    );
     let shown = program.json(&["link", "show", "kantoor", "ACME"]);
     assert_eq!(shown[0]["transfer"], "after=1s");
     let firm = program.json(&["firm", "show", "kantoor"]);
