@@ -4,7 +4,7 @@
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::ingest::plan::{Planned, deliveries};
-use crate::ingest::{Ingest, place, routing_json};
+use crate::ingest::{Ingest, named_in, place, routing_json};
 use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, State, Timestamp};
 
 /// What sends by hand. A clone is the same.
@@ -208,6 +208,9 @@ impl Sending {
                         | HeldReason::NoDevice
                         | HeldReason::NoPlace
                         | HeldReason::PartiesDisagree
+                        | HeldReason::SenderDisagrees
+                        | HeldReason::CodeUnclear
+                        | HeldReason::FlowUnknown
                 )
             );
             if waits_for_setup {
@@ -234,7 +237,8 @@ impl Sending {
         let siblings = catalog.deliveries_of(firm, held.document).await?;
         let is_copy = catalog.has_older_twin(firm, held.document).await?;
         let (setup, links) = self.ingest.setup(firm).await?;
-        let planned = deliveries(&document.reading, &setup);
+        let named = named_in(&held.routing);
+        let planned = deliveries(&document.reading, &setup, named.as_ref());
         let mut waits = Some(&held);
         let mut offered = 0;
         for mut plan in missing(planned, &held, &siblings) {

@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "layout/",
     "collect/",
     "text",
+    "ingest/named.rs",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",

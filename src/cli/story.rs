@@ -8,7 +8,8 @@ use super::events::{Devices, name};
 use super::explain::Said;
 use crate::app::House;
 use crate::catalog::{DeliveryRow, Device, DocumentRow, EventRow, Firm};
-use crate::ingest::route::{Match, Routing};
+use crate::ingest::named::Named;
+use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
 use crate::text::{self, Leaves, Path, Sentence};
@@ -202,21 +203,28 @@ pub(super) async fn delivery_story(
 
 fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
     let routing: Option<Routing> = serde_json::from_str(&row.delivery.routing).ok();
+    let rule = routing.as_ref().map(|routing| routing.rule);
+    let named = routing.as_ref().and_then(|routing| routing.named.clone());
     let matched = routing.map(|routing| routing.matched).unwrap_or_default();
+    if let Some(Named { code, .. }) = &named {
+        telling.say(story, &Sentence::PutInto { code });
+    }
     let place = |found: &Match| {
         let place = text::place(telling.language, found.source);
         format!("{place} `{}`", found.value)
     };
     if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
-        telling.say(
-            story,
-            &Sentence::Routed {
+        let matched = &matched;
+        let sentence = match rule {
+            Some(Rule::SenderNamed) => Sentence::RoutedByName { flow, dossier },
+            _ => Sentence::Routed {
                 flow,
                 dossier,
-                matched: &matched,
+                matched,
             },
-        );
+        };
+        telling.say(story, &sentence);
     } else if !matched.is_empty() {
         let of = |found: &Match| format!("{}, {}", party_of(telling.language, found), place(found));
         let matched = matched.iter().map(of).collect::<Vec<_>>().join("; ");

@@ -2,7 +2,10 @@
 //!
 //! A [`Plan`] has no choice left in it; `ingest::run` only carries it out.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::Known;
+use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
     DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
@@ -15,6 +18,8 @@ use crate::ubl::Reading;
 pub struct Setup {
     /// Which dossier each identifier belongs to.
     pub dossiers: DossierIndex,
+    /// What each dossier is called.
+    pub names: BTreeMap<DossierId, String>,
     /// The links in use.
     pub links: Vec<LinkRule>,
     /// The device that gets what no link assigns.
@@ -32,6 +37,8 @@ pub struct LinkRule {
     pub device: Option<DeviceId>,
     /// When.
     pub transfer: Transfer,
+    /// The folder in `/in` of its code, if it can have one.
+    pub folder: Option<String>,
 }
 
 /// What shall become of an arrival.
@@ -64,6 +71,11 @@ pub struct Planned {
 
 /// Decides what becomes of an arrival, from what it says and what is here.
 pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
+    plan_in(reading, setup, known, None)
+}
+
+/// Decides what becomes of an arrival that was put into this folder of `/in`, if into any.
+pub fn plan_in(reading: &Reading, setup: &Setup, known: &Known, folder: Option<&str>) -> Plan {
     if let Some(copy) = recognised(known) {
         return Plan::Recognise(copy);
     }
@@ -71,7 +83,8 @@ pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
         let why: Vec<_> = reading.remarks.iter().map(ToString::to_string).collect();
         return Plan::Quarantine(why.join("; "));
     }
-    let mut planned = deliveries(reading, setup);
+    let named = folder.map(|folder| Named::read(folder, &setup.links));
+    let mut planned = deliveries(reading, setup, named.as_ref());
     if looks_like_another(known) {
         for delivery in &mut planned {
             // A document without a known place keeps that reason: it is nearer to what must be done first.
@@ -97,8 +110,8 @@ fn looks_like_another(known: &Known) -> bool {
     known.business.is_some() || known.content.is_some() || known.envelope.is_some()
 }
 
-/// The deliveries that a document's parties and the firm's links ask for, duplicates apart.
-pub fn deliveries(reading: &Reading, setup: &Setup) -> Vec<Planned> {
+/// The deliveries that a document's parties, its sender and the firm's links ask for, duplicates apart.
+pub fn deliveries(reading: &Reading, setup: &Setup, named: Option<&Named>) -> Vec<Planned> {
     let waiting = |dossier, flow, reason, routing| Planned {
         dossier,
         link: None,
@@ -107,7 +120,11 @@ pub fn deliveries(reading: &Reading, setup: &Setup) -> Vec<Planned> {
         hold: Some(reason),
         routing,
     };
-    let routes = match route(reading, &setup.dossiers) {
+    let routed = match named {
+        Some(named) => route_named(reading, setup, named),
+        None => route(reading, &setup.dossiers),
+    };
+    let routes = match routed {
         Route::To(routes) => routes,
         Route::Hold(reason, routing) => return vec![waiting(None, None, reason, routing)],
     };
@@ -272,7 +289,9 @@ pub(crate) mod tests {
                 dossier: DossierId(1),
                 device: device.map(DeviceId),
                 transfer,
+                folder: None,
             }],
+            names: BTreeMap::new(),
             default_device: None,
         }
     }

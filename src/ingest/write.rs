@@ -2,8 +2,10 @@
 //!
 //! All of it in the transaction that `Ingest::take` has begun, with the firm locked.
 
+use super::named::Named;
 use super::place;
-use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan, reading_key};
+use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in, reading_key};
+use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
 use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Timestamp};
@@ -55,7 +57,8 @@ impl Ingest {
             quarantined: None,
         };
         let known = writing.tx.known(writing.firm, &new).await?;
-        let (outcome, document, reasons) = match plan(reading, &facts.setup, &known) {
+        let planned = plan_in(reading, &facts.setup, &known, arrival.folder.as_deref());
+        let (outcome, document, reasons) = match planned {
             Plan::Recognise(document) => {
                 let why = recognise(writing, document, &arrival.source).await?;
                 (Outcome::Recognised, document, why.into_iter().collect())
@@ -236,6 +239,11 @@ async fn deliver(
         ..told
     });
     Ok(())
+}
+
+/// What the sender said of a document, as it was kept with a delivery of it.
+pub(crate) fn named_in(routing: &str) -> Option<Named> {
+    serde_json::from_str::<Routing>(routing).ok()?.named
 }
 
 /// The rule and the values that matched, as they are kept with a delivery.

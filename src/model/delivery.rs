@@ -77,11 +77,17 @@ pub enum HeldReason {
     NoPlace,
     /// An answer or report about a document, which no invoice folder takes.
     NotAnInvoice,
+    /// Its sender named a dossier by the folder, and its parties name another.
+    SenderDisagrees,
+    /// The folder into which its sender put it is that of several dossiers.
+    CodeUnclear,
+    /// Its sender named a dossier, and nothing says whether that sells or buys.
+    FlowUnknown,
 }
 
 impl HeldReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Manual,
         Self::NoDevice,
         Self::NoLink,
@@ -90,7 +96,11 @@ impl HeldReason {
         Self::PartiesDisagree,
         Self::SuspectedDuplicate,
         Self::Format,
+        Self::NoPlace,
         Self::NotAnInvoice,
+        Self::SenderDisagrees,
+        Self::CodeUnclear,
+        Self::FlowUnknown,
     ];
 
     /// Returns the word that tables, JSON and commands use.
@@ -106,6 +116,9 @@ impl HeldReason {
             Self::Format => "format",
             Self::NoPlace => "no_place",
             Self::NotAnInvoice => "not_an_invoice",
+            Self::SenderDisagrees => "sender_disagrees",
+            Self::CodeUnclear => "code_unclear",
+            Self::FlowUnknown => "flow_unknown",
         }
     }
 }
@@ -125,9 +138,12 @@ impl FromStr for HeldReason {
             "format" => Ok(Self::Format),
             "no_place" => Ok(Self::NoPlace),
             "not_an_invoice" => Ok(Self::NotAnInvoice),
+            "sender_disagrees" => Ok(Self::SenderDisagrees),
+            "code_unclear" => Ok(Self::CodeUnclear),
+            "flow_unknown" => Ok(Self::FlowUnknown),
             other => Err(UnknownWord::new(
                 other,
-                "manual, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice",
+                "manual, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice, sender_disagrees, code_unclear, flow_unknown",
             )),
         }
     }

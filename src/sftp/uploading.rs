@@ -11,7 +11,7 @@ use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
 use super::reading::{Intent, intent};
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
-use crate::ingest::Taken;
+use crate::ingest::{PutAs, Taken};
 use crate::model::{Timestamp, VirtualPath, fold, is_temporary};
 use crate::tree::{self, Attributes, Item, Role};
 use crate::upload::{Draft, SESSION_BYTES_MAX, Sight};
@@ -27,18 +27,59 @@ pub(super) struct Writing {
     fault: Option<Refusal>,
 }
 
+/// A folder of uploads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum PutFolder {
+    /// Where the parties of a document say whose it is.
+    Any,
+    /// Where its sender names the dossier with this code.
+    Dossier(String),
+}
+
+impl PutFolder {
+    fn put_as(self, login: &str, path: &VirtualPath) -> PutAs {
+        let name = path.name().unwrap_or_default();
+        match self {
+            Self::Any => PutAs {
+                source: format!("sftp:{login}/{name}"),
+                folder: None,
+            },
+            Self::Dossier(code) => PutAs {
+                source: format!("sftp:{login}/{code}/{name}"),
+                folder: Some(code),
+            },
+        }
+    }
+}
+
 /// The first folder of uploads, as it is compared.
 const IN: &str = "in";
 
 impl Session {
     /// Says whether a file at `path` would be an upload: its folder is, and this device may.
     pub(super) async fn is_upload(&mut self, path: &VirtualPath) -> Result<bool, Stop> {
-        if !may_be_upload(path) {
-            return Ok(false);
+        Ok(self.put_folder(path).await?.is_some())
+    }
+
+    /// The folder of uploads in which a file at `path` would be.
+    async fn put_folder(&mut self, path: &VirtualPath) -> Result<Option<PutFolder>, Stop> {
+        if !may_be_upload(path) || self.is_folder(path).await? {
+            return Ok(None);
         }
         let now = self.parts.clock.read();
         match self.view.role(&path.parent(), now).await {
-            Ok(role) => Ok(role == Some(Role::In)),
+            Ok(Some(Role::In)) => Ok(Some(PutFolder::Any)),
+            Ok(Some(Role::InDossier(code))) => Ok(Some(PutFolder::Dossier(code))),
+            Ok(_) | Err(tree::Error::Missing) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says whether a folder stands at `path`: that of a dossier's code stands among files.
+    async fn is_folder(&mut self, path: &VirtualPath) -> Result<bool, Stop> {
+        let now = self.parts.clock.read();
+        match self.view.role(path, now).await {
+            Ok(_) => Ok(true),
             Err(tree::Error::Missing) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -168,20 +209,19 @@ impl Session {
             return Err((draft, why.into()));
         }
         // The device may have lost its right, or be out of use, since it opened the file.
-        match self.is_upload(path).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let refusal = Refusal::denied("this device may not upload any more");
+        let folder = match self.put_folder(path).await {
+            Ok(Some(folder)) => folder,
+            Ok(None) => {
+                let refusal = Refusal::denied("this device may not upload there any more");
                 return Err((draft, refusal.into()));
             }
             Err(stop) => return Err((draft, stop)),
-        }
+        };
         let now = self.parts.clock.read();
-        let name = path.name().unwrap_or_default();
-        let source = format!("sftp:{}/{name}", self.who.login);
+        let put = folder.put_as(&self.who.login, path);
         let written = draft.written();
         let ingest = self.parts.ingest.clone();
-        let receiving = Box::pin(ingest.receive(self.who.firm, source, &written, now));
+        let receiving = Box::pin(ingest.receive(self.who.firm, put, &written, now));
         match receiving.await {
             Ok(taken) => {
                 self.tell_taken(&taken);
@@ -258,9 +298,10 @@ impl Session {
         from: &VirtualPath,
         to: VirtualPath,
     ) -> Answer {
-        if !self.is_upload(from).await? || !self.is_upload(&to).await? {
+        let folders = (self.put_folder(from).await?, self.put_folder(&to).await?);
+        let (Some(old_folder), Some(new_folder)) = folders else {
             return Err(Refusal::denied("a file may be moved within its folder only").into());
-        }
+        };
         check_name(&to)?;
         let (old, new) = (from.key(), to.key());
         if old != new && self.writing.contains_key(&new) {
@@ -278,6 +319,9 @@ impl Session {
         let (device, now) = (self.who.device, self.parts.clock.read());
         let Some(draft) = self.parts.shelf.take_draft(device, from, now) else {
             self.sight(from).ok_or_else(Refusal::missing)?;
+            if old_folder != new_folder {
+                return Err(taken_elsewhere().into());
+            }
             self.parts.shelf.rename(device, from, to, now);
             return Ok(Some(ok(id)));
         };
@@ -409,6 +453,11 @@ fn is_in(path: &VirtualPath) -> bool {
 
 fn may_be_upload(path: &VirtualPath) -> bool {
     path.components().len() > 1 && is_in(path)
+}
+
+/// To move it would seem to send it elsewhere, and would not.
+fn taken_elsewhere() -> Refusal {
+    Refusal::denied("this document was taken in already, for the folder it was put into")
 }
 
 fn check_name(path: &VirtualPath) -> Result<(), Refusal> {

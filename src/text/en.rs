@@ -1,6 +1,6 @@
 //! How is each sentence said in English?
 
-use super::{Leaves, Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind, party};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -27,6 +27,8 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             dossier,
             matched,
         } => routed(*way, dossier, matched),
+        Sentence::RoutedByName { flow, dossier } => routed_by_name(*flow, dossier),
+        Sentence::PutInto { code } => format!("Its sender put it into the folder `/in/{code}`."),
         Sentence::Linked { profile, code } => {
             format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
@@ -84,6 +86,14 @@ fn routed(way: Flow, dossier: &str, matched: &str) -> String {
     )
 }
 
+fn routed_by_name(way: Flow, dossier: &str) -> String {
+    format!(
+        "It is a {} of dossier `{dossier}`, because its sender named that dossier and the {} bears its name.",
+        flow(Language::En, way),
+        party(Language::En, way)
+    )
+}
+
 fn waiting(device: &str, last_seen: Option<&str>) -> String {
     format!(
         "Device `{device}` has not collected it yet; {}.",
@@ -125,6 +135,7 @@ fn by(door: &str) -> String {
     match door {
         "drop" => "through the drop folder".to_owned(),
         "ingest" => "taken in by hand (`sluis ingest`)".to_owned(),
+        "sftp" => "uploaded over SFTP".to_owned(),
         "demo" => "with the demonstration".to_owned(),
         other => format!("through `{other}`"),
     }

@@ -144,6 +144,21 @@ fn why(reason: HeldReason) -> [&'static str; 3] {
             "il répond à un document ou en rend compte, et n'a sa place dans aucun dossier de factures",
             "het antwoordt op een document of bericht erover, en hoort in geen enkele factuurmap",
         ],
+        HeldReason::SenderDisagrees => [
+            "its sender put it into the folder of one dossier, and its parties are another",
+            "son expéditeur l'a mis dans le répertoire d'un dossier, et ses parties en sont un autre",
+            "de afzender zette het in de map van het ene dossier, en de partijen zijn een ander",
+        ],
+        HeldReason::CodeUnclear => [
+            "its sender put it into a folder whose code is that of several dossiers",
+            "son expéditeur l'a mis dans un répertoire dont le code est celui de plusieurs dossiers",
+            "de afzender zette het in een map waarvan de code die van verschillende dossiers is",
+        ],
+        HeldReason::FlowUnknown => [
+            "its sender named the dossier, but neither party has a number or the name of that dossier",
+            "son expéditeur a désigné le dossier, mais aucune partie ne porte un numéro ou le nom de ce dossier",
+            "de afzender wees het dossier aan, maar geen van de partijen draagt een nummer of de naam van dat dossier",
+        ],
     }
 }
 
@@ -200,6 +215,21 @@ fn advice(reason: HeldReason) -> [&'static str; 3] {
             "Read it with `sluis read`; nothing is to be booked.",
             "Lisez-le avec `sluis read` ; il n'y a rien à comptabiliser.",
             "Lees het met `sluis read`; er is niets te boeken.",
+        ],
+        HeldReason::SenderDisagrees => [
+            "Look whose it is. If the sender is right, the dossier lacks a number, or another has one too many: correct that, and it is looked at again; else withdraw it and tell the sender.",
+            "Voyez à qui il est. Si l'expéditeur a raison, un numéro manque au dossier, ou un autre en a un de trop : corrigez-le, et il sera réexaminé ; sinon, retirez-le et prévenez l'expéditeur.",
+            "Kijk van wie het is. Heeft de afzender gelijk, dan mist het dossier een nummer, of heeft een ander er een te veel: verbeter dat, en het wordt opnieuw bekeken; trek het anders in en verwittig de afzender.",
+        ],
+        HeldReason::CodeUnclear => [
+            "Give the links of different dossiers different codes; it is then looked at again.",
+            "Donnez des codes différents aux liaisons de dossiers différents ; il sera alors réexaminé.",
+            "Geef de koppelingen van verschillende dossiers verschillende codes; het wordt dan opnieuw bekeken.",
+        ],
+        HeldReason::FlowUnknown => [
+            "Look which party is the dossier, and add its number by `sluis dossier`; it is then looked at again.",
+            "Voyez quelle partie est le dossier, et ajoutez son numéro par `sluis dossier` ; il sera alors réexaminé.",
+            "Kijk welke partij het dossier is, en voeg het nummer daarvan toe met `sluis dossier`; het wordt dan opnieuw bekeken.",
         ],
     }
 }

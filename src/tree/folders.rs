@@ -13,6 +13,8 @@ pub enum Role {
     Processed(LinkId, Flow),
     /// Where the device puts documents: see `upload`.
     In,
+    /// Where it puts those of the dossier with the code of this folder.
+    InDossier(String),
 }
 
 /// The folders of a device, found by key: case and the composition of accents do not matter.

@@ -8,6 +8,7 @@ mod checksums;
 mod content;
 mod folders;
 mod kept;
+mod sources;
 mod view;
 
 pub use content::Content;

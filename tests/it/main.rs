@@ -16,6 +16,7 @@ mod interop;
 mod isolation;
 mod leaving;
 mod mounting;
+mod naming;
 mod peer;
 mod program;
 mod protocol;
