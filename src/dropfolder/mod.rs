@@ -14,7 +14,6 @@ mod settle;
 mod source;
 mod take;
 mod watch;
-mod words;
 
 #[cfg(test)]
 mod tests;

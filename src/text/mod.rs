@@ -6,9 +6,11 @@
 mod en;
 mod fr;
 mod nl;
+mod rejection;
 mod sentence;
 mod words;
 
+pub use rejection::{Put, RejectionText, Why};
 pub use sentence::{Leaves, Path, Sentence};
 pub use words::{Held, flow, held, kind, party, place, state};
 
