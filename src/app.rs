@@ -24,7 +24,7 @@ use crate::model::{Clock, Timestamp};
 use crate::sending::Sending;
 use crate::sftp::{Door, HostKeys, Listening, Parts};
 use crate::tree::Tree;
-use crate::upload::{Shelf, Spool};
+use crate::upload::{Quota, Rejections, Shelf, Spool};
 
 /// The house, with its stores open.
 #[derive(Clone)]
@@ -196,6 +196,12 @@ impl House {
             ingest: self.ingest.clone(),
             spool: Spool::in_folder(&self.config.spool_folder()),
             shelf: Shelf::default(),
+            quota: Quota::new(
+                self.catalog.clone(),
+                self.config.uploads,
+                self.places.zone().clone(),
+            ),
+            rejections: Rejections::new(self.catalog.clone()),
             clock: self.clock.clone(),
             draining,
         };

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
+use crate::upload::UploadLimits;
 
 /// The operator's decisions, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub sftp: Sftp,
     /// The drop folders.
     pub drop: DropFolderConfig,
+    /// What devices may put in.
+    pub uploads: UploadLimits,
     /// The log.
     pub log: Log,
 }
@@ -68,6 +71,7 @@ impl Default for Config {
             time_zone: "Europe/Brussels".to_owned(),
             sftp: Sftp::default(),
             drop: DropFolderConfig::default(),
+            uploads: UploadLimits::default(),
             log: Log::default(),
         }
     }

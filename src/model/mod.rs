@@ -14,6 +14,7 @@ mod ids;
 mod link;
 mod party;
 mod path;
+mod rejection;
 mod temporary;
 mod time;
 mod words;
@@ -30,6 +31,7 @@ pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, Lin
 pub use link::Transfer;
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
+pub use rejection::Rejected;
 pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};
 pub use words::UnknownWord;

@@ -37,8 +37,8 @@ pub(super) struct Wanted {
     /// How many bytes; they are there.
     pub(super) length: u32,
     pub(super) from: Content,
-    /// Where they count, once the channel has taken them.
-    pub(super) reads: Reads,
+    /// Where they count, once the channel has taken them, if anywhere.
+    pub(super) reads: Option<Reads>,
 }
 
 /// The connection is gone, or cannot go on.
@@ -131,7 +131,9 @@ impl Answers {
         sent?;
         for (_, wanted) in given {
             let end = wanted.offset + u64::from(wanted.length);
-            lock(&wanted.reads).accepted(wanted.offset..end);
+            if let Some(reads) = &wanted.reads {
+                lock(reads).accepted(wanted.offset..end);
+            }
         }
         Ok(())
     }

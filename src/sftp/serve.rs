@@ -24,8 +24,8 @@ use crate::collect::End;
 use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
 use crate::model::{Clock, Flow, LinkId, VirtualPath};
-use crate::tree::{Content, File, Tree, View, Who};
-use crate::upload::{Shelf, Spool, Upload};
+use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
+use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
 
 /// What every session is served with. A clone is the same.
 #[derive(Clone)]
@@ -40,6 +40,10 @@ pub struct Parts {
     pub spool: Spool,
     /// What they left there unfinished, or was taken.
     pub shelf: Shelf,
+    /// How much they may put in.
+    pub quota: Quota,
+    /// Where what is not accepted is noted.
+    pub rejections: Rejections,
     /// What tells the time.
     pub clock: Clock,
     /// Cancelled when the server ends: open files may still be read for a while.
@@ -74,6 +78,11 @@ pub(super) enum Open {
     },
     /// A folder that is being listed.
     Folder(Listing),
+    /// What was not accepted: reading it counts nothing.
+    Rejected {
+        file: RejectedFile,
+        content: Content,
+    },
     /// A file in a processed folder that is being written.
     Draft(String),
     /// A file in `/in` that is being written, and whether each write goes to its end.
@@ -234,7 +243,7 @@ impl Session {
     fn reads_a_file(&self) -> bool {
         self.handles
             .iter()
-            .any(|open| matches!(open, Open::File { .. } | Open::Draft(_) | Open::Upload(..)))
+            .any(|open| !matches!(open, Open::Folder(_)))
     }
 
     async fn answer_all(&mut self, frames: &mut Frames) -> Result<(), Ended> {

@@ -111,12 +111,16 @@ impl From<mark::Error> for Refusal {
 impl From<upload::Error> for Refusal {
     fn from(error: upload::Error) -> Self {
         match error {
-            upload::Error::TooLarge => Self::new(StatusCode::Failure, error.to_string()),
-            upload::Error::TooMuch
+            upload::Error::TooLarge { .. }
+            | upload::Error::DayBytes { .. }
+            | upload::Error::DayFiles { .. }
+            | upload::Error::TooMuch
             | upload::Error::Empty
             | upload::Error::Gap { .. }
             | upload::Error::Unfinished => Self::new(StatusCode::Failure, error.to_string()),
-            upload::Error::Disk { .. } | upload::Error::Task(_) => Self::ours(&error),
+            upload::Error::Disk { .. } | upload::Error::Task(_) | upload::Error::Catalog(_) => {
+                Self::ours(&error)
+            }
         }
     }
 }
@@ -159,7 +163,10 @@ mod tests {
             StatusCode::PermissionDenied
         );
         assert_eq!(code(mark::Error::Missing.into()), StatusCode::NoSuchFile);
-        assert_eq!(code(upload::Error::TooLarge.into()), StatusCode::Failure);
+        assert_eq!(
+            code(upload::Error::TooLarge { bytes_max: 1 }.into()),
+            StatusCode::Failure
+        );
         assert_eq!(code(InvalidPath::Control.into()), StatusCode::BadMessage);
     }
 }

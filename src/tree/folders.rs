@@ -15,6 +15,8 @@ pub enum Role {
     In,
     /// Where it puts those of the dossier with the code of this folder.
     InDossier(String),
+    /// Where it finds what it put in and was not accepted.
+    Rejected,
 }
 
 /// The folders of a device, found by key: case and the composition of accents do not matter.

@@ -9,10 +9,14 @@ use crate::model::{DeviceId, DeviceKind, Uploads};
 /// The folder into which a device puts documents. It comes before those of links, which could have its name.
 const IN: &str = "/in";
 
-/// Adds the folder of uploads, for a device that may.
+/// The folder of what was put in and not accepted.
+const REJECTED: &str = "/rejected";
+
+/// Adds the folder of uploads, and that of what was not accepted, for a device that may upload.
 pub(super) fn add_in(folders: &mut Folders, setup: &Setup) {
     if setup.uploads == Uploads::On {
         add(folders, IN, Role::In);
+        add(folders, REJECTED, Role::Rejected);
     }
 }
 

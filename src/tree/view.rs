@@ -22,7 +22,7 @@ use crate::model::{
 pub struct Tree {
     pub(super) catalog: Catalog,
     pub(super) blobs: Blobs,
-    places: Places,
+    pub(super) places: Places,
 }
 
 /// Who looks and acts: one session of one device.
@@ -114,7 +114,7 @@ pub struct Items {
     pub attributes: Attributes,
     /// The files in it, by name.
     pub files: Arc<Vec<Listed>>,
-    /// What the device has put into it; the tree knows of none.
+    /// What the device has put into it, or saw refused; of the former the tree knows none.
     pub uploads: Vec<Item>,
 }
 
@@ -180,7 +180,7 @@ impl View {
                 (done.await?, Place::Processed)
             }
             // Whoever put them there knows them: no delivery is behind them.
-            Role::In | Role::InDossier(_) => return Err(Error::Missing),
+            Role::In | Role::InDossier(_) | Role::Rejected => return Err(Error::Missing),
         };
         let listed = listed.ok_or(Error::Missing)?;
         Ok(Entry::File(File { listed, place }))
@@ -241,6 +241,10 @@ impl View {
         let folders = [".", ".."].into_iter().chain(made.folders.children(path));
         let folders = folders.map(ToOwned::to_owned).collect();
         let (at, attributes) = (made.at, made.folder_attributes());
+        let uploads = match role {
+            Some(Role::Rejected) => self.rejected(now).await?,
+            _ => Vec::new(),
+        };
         let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
             Some(&Role::Inbox(link, flow)) => {
@@ -254,13 +258,13 @@ impl View {
                 let done = catalog.done_with(firm, device, (link, flow), since);
                 Arc::new(done.await?)
             }
-            Some(Role::In | Role::InDossier(_)) | None => Arc::default(),
+            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => Arc::default(),
         };
         Ok(Items {
             folders,
             attributes,
             files,
-            uploads: Vec::new(),
+            uploads,
         })
     }
 
@@ -315,7 +319,7 @@ impl View {
         let started = self.who.since;
         let of_role = |link: &&Link| match role {
             Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
-            Some(Role::In | Role::InDossier(_)) | None => false,
+            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => false,
         };
         let after = match made.links.iter().find(of_role) {
             // Without its profile a link's files still have their names.

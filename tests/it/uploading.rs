@@ -41,7 +41,7 @@ async fn what_is_put_in_is_offered_when_its_close_is_answered() {
     let (gateway, office, scanner) = scene().await;
     let peer = gateway.connect(&scanner).await;
     let bytes = invoice("F-1", 20_000);
-    assert_eq!(peer.list("/").await.unwrap(), ["in"]);
+    assert_eq!(peer.list("/").await.unwrap(), ["in", "rejected"]);
 
     peer.put("/in/F-1.xml", &bytes).await.unwrap();
 
@@ -334,7 +334,7 @@ async fn only_a_device_that_may_upload_has_the_folder() {
         .set_uploads(&device, Uploads::On, now)
         .await
         .unwrap();
-    assert_eq!(peer.list("/").await.unwrap(), ["expertm", "in"]);
+    assert_eq!(peer.list("/").await.unwrap(), ["expertm", "in", "rejected"]);
     put("F-1").await.unwrap();
     let handle = open(&peer, "/in/F-2.xml", CREATE).await.unwrap();
     write(&peer, &handle, 0, &invoice("F-2", 5000))
