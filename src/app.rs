@@ -194,6 +194,7 @@ impl House {
             ),
             marks: Marks::new(self.catalog.clone()),
             ingest: self.ingest.clone(),
+            sending: self.sending.clone(),
             spool: Spool::in_folder(&self.config.spool_folder()),
             shelf: Shelf::default(),
             quota: Quota::new(

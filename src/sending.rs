@@ -3,9 +3,12 @@
 //! By hand, and by itself when what held it back is gone: a dossier, link or device that was missing.
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
+use crate::ingest::named::Named;
 use crate::ingest::plan::{Planned, deliveries};
 use crate::ingest::{Ingest, named_in, place, routing_json};
-use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::model::{
+    DeliveryId, DeviceId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp,
+};
 
 /// What sends by hand. A clone is the same.
 #[derive(Clone)]
@@ -214,7 +217,39 @@ impl Sending {
                 )
             );
             if waits_for_setup {
-                offered += self.route_again(firm, &held, now).await?;
+                offered += self.route_again(firm, &held, Word::Kept, now).await?;
+            }
+        }
+        Ok(offered)
+    }
+
+    /// Looks again at a document that was put in once more, into the folder of a dossier: that word counts where
+    /// the one before, or that there was none, is why it waits. Returns how many deliveries it offered.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; what was offered until then stays so.
+    pub async fn put_again(
+        &self,
+        firm: FirmId,
+        document: DocumentId,
+        folder: &str,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let mut offered = 0;
+        for held in self.ingest.catalog.deliveries_of(firm, document).await? {
+            let waits_for_a_word = matches!(
+                held.reason,
+                Some(
+                    HeldReason::UnknownDossier
+                        | HeldReason::SenderDisagrees
+                        | HeldReason::CodeUnclear
+                        | HeldReason::FlowUnknown
+                )
+            );
+            if waits_for_a_word && held.state == State::Held && held.is_current {
+                let word = Word::Now(folder);
+                offered += self.route_again(firm, &held, word, now).await?;
             }
         }
         Ok(offered)
@@ -224,6 +259,7 @@ impl Sending {
         &self,
         firm: FirmId,
         listed: &Delivery,
+        word: Word<'_>,
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
@@ -237,7 +273,10 @@ impl Sending {
         let siblings = catalog.deliveries_of(firm, held.document).await?;
         let is_copy = catalog.has_older_twin(firm, held.document).await?;
         let (setup, links) = self.ingest.setup(firm).await?;
-        let named = named_in(&held.routing);
+        let named = match word {
+            Word::Kept => named_in(&held.routing),
+            Word::Now(folder) => Some(Named::read(folder, &setup.links)),
+        };
         let planned = deliveries(&document.reading, &setup, named.as_ref());
         let mut waits = Some(&held);
         let mut offered = 0;
@@ -371,6 +410,15 @@ impl Sending {
             source,
         })
     }
+}
+
+/// What its sender says of a document that waits.
+#[derive(Debug, Clone, Copy)]
+enum Word<'a> {
+    /// What is kept with it.
+    Kept,
+    /// This folder of `/in`.
+    Now(&'a str),
 }
 
 /// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose

@@ -387,14 +387,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (catalog, firm, device) = scene(folder.path()).await;
         let most = usize::try_from(REJECTED_MAX).unwrap();
-        for at in 0..=most {
-            let now = NOW.plus_ms(i64::try_from(at).unwrap());
-            let path = path(at);
-            catalog
-                .add_rejection(firm, device, &too_large(&path), now)
-                .await
-                .unwrap();
-        }
+        let mut tx = catalog.begin(Durability::Kill).await.unwrap();
+        query(
+            "with recursive n (at) as (select 0 union all select at + 1 from n where at < $3 - 1)
+             insert into rejection (firm_id, device_id, path, path_key, name, name_key, why, detail, digest, at)
+             select $1, $2, '/in/F-' || at || '.xml', '/in/f-' || at || '.xml', 'F-' || at || '.xml',
+                    'f-' || at || '.xml', 'too_large', '100', '', $4 + at from n",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(REJECTED_MAX)
+        .bind(NOW.0)
+        .execute(&mut *tx.inner)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        let (last, now) = (path(most), NOW.plus_ms(REJECTED_MAX));
+        let refused = too_large(&last);
+        let noting = catalog.add_rejection(firm, device, &refused, now);
+        noting.await.unwrap();
 
         let all = catalog.rejections(firm, device, NOW).await.unwrap();
         assert_eq!(all.len(), most);

@@ -16,6 +16,7 @@ mod lanes;
 pub mod limits;
 mod listen;
 mod listing;
+mod moving;
 mod reading;
 mod refusing;
 mod requests;

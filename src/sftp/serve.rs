@@ -24,6 +24,7 @@ use crate::collect::End;
 use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
 use crate::model::{Clock, Flow, LinkId, VirtualPath};
+use crate::sending::Sending;
 use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
 use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
 
@@ -36,6 +37,8 @@ pub struct Parts {
     pub marks: Marks,
     /// What takes in what they put into `/in`.
     pub ingest: Ingest,
+    /// What looks again at what waits, when it is put there once more.
+    pub sending: Sending,
     /// Where uploads wait.
     pub spool: Spool,
     /// What they left there unfinished, or was taken.

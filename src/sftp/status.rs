@@ -9,7 +9,7 @@ use russh_sftp::protocol::{Packet, StatusCode};
 
 use super::handles::TooMany;
 use crate::model::InvalidPath;
-use crate::{ingest, mark, tree, upload};
+use crate::{ingest, mark, sending, tree, upload};
 
 /// A refusal: its code (filexfer-02 §7), and a text that a person can act on.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +122,12 @@ impl From<upload::Error> for Refusal {
                 Self::ours(&error)
             }
         }
+    }
+}
+
+impl From<sending::Error> for Refusal {
+    fn from(error: sending::Error) -> Self {
+        Self::ours(&error)
     }
 }
 

@@ -21,7 +21,7 @@ type Answer = Result<Option<Packet>, Stop>;
 /// A file that this session is writing.
 pub(super) struct Writing {
     draft: Draft,
-    path: VirtualPath,
+    pub(super) path: VirtualPath,
     handles: usize,
     /// Why a part of it was refused; then none of it is taken.
     fault: Option<Refusal>,
@@ -29,7 +29,7 @@ pub(super) struct Writing {
 
 /// A folder of uploads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum PutFolder {
+pub(super) enum PutFolder {
     /// Where the parties of a document say whose it is.
     Any,
     /// Where its sender names the dossier with this code.
@@ -76,7 +76,10 @@ impl Session {
     }
 
     /// The folder of uploads in which a file at `path` would be.
-    async fn put_folder(&mut self, path: &VirtualPath) -> Result<Option<PutFolder>, Stop> {
+    pub(super) async fn put_folder(
+        &mut self,
+        path: &VirtualPath,
+    ) -> Result<Option<PutFolder>, Stop> {
         if !may_be_upload(path) || self.is_folder(path).await? {
             return Ok(None);
         }
@@ -232,7 +235,7 @@ impl Session {
 
     /// Takes a file in: it is durable when this returns. One that is not taken lies at `left` once more,
     /// unless it was refused for good.
-    async fn take_in(
+    pub(super) async fn take_in(
         &mut self,
         path: &VirtualPath,
         left: &VirtualPath,
@@ -285,14 +288,36 @@ impl Session {
             Err(failed) => return Err(NotTaken::later(failed)),
         };
         let put = folder.put_as(&self.who.login, path);
+        let code = put.folder.clone();
         let written = draft.written();
         let ingest = self.parts.ingest.clone();
         let received = Box::pin(ingest.receive(firm, put, &written, now)).await;
-        match &received {
-            Ok(taken) if taken.outcome != Outcome::Recognised => room.keep(),
-            Ok(_) | Err(_) => room.give_back(),
+        match received {
+            Ok(taken) if taken.outcome == Outcome::Recognised => {
+                room.give_back();
+                self.note_word(&taken, code.as_deref()).await?;
+                Ok(taken)
+            }
+            Ok(taken) => {
+                room.keep();
+                Ok(taken)
+            }
+            Err(failed) => {
+                room.give_back();
+                Err(NotTaken::later(failed))
+            }
         }
-        received.map_err(NotTaken::later)
+    }
+
+    /// What its sender says by a folder counts for a document that is here and waits for a word.
+    async fn note_word(&self, taken: &Taken, code: Option<&str>) -> Result<(), NotTaken> {
+        let Some(code) = code else {
+            return Ok(());
+        };
+        let (firm, now) = (self.who.firm, self.parts.clock.read());
+        let sending = self.parts.sending.clone();
+        let looking = Box::pin(sending.put_again(firm, taken.document, code, now)).await;
+        looking.map(drop).map_err(NotTaken::later)
     }
 
     fn tell_taken(&mut self, taken: &Taken) {
@@ -316,7 +341,7 @@ impl Session {
         );
     }
 
-    fn put_down(&self, path: VirtualPath, draft: Draft) {
+    pub(super) fn put_down(&self, path: VirtualPath, draft: Draft) {
         let now = self.parts.clock.read();
         self.parts
             .shelf
@@ -335,69 +360,6 @@ impl Session {
             }
         }
         self.parts.shelf.sweep(self.parts.clock.read());
-    }
-
-    /// REMOVE: takes a file out of sight. What was taken in stays a document.
-    pub(super) fn remove_upload(&mut self, id: u32, path: &VirtualPath) -> Answer {
-        let was_written = self.writing.remove(&path.key()).is_some();
-        let was_there = self.parts.shelf.remove(self.who.device, path);
-        if was_written || was_there {
-            Ok(Some(ok(id)))
-        } else {
-            Err(Refusal::missing().into())
-        }
-    }
-
-    /// RENAME, which may overwrite here: clients that write under a temporary name expect it.
-    pub(super) async fn rename_upload(
-        &mut self,
-        id: u32,
-        from: &VirtualPath,
-        to: VirtualPath,
-    ) -> Answer {
-        let folders = (self.put_folder(from).await?, self.put_folder(&to).await?);
-        let (Some(old_folder), Some(new_folder)) = folders else {
-            return Err(Refusal::denied("a file may be moved within its folder only").into());
-        };
-        check_name(&to)?;
-        let (old, new) = (from.key(), to.key());
-        if old != new && self.writing.contains_key(&new) {
-            return Err(Refusal::failed("a file of that name is being written").into());
-        }
-        if let Some(writing) = self.writing.remove(&old) {
-            self.move_handles(&old, &new);
-            let writing = Writing {
-                path: to,
-                ..writing
-            };
-            self.writing.insert(new, writing);
-            return Ok(Some(ok(id)));
-        }
-        let (device, now) = (self.who.device, self.parts.clock.read());
-        let Some(draft) = self.parts.shelf.take_draft(device, from, now) else {
-            self.sight(from).ok_or_else(Refusal::missing)?;
-            if old_folder != new_folder {
-                return Err(taken_elsewhere().into());
-            }
-            self.parts.shelf.rename(device, from, to, now);
-            return Ok(Some(ok(id)));
-        };
-        if to.name().is_some_and(is_temporary) {
-            self.put_down(to, draft);
-            return Ok(Some(ok(id)));
-        }
-        self.take_in(&to, from, draft).await?;
-        Ok(Some(ok(id)))
-    }
-
-    fn move_handles(&mut self, old: &str, new: &str) {
-        for open in self.handles.iter_mut() {
-            if let Open::Upload(key, _) = open
-                && key == old
-            {
-                new.clone_into(key);
-            }
-        }
     }
 
     /// SETSTAT: cuts an unfinished file off, and shows the time that its writer set. The rest is ignored.
@@ -470,12 +432,7 @@ fn may_be_upload(path: &VirtualPath) -> bool {
     path.components().len() > 1 && is_in(path)
 }
 
-/// To move it would seem to send it elsewhere, and would not.
-fn taken_elsewhere() -> Refusal {
-    Refusal::denied("this document was taken in already, for the folder it was put into")
-}
-
-fn check_name(path: &VirtualPath) -> Result<(), Refusal> {
+pub(super) fn check_name(path: &VirtualPath) -> Result<(), Refusal> {
     match path.name() {
         Some(name) if name.len() <= NAME_BYTES_MAX => Ok(()),
         _ => Err(Refusal::denied("a file cannot have that name")),

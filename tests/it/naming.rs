@@ -265,3 +265,29 @@ async fn explain_says_what_the_sender_said() {
         "{decided}"
     );
 }
+
+#[tokio::test]
+async fn put_once_more_into_the_right_folder_it_waits_no_longer() {
+    let (gateway, office, scanner) = two_dossiers().await;
+    let peer = gateway.connect(&scanner).await;
+    let to_bakery = invoice_between(STRANGER, BAKERY, "F-1", 1000);
+    let to_nobody = to_name("De Molen");
+    peer.put("/in/MILL/F-1.xml", &to_bakery).await.unwrap();
+    peer.put("/in/F-9.xml", &to_nobody).await.unwrap();
+    let waiting = ["- held (sender_disagrees)", "- held (unknown_dossier)"];
+    assert_eq!(gateway.deliveries(&office).await, waiting);
+
+    // Where nothing is said, nothing changes.
+    peer.put("/in/F-1.xml", &to_bakery).await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await, waiting);
+    peer.put("/in/ACME/F-1.xml", &to_bakery).await.unwrap();
+    peer.put("/in/MILL/F-9.xml", &to_nobody).await.unwrap();
+
+    // The mill has a link and no device.
+    let deliveries = gateway.deliveries(&office).await;
+    assert!(deliveries[0].ends_with("offered"));
+    assert_eq!(deliveries[1..], ["- held (no_device)"]);
+    // What was decided stays so, whoever says what then.
+    peer.put("/in/MILL/F-1.xml", &to_bakery).await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await, deliveries);
+}
