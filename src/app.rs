@@ -21,7 +21,8 @@ use crate::layout::Profiles;
 use crate::login::Logins;
 use crate::mark::Marks;
 use crate::model::{Clock, Timestamp};
-use crate::sending::Sending;
+use crate::scheduler::Scheduler;
+use crate::sending::{Sending, Waiting};
 use crate::sftp::{Door, HostKeys, Listening, Parts};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
@@ -203,6 +204,7 @@ impl House {
                 self.places.zone().clone(),
             ),
             rejections: Rejections::new(self.catalog.clone()),
+            declared: self.config.sftp.declared,
             clock: self.clock.clone(),
             draining,
         };
@@ -219,9 +221,19 @@ impl House {
         self.look_again().await;
         let clock = self.clock.clone();
         let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
+        let sending_ends = draining.clone();
         let dropping = drop_folders.run(draining, move || clock.read());
         // Boxed, for each holds the states of everything it may be in the middle of.
-        tokio::join!(Box::pin(listening.run()), Box::pin(dropping));
+        let scheduler = Scheduler::new(
+            self.catalog.clone(),
+            self.sending.clone(),
+            self.clock.clone(),
+        );
+        tokio::join!(
+            Box::pin(listening.run()),
+            Box::pin(dropping),
+            Box::pin(scheduler.run(sending_ends)),
+        );
     }
 
     /// Sends what waits no longer: a profile may have been mended while nobody served.
@@ -231,7 +243,9 @@ impl House {
             Err(error) => return tracing::error!("Could not ask which firms there are: {error}"),
         };
         for firm in firms {
-            match self.sending.look_again(firm.id, self.clock.read()).await {
+            let now = self.clock.read();
+            let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
+            match looking.await {
                 Ok(0) => {}
                 Ok(sent) => {
                     tracing::info!(firm = %firm.slug, "Sent {sent} documents of firm `{}` that wait no longer", firm.slug);

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
+use crate::model::Declared;
 use crate::upload::UploadLimits;
 
 /// The operator's decisions, with paths made absolute.
@@ -25,6 +26,8 @@ pub struct Config {
     pub time_zone: String,
     /// The SFTP door.
     pub sftp: Sftp,
+    /// Taking in by hand.
+    pub ingest: Ingest,
     /// The drop folders.
     pub drop: DropFolderConfig,
     /// What devices may put in.
@@ -41,6 +44,16 @@ pub struct Sftp {
     pub listen: SocketAddr,
     /// After how many bytes in either direction keys are exchanged anew.
     pub rekey_bytes: usize,
+    /// What is true of a document that is put into `/in`.
+    pub declared: Declared,
+}
+
+/// Taking in by hand, by `sluis ingest`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    /// What is true of a document of which nothing is said.
+    pub declared: Declared,
 }
 
 /// The log.
@@ -70,6 +83,7 @@ impl Default for Config {
             profiles: None,
             time_zone: "Europe/Brussels".to_owned(),
             sftp: Sftp::default(),
+            ingest: Ingest::default(),
             drop: DropFolderConfig::default(),
             uploads: UploadLimits::default(),
             log: Log::default(),
@@ -82,6 +96,7 @@ impl Default for Sftp {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 2222)),
             rekey_bytes: 1 << 30,
+            declared: Declared::default(),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
-//! words (`model`), judgement (`ubl`, `layout`, `collect`), stores (`blobs`, `catalog`), doings
+//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod app;
@@ -25,10 +25,12 @@ pub mod layout;
 pub mod login;
 pub mod mark;
 pub mod model;
+pub mod scheduler;
 pub mod sending;
 pub mod sftp;
 pub mod telemetry;
 pub mod text;
+pub mod transfer;
 pub mod tree;
 pub mod ubl;
 pub mod upload;

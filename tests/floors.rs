@@ -11,15 +11,31 @@ use std::path::{Path, PathBuf};
 /// Lowest first.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["ubl", "layout", "collect", "text"],
+    &["ubl", "layout", "collect", "transfer", "text"],
     &["blobs", "catalog"],
-    &["ingest", "tree", "mark", "login", "upload", "sending"],
+    &[
+        "ingest",
+        "tree",
+        "mark",
+        "login",
+        "upload",
+        "sending",
+        "scheduler",
+    ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
 ];
 
 /// Doings stand on one floor but in an order of their own: a later one may name an earlier one.
-const DOINGS: &[&str] = &["ingest", "sending", "tree", "mark", "login", "upload"];
+const DOINGS: &[&str] = &[
+    "ingest",
+    "sending",
+    "scheduler",
+    "tree",
+    "mark",
+    "login",
+    "upload",
+];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
 const PURE: &[&str] = &[
@@ -29,6 +45,7 @@ const PURE: &[&str] = &[
     "collect/",
     "text",
     "ingest/named.rs",
+    "transfer/",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",

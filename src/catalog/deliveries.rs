@@ -27,6 +27,8 @@ pub struct NewDelivery<'a> {
     pub generation: i64,
     /// Why it waits, unless it is offered.
     pub hold: Option<HeldReason>,
+    /// When it leaves by itself, where that is known.
+    pub due: Option<Timestamp>,
     /// Why it goes there: the rule and the values that matched, as JSON.
     pub routing: &'a str,
     /// What its device will read.
@@ -71,6 +73,10 @@ pub struct Delivery {
     pub state: State,
     /// Why it waits.
     pub reason: Option<HeldReason>,
+    /// When it is looked at again by itself.
+    pub due: Option<Timestamp>,
+    /// What a person said of its waiting.
+    pub note: Option<String>,
     /// The rule and the values that matched, as JSON.
     pub routing: String,
     /// Where it shows, or showed.
@@ -86,12 +92,12 @@ const ADD: &str = "update firm set version = version + 1 where id = $1 and $12 i
        (select 1 from delivery where device_id = $5 and folder_key = $12 and current = 1 and state <> 'withdrawn');
      insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
                            state, reason, routing, folder, folder_key, name, name_key, digest, bytes,
-                           created_at, offered_at)
-     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning id";
+                           created_at, offered_at, due_at)
+     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning id";
 
 const OFFER: &str = "update firm set version = version + 1 where id = $1 and not exists
        (select 1 from delivery where device_id = $3 and folder_key = $5 and current = 1 and state <> 'withdrawn');
-     update delivery set state = 'offered', reason = null, device_id = $3, folder = $4, folder_key = $5,
+     update delivery set state = 'offered', reason = null, due_at = null, note = null, device_id = $3, folder = $4, folder_key = $5,
             name = $6, name_key = $7, offered_at = $8
      where firm_id = $1 and id = $2 and state = 'held' and current = 1 returning id";
 
@@ -131,6 +137,7 @@ impl Tx {
             .bind(stored_size(new.bytes))
             .bind(now.0)
             .bind(new.offer.map(|_| now.0))
+            .bind(new.due.map(|due| due.0))
             .fetch_all(&mut *self.inner)
             .await
             .map_err(|source| Error::unique(source, || format!("a file at {:?}", new.offer)))?;
@@ -177,7 +184,8 @@ impl Tx {
         firm: FirmId,
     ) -> Result<bool, Error> {
         let done = query(
-            "update delivery set dossier_id = $3, link_id = $4, device_id = $5, flow = $6, reason = $7, routing = $8
+            "update delivery set dossier_id = $3, link_id = $4, device_id = $5, flow = $6, reason = $7, routing = $8,
+                    due_at = $9, note = null
              where firm_id = $1 and id = $2 and state = 'held' and current = 1",
         )
         .bind(firm.0)
@@ -188,6 +196,7 @@ impl Tx {
         .bind(new.flow.map(Flow::as_str))
         .bind(new.hold.map(HeldReason::as_str))
         .bind(new.routing)
+        .bind(new.due.map(|due| due.0))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -200,7 +209,7 @@ impl Tx {
     /// When the database does not answer.
     pub async fn withdraw(&mut self, delivery: &Delivery, now: Timestamp) -> Result<bool, Error> {
         let done = query(
-            "update delivery set state = 'withdrawn', withdrawn_at = $3
+            "update delivery set state = 'withdrawn', withdrawn_at = $3, due_at = null
              where firm_id = $1 and id = $2 and state in ('held', 'offered') and current = 1",
         )
         .bind(delivery.firm.0)
@@ -300,6 +309,8 @@ pub(super) fn delivery(row: &AnyRow) -> Result<Delivery, Error> {
         is_current: row.int("current")? == 1,
         state: row.word("state")?,
         reason: row.word_or("reason")?,
+        due: row.at_or("due_at")?,
+        note: row.text_or("note")?,
         routing: row.text("routing")?,
         offer,
         digest: row.word("digest")?,
@@ -314,7 +325,7 @@ pub(super) mod tests {
     use super::*;
     use crate::catalog::{Durability, NewDevice, NewDocument};
     use crate::ingest::plan::tests::invoice;
-    use crate::model::{Checksums, DeviceKind, Language};
+    use crate::model::{Checksums, Declared, DeviceKind, Language};
 
     pub(in crate::catalog) const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -356,6 +367,7 @@ pub(super) mod tests {
             reading_key: "",
             reading: &invoice(number),
             source: "test:x",
+            declared: Declared::default(),
             quarantined: None,
         };
         let offer = Offer {
@@ -372,6 +384,7 @@ pub(super) mod tests {
             flow: Some(Flow::Purchase),
             generation: 1,
             hold: None,
+            due: None,
             routing: "{}",
             digest,
             bytes: 1,

@@ -5,7 +5,7 @@ use sqlx::query;
 
 use super::rows::{Columns as _, stored_size};
 use super::{Catalog, Error, Tx};
-use crate::model::{Checksums, Digest, DocumentId, FirmId, Timestamp};
+use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Origin, Status, Timestamp};
 use crate::ubl::Reading;
 
 /// A document to keep. Its blobs must be stored before.
@@ -31,6 +31,8 @@ pub struct NewDocument<'a> {
     pub reading_key: &'a str,
     /// Through which door, and under which name.
     pub source: &'a str,
+    /// What is taken to be true of it.
+    pub declared: Declared,
     /// Why nobody can read it, if so.
     pub quarantined: Option<&'a str>,
 }
@@ -50,6 +52,16 @@ pub struct Document {
     pub business_key: Option<String>,
     /// What was read.
     pub reading: Reading,
+    /// How far it has come.
+    pub status: Status,
+    /// Who brought it.
+    pub origin: Origin,
+    /// When somebody approved it.
+    pub approved_at: Option<Timestamp>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Since when nothing about it has changed.
+    pub ready_at: Timestamp,
     /// Why nobody can read it, if so.
     pub quarantined: Option<String>,
 }
@@ -123,8 +135,8 @@ impl Tx {
         let row = query(
             "insert into document (firm_id, digest, bytes, content_digest, content_bytes, envelope_key, business_key,
                                    reading, source, received_at, quarantined, reading_key,
-                                   content_md5, content_sha1)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id",
+                                   content_md5, content_sha1, status, origin, approved_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id",
         )
         .bind(firm.0)
         .bind(new.digest.to_string())
@@ -140,6 +152,9 @@ impl Tx {
         .bind(new.reading_key)
         .bind(new.checksums.map(|both| both.md5().to_string()))
         .bind(new.checksums.map(|both| both.sha1().to_string()))
+        .bind(new.declared.status.as_str())
+        .bind(new.declared.origin.as_str())
+        .bind(new.declared.approved.then_some(now.0))
         .fetch_one(&mut *self.inner)
         .await
         .map_err(|source| Error::unique(source, || format!("document {}", new.digest)))?;
@@ -221,6 +236,11 @@ impl Catalog {
             content_bytes: row.size("content_bytes")?,
             business_key: row.text_or("business_key")?,
             reading: reading(&row)?,
+            status: row.word("status")?,
+            origin: row.word("origin")?,
+            approved_at: row.at_or("approved_at")?,
+            received_at: row.at("received_at")?,
+            ready_at: row.at_or("ready_at")?.unwrap_or(row.at("received_at")?),
             quarantined: row.text_or("quarantined")?,
         })
     }

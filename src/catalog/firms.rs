@@ -5,7 +5,11 @@ use sqlx::query;
 use super::events::Event;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
-use crate::model::{DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Timestamp};
+use crate::model::{
+    Approval, DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Timestamp,
+    Transfer,
+};
+use crate::transfer::NightHour;
 
 /// An accounting firm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +24,23 @@ pub struct Firm {
     pub language: Language,
     /// The device that gets what no link assigns.
     pub default_device: Option<DeviceId>,
+    /// How it sends, where a link does not say otherwise.
+    pub sends: FirmRules,
     /// Moves with every change of its dossiers, links and devices.
     pub version: i64,
+}
+
+/// How a firm sends, where a link does not say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirmRules {
+    /// When.
+    pub transfer: Transfer,
+    /// Whether incoming documents wait for approval.
+    pub approval: Approval,
+    /// The hour of the night.
+    pub night_hour: NightHour,
+    /// Its time zone by name, where it is not the configured one.
+    pub time_zone: Option<String>,
 }
 
 /// One enterprise's books at a firm.
@@ -106,11 +125,52 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn default_device(&self, firm: FirmId) -> Result<Option<DeviceId>, Error> {
-        let row = query("select default_device_id from firm where id = $1")
-            .bind(firm.0)
-            .fetch_one(&self.readers)
+        Ok(self.firm_by_id(firm).await?.default_device)
+    }
+
+    /// Returns a firm.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that id, or the database does not answer.
+    pub async fn firm_by_id(&self, id: FirmId) -> Result<Firm, Error> {
+        let row = query("select * from firm where id = $1")
+            .bind(id.0)
+            .fetch_optional(&self.readers)
             .await?;
-        Ok(row.int_or("default_device_id")?.map(DeviceId))
+        let row = row.ok_or_else(|| Error::Missing {
+            what: format!("firm {id}"),
+        })?;
+        firm(&row)
+    }
+
+    /// Changes how a firm sends.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn set_firm_rules(
+        &self,
+        id: FirmId,
+        rules: &FirmRules,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query("update firm set transfer = $2, approval = $3, night_hour = $4, time_zone = $5 where id = $1")
+            .bind(id.0)
+            .bind(rules.transfer.to_string())
+            .bind(rules.approval.as_str())
+            .bind(rules.night_hour.to_string())
+            .bind(rules.time_zone.as_deref())
+            .execute(&mut *tx.inner)
+            .await?;
+        let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
+        let detail = format!(
+            "transfer {}, approval {}, night at {} in {zone}",
+            rules.transfer, rules.approval, rules.night_hour
+        );
+        change(&mut tx, id, now, Event::new(EventKind::FirmChanged, detail)).await?;
+        tx.commit().await
     }
 
     /// Removes a firm that holds no document.
@@ -324,6 +384,12 @@ fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
         name: row.text("name")?,
         language: row.word("language")?,
         default_device: row.int_or("default_device_id")?.map(DeviceId),
+        sends: FirmRules {
+            transfer: row.word("transfer")?,
+            approval: row.word("approval")?,
+            night_hour: row.word("night_hour")?,
+            time_zone: row.text_or("time_zone")?,
+        },
         version: row.int("version")?,
     })
 }

@@ -1,5 +1,6 @@
 //! Which dossiers are joined to which programs?
 
+use jiff::civil::Date;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
@@ -9,7 +10,8 @@ use super::firms::change;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
 use crate::model::{
-    DeviceId, DossierId, EventKind, FirmId, Language, LinkId, Timestamp, Transfer, fold,
+    Approval, DeviceId, DossierId, EventKind, FirmId, Language, LinkId, OrFirm, Timestamp,
+    Transfer, fold,
 };
 
 /// A dossier joined to a profile.
@@ -35,8 +37,28 @@ pub struct Link {
     pub language: Language,
     /// Where its documents go; else to the firm's default device.
     pub device: Option<DeviceId>,
-    /// When they are sent.
-    pub transfer: Transfer,
+    /// How they are sent.
+    pub sends: LinkRules,
+}
+
+/// How a link sends, as far as it does not leave that to its firm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkRules {
+    /// When.
+    pub transfer: OrFirm<Transfer>,
+    /// Whether incoming documents wait for approval.
+    pub approval: OrFirm<Approval>,
+    /// Nothing of an earlier date is sent by itself.
+    pub from: Option<Date>,
+}
+
+impl LinkRules {
+    /// All as the firm has it.
+    pub const FIRM: Self = Self {
+        transfer: OrFirm::Firm,
+        approval: OrFirm::Firm,
+        from: None,
+    };
 }
 
 /// A link to add.
@@ -52,8 +74,8 @@ pub struct NewLink<'a> {
     pub language: Language,
     /// Where its documents go.
     pub device: Option<DeviceId>,
-    /// When they are sent.
-    pub transfer: Transfer,
+    /// How they are sent.
+    pub sends: LinkRules,
 }
 
 const LINKS: &str = "select l.*, f.slug as firm_slug, d.name as dossier_name,
@@ -76,8 +98,9 @@ impl Catalog {
     ) -> Result<LinkId, Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
         let row = query(
-            "insert into link (firm_id, dossier_id, profile, code, code_key, language, device_id, transfer, added_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
+            "insert into link (firm_id, dossier_id, profile, code, code_key, language, device_id, transfer,
+                               approval, from_date, added_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
         )
         .bind(firm.0)
         .bind(new.dossier.0)
@@ -86,7 +109,9 @@ impl Catalog {
         .bind(fold(new.code))
         .bind(new.language.as_str())
         .bind(new.device.map(|id| id.0))
-        .bind(new.transfer.as_str())
+        .bind(new.sends.transfer.to_string())
+        .bind(new.sends.approval.to_string())
+        .bind(new.sends.from.map(|date| date.to_string()))
         .bind(now.0)
         .fetch_one(&mut *tx.inner)
         .await
@@ -102,6 +127,48 @@ impl Catalog {
         change(&mut tx, firm, now, Event::new(EventKind::LinkAdded, detail)).await?;
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// Changes how a link sends, and to which device.
+    ///
+    /// # Errors
+    ///
+    /// When the device is out of use, or the database does not answer.
+    pub async fn set_link(
+        &self,
+        link: &Link,
+        device: Option<DeviceId>,
+        sends: &LinkRules,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (firm, id) = (link.firm, link.id);
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        query(
+            "update link set device_id = $3, transfer = $4, approval = $5, from_date = $6
+             where firm_id = $1 and id = $2 and removed_at is null",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .bind(device.map(|id| id.0))
+        .bind(sends.transfer.to_string())
+        .bind(sends.approval.to_string())
+        .bind(sends.from.map(|date| date.to_string()))
+        .execute(&mut *tx.inner)
+        .await?;
+        check_in_use(&mut tx, firm, device).await?;
+        let from = sends
+            .from
+            .map_or_else(String::new, |date| format!(", from {date}"));
+        let detail = format!(
+            "link {id}: transfer {}, approval {}{from}",
+            sends.transfer, sends.approval
+        );
+        let event = Event {
+            device,
+            ..Event::new(EventKind::LinkChanged, detail)
+        };
+        change(&mut tx, firm, now, event).await?;
+        tx.commit().await
     }
 
     /// Returns the links of `firm` that are in use, oldest first.
@@ -145,7 +212,7 @@ impl Catalog {
             )));
         }
         query(
-            "update delivery set link_id = null, device_id = null, reason = 'no_link'
+            "update delivery set link_id = null, device_id = null, reason = 'no_link', due_at = null
              where link_id = $1 and state = 'held' and current = 1",
         )
         .bind(link.id.0)
@@ -177,6 +244,10 @@ pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {
         code: row.text("code")?,
         language: row.word("language")?,
         device: row.int_or("device_id")?.map(DeviceId),
-        transfer: row.word("transfer")?,
+        sends: LinkRules {
+            transfer: row.word("transfer")?,
+            approval: row.word("approval")?,
+            from: row.word_or("from_date")?,
+        },
     })
 }

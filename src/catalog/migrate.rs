@@ -36,6 +36,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0005_marks.sql"),
     ),
     (
+        6,
+        "sending",
+        include_str!("../../migrations/sqlite/0006_sending.sql"),
+    ),
+    (
         9,
         "sources",
         include_str!("../../migrations/sqlite/0009_sources.sql"),

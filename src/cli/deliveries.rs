@@ -110,6 +110,7 @@ pub(super) fn json_of(firm: &Firm, row: &DeliveryRow) -> Value {
         "device": row.device_name, "generation": delivery.generation, "current": delivery.is_current,
         "flow": delivery.flow.map(|flow| flow.as_str()), "path": path(row),
         "state": delivery.state.as_str(), "reason": delivery.reason.map(HeldReason::as_str),
+        "due_at": at(delivery.due), "note": delivery.note,
         "digest": delivery.digest.to_string(), "bytes": delivery.bytes, "number": row.number,
         "created_at": row.created_at.to_string(), "offered_at": at(row.offered_at),
         "read_at": at(row.read_at), "collected_at": at(row.collected_at),
@@ -137,7 +138,9 @@ fn cells(firm: &Firm, row: &DeliveryRow) -> Vec<String> {
         text(&row.device_name),
         delivery.flow.map_or("", |flow| flow.as_str()).to_owned(),
         state(row),
-        reason.to_owned(),
+        delivery
+            .due
+            .map_or_else(|| reason.to_owned(), |due| format!("{reason} {due}")),
         path(row).unwrap_or_default(),
     ]
 }

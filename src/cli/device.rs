@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::call::{Call, find_device, find_firm};
 use super::dossier::tell_offered;
 use super::link::receiver;
-use super::{Error, Exit, keys, password, print, table};
+use super::{Error, Exit, keys, password, print, rules, table};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Firm, NewDevice};
 use crate::login;
 use crate::model::{DeviceKind, Name, Uploads};
+use crate::sending::Waiting;
 
 /// The commands about devices.
 #[derive(Debug, clap::Subcommand)]
@@ -28,7 +29,14 @@ pub(super) enum Command {
     /// Take a device out of use: it can no longer log in.
     Remove(Named),
     /// Send what no link assigns to this device.
-    Default(Named),
+    Default {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// What another device was offered, and has not collected, goes to this one.
+        #[arg(long)]
+        move_waiting: bool,
+    },
     /// Change what a device may do.
     Set {
         /// The device.
@@ -110,7 +118,10 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             show(call, &house, &firm, &device).await
         }
         Command::Remove(named) => remove(&house, &named).await,
-        Command::Default(named) => make_default(&house, &named).await,
+        Command::Default {
+            named,
+            move_waiting,
+        } => make_default(&house, &named, move_waiting).await,
         Command::Set { named, uploads } => set_uploads(&house, &named, uploads).await,
         Command::Key(command) => change_key(&house, &command).await,
     }
@@ -175,7 +186,10 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     let now = house.clock.read();
     house.catalog.add_device(firm.id, &new, now).await?;
     let offered = if args.default {
-        house.sending.look_again(firm.id, now).await?
+        house
+            .sending
+            .look_again(firm.id, Waiting::Stays, now)
+            .await?
     } else {
         0
     };
@@ -335,7 +349,7 @@ async fn remove(house: &House, named: &Named) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-async fn make_default(house: &House, named: &Named) -> Result<Exit, Error> {
+async fn make_default(house: &House, named: &Named, is_moved: bool) -> Result<Exit, Error> {
     let firm = find_firm(house, &named.firm).await?;
     let device = receiver(find_device(house, &firm, &named.device).await?)?;
     let now = house.clock.read();
@@ -344,7 +358,21 @@ async fn make_default(house: &House, named: &Named) -> Result<Exit, Error> {
         "device `{}` now gets what no link assigns",
         device.name
     ))?;
-    tell_offered(house.sending.look_again(firm.id, now).await?);
+    tell_offered(
+        house
+            .sending
+            .look_again(firm.id, Waiting::Stays, now)
+            .await?,
+    );
+    if is_moved {
+        let links = house.catalog.links(firm.id).await?;
+        let follows = |id| {
+            links
+                .iter()
+                .any(|link| link.id == id && link.device.is_none())
+        };
+        rules::move_waiting(house, &firm, follows).await?;
+    }
     Ok(Exit::Done)
 }
 

@@ -7,6 +7,7 @@ use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Dossier, Firm, Link};
 use crate::model::{EnterpriseNumber, FirmId, Identifier};
+use crate::sending::Waiting;
 
 /// The commands about dossiers.
 #[derive(Debug, clap::Subcommand)]
@@ -72,7 +73,10 @@ async fn add(
         .catalog
         .add_dossier(firm.id, name.trim(), &identifiers, now)
         .await?;
-    let offered = house.sending.look_again(firm.id, now).await?;
+    let offered = house
+        .sending
+        .look_again(firm.id, Waiting::Stays, now)
+        .await?;
     if call.json {
         show(call, house, firm.slug.as_str(), &id.to_string()).await?;
     } else {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::call::{Call, device_name, find_firm};
-use super::{Error, Exit, print, table};
+use super::{Error, Exit, print, rules, table};
 use crate::app::House;
 use crate::catalog::Firm;
 use crate::model::{Language, Name};
@@ -32,6 +32,8 @@ pub(super) enum Command {
         /// Which.
         slug: String,
     },
+    /// Change how a firm sends, where its links do not say otherwise.
+    Set(rules::SetFirm),
     /// Remove a firm that never received anything.
     Remove {
         /// Which.
@@ -50,6 +52,10 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         } => add(call, &house, &slug, &name, language).await,
         Command::List => list(call, &house).await,
         Command::Show { slug } => show(call, &house, &find_firm(&house, &slug).await?).await,
+        Command::Set(args) => {
+            let firm = rules::set_firm(&house, &args).await?;
+            show(call, &house, &firm).await
+        }
         Command::Remove { slug } => remove(&house, &find_firm(&house, &slug).await?).await,
     }
 }
@@ -120,6 +126,19 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
                 device
             },
         ),
+        ("transfer", firm.sends.transfer.to_string()),
+        ("approval", firm.sends.approval.to_string()),
+        (
+            "night",
+            format!(
+                "{} in {}",
+                firm.sends.night_hour,
+                firm.sends
+                    .time_zone
+                    .as_ref()
+                    .unwrap_or(&house.config.time_zone)
+            ),
+        ),
         (
             "drop folder",
             drop_folder(house, firm.slug.as_str()).display().to_string(),
@@ -164,6 +183,8 @@ fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
     json!({
         "firm": firm.slug.as_str(), "name": firm.name, "language": firm.language.as_str(),
         "default_device": (!device.is_empty()).then_some(device),
+        "transfer": firm.sends.transfer.to_string(), "approval": firm.sends.approval.as_str(),
+        "night": firm.sends.night_hour.to_string(), "time_zone": firm.sends.time_zone,
         "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
     })
 }

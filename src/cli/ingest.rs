@@ -15,7 +15,7 @@ use super::error::chain;
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::ingest::{Arrival, Outcome, Taken};
-use crate::model::{FirmId, HeldReason, Language};
+use crate::model::{Declared, FirmId, HeldReason, Language, Origin, Said, Status};
 use crate::text;
 use crate::ubl::limits::DOCUMENT_BYTES_MAX;
 
@@ -33,6 +33,15 @@ pub(super) struct Args {
     /// Files, and folders with all that is in them.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// How far they have come: draft, sent or paid. A draft is not sent by itself.
+    #[arg(long)]
+    status: Option<Status>,
+    /// Who brought them: own, or incoming by Peppol or mail.
+    #[arg(long)]
+    origin: Option<Origin>,
+    /// Somebody has approved them.
+    #[arg(long)]
+    approved: bool,
 }
 
 /// What became of one file.
@@ -54,7 +63,12 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
             .map(|(path, why)| (path, Err(why)))
             .collect(),
     )?;
-    let mut batch = Batch::default();
+    let said = Said {
+        status: args.status,
+        origin: args.origin,
+        approved: args.approved.then_some(true),
+    };
+    let mut batch = Batch::new(said, house.config.ingest.declared);
     for path in found.files {
         match read(&path) {
             Ok(bytes) => batch.add(path, bytes),
@@ -126,13 +140,24 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Files that are taken together.
-#[derive(Default)]
 struct Batch {
     files: Vec<(PathBuf, Vec<u8>)>,
     bytes: usize,
+    said: Said,
+    door: Declared,
 }
 
 impl Batch {
+    fn new(said: Said, door: Declared) -> Self {
+        let (files, bytes) = (Vec::new(), 0);
+        Self {
+            files,
+            bytes,
+            said,
+            door,
+        }
+    }
+
     fn add(&mut self, path: PathBuf, bytes: Vec<u8>) {
         self.bytes += bytes.len();
         self.files.push((path, bytes));
@@ -150,7 +175,13 @@ impl Batch {
             .map(|(path, bytes)| {
                 let source = format!("ingest:{}", path.display());
                 let bytes = bytes.into();
-                (path, Arrival { source, bytes })
+                let arrival = Arrival {
+                    source,
+                    bytes,
+                    said: self.said,
+                    door: self.door,
+                };
+                (path, arrival)
             })
             .unzip();
         if arrivals.is_empty() {

@@ -1,15 +1,17 @@
 //! Which dossiers are joined to which accounting programs?
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::call::{Call, device_name, find_device, find_firm, find_link};
 use super::dossier::{named, tell_offered};
-use super::{Error, Exit, print, table};
+use super::{Error, Exit, print, rules, table};
 use crate::app::House;
-use crate::catalog::{Device, Dossier, Firm, Link, NewLink};
+use crate::catalog::{Device, Dossier, Firm, Link, LinkRules, NewLink};
 use crate::ingest::place;
 use crate::layout::{self, FolderRole, LinkFacts, Profile};
-use crate::model::{DeviceKind, Language, Transfer, VirtualPath};
+use crate::model::{Approval, DeviceKind, Language, OrFirm, Transfer, VirtualPath};
+use crate::sending::Waiting;
 
 /// The commands about links.
 #[derive(Debug, clap::Subcommand)]
@@ -23,6 +25,8 @@ pub(super) enum Command {
     },
     /// Show a link, with its folders.
     Show(Named),
+    /// Change how a link sends, or to which device.
+    Set(rules::Set),
     /// Take a link out of use; what it held waits for another.
     Remove(Named),
 }
@@ -43,9 +47,15 @@ pub(super) struct Add {
     /// Where its documents go; else to the firm's default device.
     #[arg(long)]
     device: Option<String>,
-    /// When they are sent: at-once, or manual.
-    #[arg(long, default_value = "at-once")]
-    transfer: Transfer,
+    /// When they are sent: at-once, manual, after=10m, nightly, month-end, or as the firm has it.
+    #[arg(long, default_value = "firm")]
+    transfer: OrFirm<Transfer>,
+    /// Whether incoming documents wait for approval: required, not-needed, or as the firm has it.
+    #[arg(long, default_value = "firm")]
+    approval: OrFirm<Approval>,
+    /// Nothing of an earlier date is sent by itself: `2026-01-01`.
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
     /// The language of its folders; else the firm's, where the profile has it.
     #[arg(long)]
     language: Option<Language>,
@@ -70,6 +80,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             let firm = find_firm(&house, &firm).await?;
             show(call, &house, &firm, &link).await
         }
+        Command::Set(args) => rules::set(call, &house, &args).await,
         Command::Remove(Named { firm, link }) => remove(&house, &firm, &link).await,
     }
 }
@@ -92,11 +103,18 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
         code: &args.code,
         language,
         device: device.as_ref().map(|device| device.id),
-        transfer: args.transfer,
+        sends: LinkRules {
+            transfer: args.transfer,
+            approval: args.approval,
+            from: args.from,
+        },
     };
     let now = house.clock.read();
     let id = house.catalog.add_link(firm.id, &new, now).await?;
-    let offered = house.sending.look_again(firm.id, now).await?;
+    let offered = house
+        .sending
+        .look_again(firm.id, Waiting::Stays, now)
+        .await?;
     if !call.json {
         print::line(&format!(
             "added link {id}: dossier `{}` in {}",
@@ -202,7 +220,7 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
             } else {
                 device
             },
-            link.transfer.as_str().to_owned(),
+            link.sends.transfer.to_string(),
             link.language.as_str().to_owned(),
         ];
         (json_of(house, &firm, link, &devices), cells)
@@ -216,7 +234,13 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Call, house: &House, firm: &Firm, what: &str) -> Result<Exit, Error> {
+/// Shows a link, with its folders.
+pub(super) async fn show(
+    call: &Call,
+    house: &House,
+    firm: &Firm,
+    what: &str,
+) -> Result<Exit, Error> {
     let links = house.catalog.links(firm.id).await?;
     let link = find_link(&links, what)?;
     let devices = house.catalog.devices(firm.id).await?;
@@ -244,7 +268,20 @@ async fn show(call: &Call, house: &House, firm: &Firm, what: &str) -> Result<Exi
         ("profile", link.profile.clone()),
         ("code", link.code.clone()),
         ("device", if device.is_empty() { default } else { device }),
-        ("transfer", link.transfer.as_str().to_owned()),
+        (
+            "transfer",
+            told_rule(&link.sends.transfer, &firm.sends.transfer),
+        ),
+        (
+            "approval",
+            told_rule(&link.sends.approval, &firm.sends.approval),
+        ),
+        (
+            "from",
+            link.sends
+                .from
+                .map_or_else(|| "the beginning".to_owned(), |date| date.to_string()),
+        ),
         ("language", link.language.as_str().to_owned()),
         ("folders", folders.join("\n")),
         ("good to know", sure.unwrap_or_else(|gone| gone.to_string())),
@@ -267,6 +304,13 @@ async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
+fn told_rule<T: Copy + std::fmt::Display>(own: &OrFirm<T>, firm: &T) -> String {
+    match own {
+        OrFirm::Firm => format!("{firm}, as the firm has it"),
+        OrFirm::Own(own) => own.to_string(),
+    }
+}
+
 fn words(role: FolderRole) -> &'static str {
     match role {
         FolderRole::Purchase => "purchases wait here",
@@ -286,6 +330,7 @@ fn json_of(house: &House, firm: &Firm, link: &Link, devices: &[Device]) -> Value
         "firm": firm.slug.as_str(), "id": link.id, "dossier": link.dossier_name,
         "profile": link.profile, "code": link.code,
         "device": (!device.is_empty()).then_some(device),
-        "transfer": link.transfer.as_str(), "language": link.language.as_str(), "folders": folders,
+        "transfer": link.sends.transfer.to_string(), "approval": link.sends.approval.to_string(),
+        "from": link.sends.from.map(|date| date.to_string()), "language": link.language.as_str(), "folders": folders,
     })
 }

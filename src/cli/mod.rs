@@ -5,6 +5,7 @@
 
 mod call;
 mod check;
+mod decide;
 mod deliveries;
 mod demo;
 mod device;
@@ -22,6 +23,7 @@ mod link;
 mod password;
 mod print;
 mod read;
+mod rules;
 mod select;
 mod send;
 mod serve;
@@ -85,6 +87,14 @@ enum Command {
     Explain(explain::Args),
     /// Send what is held.
     Send(send::Send),
+    /// Say that what came from outside may go.
+    Approve(decide::Approve),
+    /// Hold back what has not been sent.
+    Hold(decide::Hold),
+    /// Give a document to other books.
+    Move(decide::Move),
+    /// Book a purchase as a sale, or a sale as a purchase.
+    Reclassify(decide::Reclassify),
     /// Send once more what was sent.
     Resend(send::Resend),
     /// Take back what nobody has collected.
@@ -152,6 +162,10 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Events(args) => events::run(&call, &args).await,
         Command::Explain(args) => explain::run(&call, &args).await,
         Command::Send(args) => send::send(&call, &args).await,
+        Command::Approve(args) => decide::approve(&call, &args).await,
+        Command::Hold(args) => decide::hold(&call, &args).await,
+        Command::Move(args) => decide::move_to(&call, &args).await,
+        Command::Reclassify(args) => decide::reclassify(&call, &args).await,
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,

@@ -7,7 +7,7 @@ use super::deliveries::path;
 use super::events::{Devices, name};
 use super::explain::Said;
 use crate::app::House;
-use crate::catalog::{DeliveryRow, Device, DocumentRow, EventRow, Firm};
+use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm};
 use crate::ingest::named::Named;
 use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
@@ -138,9 +138,7 @@ pub(super) async fn delivery_story(
         let (at, reason) = (telling.at(resent.at), resent.event.detail.as_str());
         telling.say(&mut story, &Sentence::Resent { at: &at, reason });
     }
-    if let (State::Held, Some(reason)) = (delivery.state, delivery.reason) {
-        telling.say(&mut story, &Sentence::Held(reason));
-    }
+    waits(telling, delivery, &mut story);
     let device = name(&telling.names, delivery.device).unwrap_or("?");
     if let (Some(at), Some(path)) = (row.offered_at, path(row)) {
         let (at, path) = (telling.at(at), Path(&path));
@@ -217,6 +215,7 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
         let matched = &matched;
         let sentence = match rule {
+            Some(Rule::ByHand) => Sentence::Assigned { flow, dossier },
             Some(Rule::SenderNamed) => Sentence::RoutedByName { flow, dossier },
             _ => Sentence::Routed {
                 flow,
@@ -242,6 +241,19 @@ fn party_of(language: Language, found: &Match) -> &'static str {
         Flow::Purchase
     };
     text::party(language, flow)
+}
+
+/// What was not sent waits for something, and perhaps until some time.
+fn waits(telling: &Telling<'_>, delivery: &Delivery, story: &mut Vec<Said>) {
+    if let (State::Held, Some(reason)) = (delivery.state, delivery.reason) {
+        telling.say(story, &Sentence::Held(reason));
+        if let Some(due) = delivery.due {
+            telling.say(story, &Sentence::Until(&telling.at(due)));
+        }
+        if let Some(note) = &delivery.note {
+            telling.say(story, &Sentence::Note(note));
+        }
+    }
 }
 
 /// What has not been collected waits for somebody, or for nobody any more.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::model::Declared;
+
 use super::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN};
 
 /// What the configuration says about drop folders.
@@ -25,6 +27,8 @@ pub struct DropFolderConfig {
     pub rescan_seconds: NonZeroU32,
     /// How often every folder is looked at where nothing is ever heard.
     pub poll_seconds: NonZeroU32,
+    /// What is true of a document beside which nothing is said.
+    pub declared: Declared,
 }
 
 /// How news of a folder is learned of.
@@ -46,6 +50,7 @@ impl Default for DropFolderConfig {
             settle_ms: SETTLE_MS_DEFAULT,
             rescan_seconds: RESCAN_SECONDS,
             poll_seconds: POLL_SECONDS,
+            declared: Declared::default(),
         }
     }
 }
@@ -90,6 +95,7 @@ mod tests {
             settle_ms: 2_000,
             rescan_seconds: NonZeroU32::new(30).unwrap(),
             poll_seconds: NonZeroU32::new(5).unwrap(),
+            declared: Declared::default(),
         };
         assert_eq!(config, expected);
     }

@@ -26,7 +26,7 @@ impl Folder {
     pub(super) fn new(firm: Firm, config: &DropFolderConfig) -> Self {
         let folder = Arc::from(config.root.join(firm.slug.as_str()));
         Self {
-            place: Place::new(firm, folder),
+            place: Place::new(firm, folder, config.declared),
             settling: Settling::new(config.settle_ms),
             hinted: false,
             trouble: Trouble::default(),
@@ -106,7 +106,7 @@ impl Folder {
                 .find(|(ended, _)| *ended == path)
                 .map_or(End::Failed, |(_, end)| *end);
             match end {
-                End::Taken(_) | End::TooLarge | End::Changed => {
+                End::Taken(_) | End::Rejected | End::Changed => {
                     course = Course::GoOn;
                     self.settling.forget(&path);
                 }

@@ -6,6 +6,7 @@
 //! One look after the other, one batch after the other: thousands of files are a queue on the disk,
 //! not in memory.
 
+mod beside;
 mod config;
 mod folder;
 mod reject;
@@ -14,6 +15,7 @@ mod settle;
 mod source;
 mod take;
 mod watch;
+mod whole;
 
 #[cfg(test)]
 mod tests;

@@ -218,6 +218,7 @@ mod tests {
             Seen {
                 path: path.into(),
                 stamp: stamp(&fs::metadata(full).unwrap()),
+                beside: None,
             }
         }
 

@@ -106,6 +106,7 @@ impl<'a> Walk<'a> {
                 self.look.seen.push(Seen {
                     path: within.to_owned(),
                     stamp: stamp(&found),
+                    beside: None,
                 });
             }
             Ok(found) if found.is_dir() && depth >= SCAN_DEPTH_MAX => {

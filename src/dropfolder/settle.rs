@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use super::beside::{self, ALONE_MS_MAX, Beside, is_beside};
 use crate::model::{Timestamp, is_temporary};
 
 /// For how long a file must stay as it is, unless the configuration says otherwise.
@@ -51,6 +52,8 @@ pub(super) struct Seen {
     pub(super) path: PathBuf,
     /// In which state.
     pub(super) stamp: Stamp,
+    /// What is said of it, in a file beside it.
+    pub(super) beside: Option<Beside>,
 }
 
 /// The files of one firm's folder on their way to being complete.
@@ -63,6 +66,10 @@ pub(super) struct Settling {
 #[derive(Debug, Clone, Copy)]
 struct Watched {
     stamp: Stamp,
+    /// Of the file beside it, if there is one.
+    beside: Option<Stamp>,
+    /// How much longer than others it stays, in milliseconds.
+    patience_ms: i64,
     phase: Phase,
     failures: u32,
 }
@@ -94,14 +101,14 @@ impl Settling {
     pub(super) fn look(&mut self, seen: Vec<Seen>, now: Timestamp) -> Vec<Seen> {
         let mut known = std::mem::take(&mut self.files);
         let mut ready = Vec::new();
-        for file in seen.into_iter().filter(|file| !is_left_alone(&file.path)) {
+        let seen = seen.into_iter().filter(|file| !is_left_alone(&file.path));
+        for file in beside::join(seen.collect()) {
+            let stamps = (file.stamp, file.beside.as_ref().map(|one| one.stamp));
             let before = known
                 .remove(&file.path)
-                .filter(|before| before.stamp == file.stamp);
-            let watched = before.map_or_else(
-                || Watched::new(file.stamp, now),
-                |before| before.not_after(now),
-            );
+                .filter(|before| (before.stamp, before.beside) == stamps);
+            let watched =
+                before.map_or_else(|| Watched::new(&file, now), |before| before.not_after(now));
             self.files.insert(file.path.clone(), watched);
             if self.due_of(&watched).is_some_and(|due| due <= now) {
                 ready.push((watched.failures, file));
@@ -157,7 +164,7 @@ impl Settling {
 
     fn due_of(&self, watched: &Watched) -> Option<Timestamp> {
         match watched.phase {
-            Phase::Quiet { since } => Some(since.plus_ms(self.settle_ms)),
+            Phase::Quiet { since } => Some(since.plus_ms(self.settle_ms + watched.patience_ms)),
             Phase::Given => None,
             Phase::Waiting { until } => Some(until),
         }
@@ -168,9 +175,17 @@ impl Settling {
 const RETRY_DOUBLINGS_MAX: u32 = 7;
 
 impl Watched {
-    fn new(stamp: Stamp, now: Timestamp) -> Self {
+    fn new(file: &Seen, now: Timestamp) -> Self {
+        // What stands alone may have come before its document.
+        let patience_ms = if is_beside(&file.path) {
+            ALONE_MS_MAX
+        } else {
+            0
+        };
         Self {
-            stamp,
+            stamp: file.stamp,
+            beside: file.beside.as_ref().map(|one| one.stamp),
+            patience_ms,
             phase: Phase::Quiet { since: now },
             failures: 0,
         }
@@ -225,6 +240,7 @@ mod tests {
         Seen {
             path: path.into(),
             stamp: stamp(version),
+            beside: None,
         }
     }
 

@@ -15,8 +15,9 @@ use super::Takes;
 use super::reject::reject;
 use super::settle::Seen;
 use super::source::{self, Still};
+use super::whole::{self, Bare, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
-use crate::model::{Language, Timestamp};
+use crate::model::{Declared, Language, Said, Timestamp};
 use crate::text::{Put, RejectionText, Why};
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
@@ -39,8 +40,8 @@ const FAILURES_IN_A_ROW_MAX: usize = 8;
 pub(super) enum End {
     /// Its document is durable, and the file is gone from the folder.
     Taken(Outcome),
-    /// It was too large, and lies in the rejected folder.
-    TooLarge,
+    /// It was not taken, and lies in the rejected folder.
+    Rejected,
     /// It changed meanwhile, or vanished: what is there now, if anything, settles anew.
     Changed,
     /// It is left alone and tried again.
@@ -58,14 +59,17 @@ pub(super) struct Place {
     pub(super) folder: Arc<Path>,
     /// Two files of one name that are put aside at once would take each other's place.
     rejecting: Arc<Mutex<()>>,
+    /// What is true of a document of which nothing is said.
+    declared: Declared,
 }
 
 impl Place {
-    pub(super) fn new(firm: Firm, folder: Arc<Path>) -> Self {
+    pub(super) fn new(firm: Firm, folder: Arc<Path>, declared: Declared) -> Self {
         Self {
             firm,
             folder,
             rejecting: Arc::default(),
+            declared,
         }
     }
 }
@@ -95,10 +99,6 @@ pub(super) fn batches(files: Vec<Seen>) -> Vec<Vec<Seen>> {
     batches
 }
 
-fn is_too_large(file: &Seen) -> bool {
-    file.stamp.bytes > FILE_BYTES_MAX
-}
-
 /// A batch whose documents are durable, and whose sources are not let go yet.
 pub(super) struct Settled {
     paths: Vec<PathBuf>,
@@ -122,16 +122,18 @@ pub(super) async fn take_batch<T: Takes>(
     now: Timestamp,
 ) -> Settled {
     let paths = files.iter().map(|file| file.path.clone()).collect();
-    let (large, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_too_large);
-    let (read, mut ends) = place.read(files).await;
+    let (mut rejected, mut wanted) = (Vec::new(), Vec::new());
+    for file in files {
+        match refusal(&file) {
+            Some(why) => rejected.push((file, End::Rejected, Some(why))),
+            None => wanted.push(file),
+        }
+    }
+    let (read, mut ends) = place.read(wanted).await;
+    let (read, unsaid) = understand(read);
+    rejected.extend(unsaid);
     let (taken, failed) = hand_over(takes, place, read, now).await;
     ends.extend(failed);
-    let why = Why::TooLarge {
-        bytes_max: FILE_BYTES_MAX,
-    };
-    let large = large
-        .into_iter()
-        .map(|file| (file, End::TooLarge, Some(why.clone())));
     let settled = taken.into_iter().map(|(file, taken)| {
         let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
         (file, End::Taken(taken.outcome), why)
@@ -139,7 +141,7 @@ pub(super) async fn take_batch<T: Takes>(
     Settled {
         paths,
         ends,
-        sources: large.chain(settled).collect(),
+        sources: rejected.into_iter().chain(settled).collect(),
         at: now,
     }
 }
@@ -174,7 +176,7 @@ impl Settled {
 async fn hand_over<T: Takes>(
     takes: &T,
     place: &Place,
-    read: Vec<(Seen, Bytes)>,
+    read: Vec<Whole>,
     now: Timestamp,
 ) -> (Vec<(Seen, Taken)>, Vec<(PathBuf, End)>) {
     if read.len() > 1 {
@@ -197,7 +199,7 @@ async fn hand_over<T: Takes>(
 async fn one_at_a_time<T: Takes>(
     takes: &T,
     place: &Place,
-    read: Vec<(Seen, Bytes)>,
+    read: Vec<Whole>,
     now: Timestamp,
 ) -> (Vec<(Seen, Taken)>, Vec<(PathBuf, End)>) {
     let (mut all, mut ends) = (Vec::new(), Vec::new());
@@ -221,12 +223,12 @@ async fn one_at_a_time<T: Takes>(
 async fn offer<T: Takes>(
     takes: &T,
     place: &Place,
-    read: &[(Seen, Bytes)],
+    read: &[Whole],
     now: Timestamp,
 ) -> Result<Vec<Taken>, String> {
     let arrivals = read
         .iter()
-        .map(|(file, bytes)| arrival(file, bytes))
+        .map(|(file, (bytes, said))| arrival(place, file, bytes, *said))
         .collect();
     match takes.take(place.firm.id, arrivals, now).await {
         Ok(taken) if taken.len() == read.len() => Ok(taken),
@@ -239,19 +241,21 @@ async fn offer<T: Takes>(
     }
 }
 
-fn arrival(file: &Seen, bytes: &Bytes) -> Arrival {
+fn arrival(place: &Place, file: &Seen, bytes: &Bytes, said: Said) -> Arrival {
     Arrival {
         source: format!("drop:{}", file.path.display()),
         bytes: bytes.clone(),
+        said,
+        door: place.declared,
     }
 }
 
 impl Place {
     /// Reads files whole; those that could not be read have their end already.
-    async fn read(&self, files: Vec<Seen>) -> (Vec<(Seen, Bytes)>, Vec<(PathBuf, End)>) {
+    async fn read(&self, files: Vec<Seen>) -> (Vec<Bare>, Vec<(PathBuf, End)>) {
         let (mut read, mut ends) = (Vec::new(), Vec::new());
         let folder = Arc::clone(&self.folder);
-        let work = move |file: &Seen| source::read(&folder.join(&file.path), file.stamp);
+        let work = move |file: &Seen| whole::read(&folder, file);
         for (file, result) in self.each(files, work).await {
             match result {
                 Ok(Some(bytes)) => read.push((file, bytes)),
@@ -274,12 +278,12 @@ impl Place {
         let place = self.clone();
         let work = move |(file, _, why): &(Seen, End, Option<Why>)| match why {
             Some(why) => place.put_aside(file, why, now),
-            None => source::remove(&place.folder.join(&file.path), file.stamp),
+            None => place.remove(file),
         };
         let mut ends = Vec::new();
         for ((file, end, _), result) in self.each(files, work).await {
             let end = match result {
-                Ok(Still::Other) if end == End::TooLarge => End::Changed,
+                Ok(Still::Other) if end == End::Rejected => End::Changed,
                 Ok(_) => end,
                 Err(failure) => {
                     self.fault("let go of", &file.path, &failure);
@@ -289,6 +293,14 @@ impl Place {
             ends.push((file.path, end));
         }
         ends
+    }
+
+    /// What is said of a file goes first: if this ends in between, the document is recognised, and nothing new is said of it.
+    fn remove(&self, file: &Seen) -> std::io::Result<Still> {
+        if let Some(beside) = &file.beside {
+            source::remove(&self.folder.join(&beside.path), beside.stamp)?;
+        }
+        source::remove(&self.folder.join(&file.path), file.stamp)
     }
 
     fn put_aside(&self, file: &Seen, why: &Why, now: Timestamp) -> std::io::Result<Still> {
@@ -396,6 +408,7 @@ mod tests {
         Seen {
             path: "F-1.xml".into(),
             stamp,
+            beside: None,
         }
     }
 

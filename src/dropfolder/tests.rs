@@ -39,6 +39,41 @@ async fn a_growing_file_is_left_alone_until_it_is_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_said_beside_a_document_goes_with_it() {
+    let root = Root::new();
+    root.drop("F-1.json", r#"{"status": "draft"}"#);
+
+    root.while_running(async {
+        seconds(60).await;
+        root.drop("F-1.xml", "<Invoice>1");
+        until(|| !root.path("F-1.xml").exists()).await;
+    })
+    .await;
+
+    assert_eq!(root.fake.taken(), ["1 drop:F-1.xml kept (draft)"]);
+    assert!(!root.path("F-1.json").exists() && !root.path("rejected").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_of_which_nobody_understands_what_is_said_is_not_taken() {
+    let root = Root::new();
+    root.drop("F-1.xml", "<Invoice>1");
+    root.drop("F-1.xml.json", r#"{"state": "draft"}"#);
+
+    root.while_running(async {
+        until(|| root.path("rejected/F-1.xml").exists()).await;
+        assert!(root.fake.taken().is_empty());
+        until(|| root.path("rejected/F-1.xml.json").exists()).await;
+    })
+    .await;
+
+    let why = fs::read_to_string(root.path("rejected/F-1.xml.txt")).unwrap();
+    assert!(why.contains("unknown field `state`"), "{why}");
+    let why = fs::read_to_string(root.path("rejected/F-1.xml.json.txt")).unwrap();
+    assert!(why.contains("aucun document de ce nom"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_temporary_name_is_left_alone_until_it_is_renamed() {
     let root = Root::new();
     root.drop("F-1.xml.filepart", "<Invoice>1");

@@ -16,4 +16,4 @@ mod write;
 pub use firms::Firm;
 pub use receive::{GROUP_FILES_MAX, PutAs, Written};
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};
-pub(crate) use write::{named_in, routing_json};
+pub(crate) use write::{named_in, routing_json, waits};

@@ -155,7 +155,8 @@ mod tests {
 
     use super::*;
     use crate::ingest::plan::tests::{invoice, party};
-    use crate::model::{DeviceId, Kind, LinkId, PartyIdSource, Transfer};
+    use crate::model::{Approval, DeviceId, Kind, LinkId, PartyIdSource, Transfer};
+    use crate::transfer::{Calendar, Rule};
 
     const BAKER: &str = "0239843188";
     const MILLER: &str = "0762986459";
@@ -166,7 +167,11 @@ mod tests {
             id: LinkId(id),
             dossier: DossierId(dossier),
             device: Some(DeviceId(1)),
-            transfer: Transfer::AtOnce,
+            rule: Rule {
+                transfer: Transfer::AtOnce,
+                approval: Approval::Required,
+                from: None,
+            },
             folder: folder_of(code),
         }
     }
@@ -191,6 +196,7 @@ mod tests {
                 link(8, 2, " "),
             ],
             default_device: None,
+            calendar: Calendar::default(),
         }
     }
 

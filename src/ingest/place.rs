@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::catalog::{self, Link, Offer, Tx};
+use crate::catalog::{self, Firm, Link, Offer, Tx};
 use crate::layout::{self, FileFacts, MissingFact, Profile, Profiles, UnknownProfile, YearOf};
 use crate::model::{DeviceId, Flow, Timestamp};
 use crate::ubl::{Party, Reading};
@@ -69,6 +69,14 @@ impl Places {
     /// Returns the time zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// Returns the time zone in which a firm's night is.
+    pub fn zone_of(&self, firm: &Firm) -> TimeZone {
+        let own = firm.sends.time_zone.as_deref();
+        // It was known when it was written down.
+        let known = own.and_then(|name| TimeZone::get(name).ok());
+        known.unwrap_or_else(|| self.zone.clone())
     }
 
     /// Returns the civil date at `now`.

@@ -9,8 +9,9 @@ use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
     DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
-    Transfer,
+    Timestamp,
 };
+use crate::transfer::{self, Calendar, Rule, Standing};
 use crate::ubl::Reading;
 
 /// What a firm's setup says that matters to an arrival.
@@ -24,6 +25,8 @@ pub struct Setup {
     pub links: Vec<LinkRule>,
     /// The device that gets what no link assigns.
     pub default_device: Option<DeviceId>,
+    /// When its night is.
+    pub calendar: Calendar,
 }
 
 /// What a link says that matters to an arrival.
@@ -35,8 +38,8 @@ pub struct LinkRule {
     pub dossier: DossierId,
     /// Where its documents go.
     pub device: Option<DeviceId>,
-    /// When.
-    pub transfer: Transfer,
+    /// What it asks first.
+    pub rule: Rule,
     /// The folder in `/in` of its code, if it can have one.
     pub folder: Option<String>,
 }
@@ -65,17 +68,32 @@ pub struct Planned {
     pub flow: Option<Flow>,
     /// Why it waits; else it is offered, and dossier, link, device and flow are known.
     pub hold: Option<HeldReason>,
+    /// When it leaves by itself, where that is known.
+    pub due: Option<Timestamp>,
     /// Why it goes there.
     pub routing: Routing,
 }
 
 /// Decides what becomes of an arrival, from what it says and what is here.
-pub fn plan(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
-    plan_in(reading, setup, known, None)
+pub fn plan(
+    reading: &Reading,
+    standing: &Standing,
+    setup: &Setup,
+    known: &Known,
+    now: Timestamp,
+) -> Plan {
+    plan_in(reading, standing, setup, known, None, now)
 }
 
 /// Decides what becomes of an arrival that was put into this folder of `/in`, if into any.
-pub fn plan_in(reading: &Reading, setup: &Setup, known: &Known, folder: Option<&str>) -> Plan {
+pub fn plan_in(
+    reading: &Reading,
+    standing: &Standing,
+    setup: &Setup,
+    known: &Known,
+    folder: Option<&str>,
+    now: Timestamp,
+) -> Plan {
     if let Some(copy) = recognised(known) {
         return Plan::Recognise(copy);
     }
@@ -84,12 +102,13 @@ pub fn plan_in(reading: &Reading, setup: &Setup, known: &Known, folder: Option<&
         return Plan::Quarantine(why.join("; "));
     }
     let named = folder.map(|folder| Named::read(folder, &setup.links));
-    let mut planned = deliveries(reading, setup, named.as_ref());
+    let mut planned = deliveries(reading, standing, setup, named.as_ref(), now);
     if looks_like_another(known) {
         for delivery in &mut planned {
             // A document without a known place keeps that reason: it is nearer to what must be done first.
             if delivery.link.is_some() {
                 delivery.hold = Some(HeldReason::SuspectedDuplicate);
+                delivery.due = None;
             }
         }
     }
@@ -111,13 +130,20 @@ fn looks_like_another(known: &Known) -> bool {
 }
 
 /// The deliveries that a document's parties, its sender and the firm's links ask for, duplicates apart.
-pub fn deliveries(reading: &Reading, setup: &Setup, named: Option<&Named>) -> Vec<Planned> {
+pub fn deliveries(
+    reading: &Reading,
+    standing: &Standing,
+    setup: &Setup,
+    named: Option<&Named>,
+    now: Timestamp,
+) -> Vec<Planned> {
     let waiting = |dossier, flow, reason, routing| Planned {
         dossier,
         link: None,
         device: None,
         flow,
         hold: Some(reason),
+        due: None,
         routing,
     };
     let routed = match named {
@@ -146,23 +172,27 @@ pub fn deliveries(reading: &Reading, setup: &Setup, named: Option<&Named>) -> Ve
         planned.extend(
             links
                 .iter()
-                .map(|link| for_link(link, flow, routing.clone(), setup.default_device)),
+                .map(|link| for_link(link, flow, routing.clone(), standing, setup, now)),
         );
     }
     planned
 }
 
-fn for_link(
+/// The delivery of a document through one link.
+pub fn for_link(
     link: &LinkRule,
     flow: Flow,
     routing: Routing,
-    default_device: Option<DeviceId>,
+    standing: &Standing,
+    setup: &Setup,
+    now: Timestamp,
 ) -> Planned {
-    let device = link.device.or(default_device);
-    let hold = match (link.transfer, device) {
-        (Transfer::Manual, _) => Some(HeldReason::Manual),
-        (Transfer::AtOnce, None) => Some(HeldReason::NoDevice),
-        (Transfer::AtOnce, Some(_)) => None,
+    let device = link.device.or(setup.default_device);
+    let planned = transfer::plan(&link.rule, &setup.calendar, device, standing, now);
+    let (hold, due) = match planned {
+        transfer::Plan::Send(_) => (None, None),
+        transfer::Plan::Until(due) => (Some(HeldReason::Due), Some(due)),
+        transfer::Plan::Wait(reason) => (Some(reason), None),
     };
     Planned {
         dossier: Some(link.dossier),
@@ -170,6 +200,7 @@ fn for_link(
         device,
         flow: Some(flow),
         hold,
+        due,
         routing,
     }
 }
@@ -245,7 +276,7 @@ fn seller_key(reading: &Reading) -> Option<String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::model::PartyId;
+    use crate::model::{Approval, Declared, PartyId, Transfer};
     use crate::ubl::{Party, Sbdh};
 
     /// A minimal reading of an invoice with this number.
@@ -288,12 +319,25 @@ pub(crate) mod tests {
                 id: LinkId(7),
                 dossier: DossierId(1),
                 device: device.map(DeviceId),
-                transfer,
+                rule: Rule {
+                    transfer,
+                    approval: Approval::Required,
+                    from: None,
+                },
                 folder: None,
             }],
             names: BTreeMap::new(),
             default_device: None,
+            calendar: Calendar::default(),
         }
+    }
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    /// Decides of an arrival of which nothing is said.
+    fn planned(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
+        let standing = Standing::arriving(Declared::default(), reading.issued.as_deref(), NOW);
+        plan(reading, &standing, setup, known, NOW)
     }
 
     fn purchase() -> Reading {
@@ -311,7 +355,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_purchase_is_offered_to_the_links_device() {
-        let planned = first(plan(
+        let planned = first(planned(
             &purchase(),
             &setup(Transfer::AtOnce, Some(3)),
             &Known::default(),
@@ -325,12 +369,12 @@ pub(crate) mod tests {
 
     #[test]
     fn what_has_no_device_or_no_hour_waits_with_its_reason() {
-        let no_device = first(plan(
+        let no_device = first(planned(
             &purchase(),
             &setup(Transfer::AtOnce, None),
             &Known::default(),
         ));
-        let manual = first(plan(
+        let manual = first(planned(
             &purchase(),
             &setup(Transfer::Manual, Some(3)),
             &Known::default(),
@@ -345,7 +389,7 @@ pub(crate) mod tests {
         let mut setup = setup(Transfer::AtOnce, Some(3));
         setup.links.clear();
 
-        let planned = first(plan(&purchase(), &setup, &Known::default()));
+        let planned = first(planned(&purchase(), &setup, &Known::default()));
 
         assert_eq!(
             (planned.dossier, planned.hold),
@@ -357,7 +401,7 @@ pub(crate) mod tests {
     fn the_three_levels_of_duplicates() {
         let setup = setup(Transfer::AtOnce, Some(3));
         let old = DocumentId(5);
-        let with = |known: Known| plan(&purchase(), &setup, &known);
+        let with = |known: Known| planned(&purchase(), &setup, &known);
 
         assert_eq!(
             with(Known {
@@ -399,7 +443,7 @@ pub(crate) mod tests {
         let mut reading = invoice("F-1");
         reading.kind = Kind::Unreadable;
         assert!(matches!(
-            plan(&reading, &Setup::default(), &Known::default()),
+            planned(&reading, &Setup::default(), &Known::default()),
             Plan::Quarantine(_)
         ));
 
@@ -411,7 +455,7 @@ pub(crate) mod tests {
             Kind::Other,
         ] {
             reading.kind = kind;
-            let planned = first(plan(&reading, &Setup::default(), &Known::default()));
+            let planned = first(planned(&reading, &Setup::default(), &Known::default()));
             assert!(planned.hold.is_some(), "{kind:?}");
         }
     }

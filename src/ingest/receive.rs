@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::run::{Error, Ingest, Ready, Taken, read_bytes};
 use crate::blobs::{self, Stored, Unnamed};
-use crate::model::{Checksums, FirmId, Timestamp};
+use crate::model::{Checksums, Declared, FirmId, Said, Timestamp};
 use crate::ubl::Read;
 
 /// How many files are written down together at the most.
@@ -91,18 +91,24 @@ impl Ingest {
         firm: FirmId,
         put: PutAs,
         written: &Written,
+        door: Declared,
         now: Timestamp,
     ) -> Result<Taken, Error> {
         let _room = match written.bytes() {
             ..LARGE_BYTES => None,
             _ => self.meeting.large.acquire().await.ok(),
         };
-        let ready = self.make_ready(put, written).await?;
+        let ready = self.make_ready(put, written, door).await?;
         self.write_together(firm, ready, now).await
     }
 
     /// Reads and stores at the same time; the blob is durable when both are done, before any row names it.
-    async fn make_ready(&self, put: PutAs, written: &Written) -> Result<Ready, Error> {
+    async fn make_ready(
+        &self,
+        put: PutAs,
+        written: &Written,
+        door: Declared,
+    ) -> Result<Ready, Error> {
         let PutAs { source, folder } = put;
         let failed = |refused: blobs::Error| Error::Blobs {
             arrival: source.clone(),
@@ -124,6 +130,8 @@ impl Ingest {
             checksums,
             source,
             folder,
+            said: Said::default(),
+            door,
         })
     }
 

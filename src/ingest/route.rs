@@ -61,6 +61,8 @@ pub enum Rule {
     CodeUnclear,
     /// The sender named a dossier, and nothing says whether that sells or buys.
     FlowUnknown,
+    /// A person said so.
+    ByHand,
 }
 
 impl Rule {
@@ -77,6 +79,7 @@ impl Rule {
             Self::SenderDisagrees => "sender_disagrees",
             Self::CodeUnclear => "code_unclear",
             Self::FlowUnknown => "flow_unknown",
+            Self::ByHand => "by_hand",
         }
     }
 }

@@ -14,7 +14,8 @@ use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
 use crate::catalog::{self, Catalog, Durability, Link};
-use crate::model::{Checksums, Digest, DocumentId, FirmId, Timestamp};
+use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp};
+use crate::transfer::{Calendar, Rule};
 use crate::ubl::{self, Reading};
 
 /// How many arrivals are read and stored at a time; the disk syncs several as fast as one.
@@ -27,6 +28,22 @@ pub struct Arrival {
     pub source: String,
     /// What it is.
     pub bytes: Bytes,
+    /// What its sender says of it.
+    pub said: Said,
+    /// What its door takes to be true where its sender says nothing.
+    pub door: Declared,
+}
+
+impl Arrival {
+    /// Returns an arrival of which nothing is said.
+    pub fn new(source: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        Self {
+            source: source.into(),
+            bytes: bytes.into(),
+            said: Said::default(),
+            door: Declared::default(),
+        }
+    }
 }
 
 /// What became of an arrival.
@@ -128,6 +145,8 @@ pub(super) struct Ready {
     pub(super) content: Stored,
     /// None of a large document: they are computed when somebody asks.
     pub(super) checksums: Option<Checksums>,
+    pub(super) said: Said,
+    pub(super) door: Declared,
 }
 
 /// The largest content, in bytes, whose checksums are computed while it is taken in. Few clients ever ask
@@ -198,7 +217,12 @@ impl Ingest {
 
     /// Reads an arrival and stores its blobs, before any row names them.
     async fn prepare(&self, firm: FirmId, arrival: Arrival) -> Result<Ready, Error> {
-        let Arrival { source, bytes } = arrival;
+        let Arrival {
+            source,
+            bytes,
+            said,
+            door,
+        } = arrival;
         let original = bytes.clone();
         let reading = tokio::task::spawn_blocking(move || read_bytes(&bytes));
         let (read, checksums) = reading.await.map_err(|died| Error::Reader {
@@ -230,6 +254,8 @@ impl Ingest {
             original: stored,
             content,
             checksums,
+            said,
+            door,
         })
     }
 
@@ -261,7 +287,7 @@ impl Ingest {
     pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
         let links = self.catalog.links(firm).await?;
-        let default_device = self.catalog.default_device(firm).await?;
+        let firm = self.catalog.firm_by_id(firm).await?;
         let index = dossiers.iter().flat_map(|dossier| {
             dossier
                 .identifiers
@@ -275,7 +301,11 @@ impl Ingest {
             id: link.id,
             dossier: link.dossier,
             device: link.device,
-            transfer: link.transfer,
+            rule: Rule {
+                transfer: link.sends.transfer.or(firm.sends.transfer),
+                approval: link.sends.approval.or(firm.sends.approval),
+                from: link.sends.from,
+            },
             folder: named::folder_of(&link.code),
         });
         Ok((
@@ -283,7 +313,11 @@ impl Ingest {
                 dossiers: index.collect(),
                 names: names.collect(),
                 links: rules.collect(),
-                default_device,
+                default_device: firm.default_device,
+                calendar: Calendar {
+                    zone: self.places.zone_of(&firm),
+                    hour: firm.sends.night_hour,
+                },
             },
             links,
         ))
@@ -314,10 +348,7 @@ mod tests {
     }
 
     async fn take_one(ingest: &Ingest, firm: FirmId, text: &'static str) -> Taken {
-        let arrival = Arrival {
-            source: "drop:F-1.xml".to_owned(),
-            bytes: Bytes::from_static(text.as_bytes()),
-        };
+        let arrival = Arrival::new("drop:F-1.xml", text);
         let taken = ingest.take(firm, vec![arrival], NOW).await.unwrap();
         taken.into_iter().next().unwrap()
     }

@@ -8,7 +8,8 @@ use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in, rea
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
-use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Timestamp};
+use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Said, Timestamp};
+use crate::transfer::Standing;
 use crate::ubl::Reading;
 
 /// What a firm's setup says, for deciding and for doing.
@@ -54,13 +55,16 @@ impl Ingest {
             reading,
             reading_key: &read,
             source: &arrival.source,
+            declared: arrival.said.or(arrival.door),
             quarantined: None,
         };
         let known = writing.tx.known(writing.firm, &new).await?;
-        let planned = plan_in(reading, &facts.setup, &known, arrival.folder.as_deref());
+        let standing = Standing::arriving(new.declared, reading.issued.as_deref(), writing.now);
+        let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
+        let planned = plan_in(reading, &standing, setup, &known, folder, writing.now);
         let (outcome, document, reasons) = match planned {
             Plan::Recognise(document) => {
-                let why = recognise(writing, document, &arrival.source).await?;
+                let why = recognise(writing, document, arrival).await?;
                 (Outcome::Recognised, document, why.into_iter().collect())
             }
             Plan::Quarantine(why) => {
@@ -133,6 +137,7 @@ impl Ingest {
         let profile = self.places.profile(link);
         if profile.is_ok_and(|profile| !profile.takes(reading.kind)) {
             planned.hold = Some(HeldReason::Format);
+            planned.due = None;
             return Ok(None);
         }
         match self
@@ -142,7 +147,7 @@ impl Ingest {
         {
             Ok(offer) => Ok(Some(offer)),
             Err(error) if error.is_of_the_link() => {
-                planned.hold = Some(HeldReason::NoPlace);
+                (planned.hold, planned.due) = (Some(HeldReason::NoPlace), None);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -154,14 +159,39 @@ impl Ingest {
 async fn recognise(
     writing: &mut Writing<'_>,
     document: DocumentId,
-    source: &str,
+    arrival: &Ready,
 ) -> Result<Option<String>, Error> {
-    let event = Event::new(EventKind::Recognised, source);
+    let event = Event::new(EventKind::Recognised, arrival.source.as_str());
     writing.tell(Event {
         document: Some(document),
         ..event
     });
+    hear(writing, document, arrival.said).await?;
     Ok(writing.tx.quarantined(writing.firm, document).await?)
+}
+
+/// What the sender says of a document that is here already may be news: then what waited for it is looked at again.
+async fn hear(writing: &mut Writing<'_>, document: DocumentId, said: Said) -> Result<(), Error> {
+    let (firm, now) = (writing.firm, writing.now);
+    let mut told = Vec::new();
+    if let Some(status) = said.status
+        && writing.tx.advance(firm, document, status, now).await?
+    {
+        told.push(Event::new(EventKind::StatusChanged, status.as_str()));
+    }
+    if said.approved == Some(true) && writing.tx.approve(firm, document, now).await? {
+        told.push(Event::new(EventKind::Approved, "by its sender"));
+    }
+    if !told.is_empty() {
+        writing.tx.look_at(firm, document, now).await?;
+    }
+    for event in told {
+        writing.tell(Event {
+            document: Some(document),
+            ..event
+        });
+    }
+    Ok(())
 }
 
 async fn quarantine(
@@ -215,6 +245,7 @@ async fn deliver(
         flow: planned.flow,
         generation: 1,
         hold: planned.hold,
+        due: planned.due,
         routing: &routing,
         digest: arrival.content.digest(),
         bytes: arrival.content.bytes(),
@@ -229,7 +260,7 @@ async fn deliver(
             EventKind::Offered,
             format!("{}/{}", offer.folder, offer.name),
         ),
-        None => Event::new(EventKind::Held, planned.hold.map_or("", HeldReason::as_str)),
+        None => Event::new(EventKind::Held, waits(planned.hold, planned.due)),
     };
     let (document, delivery) = (Some(document), Some(delivery));
     writing.tell(Event {
@@ -244,6 +275,12 @@ async fn deliver(
 /// What the sender said of a document, as it was kept with a delivery of it.
 pub(crate) fn named_in(routing: &str) -> Option<Named> {
     serde_json::from_str::<Routing>(routing).ok()?.named
+}
+
+/// Says why a delivery waits, and until when, as events do.
+pub(crate) fn waits(reason: Option<HeldReason>, due: Option<Timestamp>) -> String {
+    let reason = reason.map_or("", HeldReason::as_str);
+    due.map_or_else(|| reason.to_owned(), |due| format!("{reason} {due}"))
 }
 
 /// The rule and the values that matched, as they are kept with a delivery.

@@ -59,6 +59,16 @@ impl FromStr for State {
 pub enum HeldReason {
     /// The link sends by hand only.
     Manual,
+    /// The link sends it later, by itself; the delivery says when.
+    Due,
+    /// It came from outside, and nobody has approved it.
+    Approval,
+    /// Whoever made it may still change it.
+    Draft,
+    /// It is older than what its link sends by itself.
+    BeforeStart,
+    /// A person has held it back; the delivery says why.
+    OnHold,
     /// Neither the link nor the firm names a device.
     NoDevice,
     /// The dossier has no link that takes this flow.
@@ -87,8 +97,13 @@ pub enum HeldReason {
 
 impl HeldReason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Manual,
+        Self::Due,
+        Self::Approval,
+        Self::Draft,
+        Self::BeforeStart,
+        Self::OnHold,
         Self::NoDevice,
         Self::NoLink,
         Self::UnknownDossier,
@@ -107,6 +122,11 @@ impl HeldReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Manual => "manual",
+            Self::Due => "due",
+            Self::Approval => "approval",
+            Self::Draft => "draft",
+            Self::BeforeStart => "before_start",
+            Self::OnHold => "on_hold",
             Self::NoDevice => "no_device",
             Self::NoLink => "no_link",
             Self::UnknownDossier => "unknown_dossier",
@@ -129,6 +149,11 @@ impl FromStr for HeldReason {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "manual" => Ok(Self::Manual),
+            "due" => Ok(Self::Due),
+            "approval" => Ok(Self::Approval),
+            "draft" => Ok(Self::Draft),
+            "before_start" => Ok(Self::BeforeStart),
+            "on_hold" => Ok(Self::OnHold),
             "no_device" => Ok(Self::NoDevice),
             "no_link" => Ok(Self::NoLink),
             "unknown_dossier" => Ok(Self::UnknownDossier),
@@ -143,7 +168,7 @@ impl FromStr for HeldReason {
             "flow_unknown" => Ok(Self::FlowUnknown),
             other => Err(UnknownWord::new(
                 other,
-                "manual, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice, sender_disagrees, code_unclear, flow_unknown",
+                "manual, due, approval, draft, before_start, on_hold, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice, sender_disagrees, code_unclear, flow_unknown",
             )),
         }
     }

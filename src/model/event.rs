@@ -32,6 +32,16 @@ pub enum EventKind {
     Withdrawn,
     /// A delivery is offered again, as a new generation.
     Resent,
+    /// Somebody approved a document.
+    Approved,
+    /// Whoever made a document says that it has come further.
+    StatusChanged,
+    /// A person said whose books a document is for, or as which flow.
+    Moved,
+    /// A firm's rules were changed.
+    FirmChanged,
+    /// A link's rule or device was changed.
+    LinkChanged,
     /// A firm was added.
     FirmAdded,
     /// A dossier was added.
@@ -71,6 +81,11 @@ impl EventKind {
             Self::Processed => "processed",
             Self::Withdrawn => "withdrawn",
             Self::Resent => "resent",
+            Self::Approved => "approved",
+            Self::StatusChanged => "status_changed",
+            Self::Moved => "moved",
+            Self::FirmChanged => "firm_changed",
+            Self::LinkChanged => "link_changed",
             Self::FirmAdded => "firm_added",
             Self::DossierAdded => "dossier_added",
             Self::DossierRemoved => "dossier_removed",
@@ -102,6 +117,11 @@ impl FromStr for EventKind {
             "processed" => Ok(Self::Processed),
             "withdrawn" => Ok(Self::Withdrawn),
             "resent" => Ok(Self::Resent),
+            "approved" => Ok(Self::Approved),
+            "status_changed" => Ok(Self::StatusChanged),
+            "moved" => Ok(Self::Moved),
+            "firm_changed" => Ok(Self::FirmChanged),
+            "link_changed" => Ok(Self::LinkChanged),
             "firm_added" => Ok(Self::FirmAdded),
             "dossier_added" => Ok(Self::DossierAdded),
             "dossier_removed" => Ok(Self::DossierRemoved),
@@ -115,7 +135,7 @@ impl FromStr for EventKind {
             "uploads_changed" => Ok(Self::UploadsChanged),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed",
             )),
         }
     }

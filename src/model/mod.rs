@@ -11,12 +11,13 @@ mod dossier;
 mod event;
 mod firm;
 mod ids;
-mod link;
+
 mod party;
 mod path;
 mod rejection;
 mod temporary;
 mod time;
+mod transfer;
 mod words;
 
 pub use checksum::{ChecksumHasher, Checksums, ContentHash, HashName, InvalidChecksum};
@@ -28,10 +29,11 @@ pub use dossier::Identifier;
 pub use event::EventKind;
 pub use firm::{InvalidName, Language, Name};
 pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LinkId, SessionId};
-pub use link::Transfer;
+
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
 pub use rejection::Rejected;
 pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};
+pub use transfer::{Approval, Declared, Delay, OrFirm, Origin, Said, Status, Transfer};
 pub use words::UnknownWord;

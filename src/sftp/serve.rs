@@ -23,7 +23,7 @@ use super::uploading::Writing;
 use crate::collect::End;
 use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
-use crate::model::{Clock, Flow, LinkId, VirtualPath};
+use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
 use crate::sending::Sending;
 use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
 use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
@@ -47,6 +47,8 @@ pub struct Parts {
     pub quota: Quota,
     /// Where what is not accepted is noted.
     pub rejections: Rejections,
+    /// What is true of a document that is put in.
+    pub declared: Declared,
     /// What tells the time.
     pub clock: Clock,
     /// Cancelled when the server ends: open files may still be read for a while.

@@ -291,7 +291,9 @@ impl Session {
         let code = put.folder.clone();
         let written = draft.written();
         let ingest = self.parts.ingest.clone();
-        let received = Box::pin(ingest.receive(firm, put, &written, now)).await;
+        let declared = self.parts.declared;
+        let receiving = Box::pin(ingest.receive(firm, put, &written, declared, now));
+        let received = receiving.await;
         match received {
             Ok(taken) if taken.outcome == Outcome::Recognised => {
                 room.give_back();

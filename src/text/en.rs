@@ -14,10 +14,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
-        Sentence::Unwrapped => {
-            "It came in a Peppol envelope (SBDH); the document inside is what is delivered."
-                .to_owned()
-        }
+        Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Remark: {text}."),
         Sentence::Quarantined { why } => format!(
             "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; ask the sender for it again."
@@ -32,6 +29,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Linked { profile, code } => {
             format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
+        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Until(at) => format!("It is sent by itself on {at}."),
+        Sentence::Note(note) => format!("What was said of it: {note}."),
         Sentence::Held(reason) => {
             let held = held(Language::En, *reason);
             format!("It waits, because {}. {}", held.what, held.advice)
@@ -74,6 +74,16 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         ),
     }
 }
+
+fn assigned(way: Flow, dossier: &str) -> String {
+    format!(
+        "A person said that it is a {} of dossier `{dossier}`.",
+        flow(Language::En, way)
+    )
+}
+
+const UNWRAPPED: &str =
+    "It came in a Peppol envelope (SBDH); the document inside is what is delivered.";
 
 fn routed(way: Flow, dossier: &str, matched: &str) -> String {
     let party = match way {

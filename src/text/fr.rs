@@ -30,6 +30,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         }
         Sentence::PutInto { code } => format!("Son expéditeur l'a mis dans le répertoire `/in/{code}`."),
         Sentence::Linked { profile, code } => format!("Il va vers `{profile}`, où le dossier a le code `{code}`."),
+        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Until(at) => format!("Il partira de lui-même le {at}."),
+        Sentence::Note(note) => format!("Ce qui en a été dit : {note}."),
         Sentence::Held(reason) => {
             let held = held(Language::Fr, *reason);
             format!("Il attend : {}. {}", held.what, held.advice)
@@ -57,6 +60,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Le bureau `{firm}` n'a aucun document dont le numéro, le nom de fichier, l'empreinte ou l'identifiant est `{what}`. Si l'expéditeur dit l'avoir envoyé : il n'est peut-être pas arrivé, ou porte un autre numéro. {held} documents sont à traiter, {quarantined} en quarantaine : `sluis documents {firm}` les montre tous."
         ),
     }
+}
+
+fn assigned(way: Flow, dossier: &str) -> String {
+    format!(
+        "Une personne a dit que c'est pour le dossier `{dossier}`, comme {}.",
+        flow(Language::Fr, way)
+    )
 }
 
 fn way_and_party(way: Flow) -> (String, &'static str) {

@@ -5,14 +5,16 @@
 
 mod en;
 mod fr;
+mod held;
 mod nl;
 mod rejection;
 mod sentence;
 mod words;
 
+pub use held::{Held, held};
 pub use rejection::{Put, RejectionText, Why};
 pub use sentence::{Leaves, Path, Sentence};
-pub use words::{Held, flow, held, kind, party, place, state};
+pub use words::{flow, kind, party, place, state};
 
 use crate::model::Language;
 

@@ -31,6 +31,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Linked { profile, code } => {
             format!("Het gaat naar `{profile}`, waar het dossier code `{code}` heeft.")
         }
+        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Until(at) => format!("Het wordt vanzelf verzonden op {at}."),
+        Sentence::Note(note) => format!("Wat erover gezegd werd: {note}."),
         Sentence::Held(reason) => {
             let held = held(Language::Nl, *reason);
             format!("Het wacht: {}. {}", held.what, held.advice)
@@ -72,6 +75,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Kantoor `{firm}` heeft geen document met nummer, bestandsnaam, hash of id `{what}`. Zegt de afzender dat het verzonden is: misschien is het niet aangekomen, of heeft het een ander nummer. {held} documenten zijn te behandelen, {quarantined} staan in quarantaine: `sluis documents {firm}` toont ze alle."
         ),
     }
+}
+
+fn assigned(way: Flow, dossier: &str) -> String {
+    format!(
+        "Iemand zei dat het een {} van dossier `{dossier}` is.",
+        flow(Language::Nl, way)
+    )
 }
 
 fn routed(way: Flow, dossier: &str, matched: &str) -> String {

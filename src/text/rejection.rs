@@ -14,6 +14,10 @@ pub enum Why {
         /// The limit.
         bytes_max: u64,
     },
+    /// What is said of it beside it cannot be read, for this reason.
+    Said(String),
+    /// It says something of a document that did not come.
+    Alone,
     /// With it the firm would have put in more bytes on that day than this.
     DayBytes {
         /// The limit.
@@ -55,6 +59,8 @@ impl Why {
             Self::Unreadable(reasons) if reasons.is_empty() => words.unreadable.to_owned(),
             Self::Unreadable(reasons) => format!("{}: {}", words.unreadable, reasons.join("; ")),
             Self::TooLarge { bytes_max } => with(words.too_large, &words.size(*bytes_max)),
+            Self::Said(why) => format!("{}: {why}", words.said),
+            Self::Alone => words.alone.to_owned(),
             Self::DayBytes { bytes_max } => with(words.day_bytes, &words.size(*bytes_max)),
             Self::DayFiles { files_max } => with(words.day_files, &files_max.to_string()),
         }
@@ -106,6 +112,8 @@ struct Words {
     when: &'static str,
     unreadable: &'static str,
     too_large: &'static str,
+    said: &'static str,
+    alone: &'static str,
     day_bytes: &'static str,
     day_files: &'static str,
     advice: &'static str,
@@ -119,7 +127,7 @@ struct Words {
 impl Words {
     fn advice(&self, put: Put<'_>, why: &Why) -> &'static str {
         match (put, why) {
-            (Put::Dropped(_), _) => self.advice,
+            (Put::Dropped(_), _) | (_, Why::Said(_) | Why::Alone) => self.advice,
             (Put::Uploaded(..), Why::Unreadable(_)) => self.kept,
             (Put::Uploaded(..), Why::TooLarge { .. }) => self.smaller,
             (Put::Uploaded(..), Why::DayBytes { .. } | Why::DayFiles { .. }) => self.tomorrow,
@@ -157,6 +165,8 @@ const ENGLISH: Words = Words {
     when: "Rejected on",
     unreadable: "it cannot be read as a document",
     too_large: "it is larger than {max}",
+    said: "what the JSON file beside it says of it cannot be understood",
+    alone: "it says something of a document, but no document of that name came",
     day_bytes: "with it, the office would have put in more than {max} on that day",
     day_files: "with it, the office would have put in more than {max} files on that day",
     advice: "Ask the sender for the document again, or correct it, and put it in the drop folder.",
@@ -175,6 +185,8 @@ const FRENCH: Words = Words {
     when: "Refusé le",
     unreadable: "il est illisible en tant que document",
     too_large: "il dépasse {max}",
+    said: "ce que dit le fichier JSON placé à côté est incompréhensible",
+    alone: "il dit quelque chose d'un document, mais aucun document de ce nom n'est arrivé",
     day_bytes: "avec lui, le bureau aurait déposé plus de {max} ce jour-là",
     day_files: "avec lui, le bureau aurait déposé plus de {max} fichiers ce jour-là",
     advice: "Redemandez le document à l'expéditeur, ou corrigez-le, et placez-le dans le dossier de dépôt.",
@@ -193,6 +205,8 @@ const DUTCH: Words = Words {
     when: "Geweigerd op",
     unreadable: "het is niet leesbaar als document",
     too_large: "het is groter dan {max}",
+    said: "wat het JSON-bestand ernaast erover zegt, is niet te begrijpen",
+    alone: "het zegt iets over een document, maar er kwam geen document met die naam",
     day_bytes: "het kantoor zou er op die dag meer dan {max} mee geplaatst hebben",
     day_files: "het kantoor zou er op die dag meer dan {max} bestanden mee geplaatst hebben",
     advice: "Vraag het document opnieuw aan de afzender, of verbeter het, en plaats het in de uitwisselmap.",

@@ -79,8 +79,19 @@ pub enum Sentence<'a> {
         /// The dossier's code in that program.
         code: &'a str,
     },
+    /// A person said whose it is.
+    Assigned {
+        /// As which flow.
+        flow: Flow,
+        /// To whose books.
+        dossier: &'a str,
+    },
     /// It is not sent.
     Held(HeldReason),
+    /// It leaves by itself.
+    Until(&'a str),
+    /// What a person said of its waiting.
+    Note(&'a str),
     /// It was put in a folder.
     Offered {
         /// When.
@@ -193,7 +204,10 @@ impl Sentence<'_> {
             Self::PutInto { .. } => "put_into",
             Self::Matched(_) => "matched",
             Self::Linked { .. } => "linked",
+            Self::Assigned { .. } => "assigned",
             Self::Held(_) => "held",
+            Self::Until(_) => "until",
+            Self::Note(_) => "note",
             Self::Offered { .. } => "offered",
             Self::Waiting { .. } => "waiting",
             Self::ReadOnly { .. } => "read",

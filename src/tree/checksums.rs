@@ -150,10 +150,7 @@ mod tests {
         let places = Places::new(Arc::new(Profiles::new([]).unwrap()), TimeZone::UTC);
         // Longer than what is read at a time.
         let bytes = Bytes::from(vec![b'x'; 700_000]);
-        let arrival = Arrival {
-            source: "test:x".to_owned(),
-            bytes: bytes.clone(),
-        };
+        let arrival = Arrival::new("test:x", bytes.clone());
         let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
         let taken = ingest.take(firm, vec![arrival], NOW).await.unwrap();
         let who = Who {

@@ -48,8 +48,9 @@ pub(super) fn add_codes(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::LinkRules;
     use crate::model::{
-        DossierId, FirmId, Flow, Language, LinkId, SessionId, Timestamp, Transfer, VirtualPath,
+        DossierId, FirmId, Flow, Language, LinkId, SessionId, Timestamp, VirtualPath,
     };
 
     const ME: DeviceId = DeviceId(1);
@@ -67,7 +68,7 @@ mod tests {
             code: code.to_owned(),
             language: Language::Nl,
             device,
-            transfer: Transfer::AtOnce,
+            sends: LinkRules::FIRM,
         }
     }
 

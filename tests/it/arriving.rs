@@ -2,6 +2,7 @@
 
 use sluis::ingest::{Arrival, Outcome};
 use sluis::model::{DeviceKind, Language, Transfer};
+use sluis::sending::Waiting;
 
 use crate::gateway::{BAKERY, Gateway, MILL, fixture, invoice, invoice_between};
 
@@ -91,7 +92,7 @@ async fn what_has_no_home_waits_and_leaves_when_it_has_one() {
     let after_link = gateway
         .house
         .sending
-        .look_again(office.firm, gateway.now())
+        .look_again(office.firm, Waiting::Stays, gateway.now())
         .await
         .unwrap();
     let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
@@ -101,7 +102,7 @@ async fn what_has_no_home_waits_and_leaves_when_it_has_one() {
     let after_dossier = gateway
         .house
         .sending
-        .look_again(office.firm, gateway.now())
+        .look_again(office.firm, Waiting::Stays, gateway.now())
         .await
         .unwrap();
 
@@ -334,10 +335,7 @@ async fn what_is_on_its_way_to_a_firm_that_was_removed_lands_at_no_other() {
         .unwrap();
     house.catalog.remove_firm(gone).await.unwrap();
     let other = gateway.office("beta").await;
-    let arrival = Arrival {
-        source: "drop:F-1.xml".to_owned(),
-        bytes: invoice("F-1", 900).into(),
-    };
+    let arrival = Arrival::new("drop:F-1.xml", invoice("F-1", 900));
 
     let taken = house.ingest.take(gone, vec![arrival], gateway.now()).await;
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use russh::keys::{Algorithm, HashAlg, PrivateKey};
 use sluis::app::House;
-use sluis::catalog::{DeviceKey, NewDevice, NewLink};
+use sluis::catalog::{DeviceKey, LinkRules, NewDevice, NewLink};
 use sluis::config::Config;
 use sluis::ingest::{Arrival, Taken};
 use sluis::model::{
-    Clock, DeviceId, DeviceKind, DossierId, EventSeq, FirmId, Identifier, Language, Name,
+    Clock, DeviceId, DeviceKind, DossierId, EventSeq, FirmId, Identifier, Language, Name, OrFirm,
     Timestamp, Transfer,
 };
 use tempfile::TempDir;
@@ -186,7 +186,10 @@ impl Gateway {
             code,
             language: Language::Nl,
             device,
-            transfer,
+            sends: LinkRules {
+                transfer: OrFirm::Own(transfer),
+                ..LinkRules::FIRM
+            },
         };
         self.house
             .catalog
@@ -204,10 +207,7 @@ impl Gateway {
     }
 
     pub async fn receive(&self, office: &Office, bytes: impl Into<Bytes>) -> Taken {
-        let arrival = Arrival {
-            source: "test:document".to_owned(),
-            bytes: bytes.into(),
-        };
+        let arrival = Arrival::new("test:document", bytes);
         let taken = self
             .house
             .ingest

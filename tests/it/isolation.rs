@@ -1,7 +1,7 @@
 //! Can one firm see, guess or touch what is another's?
 
 use russh_sftp::protocol::StatusCode;
-use sluis::catalog::NewLink;
+use sluis::catalog::{LinkRules, NewLink};
 use sluis::model::{DeviceKind, Language, Transfer};
 
 use crate::gateway::{Gateway, invoice};
@@ -141,7 +141,7 @@ async fn a_device_out_of_use_sees_nothing_even_in_an_open_session() {
         code: "ACME",
         language: Language::Nl,
         device: Some(device.id),
-        transfer: Transfer::AtOnce,
+        sends: LinkRules::FIRM,
     };
     let link = gateway
         .house

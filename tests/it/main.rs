@@ -27,6 +27,7 @@ mod raw;
 mod readings;
 mod rejecting;
 mod restarts;
+mod scheduling;
 mod sending;
 mod unfinished;
 mod uploading;

@@ -2,6 +2,7 @@
 
 use russh_sftp::protocol::{FileAttributes, StatusCode};
 use sluis::model::{DeviceKind, Transfer, Uploads};
+use sluis::sending::Waiting;
 
 use crate::gateway::{BAKERY, Gateway, Login, MILL, Office, invoice, invoice_between};
 use crate::peer::{Peer, code};
@@ -143,7 +144,9 @@ async fn a_code_of_two_dossiers_holds_until_each_has_its_own() {
         .await
         .unwrap();
     let sending = &gateway.house.sending;
-    let offered = sending.look_again(office.firm, gateway.now()).await;
+    let offered = sending
+        .look_again(office.firm, Waiting::Stays, gateway.now())
+        .await;
 
     assert_eq!(offered.unwrap(), 1);
     assert!(gateway.deliveries(&office).await[0].ends_with("offered"));
@@ -162,7 +165,9 @@ async fn what_the_sender_said_is_remembered_when_it_is_looked_at_again() {
         .dossier(&office, "De Schrijnwerker", &["0899965307"])
         .await;
     let sending = &gateway.house.sending;
-    let offered = sending.look_again(office.firm, gateway.now()).await;
+    let offered = sending
+        .look_again(office.firm, Waiting::Stays, gateway.now())
+        .await;
 
     assert_eq!(offered.unwrap(), 0);
     assert_eq!(

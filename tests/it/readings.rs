@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use sluis::catalog::Known;
 use sluis::ingest::plan::{LinkRule, Plan, Setup, plan};
-use sluis::model::{DeviceId, DossierId, LinkId, Transfer};
+use sluis::model::{Approval, Declared, DeviceId, DossierId, LinkId, Timestamp, Transfer};
+use sluis::transfer::{Calendar, Rule, Standing};
 use sluis::ubl;
 
 use crate::gateway::{BAKERY, MILL};
@@ -27,7 +28,9 @@ fn what_is_read_from_each_fixture() {
 fn what_becomes_of_each_fixture_at_an_office() {
     let setup = office();
     let line = |(name, bytes): (String, Vec<u8>)| {
-        let plan = plan(&ubl::read(&bytes).reading, &setup, &Known::default());
+        let (reading, now) = (ubl::read(&bytes).reading, Timestamp(1_767_225_600_000));
+        let standing = Standing::arriving(Declared::default(), reading.issued.as_deref(), now);
+        let plan = plan(&reading, &standing, &setup, &Known::default(), now);
         format!("{name}: {}", told(&plan))
     };
 
@@ -43,7 +46,11 @@ fn office() -> Setup {
         id: LinkId(id),
         dossier: DossierId(dossier),
         device: Some(DeviceId(1)),
-        transfer,
+        rule: Rule {
+            transfer,
+            approval: Approval::Required,
+            from: None,
+        },
         folder: None,
     };
     Setup {
@@ -53,6 +60,7 @@ fn office() -> Setup {
         links: vec![link(1, 1, Transfer::AtOnce), link(2, 2, Transfer::Manual)],
         names: BTreeMap::new(),
         default_device: None,
+        calendar: Calendar::default(),
     }
 }
 

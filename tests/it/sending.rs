@@ -1,7 +1,7 @@
 //! What happens when a person sends, takes back and sends again?
 
 use sluis::model::{DeviceKind, Transfer};
-use sluis::sending::Error;
+use sluis::sending::{Error, Waiting};
 
 use crate::gateway::{Gateway, MILL, invoice};
 
@@ -217,7 +217,10 @@ async fn what_was_taken_back_is_not_sent_again_because_something_else_was_added(
     gateway
         .dossier(&office, "Imprimerie", &["0809172614"])
         .await;
-    let sent = sending.look_again(firm, gateway.now()).await.unwrap();
+    let sent = sending
+        .look_again(firm, Waiting::Stays, gateway.now())
+        .await
+        .unwrap();
 
     assert_eq!(sent, 0);
     let expected = ["- held (no_link)".to_owned(), format!("{PATH} withdrawn")];
@@ -235,7 +238,12 @@ async fn two_that_look_again_at_once_send_once() {
     }
     let device = gateway.device(&office, "server", DeviceKind::Pull).await;
     gateway.link(&office, "ACME", &device).await;
-    let look = || gateway.house.sending.look_again(office.firm, gateway.now());
+    let look = || {
+        gateway
+            .house
+            .sending
+            .look_again(office.firm, Waiting::Stays, gateway.now())
+    };
 
     let (one, other, third) = tokio::join!(look(), look(), look());
 

@@ -54,10 +54,7 @@ const NEXT: Sample = (
 
 /// Takes the documents in, and leaves one more beside the drop folder.
 pub(in crate::cli) async fn take_in(office: &Office) -> Result<(), Error> {
-    let arrival = |sample: &Sample| Arrival {
-        source: format!("demo:{}", sample.0),
-        bytes: text(sample).into(),
-    };
+    let arrival = |sample: &Sample| Arrival::new(format!("demo:{}", sample.0), text(sample));
     let arrivals = SAMPLES.iter().map(arrival).collect();
     let house = &office.house;
     house

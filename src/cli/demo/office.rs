@@ -11,10 +11,10 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, HashAlg, PrivateKey};
 
 use crate::app::House;
-use crate::catalog::{DeviceKey, Firm, NewDevice, NewLink};
+use crate::catalog::{DeviceKey, Firm, LinkRules, NewDevice, NewLink};
 use crate::cli::Error;
 use crate::config::Config;
-use crate::model::{DeviceId, DeviceKind, Identifier, Language, Transfer};
+use crate::model::{DeviceId, DeviceKind, Identifier, Language};
 use crate::sftp::HostKeys;
 
 /// The office, with its house open.
@@ -141,7 +141,7 @@ impl Office {
             code,
             language,
             device: devices.get(device).copied(),
-            transfer: Transfer::AtOnce,
+            sends: LinkRules::FIRM,
         };
         catalog.add_link(self.firm.id, &link, now).await?;
         Ok(())

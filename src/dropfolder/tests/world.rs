@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::super::*;
 use crate::ingest::Outcome;
-use crate::model::{Digest, DocumentId, Language};
+use crate::model::{Declared, Digest, DocumentId, Language};
 
 #[derive(Debug, thiserror::Error)]
 #[error("could not write down what arrived")]
@@ -105,8 +105,12 @@ impl Inner {
             (None, false) => Outcome::Kept,
         };
         self.kept.insert(arrival.bytes.to_vec(), quarantined);
-        self.taken
-            .push(format!("{firm} {} {}", arrival.source, outcome.as_str()));
+        self.taken.push(format!(
+            "{firm} {} {}{}",
+            arrival.source,
+            outcome.as_str(),
+            said(arrival)
+        ));
         Taken {
             outcome,
             document: DocumentId(1),
@@ -120,6 +124,11 @@ impl Inner {
             quarantined,
         }
     }
+}
+
+fn said(arrival: &Arrival) -> String {
+    let status = arrival.said.status;
+    status.map_or_else(String::new, |status| format!(" ({})", status.as_str()))
 }
 
 /// A root with the folder of one firm, `peeters`.
@@ -140,6 +149,7 @@ impl Root {
             settle_ms: 2_000,
             rescan_seconds: NonZeroU32::new(30).unwrap(),
             poll_seconds: NonZeroU32::new(5).unwrap(),
+            declared: Declared::default(),
         };
         Self { root, fake, config }
     }

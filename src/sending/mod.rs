@@ -1,14 +1,16 @@
 //! How is a held delivery sent, a sent one taken back, or one sent again?
 //!
-//! By hand, and by itself when what held it back is gone: a dossier, link or device that was missing.
+//! By hand here and in `by_hand`; by itself in `release`, when its hour has come or what held it back is gone.
+
+mod by_hand;
+mod release;
+
+pub use by_hand::Destination;
+pub use release::{Released, Waiting};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
-use crate::ingest::named::Named;
-use crate::ingest::plan::{Planned, deliveries};
-use crate::ingest::{Ingest, named_in, place, routing_json};
-use crate::model::{
-    DeliveryId, DeviceId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp,
-};
+use crate::ingest::{Ingest, place};
+use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, Timestamp};
 
 /// What sends by hand. A clone is the same.
 #[derive(Clone)]
@@ -36,6 +38,14 @@ pub enum Error {
         id: DeliveryId,
         /// What is missing.
         why: &'static str,
+    },
+    /// The document is there already.
+    #[error(
+        "delivery {id} cannot be moved: the document is, or was, in those books already, or this is not its last delivery"
+    )]
+    There {
+        /// Which.
+        id: DeliveryId,
     },
     /// There is no place to show it.
     #[error("delivery {id} cannot be shown")]
@@ -175,6 +185,7 @@ impl Sending {
             flow: delivery.flow,
             generation: delivery.generation + 1,
             hold: None,
+            due: None,
             routing: &delivery.routing,
             digest: delivery.digest,
             bytes: delivery.bytes,
@@ -193,168 +204,6 @@ impl Sending {
         tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(offer)
-    }
-
-    /// Looks again at what waits for a dossier, a link or a device, and offers what waits no longer. Returns how many.
-    ///
-    /// # Errors
-    ///
-    /// When the catalog does not answer; what was offered until then stays so.
-    pub async fn look_again(&self, firm: FirmId, now: Timestamp) -> Result<usize, Error> {
-        let mut offered = 0;
-        for held in self.ingest.catalog.held(firm).await? {
-            let waits_for_setup = matches!(
-                held.reason,
-                Some(
-                    HeldReason::UnknownDossier
-                        | HeldReason::NoLink
-                        | HeldReason::NoDevice
-                        | HeldReason::NoPlace
-                        | HeldReason::PartiesDisagree
-                        | HeldReason::SenderDisagrees
-                        | HeldReason::CodeUnclear
-                        | HeldReason::FlowUnknown
-                )
-            );
-            if waits_for_setup {
-                offered += self.route_again(firm, &held, Word::Kept, now).await?;
-            }
-        }
-        Ok(offered)
-    }
-
-    /// Looks again at a document that was put in once more, into the folder of a dossier: that word counts where
-    /// the one before, or that there was none, is why it waits. Returns how many deliveries it offered.
-    ///
-    /// # Errors
-    ///
-    /// When the catalog does not answer; what was offered until then stays so.
-    pub async fn put_again(
-        &self,
-        firm: FirmId,
-        document: DocumentId,
-        folder: &str,
-        now: Timestamp,
-    ) -> Result<usize, Error> {
-        let mut offered = 0;
-        for held in self.ingest.catalog.deliveries_of(firm, document).await? {
-            let waits_for_a_word = matches!(
-                held.reason,
-                Some(
-                    HeldReason::UnknownDossier
-                        | HeldReason::SenderDisagrees
-                        | HeldReason::CodeUnclear
-                        | HeldReason::FlowUnknown
-                )
-            );
-            if waits_for_a_word && held.state == State::Held && held.is_current {
-                let word = Word::Now(folder);
-                offered += self.route_again(firm, &held, word, now).await?;
-            }
-        }
-        Ok(offered)
-    }
-
-    async fn route_again(
-        &self,
-        firm: FirmId,
-        listed: &Delivery,
-        word: Word<'_>,
-        now: Timestamp,
-    ) -> Result<usize, Error> {
-        let catalog = &self.ingest.catalog;
-        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
-        // The list may be old by now: another run may have sent it, or a person taken it back.
-        let held = catalog.delivery(firm, listed.id).await?;
-        if held.state != State::Held || !held.is_current {
-            return Ok(0);
-        }
-        let document = catalog.document(firm, held.document).await?;
-        let siblings = catalog.deliveries_of(firm, held.document).await?;
-        let is_copy = catalog.has_older_twin(firm, held.document).await?;
-        let (setup, links) = self.ingest.setup(firm).await?;
-        let named = match word {
-            Word::Kept => named_in(&held.routing),
-            Word::Now(folder) => Some(Named::read(folder, &setup.links)),
-        };
-        let planned = deliveries(&document.reading, &setup, named.as_ref());
-        let mut waits = Some(&held);
-        let mut offered = 0;
-        for mut plan in missing(planned, &held, &siblings) {
-            if is_copy && plan.link.is_some() {
-                plan.hold = Some(HeldReason::SuspectedDuplicate);
-            }
-            // The first takes the place of what waited; further ones are new.
-            let context = (&links[..], &document);
-            offered += usize::from(
-                self.apply(&mut tx, &held, waits.take(), &mut plan, context, now)
-                    .await?,
-            );
-        }
-        tx.commit().await?;
-        Ok(offered)
-    }
-
-    async fn apply(
-        &self,
-        tx: &mut Tx,
-        held: &Delivery,
-        replaces: Option<&Delivery>,
-        plan: &mut Planned,
-        (links, document): (&[Link], &Document),
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let reading = &document.reading;
-        let placed = self.ingest.place(tx, plan, links, reading, now).await;
-        let offer = placed.map_err(|source| Error::Place {
-            id: held.id,
-            source,
-        })?;
-        let routing = routing_json(plan);
-        let new = NewDelivery {
-            document: held.document,
-            dossier: plan.dossier,
-            link: plan.link,
-            device: plan.device,
-            flow: plan.flow,
-            generation: 1,
-            hold: plan.hold,
-            routing: &routing,
-            digest: held.digest,
-            bytes: held.bytes,
-            offer: offer.as_ref(),
-        };
-        let id = match replaces {
-            Some(old) => {
-                if !tx.reroute_held(old.id, &new, held.firm).await? {
-                    return Ok(false);
-                }
-                if let (Some(offer), Some(device)) = (&offer, plan.device) {
-                    tx.offer(old, device, offer, now).await?;
-                }
-                old.id
-            }
-            None => tx.add_delivery(held.firm, &new, now).await?,
-        };
-        let moved = Delivery { id, ..held.clone() };
-        let mut told = Vec::new();
-        if let (Some(offer), Some(device)) = (&offer, plan.device) {
-            told.push(event(
-                &moved,
-                EventKind::Released,
-                device,
-                held.reason.map_or("", HeldReason::as_str).to_owned(),
-            ));
-            told.push(event(&moved, EventKind::Offered, device, shown(offer)));
-        } else if plan.hold != held.reason || replaces.is_none() {
-            told.push(told_of(
-                &moved,
-                EventKind::Held,
-                plan.hold.map_or("", HeldReason::as_str).to_owned(),
-            ));
-        }
-        tx.tell(held.firm, now, told);
-        Ok(offer.is_some())
     }
 
     async fn link(&self, firm: FirmId, delivery: &Delivery) -> Result<Link, Error> {
@@ -410,36 +259,6 @@ impl Sending {
             source,
         })
     }
-}
-
-/// What its sender says of a document that waits.
-#[derive(Debug, Clone, Copy)]
-enum Word<'a> {
-    /// What is kept with it.
-    Kept,
-    /// This folder of `/in`.
-    Now(&'a str),
-}
-
-/// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose
-/// they are; and of these only what no other delivery of the document was ever made for.
-fn missing(planned: Vec<Planned>, held: &Delivery, siblings: &[Delivery]) -> Vec<Planned> {
-    let is_its_own = |plan: &Planned| {
-        held.dossier.is_none() || (held.dossier, held.flow) == (plan.dossier, plan.flow)
-    };
-    let covered = |plan: &Planned| {
-        let same = |other: &&Delivery| {
-            (other.dossier, other.flow, other.link) == (plan.dossier, plan.flow, plan.link)
-        };
-        siblings
-            .iter()
-            .filter(|other| other.id != held.id)
-            .any(|other| same(&other))
-    };
-    planned
-        .into_iter()
-        .filter(|plan| is_its_own(plan) && !covered(plan))
-        .collect()
 }
 
 fn shown(offer: &Offer) -> String {

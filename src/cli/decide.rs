@@ -1,0 +1,313 @@
+//! What does a person decide about a document: that it may go, that it waits, or whose it is?
+
+use std::collections::BTreeSet;
+
+use clap::builder::NonEmptyStringValueParser;
+use serde_json::json;
+
+use super::call::Call;
+use super::dossier::named;
+use super::error::chain;
+use super::select::{Selected, select, several};
+use super::{Error, Exit, print};
+use crate::app::House;
+use crate::catalog::{DeliveryRow, Firm};
+use crate::model::{DeliveryId, DocumentId, DossierId, Flow, HeldReason, State};
+use crate::sending::{self, Destination};
+
+/// The arguments of `approve`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "all"]))]
+pub(super) struct Approve {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    what: Vec<String>,
+    /// All of this dossier that waits for approval.
+    #[arg(long)]
+    dossier: Option<String>,
+    /// All that waits for approval.
+    #[arg(long)]
+    all: bool,
+}
+
+/// The arguments of `hold`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Hold {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    #[arg(required = true)]
+    what: Vec<String>,
+    /// Why, for those who come across it.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    reason: String,
+}
+
+/// The arguments of `move`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Move {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    #[arg(required = true)]
+    what: Vec<String>,
+    /// To the books of this dossier: by its name, any of its numbers, or its id.
+    #[arg(long)]
+    dossier: String,
+    /// As this flow, where it was neither: purchase or sale.
+    #[arg(long = "as", value_name = "FLOW")]
+    flow: Option<Flow>,
+    /// Why, for those who read the history.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    reason: String,
+}
+
+/// The arguments of `reclassify`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Reclassify {
+    /// Of which firm.
+    firm: String,
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    #[arg(required = true)]
+    what: Vec<String>,
+    /// As what: purchase or sale.
+    #[arg(long = "as", value_name = "FLOW")]
+    flow: Flow,
+    /// Why, for those who read the history.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    reason: String,
+}
+
+/// Notes that documents may go.
+pub(super) async fn approve(call: &Call, args: &Approve) -> Result<Exit, Error> {
+    let mut desk = Desk::open(call, &args.firm).await?;
+    let dossier = match &args.dossier {
+        Some(dossier) => Some(named(&desk.house, desk.firm.id, dossier).await?.id),
+        None => None,
+    };
+    if args.all || dossier.is_some() {
+        let mut waiting = BTreeSet::new();
+        for held in desk.house.catalog.held(desk.firm.id).await? {
+            let is_asked = dossier.is_none() || held.dossier == dossier;
+            if is_asked && held.reason == Some(HeldReason::Approval) {
+                waiting.insert(held.document);
+            }
+        }
+        for document in waiting {
+            desk.approve(document).await?;
+        }
+    }
+    for what in &args.what {
+        match desk.find(what).await {
+            Ok(found) => desk.approve(found.document.id).await?,
+            Err(error) => desk.refuse(what, &error)?,
+        }
+    }
+    Ok(desk.close("approved"))
+}
+
+/// Holds deliveries back.
+pub(super) async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
+    let mut desk = Desk::open(call, &args.firm).await?;
+    for what in &args.what {
+        let found = match desk.find(what).await {
+            Ok(found) => found,
+            Err(error) => {
+                desk.refuse(what, &error)?;
+                continue;
+            }
+        };
+        let is_held = |row: &&DeliveryRow| row.delivery.state == State::Held;
+        let held: Vec<_> = found.deliveries.iter().filter(is_held).collect();
+        // Where none is, the house says why of the last.
+        let last = found.deliveries.last().filter(|_| held.is_empty());
+        for row in held.into_iter().chain(last) {
+            let (id, now) = (row.delivery.id, desk.house.clock.read());
+            let held = desk.house.sending.hold(desk.firm.id, id, &args.reason, now);
+            desk.tell(row.number.as_deref(), id, "held", held.await.map(|()| 0))?;
+        }
+    }
+    Ok(desk.close("held"))
+}
+
+/// Gives documents to other books.
+pub(super) async fn move_to(call: &Call, args: &Move) -> Result<Exit, Error> {
+    let mut desk = Desk::open(call, &args.firm).await?;
+    let dossier = named(&desk.house, desk.firm.id, &args.dossier).await?.id;
+    for what in &args.what {
+        let to = |row: &DeliveryRow| Some((dossier, args.flow.or(row.delivery.flow)?));
+        desk.send_elsewhere(what, "moved", &args.reason, to).await?;
+    }
+    Ok(desk.close("moved"))
+}
+
+/// Books documents as the other flow.
+pub(super) async fn reclassify(call: &Call, args: &Reclassify) -> Result<Exit, Error> {
+    let mut desk = Desk::open(call, &args.firm).await?;
+    for what in &args.what {
+        let to = |row: &DeliveryRow| Some((row.delivery.dossier?, args.flow));
+        desk.send_elsewhere(what, "reclassified", &args.reason, to)
+            .await?;
+    }
+    Ok(desk.close("reclassified"))
+}
+
+/// Where decisions are taken one after the other, and what became of each is told.
+struct Desk {
+    json: bool,
+    house: House,
+    firm: Firm,
+    refused: usize,
+    told: usize,
+}
+
+impl Desk {
+    async fn open(call: &Call, firm: &str) -> Result<Self, Error> {
+        let (house, firm) = call.firm(firm).await?;
+        Ok(Self {
+            json: call.json,
+            house,
+            firm,
+            refused: 0,
+            told: 0,
+        })
+    }
+
+    fn close(self, participle: &str) -> Exit {
+        if self.told == 0 && !self.json {
+            print::note(&format!("there was nothing to be {participle}"));
+        }
+        Exit::failed_if(self.refused > 0)
+    }
+
+    /// Finds the one document that was meant.
+    async fn find(&self, what: &str) -> Result<Selected, Error> {
+        let mut found = select(&self.house, &self.firm, what).await?;
+        match (found.pop(), found.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (Some(one), false) => {
+                found.push(one);
+                Err(several(what, &found))
+            }
+            (None, _) => Err(Error::Refused(format!(
+                "firm `{}` has no such document",
+                self.firm.slug
+            ))),
+        }
+    }
+
+    async fn approve(&mut self, document: DocumentId) -> Result<(), Error> {
+        let (firm, now) = (self.firm.id, self.house.clock.read());
+        let approved = self.house.sending.approve(firm, document, now).await?;
+        let number = self.house.catalog.document(firm, document).await?;
+        let number = number.reading.number;
+        let (result, sent) = match approved {
+            Some(released) => ("approved", released.sent),
+            None => ("approved before", 0),
+        };
+        self.line(number.as_deref(), None, result, sent, None)
+    }
+
+    /// Moves what was meant; a document that stands in two books must be named by its delivery.
+    async fn send_elsewhere(
+        &mut self,
+        what: &str,
+        participle: &str,
+        why: &str,
+        to: impl Fn(&DeliveryRow) -> Option<(DossierId, Flow)>,
+    ) -> Result<(), Error> {
+        let found = match self.find(what).await {
+            Ok(found) => found,
+            Err(error) => return self.refuse(what, &error),
+        };
+        let stands =
+            |row: &&DeliveryRow| row.delivery.is_current && row.delivery.state != State::Withdrawn;
+        let rows: Vec<_> = found.deliveries.iter().filter(stands).collect();
+        let books: BTreeSet<_> = rows
+            .iter()
+            .map(|row| (row.delivery.dossier, row.delivery.flow))
+            .collect();
+        let row = match (rows.first(), books.len()) {
+            (Some(row), 1) => *row,
+            (None, _) => {
+                let text = "it has no delivery that stands: `sluis explain` says what became of it";
+                return self.refuse(what, &Error::Refused(text.to_owned()));
+            }
+            _ => {
+                let ids: Vec<_> = rows
+                    .iter()
+                    .map(|row| format!("d{}", row.delivery.id))
+                    .collect();
+                let text = format!(
+                    "it stands in two books: name the delivery, {}",
+                    ids.join(" or ")
+                );
+                return self.refuse(what, &Error::Refused(text));
+            }
+        };
+        let Some((dossier, flow)) = to(row) else {
+            let text = "nobody knows its dossier, or whether it is a purchase or a sale: `sluis move` with `--dossier` and `--as` says both";
+            return self.refuse(what, &Error::Refused(text.to_owned()));
+        };
+        let (id, now) = (row.delivery.id, self.house.clock.read());
+        let to = Destination { dossier, flow };
+        let moving = self.house.sending.move_to(self.firm.id, id, to, why, now);
+        let moved = moving.await;
+        let is_in_books = matches!(row.delivery.state, State::Collected | State::Processed);
+        if moved.is_ok() && is_in_books {
+            print::note(&format!(
+                "note: d{id} was collected already: take it out of those books by hand"
+            ));
+        }
+        self.tell(row.number.as_deref(), id, participle, moved)
+    }
+
+    fn tell(
+        &mut self,
+        number: Option<&str>,
+        id: DeliveryId,
+        participle: &str,
+        done: Result<usize, sending::Error>,
+    ) -> Result<(), Error> {
+        match done {
+            Ok(sent) => self.line(number, Some(id), participle, sent, None),
+            Err(sending::Error::Catalog(error)) => Err(error.into()),
+            Err(refused) => {
+                self.refused += 1;
+                self.line(number, Some(id), "refused", 0, Some(&chain(&refused)))
+            }
+        }
+    }
+
+    fn refuse(&mut self, what: &str, error: &Error) -> Result<(), Error> {
+        self.refused += 1;
+        let why = chain(error);
+        self.line(Some(what), None, "refused", 0, Some(&why))
+    }
+
+    fn line(
+        &mut self,
+        number: Option<&str>,
+        id: Option<DeliveryId>,
+        result: &str,
+        sent: usize,
+        why: Option<&str>,
+    ) -> Result<(), Error> {
+        self.told += 1;
+        if self.json {
+            return print::json(&json!({
+                "firm": self.firm.slug.as_str(), "delivery": id, "number": number,
+                "result": result, "sent": sent, "reason": why,
+            }));
+        }
+        let id = id.map_or_else(String::new, |id| format!("d{id}  "));
+        let number = number.unwrap_or("(no number)");
+        let rest = match (why, sent) {
+            (Some(why), _) => format!("  {why}"),
+            (None, 0) => String::new(),
+            (None, sent) => format!("  sent {sent}"),
+        };
+        print::line(&format!("{result}  {id}{number}{rest}"))
+    }
+}

@@ -1,0 +1,156 @@
+//! How are the rules of a link or a firm changed, and what becomes of what waits already?
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::call::{Call, find_device, find_firm, find_link};
+use super::link::receiver;
+use super::{Error, Exit, dossier, link, print};
+use crate::app::House;
+use crate::catalog::{Firm, FirmRules, LinkRules};
+use crate::model::{Approval, OrFirm, Transfer};
+use crate::sending::Waiting;
+use crate::transfer::NightHour;
+
+/// The arguments of `link set`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["device", "no_device", "transfer", "approval", "from", "no_from"]))]
+pub(super) struct Set {
+    /// Of which firm.
+    firm: String,
+    /// By its code or its id.
+    link: String,
+    /// Where its documents go.
+    #[arg(long)]
+    device: Option<String>,
+    /// They go to the firm's default device.
+    #[arg(long, conflicts_with = "device")]
+    no_device: bool,
+    /// When they are sent: at-once, manual, after=10m, nightly, month-end, or as the `firm` has it.
+    #[arg(long)]
+    transfer: Option<OrFirm<Transfer>>,
+    /// Whether incoming documents wait for approval: required, not-needed, or as the `firm` has it.
+    #[arg(long)]
+    approval: Option<OrFirm<Approval>>,
+    /// Nothing of an earlier date is sent by itself: `2026-01-01`.
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Whatever its date, a document is sent by itself.
+    #[arg(long, conflicts_with = "from")]
+    no_from: bool,
+    /// What waits to be sent by hand follows the new rule too.
+    #[arg(long)]
+    release_waiting: bool,
+    /// What another device was offered, and has not collected, goes to the new one.
+    #[arg(long)]
+    move_waiting: bool,
+}
+
+/// The arguments of `firm set`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone"]))]
+pub(super) struct SetFirm {
+    /// Which firm.
+    slug: String,
+    /// When documents are sent, where a link does not say otherwise: at-once, manual, after=10m, nightly or month-end.
+    #[arg(long)]
+    transfer: Option<Transfer>,
+    /// Whether incoming documents wait for approval, where a link does not say otherwise: required or not-needed.
+    #[arg(long)]
+    approval: Option<Approval>,
+    /// The hour of `nightly` and `month-end`: `02:00`.
+    #[arg(long, value_name = "HH:MM")]
+    night: Option<NightHour>,
+    /// The time zone of that hour: `Europe/Brussels`.
+    #[arg(long, value_name = "NAME")]
+    time_zone: Option<String>,
+    /// That of the configuration.
+    #[arg(long, conflicts_with = "time_zone")]
+    no_time_zone: bool,
+    /// What waits to be sent by hand follows the new rule too.
+    #[arg(long)]
+    release_waiting: bool,
+}
+
+/// Changes how a link sends.
+pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, Error> {
+    let firm = find_firm(house, &args.firm).await?;
+    let links = house.catalog.links(firm.id).await?;
+    let link = find_link(&links, &args.link)?;
+    let device = match &args.device {
+        Some(name) => Some(receiver(find_device(house, &firm, name).await?)?.id),
+        None => link.device.filter(|_| !args.no_device),
+    };
+    let sends = LinkRules {
+        transfer: args.transfer.unwrap_or(link.sends.transfer),
+        approval: args.approval.unwrap_or(link.sends.approval),
+        from: args.from.or(link.sends.from).filter(|_| !args.no_from),
+    };
+    let now = house.clock.read();
+    house.catalog.set_link(link, device, &sends, now).await?;
+    let sent = look_again(house, &firm, args.release_waiting).await?;
+    let id = link.id.to_string();
+    link::show(call, house, &firm, &id).await?;
+    dossier::tell_offered(sent);
+    if args.move_waiting {
+        move_waiting(house, &firm, |other| other == link.id).await?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Offers what other devices have not collected to those that the links, or the firm, name now.
+pub(super) async fn move_waiting(
+    house: &House,
+    firm: &Firm,
+    is_meant: impl Fn(crate::model::LinkId) -> bool,
+) -> Result<(), Error> {
+    let mut moved = 0;
+    for link in house.catalog.links(firm.id).await? {
+        if is_meant(link.id) {
+            let moving = house
+                .sending
+                .move_waiting(firm.id, &link, house.clock.read());
+            moved += moving.await?;
+        }
+    }
+    print::note(&format!(
+        "{moved} documents that waited elsewhere were moved"
+    ));
+    Ok(())
+}
+
+/// Changes how a firm sends; returns the firm as it is then.
+pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Error> {
+    let firm = find_firm(house, &args.slug).await?;
+    if let Some(name) = &args.time_zone {
+        TimeZone::get(name).map_err(|_| {
+            Error::Refused(format!(
+                "the time zone `{name}` is not known; write one such as Europe/Brussels"
+            ))
+        })?;
+    }
+    let old = &firm.sends;
+    let own_zone = args.time_zone.as_ref().or(old.time_zone.as_ref());
+    let rules = FirmRules {
+        transfer: args.transfer.unwrap_or(old.transfer),
+        approval: args.approval.unwrap_or(old.approval),
+        night_hour: args.night.unwrap_or(old.night_hour),
+        time_zone: own_zone.filter(|_| !args.no_time_zone).cloned(),
+    };
+    let now = house.clock.read();
+    house.catalog.set_firm_rules(firm.id, &rules, now).await?;
+    let sent = look_again(house, &firm, args.release_waiting).await?;
+    dossier::tell_offered(sent);
+    find_firm(house, &args.slug).await
+}
+
+/// What waits follows the rule as it stands now: earlier, later, or not by itself any more.
+async fn look_again(house: &House, firm: &Firm, is_released: bool) -> Result<usize, Error> {
+    let waiting = if is_released {
+        Waiting::Follows
+    } else {
+        Waiting::Stays
+    };
+    let now = house.clock.read();
+    Ok(house.sending.look_again(firm.id, waiting, now).await?)
+}

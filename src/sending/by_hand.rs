@@ -1,0 +1,209 @@
+//! What does a person decide about one document: that it may go, that it waits, or whose it is?
+
+use super::release::standing;
+use super::{Error, Released, Sending, told_of};
+use crate::catalog::{Delivery, Durability, Event, Link};
+use crate::ingest::plan::{Planned, Setup, for_link};
+use crate::ingest::route::{Routing, Rule};
+use crate::model::{
+    DeliveryId, DocumentId, DossierId, EventKind, FirmId, Flow, HeldReason, State, Timestamp,
+};
+use crate::transfer::Standing;
+
+/// Whose books a person says that a document is for, and as which journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Destination {
+    /// Whose.
+    pub dossier: DossierId,
+    /// As which.
+    pub flow: Flow,
+}
+
+impl Sending {
+    /// Notes that a person has approved a document, and sends what waited for nothing else. Returns what was
+    /// sent, or none where it was approved before.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn approve(
+        &self,
+        firm: FirmId,
+        document: DocumentId,
+        now: Timestamp,
+    ) -> Result<Option<Released>, Error> {
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        if !tx.approve(firm, document, now).await? {
+            return Ok(None);
+        }
+        // Whoever releases sees it, should this process end before it does so itself.
+        tx.look_at(firm, document, now).await?;
+        let event = Event {
+            document: Some(document),
+            ..Event::new(EventKind::Approved, "by hand")
+        };
+        tx.tell(firm, now, [event]);
+        tx.commit().await?;
+        let all = catalog.deliveries_of(firm, document).await?;
+        let waited: Vec<_> = all
+            .into_iter()
+            .filter(|one| one.state == State::Held && one.due.is_some_and(|due| due <= now))
+            .collect();
+        Ok(Some(self.release(firm, &waited, now).await))
+    }
+
+    /// Holds a delivery back until a person sends it.
+    ///
+    /// # Errors
+    ///
+    /// When it is not held, or the catalog does not answer.
+    pub async fn hold(
+        &self,
+        firm: FirmId,
+        id: DeliveryId,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let delivery = catalog.delivery(firm, id).await?;
+        if !tx
+            .wait(&delivery, HeldReason::OnHold, None, Some(why))
+            .await?
+        {
+            let advice = "only what has not been sent can be held back; `withdraw` takes back what nobody has collected";
+            return Err(Error::State {
+                id,
+                state: delivery.state.as_str(),
+                advice,
+            });
+        }
+        let detail = format!("{}: {why}", HeldReason::OnHold.as_str());
+        tx.tell(firm, now, [told_of(&delivery, EventKind::Held, detail)]);
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives a document to other books than it went to, or as another flow: what was not collected is taken
+    /// back, and what the links of those books ask for is made. `of` is one of its deliveries there; the others
+    /// for the same books go with it. Returns how many were sent.
+    ///
+    /// # Errors
+    ///
+    /// When it is there already, was superseded, or the catalog does not answer.
+    pub async fn move_to(
+        &self,
+        firm: FirmId,
+        of: DeliveryId,
+        to: Destination,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let named = catalog.delivery(firm, of).await?;
+        let document = catalog.document(firm, named.document).await?;
+        let (setup, links) = self.ingest.setup(firm).await?;
+        let siblings = catalog.deliveries_of(firm, named.document).await?;
+        let is_of_them = |other: &Delivery| {
+            stands(other) && (other.dossier, other.flow) == (named.dossier, named.flow)
+        };
+        let (leaving, staying): (Vec<_>, Vec<_>) = siblings.into_iter().partition(is_of_them);
+        let mut planned = planned(to, &standing(&document), &setup, now);
+        planned.retain(|plan| {
+            !staying
+                .iter()
+                .any(|other| stands(other) && is_for(other, plan))
+        });
+        let is_same = (named.dossier, named.flow) == (Some(to.dossier), Some(to.flow));
+        if is_same || leaving.is_empty() || planned.is_empty() {
+            return Err(Error::There { id: of });
+        }
+        let mut told = Vec::new();
+        for old in &leaving {
+            let flow = to.flow.as_str();
+            let detail = format!("to dossier {} as {flow}: {why}", to.dossier);
+            told.push(told_of(old, EventKind::Moved, detail));
+            // What its device has stays there: it cannot be taken out of another program's books from here.
+            if tx.withdraw(old, now).await? {
+                told.push(told_of(old, EventKind::Withdrawn, format!("moved: {why}")));
+            }
+        }
+        tx.tell(firm, now, told);
+        let mut sent = 0;
+        for mut plan in planned {
+            let context = (&links[..], &document);
+            let applied = self.apply(&mut tx, &named, None, &mut plan, context, now);
+            sent += usize::from(applied.await?);
+        }
+        tx.commit().await?;
+        Ok(sent)
+    }
+
+    /// Offers what waits in the folders of a link to another device, where its link or firm names another by
+    /// now: one generation on, so that whoever is reading the old one does not collect it. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// When no device is named, or the catalog does not answer; what was moved until then stays so.
+    pub async fn move_waiting(
+        &self,
+        firm: FirmId,
+        link: &Link,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let catalog = &self.ingest.catalog;
+        let device = match link.device {
+            Some(own) => Some(own),
+            None => catalog.default_device(firm).await?,
+        };
+        let mut moved = 0;
+        for id in catalog.offered_elsewhere(firm, link.id, device).await? {
+            match self.resend(firm, id, "its device was changed", now).await {
+                Ok(_) => moved += 1,
+                // It was collected meanwhile, or taken back: it waits no longer.
+                Err(Error::State { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(moved)
+    }
+}
+
+/// What the links of those books ask for, or that they have none.
+fn planned(to: Destination, standing: &Standing, setup: &Setup, now: Timestamp) -> Vec<Planned> {
+    let routing = || Routing {
+        rule: Rule::ByHand,
+        matched: Vec::new(),
+        named: None,
+    };
+    let of_it = setup.links.iter().filter(|link| link.dossier == to.dossier);
+    let planned: Vec<_> = of_it
+        .map(|link| for_link(link, to.flow, routing(), standing, setup, now))
+        .collect();
+    if planned.is_empty() {
+        return vec![waiting_for_a_link(to, routing())];
+    }
+    planned
+}
+
+fn waiting_for_a_link(to: Destination, routing: Routing) -> Planned {
+    Planned {
+        dossier: Some(to.dossier),
+        link: None,
+        device: None,
+        flow: Some(to.flow),
+        hold: Some(HeldReason::NoLink),
+        due: None,
+        routing,
+    }
+}
+
+/// Whether a delivery is what a device has, gets or waits for now.
+fn stands(delivery: &Delivery) -> bool {
+    delivery.is_current && delivery.state != State::Withdrawn
+}
+
+fn is_for(delivery: &Delivery, plan: &Planned) -> bool {
+    (delivery.dossier, delivery.flow, delivery.link) == (plan.dossier, plan.flow, plan.link)
+}

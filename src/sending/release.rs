@@ -1,0 +1,358 @@
+//! What that waits is sent by itself, and when?
+//!
+//! Each delivery is planned anew within the change that sends it, so what was decided from an older list
+//! never counts, and two that release at the same time send once.
+
+use super::{Error, Sending, event, shown, told_of};
+use crate::catalog::{Delivery, Document, Durability, Link, NewDelivery, Tx};
+use crate::ingest::named::Named;
+use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
+use crate::ingest::route::Routing;
+use crate::ingest::{named_in, routing_json, waits};
+use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::transfer::Standing;
+
+/// How many deliveries one change releases at the most: others wait for it.
+const GROUP_MAX: usize = 64;
+
+/// Whether what waits to be sent by hand follows the rules as they stand now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// It waits on: a link that is taken off manual begins with what comes.
+    Stays,
+    /// It follows them, as somebody has asked.
+    Follows,
+}
+
+/// What became of deliveries that were looked at again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Released {
+    /// How many were sent.
+    pub sent: usize,
+    /// How many could not be looked at, each told in the log.
+    pub failed: usize,
+}
+
+/// What its sender says of a document that waits.
+#[derive(Debug, Clone, Copy)]
+enum Word<'a> {
+    /// What is kept with it.
+    Kept,
+    /// This folder of `/in`.
+    Now(&'a str),
+}
+
+/// What a firm has decided, while its turn is held.
+struct Rules {
+    setup: Setup,
+    links: Vec<Link>,
+}
+
+impl Sending {
+    /// Looks again at what waits for something that may have changed: a dossier, a link, a device, a rule.
+    /// Returns how many were sent.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; what was sent until then stays so.
+    pub async fn look_again(
+        &self,
+        firm: FirmId,
+        waiting: Waiting,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let (mut by_rule, mut by_setup) = (Vec::new(), Vec::new());
+        for held in self.ingest.catalog.held(firm).await? {
+            match held.reason {
+                Some(
+                    HeldReason::UnknownDossier
+                    | HeldReason::NoLink
+                    | HeldReason::NoPlace
+                    | HeldReason::PartiesDisagree
+                    | HeldReason::SenderDisagrees
+                    | HeldReason::CodeUnclear
+                    | HeldReason::FlowUnknown,
+                ) => by_setup.push(held),
+                Some(HeldReason::Manual) if waiting == Waiting::Follows => by_rule.push(held),
+                Some(reason) if is_of_the_rule(reason) => by_rule.push(held),
+                _ => {}
+            }
+        }
+        let mut sent = 0;
+        for held in by_setup {
+            sent += self.route_again(firm, &held, Word::Kept, now).await?;
+        }
+        for group in by_rule.chunks(GROUP_MAX) {
+            sent += self.release_group(firm, group, now).await?;
+        }
+        Ok(sent)
+    }
+
+    /// Looks again at a document that was put in once more, into the folder of a dossier: that word counts where
+    /// the one before, or that there was none, is why it waits. Returns how many were sent.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; what was sent until then stays so.
+    pub async fn put_again(
+        &self,
+        firm: FirmId,
+        document: DocumentId,
+        folder: &str,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let mut sent = 0;
+        for held in self.ingest.catalog.deliveries_of(firm, document).await? {
+            let waits_for_a_word = matches!(
+                held.reason,
+                Some(
+                    HeldReason::UnknownDossier
+                        | HeldReason::SenderDisagrees
+                        | HeldReason::CodeUnclear
+                        | HeldReason::FlowUnknown
+                )
+            );
+            if waits_for_a_word && held.state == State::Held && held.is_current {
+                let word = Word::Now(folder);
+                sent += self.route_again(firm, &held, word, now).await?;
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Sends those of these deliveries of a firm whose rule says so by now; of the others it is noted what
+    /// they wait for. One that fails holds up no other.
+    pub async fn release(&self, firm: FirmId, due: &[Delivery], now: Timestamp) -> Released {
+        let mut released = Released::default();
+        for group in due.chunks(GROUP_MAX) {
+            match self.release_group(firm, group, now).await {
+                Ok(sent) => released.sent += sent,
+                Err(error) if group.len() == 1 => {
+                    released.failed += 1;
+                    told_failed(group, &error);
+                }
+                Err(_) => {
+                    for one in group.chunks(1) {
+                        match self.release_group(firm, one, now).await {
+                            Ok(sent) => released.sent += sent,
+                            Err(error) => {
+                                released.failed += 1;
+                                told_failed(one, &error);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        released
+    }
+
+    async fn release_group(
+        &self,
+        firm: FirmId,
+        group: &[Delivery],
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let (setup, links) = self.ingest.setup(firm).await?;
+        let rules = Rules { setup, links };
+        let mut sent = 0;
+        for listed in group {
+            // The list may be old by now: another may have sent it, or a person taken it back.
+            let held = catalog.delivery(firm, listed.id).await?;
+            if held.state != State::Held || !held.is_current || held.reason != listed.reason {
+                continue;
+            }
+            sent += usize::from(self.release_one(&mut tx, &held, &rules, now).await?);
+        }
+        tx.commit().await?;
+        Ok(sent)
+    }
+
+    async fn release_one(
+        &self,
+        tx: &mut Tx,
+        held: &Delivery,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let rule = rules
+            .setup
+            .links
+            .iter()
+            .find(|link| Some(link.id) == held.link);
+        let routing = serde_json::from_str::<Routing>(&held.routing).ok();
+        let (Some(rule), Some(flow), Some(routing)) = (rule, held.flow, routing) else {
+            // Nothing will come of looking at it once more.
+            let reason = held.reason.unwrap_or(HeldReason::NoLink);
+            tx.wait(held, reason, None, held.note.as_deref()).await?;
+            return Ok(false);
+        };
+        let document = self
+            .ingest
+            .catalog
+            .document(held.firm, held.document)
+            .await?;
+        let standing = standing(&document);
+        let mut plan = for_link(rule, flow, routing, &standing, &rules.setup, now);
+        if plan.hold == held.reason && plan.due == held.due {
+            return Ok(false);
+        }
+        let context = (&rules.links[..], &document);
+        self.apply(tx, held, Some(held), &mut plan, context, now)
+            .await
+    }
+
+    async fn route_again(
+        &self,
+        firm: FirmId,
+        listed: &Delivery,
+        word: Word<'_>,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let catalog = &self.ingest.catalog;
+        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        // The list may be old by now: another run may have sent it, or a person taken it back.
+        let held = catalog.delivery(firm, listed.id).await?;
+        if held.state != State::Held || !held.is_current {
+            return Ok(0);
+        }
+        let document = catalog.document(firm, held.document).await?;
+        let siblings = catalog.deliveries_of(firm, held.document).await?;
+        let is_copy = catalog.has_older_twin(firm, held.document).await?;
+        let (setup, links) = self.ingest.setup(firm).await?;
+        let named = match word {
+            Word::Kept => named_in(&held.routing),
+            Word::Now(folder) => Some(Named::read(folder, &setup.links)),
+        };
+        let (reading, standing) = (&document.reading, standing(&document));
+        let planned = deliveries(reading, &standing, &setup, named.as_ref(), now);
+        let mut waits = Some(&held);
+        let mut offered = 0;
+        for mut plan in missing(planned, &held, &siblings) {
+            if is_copy && plan.link.is_some() {
+                (plan.hold, plan.due) = (Some(HeldReason::SuspectedDuplicate), None);
+            }
+            // The first takes the place of what waited; further ones are new.
+            let context = (&links[..], &document);
+            offered += usize::from(
+                self.apply(&mut tx, &held, waits.take(), &mut plan, context, now)
+                    .await?,
+            );
+        }
+        tx.commit().await?;
+        Ok(offered)
+    }
+
+    /// Carries out what was planned of a held delivery, or of its document; says whether it was sent.
+    pub(super) async fn apply(
+        &self,
+        tx: &mut Tx,
+        held: &Delivery,
+        replaces: Option<&Delivery>,
+        plan: &mut Planned,
+        (links, document): (&[Link], &Document),
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let reading = &document.reading;
+        let placed = self.ingest.place(tx, plan, links, reading, now).await;
+        let offer = placed.map_err(|source| Error::Place {
+            id: held.id,
+            source,
+        })?;
+        let routing = routing_json(plan);
+        let new = NewDelivery {
+            document: held.document,
+            dossier: plan.dossier,
+            link: plan.link,
+            device: plan.device,
+            flow: plan.flow,
+            generation: 1,
+            hold: plan.hold,
+            due: plan.due,
+            routing: &routing,
+            digest: held.digest,
+            bytes: held.bytes,
+            offer: offer.as_ref(),
+        };
+        let id = match replaces {
+            Some(old) => {
+                if !tx.reroute_held(old.id, &new, held.firm).await? {
+                    return Ok(false);
+                }
+                if let (Some(offer), Some(device)) = (&offer, plan.device) {
+                    tx.offer(old, device, offer, now).await?;
+                }
+                old.id
+            }
+            None => tx.add_delivery(held.firm, &new, now).await?,
+        };
+        let moved = Delivery { id, ..held.clone() };
+        let mut told = Vec::new();
+        if let (Some(offer), Some(device)) = (&offer, plan.device) {
+            let reason = held.reason.map_or("", HeldReason::as_str).to_owned();
+            if replaces.is_some() {
+                told.push(event(&moved, EventKind::Released, device, reason));
+            }
+            told.push(event(&moved, EventKind::Offered, device, shown(offer)));
+        } else if plan.hold != held.reason || plan.due != held.due || replaces.is_none() {
+            let why = waits(plan.hold, plan.due);
+            told.push(told_of(&moved, EventKind::Held, why));
+        }
+        tx.tell(held.firm, now, told);
+        Ok(offer.is_some())
+    }
+}
+
+/// Whether a rule decides when it leaves, and may decide otherwise by now. What is to be sent by hand is not.
+fn is_of_the_rule(reason: HeldReason) -> bool {
+    matches!(
+        reason,
+        HeldReason::Due
+            | HeldReason::Draft
+            | HeldReason::Approval
+            | HeldReason::BeforeStart
+            | HeldReason::NoDevice
+    )
+}
+
+/// Says what is known of a document that is here.
+pub(super) fn standing(document: &Document) -> Standing {
+    let issued = document.reading.issued.as_deref();
+    Standing {
+        status: document.status,
+        origin: document.origin,
+        approved: document.approved_at.is_some(),
+        issued: issued.and_then(|date| date.parse().ok()),
+        received_at: document.received_at,
+        ready_at: document.ready_at,
+    }
+}
+
+fn told_failed(group: &[Delivery], error: &Error) {
+    let ids: Vec<_> = group.iter().map(|held| held.id.to_string()).collect();
+    let ids = ids.join(", ");
+    tracing::error!("Could not look again at delivery {ids}, which waits on: {error}");
+}
+
+/// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose
+/// they are; and of these only what no other delivery of the document was ever made for.
+fn missing(planned: Vec<Planned>, held: &Delivery, siblings: &[Delivery]) -> Vec<Planned> {
+    let is_its_own = |plan: &Planned| {
+        held.dossier.is_none() || (held.dossier, held.flow) == (plan.dossier, plan.flow)
+    };
+    let covered = |plan: &Planned| {
+        let same = |other: &&Delivery| {
+            (other.dossier, other.flow, other.link) == (plan.dossier, plan.flow, plan.link)
+        };
+        siblings
+            .iter()
+            .filter(|other| other.id != held.id)
+            .any(|other| same(&other))
+    };
+    planned
+        .into_iter()
+        .filter(|plan| is_its_own(plan) && !covered(plan))
+        .collect()
+}

@@ -1,0 +1,285 @@
+//! Why does a document wait, and what does one do about it?
+
+use super::pick;
+use crate::model::{HeldReason, Language};
+
+/// Why a document waits, and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Why, without a capital or a period.
+    pub what: &'static str,
+    /// What to do, in a sentence.
+    pub advice: &'static str,
+}
+
+/// Returns why a document waits, and what to do about it.
+pub fn held(language: Language, reason: HeldReason) -> Held {
+    let texts = texts(reason);
+    Held {
+        what: pick(language, texts.what),
+        advice: pick(language, texts.advice),
+    }
+}
+
+/// A reason in English, French and Dutch.
+struct Texts {
+    what: [&'static str; 3],
+    advice: [&'static str; 3],
+}
+
+fn texts(reason: HeldReason) -> &'static Texts {
+    match reason {
+        HeldReason::Manual => &MANUAL,
+        HeldReason::Due => &DUE,
+        HeldReason::Approval => &APPROVAL,
+        HeldReason::Draft => &DRAFT,
+        HeldReason::BeforeStart => &BEFORE_START,
+        HeldReason::OnHold => &ON_HOLD,
+        HeldReason::NoDevice => &NO_DEVICE,
+        HeldReason::NoLink => &NO_LINK,
+        HeldReason::UnknownDossier => &UNKNOWN_DOSSIER,
+        HeldReason::SameDossier => &SAME_DOSSIER,
+        HeldReason::PartiesDisagree => &PARTIES_DISAGREE,
+        HeldReason::SuspectedDuplicate => &SUSPECTED_DUPLICATE,
+        HeldReason::Format => &FORMAT,
+        HeldReason::NoPlace => &NO_PLACE,
+        HeldReason::NotAnInvoice => &NOT_AN_INVOICE,
+        HeldReason::SenderDisagrees => &SENDER_DISAGREES,
+        HeldReason::CodeUnclear => &CODE_UNCLEAR,
+        HeldReason::FlowUnknown => &FLOW_UNKNOWN,
+    }
+}
+
+const MANUAL: Texts = Texts {
+    what: [
+        "its link sends by hand only",
+        "sa liaison n'envoie qu'à la main",
+        "de koppeling verzendt alleen met de hand",
+    ],
+    advice: [
+        "Send it with `sluis send`, or let the link send at once.",
+        "Envoyez-le avec `sluis send`, ou laissez la liaison envoyer aussitôt.",
+        "Verzend het met `sluis send`, of laat de koppeling meteen verzenden.",
+    ],
+};
+
+const DUE: Texts = Texts {
+    what: [
+        "its link sends later, by itself",
+        "sa liaison l'enverra plus tard, d'elle-même",
+        "de koppeling verzendt het later, vanzelf",
+    ],
+    advice: [
+        "Nothing is to be done; `sluis send` sends it now.",
+        "Il n'y a rien à faire ; `sluis send` l'envoie maintenant.",
+        "Er is niets te doen; `sluis send` verzendt het nu.",
+    ],
+};
+
+const APPROVAL: Texts = Texts {
+    what: [
+        "it came from outside, and nobody has approved it yet",
+        "il est venu de l'extérieur, et personne ne l'a encore approuvé",
+        "het kwam van buiten, en niemand heeft het al goedgekeurd",
+    ],
+    advice: [
+        "Look at it, and approve it with `sluis approve`; it is then sent as its link says.",
+        "Regardez-le, et approuvez-le avec `sluis approve` ; il partira alors selon sa liaison.",
+        "Bekijk het, en keur het goed met `sluis approve`; het wordt dan verzonden zoals de koppeling zegt.",
+    ],
+};
+
+const DRAFT: Texts = Texts {
+    what: [
+        "it is a draft, which may still change",
+        "c'est un brouillon, qui peut encore changer",
+        "het is een concept, dat nog kan veranderen",
+    ],
+    advice: [
+        "It is sent by itself once whoever made it says that it was sent; `sluis send` sends it now.",
+        "Il partira de lui-même quand son auteur dira qu'il est envoyé ; `sluis send` l'envoie maintenant.",
+        "Het wordt vanzelf verzonden zodra de opmaker zegt dat het verstuurd is; `sluis send` verzendt het nu.",
+    ],
+};
+
+const BEFORE_START: Texts = Texts {
+    what: [
+        "it is older than what its link sends by itself",
+        "il est antérieur à ce que sa liaison envoie d'elle-même",
+        "het is ouder dan wat de koppeling vanzelf verzendt",
+    ],
+    advice: [
+        "Send it with `sluis send` if it is not in the books yet.",
+        "Envoyez-le avec `sluis send` s'il n'est pas encore comptabilisé.",
+        "Verzend het met `sluis send` als het nog niet geboekt is.",
+    ],
+};
+
+const ON_HOLD: Texts = Texts {
+    what: [
+        "a person has held it back",
+        "une personne l'a retenu",
+        "iemand heeft het tegengehouden",
+    ],
+    advice: [
+        "Send it with `sluis send` when it may go.",
+        "Envoyez-le avec `sluis send` quand il peut partir.",
+        "Verzend het met `sluis send` als het weg mag.",
+    ],
+};
+
+const NO_DEVICE: Texts = Texts {
+    what: [
+        "no device is named for it, by its link or as the firm's default",
+        "aucun appareil n'est désigné, ni par sa liaison ni par défaut au bureau",
+        "er is geen toestel voor aangewezen, niet door de koppeling en niet als standaard van het kantoor",
+    ],
+    advice: [
+        "Name a default device with `sluis device default`, or give the link a device; it is then sent by itself.",
+        "Désignez un appareil par défaut avec `sluis device default`, ou donnez un appareil à la liaison ; il partira alors de lui-même.",
+        "Wijs een standaardtoestel aan met `sluis device default`, of geef de koppeling een toestel; het wordt dan vanzelf verzonden.",
+    ],
+};
+
+const NO_LINK: Texts = Texts {
+    what: [
+        "its dossier is not linked to an accounting program",
+        "son dossier n'est lié à aucun logiciel comptable",
+        "het dossier is niet aan een boekhoudpakket gekoppeld",
+    ],
+    advice: [
+        "Link the dossier with `sluis link add`; it is then sent by itself.",
+        "Liez le dossier avec `sluis link add` ; il partira alors de lui-même.",
+        "Koppel het dossier met `sluis link add`; het wordt dan vanzelf verzonden.",
+    ],
+};
+
+const UNKNOWN_DOSSIER: Texts = Texts {
+    what: [
+        "neither the seller nor the buyer is a dossier of this firm",
+        "ni le vendeur ni l'acheteur n'est un dossier de ce bureau",
+        "verkoper noch koper is een dossier van dit kantoor",
+    ],
+    advice: [
+        "If it is for a client of the office, add that dossier, with the number on the document, by `sluis dossier add`; else withdraw it.",
+        "S'il concerne un client du bureau, ajoutez ce dossier, avec le numéro du document, par `sluis dossier add` ; sinon, retirez-le.",
+        "Is het voor een klant van het kantoor, voeg dat dossier dan toe, met het nummer op het document, via `sluis dossier add`; trek het anders in.",
+    ],
+};
+
+const SAME_DOSSIER: Texts = Texts {
+    what: [
+        "seller and buyer are the same dossier",
+        "le vendeur et l'acheteur sont le même dossier",
+        "verkoper en koper zijn hetzelfde dossier",
+    ],
+    advice: [
+        "Ask who wrote it which of the two it should be; withdraw this one.",
+        "Demandez à son auteur lequel des deux ce devrait être ; retirez celui-ci.",
+        "Vraag wie het opmaakte welke van de twee het moet zijn; trek dit in.",
+    ],
+};
+
+const PARTIES_DISAGREE: Texts = Texts {
+    what: [
+        "the numbers of one party name different dossiers",
+        "les numéros d'une même partie désignent des dossiers différents",
+        "de nummers van één partij wijzen naar verschillende dossiers",
+    ],
+    advice: [
+        "Look which number is right, and correct the numbers of the dossiers, or ask for a corrected document.",
+        "Voyez quel numéro est exact, et corrigez les numéros des dossiers, ou demandez un document corrigé.",
+        "Kijk welk nummer juist is, en verbeter de nummers van de dossiers, of vraag een verbeterd document.",
+    ],
+};
+
+const SUSPECTED_DUPLICATE: Texts = Texts {
+    what: [
+        "a document with the same seller, number, date and kind was here before",
+        "un document avec le même vendeur, numéro, date et genre était déjà là",
+        "een document met dezelfde verkoper, nummer, datum en soort was er al",
+    ],
+    advice: [
+        "Compare the two. Withdraw this one if it is the same; send it by its digest with `sluis send` if it is not.",
+        "Comparez les deux. Retirez celui-ci si c'est le même ; sinon, envoyez-le par son empreinte avec `sluis send`.",
+        "Vergelijk de twee. Trek dit in als het hetzelfde is; verzend het anders op zijn hash met `sluis send`.",
+    ],
+};
+
+const FORMAT: Texts = Texts {
+    what: [
+        "no linked accounting program reads this format",
+        "aucun logiciel comptable lié ne lit ce format",
+        "geen gekoppeld boekhoudpakket leest dit formaat",
+    ],
+    advice: [
+        "Ask the sender for the document in UBL (Peppol); book this one by hand if need be.",
+        "Demandez à l'expéditeur le document en UBL (Peppol) ; au besoin, encodez celui-ci à la main.",
+        "Vraag de afzender het document in UBL (Peppol); boek dit zo nodig met de hand.",
+    ],
+};
+
+const NO_PLACE: Texts = Texts {
+    what: [
+        "the folder of its link cannot be made",
+        "le répertoire de sa liaison ne peut pas être formé",
+        "de map van de koppeling kan niet worden gevormd",
+    ],
+    advice: [
+        "See with `sluis check` what the profile of the link lacks, and mend that; it is then sent by itself.",
+        "Voyez avec `sluis check` ce qui manque au profil de la liaison, et corrigez-le ; il partira alors de lui-même.",
+        "Kijk met `sluis check` wat het profiel van de koppeling mist, en verhelp dat; het wordt dan vanzelf verzonden.",
+    ],
+};
+
+const NOT_AN_INVOICE: Texts = Texts {
+    what: [
+        "it answers or reports about a document, and belongs in no invoice folder",
+        "il répond à un document ou en rend compte, et n'a sa place dans aucun dossier de factures",
+        "het antwoordt op een document of bericht erover, en hoort in geen enkele factuurmap",
+    ],
+    advice: [
+        "Read it with `sluis read`; nothing is to be booked.",
+        "Lisez-le avec `sluis read` ; il n'y a rien à comptabiliser.",
+        "Lees het met `sluis read`; er is niets te boeken.",
+    ],
+};
+
+const SENDER_DISAGREES: Texts = Texts {
+    what: [
+        "its sender put it into the folder of one dossier, and its parties are another",
+        "son expéditeur l'a mis dans le répertoire d'un dossier, et ses parties en sont un autre",
+        "de afzender zette het in de map van het ene dossier, en de partijen zijn een ander",
+    ],
+    advice: [
+        "Look whose it is. If the sender is right, the dossier lacks a number, or another has one too many: correct that, and it is looked at again; else withdraw it and tell the sender.",
+        "Voyez à qui il est. Si l'expéditeur a raison, un numéro manque au dossier, ou un autre en a un de trop : corrigez-le, et il sera réexaminé ; sinon, retirez-le et prévenez l'expéditeur.",
+        "Kijk van wie het is. Heeft de afzender gelijk, dan mist het dossier een nummer, of heeft een ander er een te veel: verbeter dat, en het wordt opnieuw bekeken; trek het anders in en verwittig de afzender.",
+    ],
+};
+
+const CODE_UNCLEAR: Texts = Texts {
+    what: [
+        "its sender put it into a folder whose code is that of several dossiers",
+        "son expéditeur l'a mis dans un répertoire dont le code est celui de plusieurs dossiers",
+        "de afzender zette het in een map waarvan de code die van verschillende dossiers is",
+    ],
+    advice: [
+        "Give the links of different dossiers different codes; it is then looked at again.",
+        "Donnez des codes différents aux liaisons de dossiers différents ; il sera alors réexaminé.",
+        "Geef de koppelingen van verschillende dossiers verschillende codes; het wordt dan opnieuw bekeken.",
+    ],
+};
+
+const FLOW_UNKNOWN: Texts = Texts {
+    what: [
+        "its sender named the dossier, but neither party has a number or the name of that dossier",
+        "son expéditeur a désigné le dossier, mais aucune partie ne porte un numéro ou le nom de ce dossier",
+        "de afzender wees het dossier aan, maar geen van de partijen draagt een nummer of de naam van dat dossier",
+    ],
+    advice: [
+        "Look which party is the dossier, and add its number by `sluis dossier`; it is then looked at again.",
+        "Voyez quelle partie est le dossier, et ajoutez son numéro par `sluis dossier` ; il sera alors réexaminé.",
+        "Kijk welke partij het dossier is, en voeg het nummer daarvan toe met `sluis dossier`; het wordt dan opnieuw bekeken.",
+    ],
+};

@@ -1,0 +1,500 @@
+//! When does a document leave that is not sent when it arrives, and what must be true of it first?
+
+use sluis::catalog::{FirmRules, LinkRules, NewLink};
+use sluis::ingest::{Arrival, Outcome};
+use sluis::model::{
+    Approval, Declared, DeviceId, DeviceKind, Flow, Language, Origin, Said, State, Status, Transfer,
+};
+use sluis::scheduler::Scheduler;
+use sluis::sending::{Destination, Error, Released, Waiting};
+
+use crate::gateway::{Gateway, Login, MILL, Office, invoice};
+use crate::interop::wait_until;
+use crate::program::Program;
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+const HOUR: i64 = 3_600_000;
+
+fn scheduler(gateway: &Gateway) -> Scheduler {
+    let house = &gateway.house;
+    Scheduler::new(
+        house.catalog.clone(),
+        house.sending.clone(),
+        house.clock.clone(),
+    )
+}
+
+/// Sends what is due now, and says how many that were.
+async fn run_due(gateway: &Gateway) -> usize {
+    let released = scheduler(gateway).run_due(gateway.now()).await.unwrap();
+    assert_eq!(released.failed, 0);
+    released.sent
+}
+
+/// An office whose link `ACME` sends by these rules.
+async fn office_sending(gateway: &Gateway, sends: LinkRules) -> (Office, Login) {
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    link(gateway, &office, sends, Some(device.id)).await;
+    (office, device)
+}
+
+async fn link(gateway: &Gateway, office: &Office, sends: LinkRules, device: Option<DeviceId>) {
+    let new = NewLink {
+        dossier: office.dossier,
+        profile: "expertm",
+        code: "ACME",
+        language: Language::Nl,
+        device,
+        sends,
+    };
+    let catalog = &gateway.house.catalog;
+    catalog
+        .add_link(office.firm, &new, gateway.now())
+        .await
+        .unwrap();
+}
+
+fn sends(transfer: &str) -> LinkRules {
+    LinkRules {
+        transfer: transfer.parse().unwrap(),
+        ..LinkRules::FIRM
+    }
+}
+
+/// Takes in an invoice of which this is said.
+async fn receive_said(gateway: &Gateway, office: &Office, number: &str, said: Said) -> Outcome {
+    let arrival = Arrival {
+        said,
+        ..Arrival::new("test:document", invoice(number, 900))
+    };
+    let taking = gateway
+        .house
+        .ingest
+        .take(office.firm, vec![arrival], gateway.now());
+    taking.await.unwrap().remove(0).outcome
+}
+
+/// Why each delivery waits, or where it shows, in order.
+async fn stand(gateway: &Gateway, office: &Office) -> Vec<String> {
+    let rows = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 100)
+        .await
+        .unwrap();
+    let line = |row: &sluis::catalog::DeliveryRow| {
+        let delivery = &row.delivery;
+        match (delivery.reason, delivery.due) {
+            (Some(reason), Some(due)) => format!("{} {due}", reason.as_str()),
+            (Some(reason), None) => reason.as_str().to_owned(),
+            (None, _) => delivery.state.as_str().to_owned(),
+        }
+    };
+    rows.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_document_for_the_night_leaves_that_night_and_once() {
+    let gateway = Gateway::start().await;
+    let (office, device) = office_sending(&gateway, sends("nightly")).await;
+    let peer = gateway.connect(&device).await;
+
+    let outcome = receive_said(&gateway, &office, "F-1", Said::default()).await;
+
+    assert_eq!(outcome, Outcome::Held);
+    let waits = ["due 2026-03-15T01:00:00.000Z"]; // two o'clock in Brussels
+    assert_eq!(stand(&gateway, &office).await, waits);
+    gateway.pass_ms(16 * HOUR);
+    assert_eq!(run_due(&gateway).await, 0);
+    assert_eq!(stand(&gateway, &office).await, waits);
+    gateway.pass_ms(HOUR);
+    let (one, other) = (scheduler(&gateway), scheduler(&gateway));
+    let (one, other) = tokio::join!(one.run_due(gateway.now()), other.run_due(gateway.now()));
+    assert_eq!(one.unwrap().sent + other.unwrap().sent, 1);
+    assert_eq!(run_due(&gateway).await, 0);
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+    assert_eq!(peer.list(INBOX).await.unwrap().len(), 1);
+    let told = gateway.events(&office).await;
+    assert_eq!(told, ["kept", "held", "released", "offered"]);
+}
+
+#[tokio::test]
+async fn what_fell_due_while_nobody_ran_is_sent_at_the_start() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("after=10m")).await;
+    for number in 0..70 {
+        receive_said(&gateway, &office, &format!("F-{number}"), Said::default()).await;
+    }
+    // A week without a server.
+    gateway.pass_ms(7 * 24 * HOUR);
+
+    assert_eq!(run_due(&gateway).await, 70);
+
+    assert!(
+        stand(&gateway, &office)
+            .await
+            .iter()
+            .all(|line| line == "offered")
+    );
+}
+
+#[tokio::test]
+async fn what_came_from_outside_leaves_when_it_is_approved() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("at-once")).await;
+    let incoming = Said {
+        origin: Some(Origin::Incoming),
+        ..Said::default()
+    };
+    receive_said(&gateway, &office, "F-1", incoming).await;
+    assert_eq!(stand(&gateway, &office).await, ["approval"]);
+    gateway.pass_ms(24 * HOUR);
+    assert_eq!(run_due(&gateway).await, 0, "nobody has approved it");
+    let document = gateway
+        .house
+        .catalog
+        .delivery_rows(office.firm, 0, 1)
+        .await
+        .unwrap()
+        .remove(0)
+        .delivery
+        .document;
+
+    let sending = &gateway.house.sending;
+    let approving = sending.approve(office.firm, document, gateway.now());
+    let approved = approving.await.unwrap();
+
+    let sent_one = Released { sent: 1, failed: 0 };
+    assert_eq!(approved, Some(sent_one));
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+    let again = sending.approve(office.firm, document, gateway.now());
+    assert_eq!(again.await.unwrap(), None, "it was approved before");
+}
+
+#[tokio::test]
+async fn an_approval_of_another_process_is_carried_out_by_the_scheduler() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("at-once")).await;
+    let incoming = Said {
+        origin: Some(Origin::Incoming),
+        ..Said::default()
+    };
+    receive_said(&gateway, &office, "F-1", incoming).await;
+    let approved = Said {
+        approved: Some(true),
+        ..Said::default()
+    };
+
+    // The same bytes again, and now its sender says that it was approved.
+    let outcome = receive_said(&gateway, &office, "F-1", approved).await;
+
+    assert_eq!(outcome, Outcome::Recognised);
+    assert_eq!(run_due(&gateway).await, 1);
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+}
+
+#[tokio::test]
+async fn a_draft_leaves_once_its_sender_says_it_was_sent_and_never_goes_back() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("nightly")).await;
+    let said = |status| Said {
+        status: Some(status),
+        ..Said::default()
+    };
+    receive_said(&gateway, &office, "F-1", said(Status::Draft)).await;
+    assert_eq!(stand(&gateway, &office).await, ["draft"]);
+    gateway.pass_ms(24 * HOUR);
+
+    receive_said(&gateway, &office, "F-1", said(Status::Sent)).await;
+    assert_eq!(run_due(&gateway).await, 0);
+
+    let waits = ["due 2026-03-16T01:00:00.000Z"];
+    assert_eq!(
+        stand(&gateway, &office).await,
+        waits,
+        "the night after it was sent"
+    );
+    receive_said(&gateway, &office, "F-1", said(Status::Draft)).await;
+    gateway.pass_ms(24 * HOUR);
+    assert_eq!(run_due(&gateway).await, 1);
+}
+
+#[tokio::test]
+async fn a_new_link_does_not_send_what_is_older_than_its_beginning() {
+    let gateway = Gateway::start().await;
+    let beginning = LinkRules {
+        from: Some("2026-04-01".parse().unwrap()),
+        ..sends("at-once")
+    };
+    let (office, _) = office_sending(&gateway, beginning).await;
+
+    receive_said(&gateway, &office, "F-1", Said::default()).await;
+
+    assert_eq!(stand(&gateway, &office).await, ["before_start"]);
+}
+
+#[tokio::test]
+async fn a_document_without_a_device_leaves_by_itself_once_there_is_one() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    link(&gateway, &office, sends("after=10m"), None).await;
+    receive_said(&gateway, &office, "F-1", Said::default()).await;
+    assert_eq!(stand(&gateway, &office).await, ["no_device"]);
+    let catalog = &gateway.house.catalog;
+    let row = catalog.device(office.firm, "server").await.unwrap();
+    assert_eq!(row.id, device.id);
+
+    catalog
+        .make_default(office.firm, &row, gateway.now())
+        .await
+        .unwrap();
+    let looking = gateway
+        .house
+        .sending
+        .look_again(office.firm, Waiting::Stays, gateway.now());
+
+    assert_eq!(looking.await.unwrap(), 0, "its ten minutes are not over");
+    gateway.pass_ms(10 * 60_000);
+    assert_eq!(run_due(&gateway).await, 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_hand_stays_when_the_rule_changes_unless_it_is_asked_to_follow() {
+    let gateway = Gateway::start().await;
+    let (office, device) = office_sending(&gateway, sends("manual")).await;
+    receive_said(&gateway, &office, "F-1", Said::default()).await;
+    let catalog = &gateway.house.catalog;
+    let link = catalog.links(office.firm).await.unwrap().remove(0);
+    catalog
+        .set_link(&link, Some(device.id), &sends("at-once"), gateway.now())
+        .await
+        .unwrap();
+    let look = |waiting| {
+        gateway
+            .house
+            .sending
+            .look_again(office.firm, waiting, gateway.now())
+    };
+
+    assert_eq!(look(Waiting::Stays).await.unwrap(), 0);
+    assert_eq!(stand(&gateway, &office).await, ["manual"]);
+
+    assert_eq!(look(Waiting::Follows).await.unwrap(), 1);
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+}
+
+#[tokio::test]
+async fn a_link_that_leaves_it_to_its_firm_follows_the_firm() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, LinkRules::FIRM).await;
+    let rules = FirmRules {
+        transfer: "nightly".parse().unwrap(),
+        approval: Approval::NotNeeded,
+        night_hour: "23:15".parse().unwrap(),
+        time_zone: Some("Europe/Lisbon".to_owned()),
+    };
+    let catalog = &gateway.house.catalog;
+    catalog
+        .set_firm_rules(office.firm, &rules, gateway.now())
+        .await
+        .unwrap();
+    let incoming = Said {
+        origin: Some(Origin::Incoming),
+        ..Said::default()
+    };
+
+    receive_said(&gateway, &office, "F-1", incoming).await;
+
+    let waits = ["due 2026-03-14T23:15:00.000Z"]; // Lisbon keeps the time of UTC in March
+    assert_eq!(stand(&gateway, &office).await, waits);
+}
+
+#[tokio::test]
+async fn what_a_person_holds_back_waits_for_a_person() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("after=10m")).await;
+    receive_said(&gateway, &office, "F-1", Said::default()).await;
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    let rows = gateway.house.catalog.delivery_rows(firm, 0, 1).await;
+    let id = rows.unwrap().remove(0).delivery.id;
+
+    sending
+        .hold(firm, id, "ask the client first", gateway.now())
+        .await
+        .unwrap();
+
+    gateway.pass_ms(24 * HOUR);
+    assert_eq!(run_due(&gateway).await, 0);
+    let look = sending.look_again(firm, Waiting::Follows, gateway.now());
+    assert_eq!(look.await.unwrap(), 0);
+    assert_eq!(stand(&gateway, &office).await, ["on_hold"]);
+    sending.send(firm, id, None, gateway.now()).await.unwrap();
+    let late = sending.hold(firm, id, "too late", gateway.now()).await;
+    assert!(matches!(late, Err(Error::State { .. })), "it was sent");
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+}
+
+#[tokio::test]
+async fn a_document_that_went_to_the_wrong_books_is_given_to_the_right_ones() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let mill = gateway.dossier(&office, "De Molen", &[MILL]).await;
+    gateway
+        .link_as(
+            &office,
+            mill,
+            "expertm",
+            "MOLEN",
+            Some(device.id),
+            Transfer::AtOnce,
+        )
+        .await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    let rows = gateway
+        .house
+        .catalog
+        .delivery_rows(firm, 0, 9)
+        .await
+        .unwrap();
+    let of_bakery = rows
+        .iter()
+        .find(|row| row.delivery.dossier == Some(office.dossier))
+        .unwrap();
+    let to = Destination {
+        dossier: mill,
+        flow: Flow::Purchase,
+    };
+    let before = rows.len();
+
+    let id = of_bakery.delivery.id;
+    let moving = sending.move_to(firm, id, to, "branch of the mill", gateway.now());
+    assert_eq!(moving.await.unwrap(), 1);
+
+    let rows = gateway
+        .house
+        .catalog
+        .delivery_rows(firm, 0, 9)
+        .await
+        .unwrap();
+    let old = rows.iter().find(|row| row.delivery.id == id).unwrap();
+    assert_eq!(old.delivery.state, State::Withdrawn);
+    let new = &rows[before..];
+    assert_eq!(new.len(), 1);
+    assert_eq!(
+        (new[0].delivery.dossier, new[0].delivery.flow),
+        (Some(mill), Some(Flow::Purchase))
+    );
+    let peer = gateway.connect(&device).await;
+    let shown = peer.list("/expertm/MOLEN/Te Verwerken/Aankopen").await;
+    assert_eq!(shown.unwrap().len(), 1);
+    assert!(peer.list(INBOX).await.unwrap().is_empty());
+    let twice = sending.move_to(firm, new[0].delivery.id, to, "again", gateway.now());
+    assert!(matches!(twice.await, Err(Error::There { .. })));
+}
+
+#[tokio::test]
+async fn what_waits_at_one_device_moves_to_another_only_when_asked() {
+    let gateway = Gateway::start().await;
+    let (office, old) = gateway.office_with(DeviceKind::Pull).await;
+    let new = gateway.device(&office, "laptop", DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&old).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let path = format!("{INBOX}/{name}");
+    let open = peer.open(&path).await.unwrap();
+    let catalog = &gateway.house.catalog;
+    let link = catalog.links(office.firm).await.unwrap().remove(0);
+    catalog
+        .set_link(&link, Some(new.id), &LinkRules::FIRM, gateway.now())
+        .await
+        .unwrap();
+    let other = gateway.connect(&new).await;
+    assert!(other.list(INBOX).await.unwrap().is_empty(), "nobody asked");
+
+    let link = catalog.links(office.firm).await.unwrap().remove(0);
+    let moving = gateway
+        .house
+        .sending
+        .move_waiting(office.firm, &link, gateway.now());
+    assert_eq!(moving.await.unwrap(), 1);
+
+    peer.read(&open, 0, 100_000).await.unwrap();
+    assert_eq!(peer.close(&open).await, Ok(()));
+    assert_eq!(other.list(INBOX).await.unwrap(), [name]);
+    let expected = [format!("{path} withdrawn"), format!("{path} offered")];
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        expected,
+        "what the old device read meanwhile is not collected by the new one"
+    );
+}
+
+#[tokio::test]
+async fn a_door_says_what_is_true_of_a_document_of_which_nothing_is_said() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("at-once")).await;
+    let arrival = Arrival {
+        door: Declared {
+            origin: Origin::Incoming,
+            ..Declared::default()
+        },
+        ..Arrival::new("drop:F-1.xml", invoice("F-1", 900))
+    };
+    let own = Arrival {
+        said: Said {
+            origin: Some(Origin::Own),
+            ..Said::default()
+        },
+        door: arrival.door,
+        ..Arrival::new("drop:F-2.xml", invoice("F-2", 900))
+    };
+
+    let taking = gateway
+        .house
+        .ingest
+        .take(office.firm, vec![arrival, own], gateway.now());
+    taking.await.unwrap();
+
+    assert_eq!(stand(&gateway, &office).await, ["approval", "offered"]);
+}
+
+/// The commands, and a server that runs beside them.
+#[test]
+fn an_operator_sets_the_rules_and_the_server_keeps_them() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["link", "set", "kantoor", "ACME", "--transfer", "after=1s"]);
+    program.ok(&[
+        "firm",
+        "set",
+        "kantoor",
+        "--night",
+        "03:30",
+        "--transfer",
+        "nightly",
+    ]);
+    let file = program.path("F-1.xml");
+    std::fs::write(&file, invoice("F-1", 900)).unwrap();
+    let file = file.to_str().unwrap();
+    program.ok(&["ingest", "kantoor", file, "--origin", "incoming"]);
+    let reason = |program: &Program| program.json(&["deliveries", "kantoor"])[0]["reason"].clone();
+    assert_eq!(reason(&program), "approval");
+    let refused = program.run(&["link", "set", "kantoor", "ACME", "--transfer", "sometimes"]);
+    assert_eq!(refused.status.code(), Some(2));
+    program.serve();
+
+    program.ok(&["approve", "kantoor", "F-1"]);
+
+    // The server's clock brings it; there is nothing else to wait for.
+    wait_until(|| program.states() == ["offered"]);
+    let shown = program.json(&["link", "show", "kantoor", "ACME"]);
+    assert_eq!(shown[0]["transfer"], "after=1s");
+    let firm = program.json(&["firm", "show", "kantoor"]);
+    assert_eq!(
+        (firm[0]["night"].as_str(), firm[0]["transfer"].as_str()),
+        (Some("03:30"), Some("nightly"))
+    );
+}
