@@ -252,9 +252,9 @@ const SENDER_DISAGREES: Texts = Texts {
         "de afzender zette het in de map van het ene dossier, en de partijen zijn een ander",
     ],
     advice: [
-        "Look whose it is. If the sender is right, the dossier lacks a number, or another has one too many: correct that, and it is looked at again; else withdraw it and tell the sender.",
-        "Voyez à qui il est. Si l'expéditeur a raison, un numéro manque au dossier, ou un autre en a un de trop : corrigez-le, et il sera réexaminé ; sinon, retirez-le et prévenez l'expéditeur.",
-        "Kijk van wie het is. Heeft de afzender gelijk, dan mist het dossier een nummer, of heeft een ander er een te veel: verbeter dat, en het wordt opnieuw bekeken; trek het anders in en verwittig de afzender.",
+        "Look whose it is, and give it to those books with `sluis move`; or correct the numbers of the dossiers, and it is looked at again.",
+        "Voyez à qui il est, et donnez-le à ce dossier avec `sluis move` ; ou corrigez les numéros des dossiers, et il sera réexaminé.",
+        "Kijk van wie het is, en geef het aan dat dossier met `sluis move`; of verbeter de nummers van de dossiers, en het wordt opnieuw bekeken.",
     ],
 };
 
@@ -265,9 +265,9 @@ const CODE_UNCLEAR: Texts = Texts {
         "de afzender zette het in een map waarvan de code die van verschillende dossiers is",
     ],
     advice: [
-        "Give the links of different dossiers different codes; it is then looked at again.",
-        "Donnez des codes différents aux liaisons de dossiers différents ; il sera alors réexaminé.",
-        "Geef de koppelingen van verschillende dossiers verschillende codes; het wordt dan opnieuw bekeken.",
+        "Give the links of different dossiers different codes, and it is looked at again; or give it to the right books with `sluis move`.",
+        "Donnez des codes différents aux liaisons de dossiers différents, et il sera réexaminé ; ou donnez-le au bon dossier avec `sluis move`.",
+        "Geef de koppelingen van verschillende dossiers verschillende codes, en het wordt opnieuw bekeken; of geef het aan het juiste dossier met `sluis move`.",
     ],
 };
 
@@ -278,8 +278,8 @@ const FLOW_UNKNOWN: Texts = Texts {
         "de afzender wees het dossier aan, maar geen van de partijen draagt een nummer of de naam van dat dossier",
     ],
     advice: [
-        "Look which party is the dossier, and add its number by `sluis dossier`; it is then looked at again.",
-        "Voyez quelle partie est le dossier, et ajoutez son numéro par `sluis dossier` ; il sera alors réexaminé.",
-        "Kijk welke partij het dossier is, en voeg het nummer daarvan toe met `sluis dossier`; het wordt dan opnieuw bekeken.",
+        "Look which party is the dossier, and give it to those books with `sluis move`, `--as purchase` or `--as sale`.",
+        "Voyez quelle partie est le dossier, et donnez-le à ce dossier avec `sluis move`, `--as purchase` ou `--as sale`.",
+        "Kijk welke partij het dossier is, en geef het aan dat dossier met `sluis move`, `--as purchase` of `--as sale`.",
     ],
 };

@@ -296,3 +296,27 @@ async fn put_once_more_into_the_right_folder_it_waits_no_longer() {
     peer.put("/in/MILL/F-1.xml", &to_bakery).await.unwrap();
     assert_eq!(gateway.deliveries(&office).await, deliveries);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_gives_what_waits_for_a_word_to_the_right_books() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    let to_nobody = to_name("Een klant");
+    peer.put("/in/ACME/F-9.xml", &to_nobody).await.unwrap();
+    let told = program.ok(&["explain", "kantoor", "F-9", "--language", "fr"]);
+    assert!(
+        told.contains("`/in/ACME`") && told.contains("`sluis move`"),
+        "{told}"
+    );
+
+    let to = ["--dossier", BAKERY, "--as", "purchase", "--reason", "seen"];
+    program.ok(&[&["move", "kantoor", "F-9"][..], &to].concat());
+
+    assert_eq!(program.states().last().unwrap(), "offered");
+    // Its sender's word changes nothing any more.
+    peer.put("/in/ACME/again.xml", &to_nobody).await.unwrap();
+    assert_eq!(program.states().last().unwrap(), "offered");
+}
