@@ -25,7 +25,7 @@ use crate::scheduler::Scheduler;
 use crate::sending::{Sending, Waiting};
 use crate::sftp::{Door, HostKeys, Listening, Parts};
 use crate::tree::Tree;
-use crate::upload::{Shelf, Spool};
+use crate::upload::{Quota, Rejections, Shelf, Spool};
 
 /// The house, with its stores open.
 #[derive(Clone)]
@@ -195,8 +195,15 @@ impl House {
             ),
             marks: Marks::new(self.catalog.clone()),
             ingest: self.ingest.clone(),
+            sending: self.sending.clone(),
             spool: Spool::in_folder(&self.config.spool_folder()),
             shelf: Shelf::default(),
+            quota: Quota::new(
+                self.catalog.clone(),
+                self.config.uploads,
+                self.places.zone().clone(),
+            ),
+            rejections: Rejections::new(self.catalog.clone()),
             declared: self.config.sftp.declared,
             clock: self.clock.clone(),
             draining,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::model::Declared;
+use crate::upload::UploadLimits;
 
 /// The operator's decisions, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,6 +30,8 @@ pub struct Config {
     pub ingest: Ingest,
     /// The drop folders.
     pub drop: DropFolderConfig,
+    /// What devices may put in.
+    pub uploads: UploadLimits,
     /// The log.
     pub log: Log,
 }
@@ -82,6 +85,7 @@ impl Default for Config {
             sftp: Sftp::default(),
             ingest: Ingest::default(),
             drop: DropFolderConfig::default(),
+            uploads: UploadLimits::default(),
             log: Log::default(),
         }
     }

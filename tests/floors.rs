@@ -47,6 +47,7 @@ const PURE: &[&str] = &[
     "collect/",
     "evidence/",
     "text",
+    "ingest/named.rs",
     "transfer/",
     "ingest/plan.rs",
     "ingest/route.rs",

@@ -40,6 +40,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "sending",
         include_str!("../../migrations/sqlite/0006_sending.sql"),
     ),
+    (
+        9,
+        "sources",
+        include_str!("../../migrations/sqlite/0009_sources.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -92,9 +97,10 @@ fn lock_file(path: &Path) -> std::io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Connection as _;
+    use sqlx::{Connection as _, Row as _};
 
     use super::*;
+    use crate::catalog::uploads::UPLOADED;
     use crate::catalog::{Catalog, Event};
     use crate::model::{Checksums, DeliveryId, DocumentId, EventKind, FirmId, Timestamp};
 
@@ -151,6 +157,43 @@ mod tests {
             (events[0].hash.as_str(), events[1].hash.as_str()),
             ("h1", "h2")
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_uploaded_before_is_counted_by_its_index_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            5,
+            "insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0), ('g', 'G', 'nl', 0);
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, reading_key,
+                                   reading, source, received_at)
+             values (1, 'a', 10, 'a', 10, '', '{}', 'sftp:f.scanner/x', 5),
+                    (1, 'b', 20, 'b', 20, '', '{}', 'sftp:f.scanner/x', 9),
+                    (1, 'c', 40, 'c', 40, '', '{}', 'sftp:f.scanner/x', 10),
+                    (1, 'd', 80, 'd', 80, '', '{}', 'drop:x', 5),
+                    (2, 'e', 160, 'e', 160, '', '{}', 'sftp:g.scanner/x', 5)",
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let day = (Timestamp(5), Timestamp(10));
+        let counted = catalog.uploaded(FirmId(1), day).await.unwrap();
+
+        assert_eq!((counted.files, counted.bytes), (2, 30));
+        let empty = catalog.uploaded(FirmId(3), day).await.unwrap();
+        assert_eq!((empty.files, empty.bytes), (0, 0));
+        let plan = format!("explain query plan {UPLOADED}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(plan))
+            .bind(1_i64)
+            .bind(5_i64)
+            .bind(10_i64)
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+        let plan: String = rows[0].try_get("detail").unwrap();
+        assert!(plan.contains("COVERING INDEX document_uploaded"), "{plan}");
     }
 
     #[tokio::test]

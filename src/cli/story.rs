@@ -9,6 +9,7 @@ use super::explain::Said;
 use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm};
 use crate::evidence::replay::Resent;
+use crate::ingest::named::Named;
 use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
@@ -214,28 +215,29 @@ fn resent(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
 
 fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
     let routing: Option<Routing> = serde_json::from_str(&row.delivery.routing).ok();
-    let by_hand = routing
-        .as_ref()
-        .is_some_and(|routing| routing.rule == Rule::ByHand);
+    let rule = routing.as_ref().map(|routing| routing.rule);
+    let named = routing.as_ref().and_then(|routing| routing.named.clone());
     let matched = routing.map(|routing| routing.matched).unwrap_or_default();
+    if let Some(Named { code, .. }) = &named {
+        telling.say(story, &Sentence::PutInto { code });
+    }
     let place = |found: &Match| {
         let place = text::place(telling.language, found.source);
         format!("{place} `{}`", found.value)
     };
-    if let (Some(flow), Some(dossier), true) =
-        (row.delivery.flow, row.dossier_name.as_deref(), by_hand)
-    {
-        telling.say(story, &Sentence::Assigned { flow, dossier });
-    } else if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
+    if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
-        telling.say(
-            story,
-            &Sentence::Routed {
+        let matched = &matched;
+        let sentence = match rule {
+            Some(Rule::ByHand) => Sentence::Assigned { flow, dossier },
+            Some(Rule::SenderNamed) => Sentence::RoutedByName { flow, dossier },
+            _ => Sentence::Routed {
                 flow,
                 dossier,
-                matched: &matched,
+                matched,
             },
-        );
+        };
+        telling.say(story, &sentence);
     } else if !matched.is_empty() {
         let of = |found: &Match| format!("{}, {}", party_of(telling.language, found), place(found));
         let matched = matched.iter().map(of).collect::<Vec<_>>().join("; ");

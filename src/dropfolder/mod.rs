@@ -16,7 +16,6 @@ mod source;
 mod take;
 mod watch;
 mod whole;
-mod words;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use std::path::Path;
 use super::scan::stamp;
 use super::settle::{REJECTED, Seen, Stamp};
 use super::source::{Still, remove, still};
-use super::words::Text;
+use crate::text::RejectionText as Text;
 
 /// How many names are tried before it is given up for now.
 const NAMES_TRIED_MAX: usize = 10_000;

@@ -16,9 +16,9 @@ use super::reject::reject;
 use super::settle::Seen;
 use super::source::{self, Still};
 use super::whole::{self, Bare, Whole, is_too_large, refusal, understand};
-use super::words::{Text, Why};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
 use crate::model::{Declared, Language, Said, Timestamp};
+use crate::text::{Put, RejectionText, Why};
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
 pub const BATCH_FILES_MAX: usize = 64;
@@ -304,7 +304,9 @@ impl Place {
     }
 
     fn put_aside(&self, file: &Seen, why: &Why, now: Timestamp) -> std::io::Result<Still> {
-        let text = Text::new(self.firm.language, &file.path, why, now, &self.firm.zone);
+        let path = file.path.display().to_string();
+        let put = Put::Dropped(&path);
+        let text = RejectionText::new(self.firm.language, put, why, now, &self.firm.zone);
         let _turn = self
             .rejecting
             .lock()

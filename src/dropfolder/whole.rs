@@ -8,8 +8,8 @@ use super::beside::{self, BESIDE_BYTES_MAX, is_beside};
 use super::settle::Seen;
 use super::source;
 use super::take::{End, FILE_BYTES_MAX};
-use super::words::Why;
 use crate::model::Said;
+use crate::text::Why;
 
 /// Why a file is rejected without being read, if it is.
 pub(super) fn refusal(file: &Seen) -> Option<Why> {

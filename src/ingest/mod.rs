@@ -5,6 +5,7 @@
 //! door let go of its source.
 
 mod firms;
+pub mod named;
 pub mod place;
 pub mod plan;
 mod receive;
@@ -13,6 +14,6 @@ mod run;
 mod write;
 
 pub use firms::Firm;
-pub use receive::{GROUP_FILES_MAX, Written};
+pub use receive::{GROUP_FILES_MAX, PutAs, Written};
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};
-pub(crate) use write::{routing_json, waits};
+pub(crate) use write::{named_in, routing_json, waits};

@@ -2,7 +2,10 @@
 //!
 //! A [`Plan`] has no choice left in it; `ingest::run` only carries it out.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::Known;
+use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
     DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
@@ -16,6 +19,8 @@ use crate::ubl::Reading;
 pub struct Setup {
     /// Which dossier each identifier belongs to.
     pub dossiers: DossierIndex,
+    /// What each dossier is called.
+    pub names: BTreeMap<DossierId, String>,
     /// The links in use.
     pub links: Vec<LinkRule>,
     /// The device that gets what no link assigns.
@@ -35,6 +40,8 @@ pub struct LinkRule {
     pub device: Option<DeviceId>,
     /// What it asks first.
     pub rule: Rule,
+    /// The folder in `/in` of its code, if it can have one.
+    pub folder: Option<String>,
 }
 
 /// What shall become of an arrival.
@@ -75,6 +82,18 @@ pub fn plan(
     known: &Known,
     now: Timestamp,
 ) -> Plan {
+    plan_in(reading, standing, setup, known, None, now)
+}
+
+/// Decides what becomes of an arrival that was put into this folder of `/in`, if into any.
+pub fn plan_in(
+    reading: &Reading,
+    standing: &Standing,
+    setup: &Setup,
+    known: &Known,
+    folder: Option<&str>,
+    now: Timestamp,
+) -> Plan {
     if let Some(copy) = recognised(known) {
         return Plan::Recognise(copy);
     }
@@ -82,7 +101,8 @@ pub fn plan(
         let why: Vec<_> = reading.remarks.iter().map(ToString::to_string).collect();
         return Plan::Quarantine(why.join("; "));
     }
-    let mut planned = deliveries(reading, standing, setup, now);
+    let named = folder.map(|folder| Named::read(folder, &setup.links));
+    let mut planned = deliveries(reading, standing, setup, named.as_ref(), now);
     if looks_like_another(known) {
         for delivery in &mut planned {
             // A document without a known place keeps that reason: it is nearer to what must be done first.
@@ -109,11 +129,12 @@ fn looks_like_another(known: &Known) -> bool {
     known.business.is_some() || known.content.is_some() || known.envelope.is_some()
 }
 
-/// The deliveries that a document's parties and the firm's links ask for, duplicates apart.
+/// The deliveries that a document's parties, its sender and the firm's links ask for, duplicates apart.
 pub fn deliveries(
     reading: &Reading,
     standing: &Standing,
     setup: &Setup,
+    named: Option<&Named>,
     now: Timestamp,
 ) -> Vec<Planned> {
     let waiting = |dossier, flow, reason, routing| Planned {
@@ -125,7 +146,11 @@ pub fn deliveries(
         due: None,
         routing,
     };
-    let routes = match route(reading, &setup.dossiers) {
+    let routed = match named {
+        Some(named) => route_named(reading, setup, named),
+        None => route(reading, &setup.dossiers),
+    };
+    let routes = match routed {
         Route::To(routes) => routes,
         Route::Hold(reason, routing) => return vec![waiting(None, None, reason, routing)],
     };
@@ -299,7 +324,9 @@ pub(crate) mod tests {
                     approval: Approval::Required,
                     from: None,
                 },
+                folder: None,
             }],
+            names: BTreeMap::new(),
             default_device: None,
             calendar: Calendar::default(),
         }

@@ -46,6 +46,15 @@ impl Written {
     }
 }
 
+/// As what a sender has put a file here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutAs {
+    /// Through which door, and under which name.
+    pub source: String,
+    /// The folder in `/in` of a dossier's code, if it was put there: so its sender names the dossier.
+    pub folder: Option<String>,
+}
+
 /// Where files that are ready meet.
 #[derive(Debug, Clone)]
 pub(super) struct Meeting {
@@ -80,7 +89,7 @@ impl Ingest {
     pub async fn receive(
         &self,
         firm: FirmId,
-        source: String,
+        put: PutAs,
         written: &Written,
         door: Declared,
         now: Timestamp,
@@ -89,17 +98,18 @@ impl Ingest {
             ..LARGE_BYTES => None,
             _ => self.meeting.large.acquire().await.ok(),
         };
-        let ready = self.make_ready(source, written, door).await?;
+        let ready = self.make_ready(put, written, door).await?;
         self.write_together(firm, ready, now).await
     }
 
     /// Reads and stores at the same time; the blob is durable when both are done, before any row names it.
     async fn make_ready(
         &self,
-        source: String,
+        put: PutAs,
         written: &Written,
         door: Declared,
     ) -> Result<Ready, Error> {
+        let PutAs { source, folder } = put;
         let failed = |refused: blobs::Error| Error::Blobs {
             arrival: source.clone(),
             source: refused,
@@ -119,6 +129,7 @@ impl Ingest {
             content: content.map_err(failed)?,
             checksums,
             source,
+            folder,
             said: Said::default(),
             door,
         })

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::Named;
 use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, Kind, PartyId, PartyIdSource};
 use crate::ubl::{Party, Reading};
 
@@ -20,6 +21,20 @@ pub struct Routing {
     pub rule: Rule,
     /// The identifiers that matched a dossier.
     pub matched: Vec<Match>,
+    /// What the sender said, if it named a dossier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<Named>,
+}
+
+impl Routing {
+    /// A rule, and what matched.
+    pub(super) fn new(rule: Rule, matched: Vec<Match>) -> Self {
+        Self {
+            rule,
+            matched,
+            named: None,
+        }
+    }
 }
 
 /// The rules of routing.
@@ -38,6 +53,14 @@ pub enum Rule {
     PartyContradictsItself,
     /// It is not an invoice or credit note in UBL.
     NoInvoice,
+    /// The sender named the dossier, and one party bears its name and nobody's number.
+    SenderNamed,
+    /// The sender named a dossier, and the parties are another.
+    SenderDisagrees,
+    /// The folder into which the sender put it is that of several dossiers.
+    CodeUnclear,
+    /// The sender named a dossier, and nothing says whether that sells or buys.
+    FlowUnknown,
     /// A person said so.
     ByHand,
 }
@@ -52,6 +75,10 @@ impl Rule {
             Self::SameDossierTwice => "same_dossier_twice",
             Self::PartyContradictsItself => "party_contradicts_itself",
             Self::NoInvoice => "no_invoice",
+            Self::SenderNamed => "sender_named",
+            Self::SenderDisagrees => "sender_disagrees",
+            Self::CodeUnclear => "code_unclear",
+            Self::FlowUnknown => "flow_unknown",
             Self::ByHand => "by_hand",
         }
     }
@@ -83,7 +110,7 @@ pub enum Route {
 
 /// Judges whose books a document is for.
 pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
-    let hold = |reason, rule, matched| Route::Hold(reason, Routing { rule, matched });
+    let hold = |reason, rule, matched| Route::Hold(reason, Routing::new(rule, matched));
     match reading.kind {
         Kind::Invoice | Kind::CreditNote => {}
         Kind::Response => return hold(HeldReason::NotAnInvoice, Rule::NoInvoice, Vec::new()),
@@ -116,20 +143,14 @@ pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
                 (
                     id,
                     Flow::Sale,
-                    Routing {
-                        rule: Rule::SellerIsOurs,
-                        matched: seller.matched,
-                    },
+                    Routing::new(Rule::SellerIsOurs, seller.matched),
                 )
             });
             let purchase = buys.map(|id| {
                 (
                     id,
                     Flow::Purchase,
-                    Routing {
-                        rule: Rule::BuyerIsOurs,
-                        matched: buyer.matched,
-                    },
+                    Routing::new(Rule::BuyerIsOurs, buyer.matched),
                 )
             });
             Route::To(sale.into_iter().chain(purchase).collect())

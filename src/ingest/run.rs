@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Mutex;
 
+use super::named;
 use super::place::{self, Places};
 use super::plan::{LinkRule, Setup};
 use super::receive::Meeting;
@@ -137,6 +138,8 @@ type Dated = (i64, Arc<Facts>);
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) source: String,
+    /// The folder in `/in` of a dossier's code, if it was put there.
+    pub(super) folder: Option<String>,
     pub(super) reading: Reading,
     pub(super) original: Stored,
     pub(super) content: Stored,
@@ -246,6 +249,7 @@ impl Ingest {
         };
         Ok(Ready {
             source,
+            folder: None,
             reading: read.reading,
             original: stored,
             content,
@@ -290,6 +294,9 @@ impl Ingest {
                 .iter()
                 .map(|identifier| (identifier.key.clone(), dossier.id))
         });
+        let names = dossiers
+            .iter()
+            .map(|dossier| (dossier.id, dossier.name.clone()));
         let rules = links.iter().map(|link| LinkRule {
             id: link.id,
             dossier: link.dossier,
@@ -299,10 +306,12 @@ impl Ingest {
                 approval: link.sends.approval.or(firm.sends.approval),
                 from: link.sends.from,
             },
+            folder: named::folder_of(&link.code),
         });
         Ok((
             Setup {
                 dossiers: index.collect(),
+                names: names.collect(),
                 links: rules.collect(),
                 default_device: firm.default_device,
                 calendar: Calendar {

@@ -2,8 +2,10 @@
 //!
 //! All of it in the transaction that `Ingest::take` has begun, with the firm locked.
 
+use super::named::Named;
 use super::place;
-use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan, reading_key};
+use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in, reading_key};
+use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
 use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Said, Timestamp};
@@ -58,7 +60,8 @@ impl Ingest {
         };
         let known = writing.tx.known(writing.firm, &new).await?;
         let standing = Standing::arriving(new.declared, reading.issued.as_deref(), writing.now);
-        let planned = plan(reading, &standing, &facts.setup, &known, writing.now);
+        let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
+        let planned = plan_in(reading, &standing, setup, &known, folder, writing.now);
         let (outcome, document, reasons) = match planned {
             Plan::Recognise(document) => {
                 let why = recognise(writing, document, arrival).await?;
@@ -267,6 +270,11 @@ async fn deliver(
         ..told
     });
     Ok(())
+}
+
+/// What the sender said of a document, as it was kept with a delivery of it.
+pub(crate) fn named_in(routing: &str) -> Option<Named> {
+    serde_json::from_str::<Routing>(routing).ok()?.named
 }
 
 /// Says why a delivery waits, and until when, as events do.

@@ -87,11 +87,17 @@ pub enum HeldReason {
     NoPlace,
     /// An answer or report about a document, which no invoice folder takes.
     NotAnInvoice,
+    /// Its sender named a dossier by the folder, and its parties name another.
+    SenderDisagrees,
+    /// The folder into which its sender put it is that of several dossiers.
+    CodeUnclear,
+    /// Its sender named a dossier, and nothing says whether that sells or buys.
+    FlowUnknown,
 }
 
 impl HeldReason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Manual,
         Self::Due,
         Self::Approval,
@@ -107,6 +113,9 @@ impl HeldReason {
         Self::Format,
         Self::NoPlace,
         Self::NotAnInvoice,
+        Self::SenderDisagrees,
+        Self::CodeUnclear,
+        Self::FlowUnknown,
     ];
 
     /// Returns the word that tables, JSON and commands use.
@@ -127,6 +136,9 @@ impl HeldReason {
             Self::Format => "format",
             Self::NoPlace => "no_place",
             Self::NotAnInvoice => "not_an_invoice",
+            Self::SenderDisagrees => "sender_disagrees",
+            Self::CodeUnclear => "code_unclear",
+            Self::FlowUnknown => "flow_unknown",
         }
     }
 }
@@ -151,9 +163,12 @@ impl FromStr for HeldReason {
             "format" => Ok(Self::Format),
             "no_place" => Ok(Self::NoPlace),
             "not_an_invoice" => Ok(Self::NotAnInvoice),
+            "sender_disagrees" => Ok(Self::SenderDisagrees),
+            "code_unclear" => Ok(Self::CodeUnclear),
+            "flow_unknown" => Ok(Self::FlowUnknown),
             other => Err(UnknownWord::new(
                 other,
-                "manual, due, approval, draft, before_start, on_hold, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice",
+                "manual, due, approval, draft, before_start, on_hold, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice, sender_disagrees, code_unclear, flow_unknown",
             )),
         }
     }

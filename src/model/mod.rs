@@ -14,6 +14,7 @@ mod ids;
 
 mod party;
 mod path;
+mod rejection;
 mod temporary;
 mod time;
 mod transfer;
@@ -31,6 +32,7 @@ pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, Lin
 
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
+pub use rejection::Rejected;
 pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};
 pub use transfer::{Approval, Declared, Delay, OrFirm, Origin, Said, Status, Transfer};

@@ -30,6 +30,21 @@ impl Timestamp {
         self.instant().to_zoned(zone.clone()).date()
     }
 
+    /// Returns when the civil day in `zone` began, and when the next one will: 23 to 25 hours later.
+    pub fn day_in(self, zone: &TimeZone) -> (Self, Self) {
+        let zoned = self.instant().to_zoned(zone.clone());
+        let began = zoned.start_of_day();
+        let next = began.as_ref().ok().and_then(|began| {
+            let tomorrow = began.date().tomorrow().ok()?;
+            tomorrow.to_zoned(zone.clone()).ok()
+        });
+        let instant = |at: &jiff::Zoned| Self(at.timestamp().as_millisecond());
+        (
+            began.as_ref().map_or(Self(i64::MIN), instant),
+            next.as_ref().map_or(Self(i64::MAX), instant),
+        )
+    }
+
     /// Returns the minute as people in `zone` write it: `2026-01-01 01:00 CET`.
     pub fn shown_in(self, zone: &TimeZone) -> String {
         let zoned = self.instant().to_zoned(zone.clone());
@@ -98,6 +113,22 @@ mod tests {
         assert_eq!(Timestamp(-1).as_sftp_seconds(), 0);
         assert_eq!(Timestamp(1_999).as_sftp_seconds(), 1);
         assert_eq!(Timestamp(i64::MAX).as_sftp_seconds(), u32::MAX);
+    }
+
+    #[test]
+    fn a_day_has_as_many_hours_as_its_clocks() {
+        let zone = TimeZone::get("Europe/Brussels").unwrap();
+        let hours = |noon: i64| {
+            let (from, to) = Timestamp(noon).day_in(&zone);
+            assert!(from.0 < noon && noon < to.0);
+            assert_eq!(Timestamp(to.0 - 1).day_in(&zone), (from, to));
+            assert_eq!(to.day_in(&zone).0, to);
+            (to.0 - from.0) / 3_600_000
+        };
+
+        assert_eq!(hours(1_773_489_600_000), 24); // 2026-03-14T12:00Z
+        assert_eq!(hours(1_774_785_600_000), 23); // 2026-03-29, clocks go forward
+        assert_eq!(hours(1_792_929_600_000), 25); // 2026-10-25, and back
     }
 
     #[test]

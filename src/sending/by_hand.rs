@@ -175,6 +175,7 @@ fn planned(to: Destination, standing: &Standing, setup: &Setup, now: Timestamp) 
     let routing = || Routing {
         rule: Rule::ByHand,
         matched: Vec::new(),
+        named: None,
     };
     let of_it = setup.links.iter().filter(|link| link.dossier == to.dossier);
     let planned: Vec<_> = of_it

@@ -5,10 +5,11 @@
 
 use super::{Error, Sending, event, shown, told_of};
 use crate::catalog::{Delivery, Document, Durability, Link, NewDelivery, Tx};
+use crate::ingest::named::Named;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::route::Routing;
-use crate::ingest::{routing_json, waits};
-use crate::model::{EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::ingest::{named_in, routing_json, waits};
+use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp};
 use crate::transfer::Standing;
 
 /// How many deliveries one change releases at the most: others wait for it.
@@ -30,6 +31,15 @@ pub struct Released {
     pub sent: usize,
     /// How many could not be looked at, each told in the log.
     pub failed: usize,
+}
+
+/// What its sender says of a document that waits.
+#[derive(Debug, Clone, Copy)]
+enum Word<'a> {
+    /// What is kept with it.
+    Kept,
+    /// This folder of `/in`.
+    Now(&'a str),
 }
 
 /// What a firm has decided, while its turn is held.
@@ -58,7 +68,10 @@ impl Sending {
                     HeldReason::UnknownDossier
                     | HeldReason::NoLink
                     | HeldReason::NoPlace
-                    | HeldReason::PartiesDisagree,
+                    | HeldReason::PartiesDisagree
+                    | HeldReason::SenderDisagrees
+                    | HeldReason::CodeUnclear
+                    | HeldReason::FlowUnknown,
                 ) => by_setup.push(held),
                 Some(HeldReason::Manual) if waiting == Waiting::Follows => by_rule.push(held),
                 Some(reason) if is_of_the_rule(reason) => by_rule.push(held),
@@ -67,10 +80,42 @@ impl Sending {
         }
         let mut sent = 0;
         for held in by_setup {
-            sent += self.route_again(firm, &held, now).await?;
+            sent += self.route_again(firm, &held, Word::Kept, now).await?;
         }
         for group in by_rule.chunks(GROUP_MAX) {
             sent += self.release_group(firm, group, now).await?;
+        }
+        Ok(sent)
+    }
+
+    /// Looks again at a document that was put in once more, into the folder of a dossier: that word counts where
+    /// the one before, or that there was none, is why it waits. Returns how many were sent.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; what was sent until then stays so.
+    pub async fn put_again(
+        &self,
+        firm: FirmId,
+        document: DocumentId,
+        folder: &str,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let mut sent = 0;
+        for held in self.ingest.catalog.deliveries_of(firm, document).await? {
+            let waits_for_a_word = matches!(
+                held.reason,
+                Some(
+                    HeldReason::UnknownDossier
+                        | HeldReason::SenderDisagrees
+                        | HeldReason::CodeUnclear
+                        | HeldReason::FlowUnknown
+                )
+            );
+            if waits_for_a_word && held.state == State::Held && held.is_current {
+                let word = Word::Now(folder);
+                sent += self.route_again(firm, &held, word, now).await?;
+            }
         }
         Ok(sent)
     }
@@ -163,6 +208,7 @@ impl Sending {
         &self,
         firm: FirmId,
         listed: &Delivery,
+        word: Word<'_>,
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
@@ -176,7 +222,12 @@ impl Sending {
         let siblings = catalog.deliveries_of(firm, held.document).await?;
         let is_copy = catalog.has_older_twin(firm, held.document).await?;
         let (setup, links) = self.ingest.setup(firm).await?;
-        let planned = deliveries(&document.reading, &standing(&document), &setup, now);
+        let named = match word {
+            Word::Kept => named_in(&held.routing),
+            Word::Now(folder) => Some(Named::read(folder, &setup.links)),
+        };
+        let (reading, standing) = (&document.reading, standing(&document));
+        let planned = deliveries(reading, &standing, &setup, named.as_ref(), now);
         let mut waits = Some(&held);
         let mut offered = 0;
         for mut plan in missing(planned, &held, &siblings) {

@@ -4,6 +4,7 @@ use russh_sftp::protocol::Packet;
 use tracing::{info, warn};
 
 use super::limits::NAME_BYTES_MAX;
+use super::refusing::read_only;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
@@ -19,6 +20,9 @@ impl Session {
         let path = VirtualPath::parse(path)?;
         if self.is_upload(&path).await? {
             return self.remove_upload(id, &path);
+        }
+        if let Some(file) = self.rejected_at(&path).await? {
+            return self.remove_rejected(id, &file).await;
         }
         if self.drafts.remove(&path.key()).is_some() {
             return Ok(Some(ok(id)));
@@ -38,6 +42,9 @@ impl Session {
         let (from, to) = (VirtualPath::parse(from)?, VirtualPath::parse(to)?);
         if self.is_upload(&from).await? || self.is_upload(&to).await? {
             return self.rename_upload(id, &from, to).await;
+        }
+        if self.rejected_at(&from).await?.is_some() {
+            return Err(read_only().into());
         }
         let Some(name) = to
             .name()

@@ -39,8 +39,8 @@ pub(super) struct Wanted {
     /// How many bytes; they are there.
     pub(super) length: u32,
     pub(super) from: Content,
-    /// Where they count, once the channel has taken them.
-    pub(super) reads: Reads,
+    /// Where they count, once the channel has taken them, if anywhere.
+    pub(super) reads: Option<Reads>,
 }
 
 /// The connection is gone, or cannot go on.
@@ -139,7 +139,9 @@ impl Answers {
         let now = self.clock.read();
         for (_, wanted) in given {
             let end = wanted.offset + u64::from(wanted.length);
-            lock(&wanted.reads).accepted(wanted.offset..end, now);
+            if let Some(reads) = &wanted.reads {
+                lock(reads).accepted(wanted.offset..end, now);
+            }
         }
         Ok(())
     }

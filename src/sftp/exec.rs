@@ -112,7 +112,11 @@ impl Exec {
         {
             return view.hash_of_upload(digest, taken.bytes, sum.hash).await;
         }
-        let file = view.file_to_compare(&path, self.clock.read()).await?;
+        let now = self.clock.read();
+        if let Some(file) = view.rejected_at(&path, now).await? {
+            return view.hash_of_rejected(&file, sum.hash).await;
+        }
+        let file = view.file_to_compare(&path, now).await?;
         view.hash(&file, sum.hash).await
     }
 

@@ -7,8 +7,8 @@ use super::limits::{HANDLES_MAX, IDS_MAX, IO_BYTES_MAX, PACKET_BYTES_MAX};
 use super::requests::no_handle;
 use super::serve::{Open, Session, Stop};
 use super::status::Refusal;
-use crate::model::{HashName, VirtualPath};
-use crate::tree::File;
+use crate::model::{ContentHash, HashName, VirtualPath};
+use crate::tree::{File, RejectedFile};
 
 /// Extensions that are told in the answer to INIT, with their versions.
 #[rustfmt::skip]
@@ -108,11 +108,18 @@ impl Session {
             return Err(being_written().into());
         }
         let now = self.parts.clock.read();
+        if let Some(file) = self.rejected_at(path).await? {
+            return self.rejected_hash(&file, asked).await;
+        }
         let file = self.view.file_to_compare(path, now).await?;
         self.hash_reply(&file, asked).await
     }
 
     async fn hash_of_handle(&mut self, handle: &str, asked: &HashAsked) -> Result<Vec<u8>, Stop> {
+        if let Some(Open::Rejected { file, .. }) = self.handles.get(handle) {
+            let file = file.clone();
+            return self.rejected_hash(&file, asked).await;
+        }
         let file = match self.handles.get(handle) {
             Some(Open::File { file, .. }) => file.clone(),
             Some(Open::Folder(_)) => return Err(crate::tree::Error::IsAFolder.into()),
@@ -122,13 +129,17 @@ impl Session {
         self.hash_reply(&file, asked).await
     }
 
+    async fn rejected_hash(&self, file: &RejectedFile, asked: &HashAsked) -> Result<Vec<u8>, Stop> {
+        let name = asked.of_whole(file.attributes.bytes)?;
+        let hash = self.view.hash_of_rejected(file, name).await?;
+        Ok(hash_reply(name, &hash))
+    }
+
     /// The name of the hash, and the hash: what the catalog knows, with nothing read for it.
     async fn hash_reply(&self, file: &File, asked: &HashAsked) -> Result<Vec<u8>, Stop> {
         let name = asked.of_whole(file.listed.bytes)?;
         let hash = self.view.hash(file, name).await?;
-        let mut reply = string(name.as_str().as_bytes());
-        reply.extend_from_slice(hash.as_bytes());
-        Ok(reply)
+        Ok(hash_reply(name, &hash))
     }
 }
 
@@ -177,6 +188,11 @@ impl HashAsked {
         self.name
             .ok_or_else(|| Refusal::failed("no such hash is known: ask for md5, sha1 or sha256"))
     }
+}
+
+/// The name of the hash, and the hash.
+fn hash_reply(name: HashName, hash: &ContentHash) -> Vec<u8> {
+    [string(name.as_str().as_bytes()), hash.as_bytes().to_vec()].concat()
 }
 
 fn being_written() -> Refusal {

@@ -51,6 +51,9 @@ impl Session {
         if self.is_upload(&path).await? {
             return self.open_upload(id, path, flags).await;
         }
+        if let Some(file) = self.rejected_at(&path).await? {
+            return self.open_rejected(id, file, flags);
+        }
         let intent = intent(flags);
         if let Some(draft) = self.drafts.get(&path.key()).cloned() {
             return self.open_draft(id, intent, draft);
@@ -129,21 +132,27 @@ impl Session {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());
         };
-        let Open::File { content, reads, .. } = open else {
-            return Err(Refusal::failed("this handle is not open for reading").into());
+        let (content, reads) = match open {
+            Open::File { content, reads, .. } => (content, Some(Arc::clone(reads))),
+            Open::Rejected { content, .. } => (content, None),
+            Open::Folder(_) | Open::Draft(_) | Open::Upload(..) => {
+                return Err(Refusal::failed("this handle is not open for reading").into());
+            }
         };
         let length = content.available(offset, length.min(IO_BYTES_MAX));
         if length == 0 {
             return Ok(Some(Packet::error(id, StatusCode::Eof)));
         }
-        lock(reads).asked(offset);
+        if let Some(reads) = &reads {
+            lock(reads).asked(offset);
+        }
         self.trace.bytes += u64::from(length);
         self.answers.add_read(Wanted {
             id,
             offset,
             length,
             from: content.clone(),
-            reads: Arc::clone(reads),
+            reads,
         });
         Ok(None)
     }
@@ -154,7 +163,7 @@ impl Session {
         let sent = self.answers.send().await;
         let answer = match self.handles.close(handle) {
             None => Err(no_handle().into()),
-            Some(Open::Folder(_)) => Ok(Some(ok(id))),
+            Some(Open::Folder(_) | Open::Rejected { .. }) => Ok(Some(ok(id))),
             Some(Open::Draft(key)) => self.finish_draft(id, &key).await,
             Some(Open::Upload(key, _)) => self.close_upload(id, &key).await,
             Some(open @ Open::File { .. }) => {
@@ -211,7 +220,7 @@ impl Session {
         let path = VirtualPath::parse(path)?;
         let now = self.parts.clock.read();
         let mut items = self.view.list(&path, now).await?;
-        items.uploads = self.uploads_in(&path);
+        items.uploads.extend(self.uploads_in(&path));
         self.trace.listed += 1;
         let handle = self.handles.open(Open::Folder(Listing::new(items, now)))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))

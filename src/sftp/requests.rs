@@ -56,6 +56,9 @@ impl Session {
         if let Some(upload) = self.upload_at(path).await? {
             return Ok(upload);
         }
+        if let Some(file) = self.rejected_at(path).await? {
+            return Ok(file.attributes);
+        }
         if let Some(draft) = self.drafts.get(&path.key()) {
             let bytes = self.parts.spool.size(&draft.upload).await?;
             return Ok(Attributes {
@@ -71,6 +74,7 @@ impl Session {
     async fn fstat(&mut self, id: u32, handle: &str) -> Answer {
         let attributes = match self.handles.get(handle) {
             Some(Open::File { file, .. }) => file.attributes(),
+            Some(Open::Rejected { file, .. }) => file.attributes,
             Some(Open::Folder(_)) => Attributes {
                 is_folder: true,
                 bytes: 0,

@@ -24,8 +24,9 @@ use crate::collect::End;
 use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
 use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
-use crate::tree::{Content, File, Tree, View, Who};
-use crate::upload::{Shelf, Spool, Upload};
+use crate::sending::Sending;
+use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
+use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
 
 /// What every session is served with. A clone is the same.
 #[derive(Clone)]
@@ -36,10 +37,16 @@ pub struct Parts {
     pub marks: Marks,
     /// What takes in what they put into `/in`.
     pub ingest: Ingest,
+    /// What looks again at what waits, when it is put there once more.
+    pub sending: Sending,
     /// Where uploads wait.
     pub spool: Spool,
     /// What they left there unfinished, or was taken.
     pub shelf: Shelf,
+    /// How much they may put in.
+    pub quota: Quota,
+    /// Where what is not accepted is noted.
+    pub rejections: Rejections,
     /// What is true of a document that is put in.
     pub declared: Declared,
     /// What tells the time.
@@ -76,6 +83,11 @@ pub(super) enum Open {
     },
     /// A folder that is being listed.
     Folder(Listing),
+    /// What was not accepted: reading it counts nothing.
+    Rejected {
+        file: RejectedFile,
+        content: Content,
+    },
     /// A file in a processed folder that is being written.
     Draft(String),
     /// A file in `/in` that is being written, and whether each write goes to its end.
@@ -236,7 +248,7 @@ impl Session {
     fn reads_a_file(&self) -> bool {
         self.handles
             .iter()
-            .any(|open| matches!(open, Open::File { .. } | Open::Draft(_) | Open::Upload(..)))
+            .any(|open| !matches!(open, Open::Folder(_)))
     }
 
     async fn answer_all(&mut self, frames: &mut Frames) -> Result<(), Ended> {

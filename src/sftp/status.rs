@@ -9,7 +9,7 @@ use russh_sftp::protocol::{Packet, StatusCode};
 
 use super::handles::TooMany;
 use crate::model::InvalidPath;
-use crate::{ingest, mark, tree, upload};
+use crate::{ingest, mark, sending, tree, upload};
 
 /// A refusal: its code (filexfer-02 §7), and a text that a person can act on.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,13 +111,23 @@ impl From<mark::Error> for Refusal {
 impl From<upload::Error> for Refusal {
     fn from(error: upload::Error) -> Self {
         match error {
-            upload::Error::TooLarge => Self::new(StatusCode::Failure, error.to_string()),
-            upload::Error::TooMuch
+            upload::Error::TooLarge { .. }
+            | upload::Error::DayBytes { .. }
+            | upload::Error::DayFiles { .. }
+            | upload::Error::TooMuch
             | upload::Error::Empty
             | upload::Error::Gap { .. }
             | upload::Error::Unfinished => Self::new(StatusCode::Failure, error.to_string()),
-            upload::Error::Disk { .. } | upload::Error::Task(_) => Self::ours(&error),
+            upload::Error::Disk { .. } | upload::Error::Task(_) | upload::Error::Catalog(_) => {
+                Self::ours(&error)
+            }
         }
+    }
+}
+
+impl From<sending::Error> for Refusal {
+    fn from(error: sending::Error) -> Self {
+        Self::ours(&error)
     }
 }
 
@@ -159,7 +169,10 @@ mod tests {
             StatusCode::PermissionDenied
         );
         assert_eq!(code(mark::Error::Missing.into()), StatusCode::NoSuchFile);
-        assert_eq!(code(upload::Error::TooLarge.into()), StatusCode::Failure);
+        assert_eq!(
+            code(upload::Error::TooLarge { bytes_max: 1 }.into()),
+            StatusCode::Failure
+        );
         assert_eq!(code(InvalidPath::Control.into()), StatusCode::BadMessage);
     }
 }

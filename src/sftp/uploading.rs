@@ -11,20 +11,59 @@ use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
 use super::reading::{Intent, intent};
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
-use crate::ingest::Taken;
+use crate::ingest::{Outcome, PutAs, Taken};
 use crate::model::{Timestamp, VirtualPath, fold, is_temporary};
-use crate::tree::{self, Attributes, Item, Role};
-use crate::upload::{Draft, SESSION_BYTES_MAX, Sight};
+use crate::tree::{self, Role};
+use crate::upload::{self, Draft, DraftRoom, SESSION_BYTES_MAX, Sight};
 
 type Answer = Result<Option<Packet>, Stop>;
 
 /// A file that this session is writing.
 pub(super) struct Writing {
     draft: Draft,
-    path: VirtualPath,
+    pub(super) path: VirtualPath,
     handles: usize,
     /// Why a part of it was refused; then none of it is taken.
     fault: Option<Refusal>,
+}
+
+/// A folder of uploads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PutFolder {
+    /// Where the parties of a document say whose it is.
+    Any,
+    /// Where its sender names the dossier with this code.
+    Dossier(String),
+}
+
+impl PutFolder {
+    fn put_as(self, login: &str, path: &VirtualPath) -> PutAs {
+        let name = path.name().unwrap_or_default();
+        match self {
+            Self::Any => PutAs {
+                source: format!("sftp:{login}/{name}"),
+                folder: None,
+            },
+            Self::Dossier(code) => PutAs {
+                source: format!("sftp:{login}/{code}/{name}"),
+                folder: Some(code),
+            },
+        }
+    }
+}
+
+/// Why a file was not taken in.
+enum NotTaken {
+    /// It may be once more is written, or the fault is gone: it is kept for its device meanwhile.
+    Later(Stop),
+    /// A limit is against it, and it takes no room.
+    Refused(upload::Error),
+}
+
+impl NotTaken {
+    fn later(why: impl Into<Refusal>) -> Self {
+        Self::Later(Stop::Refused(why.into()))
+    }
 }
 
 /// The first folder of uploads, as it is compared.
@@ -33,12 +72,31 @@ const IN: &str = "in";
 impl Session {
     /// Says whether a file at `path` would be an upload: its folder is, and this device may.
     pub(super) async fn is_upload(&mut self, path: &VirtualPath) -> Result<bool, Stop> {
-        if !may_be_upload(path) {
-            return Ok(false);
+        Ok(self.put_folder(path).await?.is_some())
+    }
+
+    /// The folder of uploads in which a file at `path` would be.
+    pub(super) async fn put_folder(
+        &mut self,
+        path: &VirtualPath,
+    ) -> Result<Option<PutFolder>, Stop> {
+        if !may_be_upload(path) || self.is_folder(path).await? {
+            return Ok(None);
         }
         let now = self.parts.clock.read();
         match self.view.role(&path.parent(), now).await {
-            Ok(role) => Ok(role == Some(Role::In)),
+            Ok(Some(Role::In)) => Ok(Some(PutFolder::Any)),
+            Ok(Some(Role::InDossier(code))) => Ok(Some(PutFolder::Dossier(code))),
+            Ok(_) | Err(tree::Error::Missing) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says whether a folder stands at `path`: that of a dossier's code stands among files.
+    async fn is_folder(&mut self, path: &VirtualPath) -> Result<bool, Stop> {
+        let now = self.parts.clock.read();
+        match self.view.role(path, now).await {
+            Ok(_) => Ok(true),
             Err(tree::Error::Missing) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -63,6 +121,10 @@ impl Session {
                 return Err(Refusal::failed("a file of that name is there").into());
             }
             Intent::Create | Intent::CreateNew | Intent::Change => {}
+        }
+        let (firm, now) = (self.who.firm, self.parts.clock.read());
+        if let Err(full) = self.parts.quota.check(firm, 1, now).await {
+            return Err(self.refuse_upload(&path, None, full).await.into());
         }
         let key = path.key();
         self.begin_or_resume(path)?;
@@ -119,14 +181,27 @@ impl Session {
         let room = SESSION_BYTES_MAX.saturating_sub(all - draft.bytes());
         // As O_APPEND does: some clients count from where they began.
         let offset = if is_append { draft.bytes() } else { offset };
-        let written = draft.write(&self.parts.spool, offset, bytes, room).await;
-        if let Err(error) = written {
-            let fault = Refusal::from(error);
-            draft.empty(); // what is refused takes no room
+        let room = DraftRoom {
+            file_bytes: self.parts.quota.file_bytes_max(),
+            session_bytes: room,
+        };
+        let end = offset.saturating_add(bytes.len() as u64);
+        let (firm, now) = (self.who.firm, self.parts.clock.read());
+        let has_room = self.parts.quota.check(firm, end, now).await;
+        let written = match has_room {
+            Ok(()) => draft.write(&self.parts.spool, offset, bytes, room).await,
+            Err(full) => Err(full),
+        };
+        let Err(error) = written else {
+            return Ok(Some(ok(id)));
+        };
+        draft.empty(); // what is refused takes no room
+        let path = writing.path.clone();
+        let fault = self.refuse_upload(&path, None, error).await;
+        if let Some(writing) = self.writing.get_mut(key) {
             writing.fault = Some(fault.clone());
-            return Err(fault.into());
         }
-        Ok(Some(ok(id)))
+        Err(fault.into())
     }
 
     /// Ends one handle; the last one takes the file in.
@@ -154,36 +229,19 @@ impl Session {
             self.put_down(path, draft);
             return Ok(Some(ok(id)));
         }
-        if let Err((draft, stop)) = self.take_in(&path, draft).await {
-            self.put_down(path, draft);
-            return Err(stop);
-        }
+        self.take_in(&path, &path, draft).await?;
         Ok(Some(ok(id)))
     }
 
-    /// Takes a file in. It is durable when this returns; what is not taken is given back.
-    async fn take_in(&mut self, path: &VirtualPath, draft: Draft) -> Result<(), (Draft, Stop)> {
-        if let Err(why) = draft.check() {
-            self.warn_of(path, &why.to_string());
-            return Err((draft, why.into()));
-        }
-        // The device may have lost its right, or be out of use, since it opened the file.
-        match self.is_upload(path).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let refusal = Refusal::denied("this device may not upload any more");
-                return Err((draft, refusal.into()));
-            }
-            Err(stop) => return Err((draft, stop)),
-        }
-        let now = self.parts.clock.read();
-        let name = path.name().unwrap_or_default();
-        let source = format!("sftp:{}/{name}", self.who.login);
-        let written = draft.written();
-        let ingest = self.parts.ingest.clone();
-        let receiving =
-            Box::pin(ingest.receive(self.who.firm, source, &written, self.parts.declared, now));
-        match receiving.await {
+    /// Takes a file in: it is durable when this returns. One that is not taken lies at `left` once more,
+    /// unless it was refused for good.
+    pub(super) async fn take_in(
+        &mut self,
+        path: &VirtualPath,
+        left: &VirtualPath,
+        draft: Draft,
+    ) -> Result<(), Stop> {
+        match self.try_take(path, &draft).await {
             Ok(taken) => {
                 self.tell_taken(&taken);
                 let sight = Sight {
@@ -192,11 +250,76 @@ impl Session {
                     at: draft.at(),
                     digest: Some(taken.digest),
                 };
+                let now = self.parts.clock.read();
                 self.parts.shelf.put_sight(self.who.device, sight, now);
+                if taken.quarantined {
+                    self.note_unreadable(path, &taken, draft.bytes()).await?;
+                }
                 Ok(())
             }
-            Err(error) => Err((draft, Refusal::from(error).into())),
+            Err(NotTaken::Later(stop)) => {
+                self.put_down(left.clone(), draft);
+                Err(stop)
+            }
+            Err(NotTaken::Refused(full)) => {
+                let refusal = self.refuse_upload(path, Some(draft.bytes()), full).await;
+                self.warn_of(path, &refusal.text);
+                Err(refusal.into())
+            }
         }
+    }
+
+    async fn try_take(&mut self, path: &VirtualPath, draft: &Draft) -> Result<Taken, NotTaken> {
+        if let Err(why) = draft.check() {
+            self.warn_of(path, &why.to_string());
+            return Err(NotTaken::later(why));
+        }
+        // The device may have lost its right, or be out of use, since it opened the file.
+        let folder = self.put_folder(path).await.map_err(NotTaken::Later)?;
+        let Some(folder) = folder else {
+            let refusal = Refusal::denied("this device may not upload there any more");
+            return Err(NotTaken::later(refusal));
+        };
+        let (firm, now) = (self.who.firm, self.parts.clock.read());
+        let reserving = self.parts.quota.reserve(firm, draft.bytes(), now);
+        let room = match reserving.await {
+            Ok(room) => room,
+            Err(full) if full.rejection().is_some() => return Err(NotTaken::Refused(full)),
+            Err(failed) => return Err(NotTaken::later(failed)),
+        };
+        let put = folder.put_as(&self.who.login, path);
+        let code = put.folder.clone();
+        let written = draft.written();
+        let ingest = self.parts.ingest.clone();
+        let declared = self.parts.declared;
+        let receiving = Box::pin(ingest.receive(firm, put, &written, declared, now));
+        let received = receiving.await;
+        match received {
+            Ok(taken) if taken.outcome == Outcome::Recognised => {
+                room.give_back();
+                self.note_word(&taken, code.as_deref()).await?;
+                Ok(taken)
+            }
+            Ok(taken) => {
+                room.keep();
+                Ok(taken)
+            }
+            Err(failed) => {
+                room.give_back();
+                Err(NotTaken::later(failed))
+            }
+        }
+    }
+
+    /// What its sender says by a folder counts for a document that is here and waits for a word.
+    async fn note_word(&self, taken: &Taken, code: Option<&str>) -> Result<(), NotTaken> {
+        let Some(code) = code else {
+            return Ok(());
+        };
+        let (firm, now) = (self.who.firm, self.parts.clock.read());
+        let sending = self.parts.sending.clone();
+        let looking = Box::pin(sending.put_again(firm, taken.document, code, now)).await;
+        looking.map(drop).map_err(NotTaken::later)
     }
 
     fn tell_taken(&mut self, taken: &Taken) {
@@ -220,7 +343,7 @@ impl Session {
         );
     }
 
-    fn put_down(&self, path: VirtualPath, draft: Draft) {
+    pub(super) fn put_down(&self, path: VirtualPath, draft: Draft) {
         let now = self.parts.clock.read();
         self.parts
             .shelf
@@ -239,107 +362,6 @@ impl Session {
             }
         }
         self.parts.shelf.sweep(self.parts.clock.read());
-    }
-
-    /// REMOVE: takes a file out of sight. What was taken in stays a document.
-    pub(super) fn remove_upload(&mut self, id: u32, path: &VirtualPath) -> Answer {
-        let was_written = self.writing.remove(&path.key()).is_some();
-        let was_there = self.parts.shelf.remove(self.who.device, path);
-        if was_written || was_there {
-            Ok(Some(ok(id)))
-        } else {
-            Err(Refusal::missing().into())
-        }
-    }
-
-    /// RENAME, which may overwrite here: clients that write under a temporary name expect it.
-    pub(super) async fn rename_upload(
-        &mut self,
-        id: u32,
-        from: &VirtualPath,
-        to: VirtualPath,
-    ) -> Answer {
-        if !self.is_upload(from).await? || !self.is_upload(&to).await? {
-            return Err(Refusal::denied("a file may be moved within its folder only").into());
-        }
-        check_name(&to)?;
-        let (old, new) = (from.key(), to.key());
-        if old != new && self.writing.contains_key(&new) {
-            return Err(Refusal::failed("a file of that name is being written").into());
-        }
-        if let Some(writing) = self.writing.remove(&old) {
-            self.move_handles(&old, &new);
-            let writing = Writing {
-                path: to,
-                ..writing
-            };
-            self.writing.insert(new, writing);
-            return Ok(Some(ok(id)));
-        }
-        let (device, now) = (self.who.device, self.parts.clock.read());
-        let Some(draft) = self.parts.shelf.take_draft(device, from, now) else {
-            self.sight(from).ok_or_else(Refusal::missing)?;
-            self.parts.shelf.rename(device, from, to, now);
-            return Ok(Some(ok(id)));
-        };
-        if to.name().is_some_and(is_temporary) {
-            self.put_down(to, draft);
-            return Ok(Some(ok(id)));
-        }
-        if let Err((draft, stop)) = self.take_in(&to, draft).await {
-            self.put_down(from.clone(), draft);
-            return Err(stop);
-        }
-        Ok(Some(ok(id)))
-    }
-
-    fn move_handles(&mut self, old: &str, new: &str) {
-        for open in self.handles.iter_mut() {
-            if let Open::Upload(key, _) = open
-                && key == old
-            {
-                new.clone_into(key);
-            }
-        }
-    }
-
-    /// What this session sees at `path` in a folder of uploads: its own file, else what its device put down.
-    pub(super) fn sight(&self, path: &VirtualPath) -> Option<Sight> {
-        let now = self.parts.clock.read();
-        let own = self.writing.get(&path.key()).map(Writing::sight);
-        own.or_else(|| self.parts.shelf.look(self.who.device, path, now))
-    }
-
-    /// What a stat of an upload says; none where there is no such file, or no such folder.
-    pub(super) async fn upload_at(
-        &mut self,
-        path: &VirtualPath,
-    ) -> Result<Option<Attributes>, Stop> {
-        if !self.is_upload(path).await? {
-            return Ok(None);
-        }
-        Ok(self.sight(path).as_ref().map(attributes))
-    }
-
-    pub(super) fn upload_of(&self, key: &str) -> Option<Attributes> {
-        Some(attributes(&self.writing.get(key)?.sight()))
-    }
-
-    /// The files that a listing of `folder` shows beside what the tree knows.
-    pub(super) fn uploads_in(&self, folder: &VirtualPath) -> Vec<Item> {
-        if !is_in(folder) {
-            return Vec::new();
-        }
-        let (key, now) = (folder.key(), self.parts.clock.read());
-        let on_shelf = self.parts.shelf.list(self.who.device, folder, now);
-        let others = on_shelf
-            .into_iter()
-            .filter(|sight| !self.writing.contains_key(&sight.path.key()));
-        let own = self.writing.values().map(Writing::sight);
-        let own = own.filter(|sight| sight.path.parent().key() == key);
-        let mut sights: Vec<_> = others.chain(own).collect();
-        sights.sort_by_cached_key(|sight| sight.path.key());
-        sights.iter().filter_map(item).collect()
     }
 
     /// SETSTAT: cuts an unfinished file off, and shows the time that its writer set. The rest is ignored.
@@ -391,7 +413,7 @@ impl Session {
 }
 
 impl Writing {
-    fn sight(&self) -> Sight {
+    pub(super) fn sight(&self) -> Sight {
         Sight {
             path: self.path.clone(),
             bytes: self.draft.bytes(),
@@ -402,7 +424,7 @@ impl Writing {
 }
 
 /// Says whether a path is that of a folder of uploads, or below one, for a device that has them.
-fn is_in(path: &VirtualPath) -> bool {
+pub(super) fn is_in(path: &VirtualPath) -> bool {
     path.components()
         .first()
         .is_some_and(|name| fold(name) == IN)
@@ -412,24 +434,9 @@ fn may_be_upload(path: &VirtualPath) -> bool {
     path.components().len() > 1 && is_in(path)
 }
 
-fn check_name(path: &VirtualPath) -> Result<(), Refusal> {
+pub(super) fn check_name(path: &VirtualPath) -> Result<(), Refusal> {
     match path.name() {
         Some(name) if name.len() <= NAME_BYTES_MAX => Ok(()),
         _ => Err(Refusal::denied("a file cannot have that name")),
     }
-}
-
-fn attributes(sight: &Sight) -> Attributes {
-    Attributes {
-        is_folder: false,
-        bytes: sight.bytes,
-        at: sight.at,
-    }
-}
-
-fn item(sight: &Sight) -> Option<Item> {
-    Some(Item {
-        name: sight.path.name()?.to_owned(),
-        attributes: attributes(sight),
-    })
 }

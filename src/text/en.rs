@@ -1,6 +1,6 @@
 //! How is each sentence said in English?
 
-use super::{Leaves, Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind, party};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -14,10 +14,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
-        Sentence::Unwrapped => {
-            "It came in a Peppol envelope (SBDH); the document inside is what is delivered."
-                .to_owned()
-        }
+        Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Remark: {text}."),
         Sentence::Quarantined { why } => format!(
             "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; ask the sender for it again."
@@ -27,6 +24,8 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             dossier,
             matched,
         } => routed(*way, dossier, matched),
+        Sentence::RoutedByName { flow, dossier } => routed_by_name(*flow, dossier),
+        Sentence::PutInto { code } => format!("Its sender put it into the folder `/in/{code}`."),
         Sentence::Linked { profile, code } => {
             format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
@@ -83,6 +82,9 @@ fn assigned(way: Flow, dossier: &str) -> String {
     )
 }
 
+const UNWRAPPED: &str =
+    "It came in a Peppol envelope (SBDH); the document inside is what is delivered.";
+
 fn routed(way: Flow, dossier: &str, matched: &str) -> String {
     let party = match way {
         Flow::Sale => "seller",
@@ -91,6 +93,14 @@ fn routed(way: Flow, dossier: &str, matched: &str) -> String {
     format!(
         "It is a {} of dossier `{dossier}`, because the {party} is that dossier: {matched}.",
         flow(Language::En, way)
+    )
+}
+
+fn routed_by_name(way: Flow, dossier: &str) -> String {
+    format!(
+        "It is a {} of dossier `{dossier}`, because its sender named that dossier and the {} bears its name.",
+        flow(Language::En, way),
+        party(Language::En, way)
     )
 }
 
@@ -135,6 +145,7 @@ fn by(door: &str) -> String {
     match door {
         "drop" => "through the drop folder".to_owned(),
         "ingest" => "taken in by hand (`sluis ingest`)".to_owned(),
+        "sftp" => "uploaded over SFTP".to_owned(),
         "demo" => "with the demonstration".to_owned(),
         other => format!("through `{other}`"),
     }

@@ -24,6 +24,11 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             dossier,
             matched,
         } => routed(*way, dossier, matched),
+        Sentence::RoutedByName { flow: way, dossier } => {
+            let (way, party) = way_and_party(*way);
+            format!("C'est {way} du dossier `{dossier}`, car son expéditeur a désigné ce dossier et {party} en porte le nom.")
+        }
+        Sentence::PutInto { code } => format!("Son expéditeur l'a mis dans le répertoire `/in/{code}`."),
         Sentence::Linked { profile, code } => format!("Il va vers `{profile}`, où le dossier a le code `{code}`."),
         Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
         Sentence::Until(at) => format!("Il partira de lui-même le {at}."),
@@ -64,11 +69,15 @@ fn assigned(way: Flow, dossier: &str) -> String {
     )
 }
 
-fn routed(way: Flow, dossier: &str, matched: &str) -> String {
-    let (way_told, party) = match way {
+fn way_and_party(way: Flow) -> (String, &'static str) {
+    match way {
         Flow::Sale => (format!("une {}", flow(Language::Fr, way)), "le vendeur"),
         Flow::Purchase => (format!("un {}", flow(Language::Fr, way)), "l'acheteur"),
-    };
+    }
+}
+
+fn routed(way: Flow, dossier: &str, matched: &str) -> String {
+    let (way_told, party) = way_and_party(way);
     format!("C'est {way_told} du dossier `{dossier}`, car {party} est ce dossier : {matched}.")
 }
 
@@ -113,6 +122,7 @@ fn by(door: &str) -> String {
     match door {
         "drop" => "par le dossier de dépôt".to_owned(),
         "ingest" => "pris à la main (`sluis ingest`)".to_owned(),
+        "sftp" => "envoyé par SFTP".to_owned(),
         "demo" => "avec la démonstration".to_owned(),
         other => format!("par `{other}`"),
     }

@@ -44,6 +44,9 @@ fn texts(reason: HeldReason) -> &'static Texts {
         HeldReason::Format => &FORMAT,
         HeldReason::NoPlace => &NO_PLACE,
         HeldReason::NotAnInvoice => &NOT_AN_INVOICE,
+        HeldReason::SenderDisagrees => &SENDER_DISAGREES,
+        HeldReason::CodeUnclear => &CODE_UNCLEAR,
+        HeldReason::FlowUnknown => &FLOW_UNKNOWN,
     }
 }
 
@@ -239,5 +242,44 @@ const NOT_AN_INVOICE: Texts = Texts {
         "Read it with `sluis read`; nothing is to be booked.",
         "Lisez-le avec `sluis read` ; il n'y a rien à comptabiliser.",
         "Lees het met `sluis read`; er is niets te boeken.",
+    ],
+};
+
+const SENDER_DISAGREES: Texts = Texts {
+    what: [
+        "its sender put it into the folder of one dossier, and its parties are another",
+        "son expéditeur l'a mis dans le répertoire d'un dossier, et ses parties en sont un autre",
+        "de afzender zette het in de map van het ene dossier, en de partijen zijn een ander",
+    ],
+    advice: [
+        "Look whose it is, and give it to those books with `sluis move`; or correct the numbers of the dossiers, and it is looked at again.",
+        "Voyez à qui il est, et donnez-le à ce dossier avec `sluis move` ; ou corrigez les numéros des dossiers, et il sera réexaminé.",
+        "Kijk van wie het is, en geef het aan dat dossier met `sluis move`; of verbeter de nummers van de dossiers, en het wordt opnieuw bekeken.",
+    ],
+};
+
+const CODE_UNCLEAR: Texts = Texts {
+    what: [
+        "its sender put it into a folder whose code is that of several dossiers",
+        "son expéditeur l'a mis dans un répertoire dont le code est celui de plusieurs dossiers",
+        "de afzender zette het in een map waarvan de code die van verschillende dossiers is",
+    ],
+    advice: [
+        "Give the links of different dossiers different codes, and it is looked at again; or give it to the right books with `sluis move`.",
+        "Donnez des codes différents aux liaisons de dossiers différents, et il sera réexaminé ; ou donnez-le au bon dossier avec `sluis move`.",
+        "Geef de koppelingen van verschillende dossiers verschillende codes, en het wordt opnieuw bekeken; of geef het aan het juiste dossier met `sluis move`.",
+    ],
+};
+
+const FLOW_UNKNOWN: Texts = Texts {
+    what: [
+        "its sender named the dossier, but neither party has a number or the name of that dossier",
+        "son expéditeur a désigné le dossier, mais aucune partie ne porte un numéro ou le nom de ce dossier",
+        "de afzender wees het dossier aan, maar geen van de partijen draagt een nummer of de naam van dat dossier",
+    ],
+    advice: [
+        "Look which party is the dossier, and give it to those books with `sluis move`, `--as purchase` or `--as sale`.",
+        "Voyez quelle partie est le dossier, et donnez-le à ce dossier avec `sluis move`, `--as purchase` ou `--as sale`.",
+        "Kijk welke partij het dossier is, en geef het aan dat dossier met `sluis move`, `--as purchase` of `--as sale`.",
     ],
 };

@@ -8,11 +8,13 @@ mod fr;
 mod held;
 mod nl;
 mod receipt;
+mod rejection;
 mod sentence;
 mod words;
 
 pub use held::{Held, held};
 pub use receipt::{Label, Phrase, label, phrase};
+pub use rejection::{Put, RejectionText, Why};
 pub use sentence::{Leaves, Path, Sentence};
 pub use words::{flow, kind, party, place, state};
 

@@ -1,6 +1,6 @@
 //! How is each sentence said in Dutch?
 
-use super::{Leaves, Sentence, flow, held, kind};
+use super::{Leaves, Sentence, flow, held, kind, party};
 use crate::model::{Flow, Language};
 
 /// Says a sentence.
@@ -26,6 +26,8 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             dossier,
             matched,
         } => routed(*way, dossier, matched),
+        Sentence::RoutedByName { flow, dossier } => routed_by_name(*flow, dossier),
+        Sentence::PutInto { code } => format!("De afzender zette het in de map `/in/{code}`."),
         Sentence::Linked { profile, code } => {
             format!("Het gaat naar `{profile}`, waar het dossier code `{code}` heeft.")
         }
@@ -93,6 +95,14 @@ fn routed(way: Flow, dossier: &str, matched: &str) -> String {
     )
 }
 
+fn routed_by_name(way: Flow, dossier: &str) -> String {
+    format!(
+        "Het is een {} van dossier `{dossier}`, want de afzender wees dat dossier aan en de {} draagt de naam ervan.",
+        flow(Language::Nl, way),
+        party(Language::Nl, way)
+    )
+}
+
 fn waiting(device: &str, last_seen: Option<&str>) -> String {
     format!(
         "Toestel `{device}` heeft het nog niet opgehaald; {}.",
@@ -134,6 +144,7 @@ fn by(door: &str) -> String {
     match door {
         "drop" => "via de uitwisselmap".to_owned(),
         "ingest" => "met de hand ingelezen (`sluis ingest`)".to_owned(),
+        "sftp" => "via SFTP opgeladen".to_owned(),
         "demo" => "met de demonstratie".to_owned(),
         other => format!("via `{other}`"),
     }

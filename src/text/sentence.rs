@@ -58,6 +58,18 @@ pub enum Sentence<'a> {
         /// The values that matched, and where they stood.
         matched: &'a str,
     },
+    /// It is one party's document, for its sender said so and that party bears the dossier's name.
+    RoutedByName {
+        /// As a sale, it is the seller; as a purchase, the buyer.
+        flow: Flow,
+        /// To whose books.
+        dossier: &'a str,
+    },
+    /// Its sender named a dossier, by the folder with this code.
+    PutInto {
+        /// The code.
+        code: &'a str,
+    },
     /// It is nobody's document yet, though some numbers are known: which ones, and where they stood.
     Matched(&'a str),
     /// It goes through this link.
@@ -188,7 +200,8 @@ impl Sentence<'_> {
             Self::Unwrapped => "unwrapped",
             Self::Remark(_) => "remark",
             Self::Quarantined { .. } => "quarantined",
-            Self::Routed { .. } => "routed",
+            Self::Routed { .. } | Self::RoutedByName { .. } => "routed",
+            Self::PutInto { .. } => "put_into",
             Self::Matched(_) => "matched",
             Self::Linked { .. } => "linked",
             Self::Assigned { .. } => "assigned",

@@ -13,6 +13,10 @@ pub enum Role {
     Processed(LinkId, Flow),
     /// Where the device puts documents: see `upload`.
     In,
+    /// Where it puts those of the dossier with the code of this folder.
+    InDossier(String),
+    /// Where it finds what it put in and was not accepted.
+    Rejected,
 }
 
 /// The folders of a device, found by key: case and the composition of accents do not matter.

@@ -8,10 +8,13 @@ mod checksums;
 mod content;
 mod folders;
 mod kept;
+mod rejected;
+mod sources;
 mod view;
 
 pub use content::Content;
 pub use folders::{Folders, Role};
+pub use rejected::RejectedFile;
 pub use view::{Attributes, Entry, File, Item, Items, Place, Tree, View, Who};
 
 pub use crate::catalog::Listed;

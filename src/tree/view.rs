@@ -8,12 +8,13 @@ use super::Error;
 use super::content::Content;
 use super::folders::{Folders, Role};
 use super::kept::{Kept, Memory};
+use super::sources::{add_codes, add_in};
 use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
 use crate::model::{
-    DeviceId, DeviceKind, FirmId, Flow, LinkId, SessionId, Timestamp, Uploads, VirtualPath, fold,
+    DeviceId, DeviceKind, FirmId, Flow, LinkId, SessionId, Timestamp, VirtualPath, fold,
 };
 
 /// The tree of every device. A clone is the same.
@@ -21,7 +22,7 @@ use crate::model::{
 pub struct Tree {
     pub(super) catalog: Catalog,
     pub(super) blobs: Blobs,
-    places: Places,
+    pub(super) places: Places,
 }
 
 /// Who looks and acts: one session of one device.
@@ -113,7 +114,7 @@ pub struct Items {
     pub attributes: Attributes,
     /// The files in it, by name.
     pub files: Arc<Vec<Listed>>,
-    /// What the device has put into it; the tree knows of none.
+    /// What the device has put into it, or saw refused; of the former the tree knows none.
     pub uploads: Vec<Item>,
 }
 
@@ -179,7 +180,7 @@ impl View {
                 (done.await?, Place::Processed)
             }
             // Whoever put them there knows them: no delivery is behind them.
-            Role::In => return Err(Error::Missing),
+            Role::In | Role::InDossier(_) | Role::Rejected => return Err(Error::Missing),
         };
         let listed = listed.ok_or(Error::Missing)?;
         Ok(Entry::File(File { listed, place }))
@@ -240,6 +241,10 @@ impl View {
         let folders = [".", ".."].into_iter().chain(made.folders.children(path));
         let folders = folders.map(ToOwned::to_owned).collect();
         let (at, attributes) = (made.at, made.folder_attributes());
+        let uploads = match role {
+            Some(Role::Rejected) => self.rejected(now).await?,
+            _ => Vec::new(),
+        };
         let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
             Some(&Role::Inbox(link, flow)) => {
@@ -253,13 +258,13 @@ impl View {
                 let done = catalog.done_with(firm, device, (link, flow), since);
                 Arc::new(done.await?)
             }
-            Some(Role::In) | None => Arc::default(),
+            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => Arc::default(),
         };
         Ok(Items {
             folders,
             attributes,
             files,
-            uploads: Vec::new(),
+            uploads,
         })
     }
 
@@ -314,7 +319,7 @@ impl View {
         let started = self.who.since;
         let of_role = |link: &&Link| match role {
             Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
-            Some(Role::In) | None => false,
+            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => false,
         };
         let after = match made.links.iter().find(of_role) {
             // Without its profile a link's files still have their names.
@@ -382,9 +387,7 @@ impl Tree {
         let default_device = self.catalog.default_device(who.firm).await?;
         let links = self.catalog.links(who.firm).await?;
         let mut folders = Folders::new();
-        if setup.uploads == Uploads::On {
-            add(&mut folders, IN, Role::In);
-        }
+        add_in(&mut folders, &setup);
         let mine = links
             .iter()
             .filter(|link| link.device.or(default_device) == Some(who.device));
@@ -402,6 +405,7 @@ impl Tree {
                 Role::Inbox(placed.link, placed.flow),
             );
         }
+        add_codes(&mut folders, who, &setup, (&links, default_device));
         Ok(Made {
             at,
             setup,
@@ -429,10 +433,7 @@ impl Tree {
     }
 }
 
-/// The folder into which a device puts documents. It comes before those of links, which could have its name.
-const IN: &str = "/in";
-
-fn add(folders: &mut Folders, path: &str, role: Role) {
+pub(super) fn add(folders: &mut Folders, path: &str, role: Role) {
     if let Ok(path) = VirtualPath::parse(path) {
         folders.add(&path, role);
     }

@@ -1,6 +1,6 @@
 //! What has come of a file that is being written, and is it whole?
 
-use super::{Error, Spool, UPLOAD_BYTES_MAX};
+use super::{Error, Spool};
 use crate::blobs::Unnamed;
 use crate::collect::Coverage;
 use crate::ingest::Written;
@@ -11,6 +11,15 @@ pub const MEMORY_BYTES_MAX: u64 = 256 * 1024;
 
 /// How many bytes the files that one session is writing may have together.
 pub const SESSION_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// How large a draft may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DraftRoom {
+    /// As any file, in bytes.
+    pub file_bytes: u64,
+    /// Beside the others that its session is writing, in bytes.
+    pub session_bytes: u64,
+}
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -46,19 +55,21 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// When it would be past the limit, or more than `room` bytes long, or the disk does not take it.
+    /// When it would be longer than there is room for, or the disk does not take it.
     pub async fn write(
         &mut self,
         spool: &Spool,
         offset: u64,
         bytes: Vec<u8>,
-        room: u64,
+        room: DraftRoom,
     ) -> Result<(), Error> {
         let end = offset.saturating_add(bytes.len() as u64);
-        if end > UPLOAD_BYTES_MAX {
-            return Err(Error::TooLarge);
+        if end > room.file_bytes {
+            return Err(Error::TooLarge {
+                bytes_max: room.file_bytes,
+            });
         }
-        if end > room {
+        if end > room.session_bytes {
             return Err(Error::TooMuch);
         }
         self.is_touched = true;
@@ -178,9 +189,17 @@ fn put(all: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::UPLOAD_BYTES_MAX;
     use super::*;
 
     const NOW: Timestamp = Timestamp(0);
+
+    fn room(session_bytes: u64) -> DraftRoom {
+        DraftRoom {
+            file_bytes: UPLOAD_BYTES_MAX,
+            session_bytes,
+        }
+    }
 
     async fn write(
         draft: &mut Draft,
@@ -189,7 +208,7 @@ mod tests {
         bytes: &[u8],
     ) -> Result<(), Error> {
         draft
-            .write(spool, offset, bytes.to_vec(), SESSION_BYTES_MAX)
+            .write(spool, offset, bytes.to_vec(), room(SESSION_BYTES_MAX))
             .await
     }
 
@@ -226,11 +245,11 @@ mod tests {
             .await
             .unwrap();
         let past = write(&mut draft, &spool, UPLOAD_BYTES_MAX, b"x").await;
-        assert!(matches!(past, Err(Error::TooLarge)));
+        assert!(matches!(past, Err(Error::TooLarge { .. })));
         let past = write(&mut draft, &spool, u64::MAX, b"x").await;
-        assert!(matches!(past, Err(Error::TooLarge)));
-        draft.write(&spool, 9, vec![0], 10).await.unwrap();
-        let past = draft.write(&spool, 10, vec![0], 10).await;
+        assert!(matches!(past, Err(Error::TooLarge { .. })));
+        draft.write(&spool, 9, vec![0], room(10)).await.unwrap();
+        let past = draft.write(&spool, 10, vec![0], room(10)).await;
         assert!(matches!(past, Err(Error::TooMuch)));
     }
 

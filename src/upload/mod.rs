@@ -4,10 +4,17 @@
 //! whole; between two openings, and after its connection broke, it lies on the [`Shelf`] of its device.
 
 mod draft;
+mod quota;
+mod rejections;
 mod shelf;
 mod spool;
 
-pub use draft::{Draft, MEMORY_BYTES_MAX, SESSION_BYTES_MAX};
+use crate::catalog;
+use crate::model::Rejected;
+
+pub use draft::{Draft, DraftRoom, MEMORY_BYTES_MAX, SESSION_BYTES_MAX};
+pub use quota::{Quota, Room, UploadLimits};
+pub use rejections::{Owner, Rejections};
 pub use shelf::{SHELF_BYTES_MAX, SHELF_DRAFTS_MAX, SHELF_MS, SIGHTS_MAX, Shelf, Sight};
 pub use spool::{Spool, Upload};
 
@@ -18,8 +25,30 @@ pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Past the limit.
-    #[error("a file may have {UPLOAD_BYTES_MAX} bytes at the most")]
-    TooLarge,
+    #[error("a file may have {bytes_max} bytes at the most")]
+    TooLarge {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// Past what the firm may put in on a day.
+    #[error(
+        "the firm has put in as much as it may on one day ({bytes_max} bytes); put the file again tomorrow"
+    )]
+    DayBytes {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// Past how many files the firm may put in on a day.
+    #[error(
+        "the firm has put in as many files as it may on one day ({files_max}); put the file again tomorrow"
+    )]
+    DayFiles {
+        /// The limit.
+        files_max: u64,
+    },
+    /// The catalog did not answer.
+    #[error("could not look up what was uploaded today")]
+    Catalog(#[from] catalog::Error),
     /// Past what one session may have unfinished.
     #[error(
         "the files that are being written may have {SESSION_BYTES_MAX} bytes together; finish some first"
@@ -50,4 +79,23 @@ pub enum Error {
     /// The task died, which is a fault of this program.
     #[error("could not finish writing an upload")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Returns which limit a file has passed, if that is why it was refused.
+    pub fn rejection(&self) -> Option<(Rejected, u64)> {
+        match self {
+            Self::TooLarge { bytes_max } => Some((Rejected::TooLarge, *bytes_max)),
+            Self::DayBytes { bytes_max } => Some((Rejected::DayBytes, *bytes_max)),
+            Self::DayFiles { files_max } => Some((Rejected::DayFiles, *files_max)),
+            // The same file may be taken once it is whole, or the disk has room.
+            Self::TooMuch
+            | Self::Empty
+            | Self::Gap { .. }
+            | Self::Unfinished
+            | Self::Catalog(_)
+            | Self::Disk { .. }
+            | Self::Task(_) => None,
+        }
+    }
 }

@@ -219,7 +219,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Spool, UPLOAD_BYTES_MAX};
+    use super::super::{DraftRoom, Spool, UPLOAD_BYTES_MAX};
     use super::*;
 
     const ME: DeviceId = DeviceId(1);
@@ -296,7 +296,11 @@ mod tests {
         let shelf = Shelf::default();
         let put = async |name: String, bytes: u64| {
             let mut draft = Draft::begin(NOW);
-            let byte = draft.write(&spool, bytes - 1, vec![0], bytes).await;
+            let room = DraftRoom {
+                file_bytes: bytes,
+                session_bytes: bytes,
+            };
+            let byte = draft.write(&spool, bytes - 1, vec![0], room).await;
             byte.unwrap();
             shelf.put_draft(ME, path(&name), draft, NOW);
         };

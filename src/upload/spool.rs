@@ -52,7 +52,9 @@ impl Spool {
     /// When it would be past the limit, or the disk does not take it.
     pub async fn write(&self, upload: &Upload, offset: u64, bytes: Vec<u8>) -> Result<(), Error> {
         if offset.saturating_add(bytes.len() as u64) > UPLOAD_BYTES_MAX {
-            return Err(Error::TooLarge);
+            return Err(Error::TooLarge {
+                bytes_max: UPLOAD_BYTES_MAX,
+            });
         }
         let write = move |file: &mut File| {
             file.seek(SeekFrom::Start(offset))?;
@@ -160,11 +162,11 @@ mod tests {
         );
         assert!(matches!(
             spool.write(&upload, UPLOAD_BYTES_MAX, vec![1]).await,
-            Err(Error::TooLarge)
+            Err(Error::TooLarge { .. })
         ));
         assert!(matches!(
             spool.write(&upload, u64::MAX, vec![1]).await,
-            Err(Error::TooLarge)
+            Err(Error::TooLarge { .. })
         ));
     }
 }

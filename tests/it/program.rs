@@ -202,6 +202,11 @@ impl Program {
         self.log.lock().unwrap().contains(text)
     }
 
+    /// How often the server has logged this.
+    pub fn log_count(&self, text: &str) -> usize {
+        self.log.lock().unwrap().matches(text).count()
+    }
+
     /// Says whether every session that began has ended, with all its marks.
     pub fn has_no_session(&self) -> bool {
         let open = self.query("select count(*) from session where ended_at is null");

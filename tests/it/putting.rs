@@ -162,7 +162,7 @@ fn paramiko_puts_and_confirms_what_it_has_put() {
          f = s.open('/in/F-3.xml.part', 'w'); f.write(b[:3000]); f.close()\n\
          f = s.open('/in/F-3.xml.part', 'a'); f.write(b[3000:]); f.close()\n\
          s.posix_rename('/in/F-3.xml.part', '/in/F-3.xml')\n\
-         assert sorted(s.listdir('/in')) == [f'F-{{n}}.xml' for n in range(4)]\n\
+         assert sorted(s.listdir('/in')) == ['ACME'] + [f'F-{{n}}.xml' for n in range(4)]\n\
          s.close(); t.close()\n",
         port = scene.program.port(),
         user = scene.device.login.name,

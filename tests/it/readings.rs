@@ -51,12 +51,14 @@ fn office() -> Setup {
             approval: Approval::Required,
             from: None,
         },
+        folder: None,
     };
     Setup {
         dossiers: ids
             .map(|(digits, id)| (format!("0208:{digits}"), DossierId(id)))
             .into(),
         links: vec![link(1, 1, Transfer::AtOnce), link(2, 2, Transfer::Manual)],
+        names: BTreeMap::new(),
         default_device: None,
         calendar: Calendar::default(),
     }

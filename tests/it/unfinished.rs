@@ -58,7 +58,7 @@ async fn what_was_left_unfinished_is_gone_after_a_day() {
 
     gateway.pass_ms(1);
 
-    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn one_byte_past_the_largest_file_is_refused_at_the_write_and_at_the_close
 
     assert_eq!(past, Err(StatusCode::Failure));
     assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
-    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
     assert_eq!(gateway.events(&office).await, Vec::<String>::new());
 }
 
@@ -199,6 +199,6 @@ async fn a_server_that_is_killed_has_what_it_acknowledged_and_nothing_half() {
         assert_eq!(spool.count(), 0, "what was half is gone");
         program.serve();
         let peer = Peer::connect(program.address.unwrap(), &device.login).await;
-        assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+        assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
     }
 }

@@ -41,13 +41,13 @@ async fn what_is_put_in_is_offered_when_its_close_is_answered() {
     let (gateway, office, scanner) = scene().await;
     let peer = gateway.connect(&scanner).await;
     let bytes = invoice("F-1", 20_000);
-    assert_eq!(peer.list("/").await.unwrap(), ["in"]);
+    assert_eq!(peer.list("/").await.unwrap(), ["in", "rejected"]);
 
     peer.put("/in/F-1.xml", &bytes).await.unwrap();
 
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
     assert_eq!(gateway.events(&office).await, ["kept", "offered"]);
-    assert_eq!(peer.list("/in").await.unwrap(), ["F-1.xml"]);
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME", "F-1.xml"]);
     assert_eq!(size(&peer, "/in/f-1.XML").await, Ok(20_000));
     let document = gateway.house.blobs.whole(Digest::of(&bytes)).await;
     assert_eq!(document.unwrap(), bytes);
@@ -128,7 +128,7 @@ async fn a_temporary_name_is_taken_when_it_is_renamed() {
         other.rename(&part, "/in/F-1.xml").await.unwrap();
 
         assert_eq!(gateway.deliveries(&office).await, [OFFERED], "{part}");
-        assert_eq!(peer.list("/in").await.unwrap(), ["F-1.xml"]);
+        assert_eq!(peer.list("/in").await.unwrap(), ["ACME", "F-1.xml"]);
     }
 }
 
@@ -162,7 +162,7 @@ async fn winscp_writes_sets_the_time_and_renames_over_what_it_put_before() {
 
     let shown = peer.sftp.stat("/in/F-1.xml").await.unwrap().attrs;
     assert_eq!((shown.size, shown.mtime), (Some(6000), Some(1_600_000_000)));
-    assert_eq!(peer.list("/in").await.unwrap(), ["F-1.xml"]);
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME", "F-1.xml"]);
     assert_eq!(gateway.deliveries(&office).await.len(), 2);
 }
 
@@ -175,10 +175,10 @@ async fn removing_and_renaming_what_was_taken_changes_no_document() {
         .unwrap();
 
     peer.rename("/in/F-1.xml", "/in/sent.xml").await.unwrap();
-    assert_eq!(peer.list("/in").await.unwrap(), ["sent.xml"]);
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME", "sent.xml"]);
     peer.remove("/in/sent.xml").await.unwrap();
 
-    assert_eq!(peer.list("/in").await.unwrap(), Vec::<String>::new());
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
     let again = peer.remove("/in/sent.xml").await;
     assert_eq!(again, Err(StatusCode::NoSuchFile));
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
@@ -334,7 +334,7 @@ async fn only_a_device_that_may_upload_has_the_folder() {
         .set_uploads(&device, Uploads::On, now)
         .await
         .unwrap();
-    assert_eq!(peer.list("/").await.unwrap(), ["expertm", "in"]);
+    assert_eq!(peer.list("/").await.unwrap(), ["expertm", "in", "rejected"]);
     put("F-1").await.unwrap();
     let handle = open(&peer, "/in/F-2.xml", CREATE).await.unwrap();
     write(&peer, &handle, 0, &invoice("F-2", 5000))

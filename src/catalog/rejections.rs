@@ -1,0 +1,457 @@
+//! What did a device put into `/in` that was not accepted?
+//!
+//! Notes for that device, and for nobody else. A question names firm and device.
+
+use sqlx::any::AnyRow;
+use sqlx::query;
+
+use super::rows::{Columns as _, stored_size};
+use super::{Catalog, Durability, Error, Tx};
+use crate::model::{DeviceId, Digest, FirmId, Language, Rejected, Timestamp, VirtualPath, fold};
+
+/// For how long a note shows, in milliseconds: a week.
+pub const REJECTED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// How many notes of a device are kept. The oldest goes first.
+pub const REJECTED_MAX: i64 = 1000;
+
+/// A file to note.
+#[derive(Debug, Clone)]
+pub struct NewRejection<'a> {
+    /// Where it was put.
+    pub path: &'a VirtualPath,
+    /// Why it was not accepted.
+    pub why: Rejected,
+    /// What more is to say: the reader's words, or the limit.
+    pub detail: &'a str,
+    /// Its size in bytes, where that is known.
+    pub bytes: Option<u64>,
+    /// Its bytes, where they were kept.
+    pub digest: Option<Digest>,
+}
+
+/// A file that was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its row.
+    pub id: i64,
+    /// Where it was put.
+    pub path: String,
+    /// Its name in `/rejected`; the text's has `.txt` behind it.
+    pub name: String,
+    /// Why it was not accepted.
+    pub why: Rejected,
+    /// What more is to say.
+    pub detail: String,
+    /// Its size in bytes, where that is known.
+    pub bytes: Option<u64>,
+    /// Its bytes, where they were kept and the device has not removed the file.
+    pub digest: Option<Digest>,
+    /// Whether the text shows: the device has not removed it.
+    pub has_text: bool,
+    /// When it was refused last.
+    pub at: Timestamp,
+    /// In which language its firm is told.
+    pub language: Language,
+}
+
+/// What a device removes from its sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The file.
+    File,
+    /// The text beside it.
+    Text,
+}
+
+const SEEN: &str = "select r.*, f.language from rejection r join firm f on f.id = r.firm_id
+     where r.firm_id = $1 and r.device_id = $2 and r.at >= $3
+       and (r.text_removed_at is null or (r.digest <> '' and r.file_removed_at is null))
+     order by r.name_key";
+
+const SEEN_ONE: &str = "select r.*, f.language from rejection r join firm f on f.id = r.firm_id
+     where r.firm_id = $1 and r.device_id = $2 and r.at >= $3 and r.name_key in ($4, $5)
+     order by r.name_key";
+
+impl Catalog {
+    /// Notes a file that was not accepted; the same one again is the same note, with a new time.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn add_rejection(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        new: &NewRejection<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        // What is kept is acknowledged to a sender; a refusal was told to him, and his file is where it was.
+        let survives = match new.digest {
+            Some(_) => Durability::PowerCut,
+            None => Durability::Kill,
+        };
+        let mut tx = self.begin(survives).await?;
+        let again = query(
+            "update rejection set at = $6, detail = $7, bytes = $8, file_removed_at = null, text_removed_at = null
+             where firm_id = $1 and device_id = $2 and path_key = $3 and why = $4 and digest = $5",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(new.path.key())
+        .bind(new.why.as_str())
+        .bind(stored(new.digest))
+        .bind(now.0)
+        .bind(new.detail)
+        .bind(new.bytes.map(stored_size))
+        .execute(&mut *tx.inner)
+        .await?;
+        if again.rows_affected() == 0 {
+            tx.forget_rejections(firm, device, now).await?;
+            tx.insert_rejection(firm, device, new, now).await?;
+        }
+        tx.commit_unseen().await
+    }
+
+    /// Returns the notes that `device` sees at `now`, by name.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn rejections(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<Vec<Rejection>, Error> {
+        let rows = query(SEEN)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(now.plus_ms(-REJECTED_MS).0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(rejection).collect()
+    }
+
+    /// Returns the notes that `device` may see at `now` under this name: as the file, or as the text.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn rejections_named(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Rejection>, Error> {
+        let key = fold(name);
+        let rows = query(SEEN_ONE)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(now.plus_ms(-REJECTED_MS).0)
+            .bind(key.as_str())
+            .bind(key.strip_suffix(".txt").unwrap_or(&key))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(rejection).collect()
+    }
+
+    /// Notes that `device` wants to see a file, or the text beside it, no longer. Nothing else changes.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn remove_rejection(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        (id, part): (i64, Part),
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Kill).await?;
+        let change = match part {
+            Part::File => {
+                "update rejection set file_removed_at = $4 where firm_id = $1 and device_id = $2 and id = $3"
+            }
+            Part::Text => {
+                "update rejection set text_removed_at = $4 where firm_id = $1 and device_id = $2 and id = $3"
+            }
+        };
+        query(change)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(id)
+            .bind(now.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        tx.commit_unseen().await
+    }
+}
+
+impl Tx {
+    /// Forgets what is too old, and of what is too many the oldest, so that one more has room.
+    async fn forget_rejections(
+        &mut self,
+        firm: FirmId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        query("delete from rejection where firm_id = $1 and device_id = $2 and at < $3")
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(now.plus_ms(-REJECTED_MS).0)
+            .execute(&mut *self.inner)
+            .await?;
+        query(
+            "delete from rejection where id in (select id from rejection where firm_id = $1 and device_id = $2
+             order by at desc, id desc limit $3 offset $4)",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(REJECTED_MAX)
+        .bind(REJECTED_MAX - 1)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_rejection(
+        &mut self,
+        firm: FirmId,
+        device: DeviceId,
+        new: &NewRejection<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let rows = query("select name_key from rejection where firm_id = $1 and device_id = $2")
+            .bind(firm.0)
+            .bind(device.0)
+            .fetch_all(&mut *self.inner)
+            .await?;
+        let taken = rows.iter().map(|row| row.text("name_key"));
+        let taken: Vec<_> = taken.collect::<Result<_, _>>()?;
+        let name = free_name(new.path.name().unwrap_or_default(), &taken);
+        query(
+            "insert into rejection (firm_id, device_id, path, path_key, name, name_key, why, detail, bytes, digest, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(new.path.to_string())
+        .bind(new.path.key())
+        .bind(name.as_str())
+        .bind(fold(&name))
+        .bind(new.why.as_str())
+        .bind(new.detail)
+        .bind(new.bytes.map(stored_size))
+        .bind(stored(new.digest))
+        .bind(now.0)
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The longest name that is kept whole, in bytes: ` (1000)` and `.txt` fit behind it in the 255 of file systems.
+const NAME_BYTES_MAX: usize = 240;
+
+/// The longest extension that stays behind a number, in bytes.
+const EXTENSION_BYTES_MAX: usize = 16;
+
+/// `F-17.xml`, `F-17 (2).xml`, …: the first whose file and text no other note has as file or text.
+fn free_name(name: &str, taken: &[String]) -> String {
+    let is_free = |candidate: &String| {
+        let file = fold(candidate);
+        let text = format!("{file}.txt");
+        !taken.iter().any(|own| {
+            *own == file || *own == text || file.strip_suffix(".txt") == Some(own.as_str())
+        })
+    };
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= EXTENSION_BYTES_MAX => {
+            (stem, format!(".{extension}"))
+        }
+        _ => (name, String::new()),
+    };
+    let stem = &stem[..stem.floor_char_boundary(NAME_BYTES_MAX - extension.len())];
+    let numbered = |nth: usize| match nth {
+        1 => format!("{stem}{extension}"),
+        nth => format!("{stem} ({nth}){extension}"),
+    };
+    // One more than there are names is free, for each keeps at most three from it.
+    let tried = (1..=3 * taken.len() + 1).map(numbered);
+    let mut free = tried.filter(is_free);
+    free.next().unwrap_or_else(|| numbered(3 * taken.len() + 2))
+}
+
+fn stored(digest: Option<Digest>) -> String {
+    digest.map_or_else(String::new, |digest| digest.to_string())
+}
+
+fn rejection(row: &AnyRow) -> Result<Rejection, Error> {
+    let is_kept = !row.text("digest")?.is_empty() && row.at_or("file_removed_at")?.is_none();
+    Ok(Rejection {
+        id: row.int("id")?,
+        path: row.text("path")?,
+        name: row.text("name")?,
+        why: row.word("why")?,
+        detail: row.text("detail")?,
+        bytes: row
+            .int_or("bytes")?
+            .and_then(|bytes| u64::try_from(bytes).ok()),
+        digest: if is_kept {
+            Some(row.word("digest")?)
+        } else {
+            None
+        },
+        has_text: row.at_or("text_removed_at")?.is_none(),
+        at: row.at("at")?,
+        language: row.word("language")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::NewDevice;
+    use crate::model::DeviceKind;
+
+    const NOW: Timestamp = Timestamp(1_773_475_200_000);
+
+    async fn scene(folder: &std::path::Path) -> (Catalog, FirmId, DeviceId) {
+        let catalog = Catalog::open(&folder.join("catalog.sqlite")).await.unwrap();
+        let slug = "peeters".parse().unwrap();
+        let firm = catalog
+            .add_firm(&slug, "P", Language::Fr, NOW)
+            .await
+            .unwrap();
+        let new = NewDevice {
+            name: &"scanner".parse().unwrap(),
+            kind: DeviceKind::Source,
+            password_hash: None,
+            keys: &[],
+            is_default: false,
+        };
+        let device = catalog.add_device(firm, &new, NOW).await.unwrap();
+        (catalog, firm, device)
+    }
+
+    fn path(at: usize) -> VirtualPath {
+        VirtualPath::parse(&format!("/in/F-{at}.xml")).unwrap()
+    }
+
+    fn too_large(path: &VirtualPath) -> NewRejection<'_> {
+        NewRejection {
+            path,
+            why: Rejected::TooLarge,
+            detail: "100",
+            bytes: None,
+            digest: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_file_again_is_the_same_note_and_shows_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, device) = scene(folder.path()).await;
+        let path = path(1);
+        let refused = too_large(&path);
+        catalog
+            .add_rejection(firm, device, &refused, NOW)
+            .await
+            .unwrap();
+        let first = catalog
+            .rejections(firm, device, NOW)
+            .await
+            .unwrap()
+            .remove(0);
+        let part = (first.id, Part::Text);
+        catalog
+            .remove_rejection(firm, device, part, NOW)
+            .await
+            .unwrap();
+        assert_eq!(catalog.rejections(firm, device, NOW).await.unwrap(), []);
+
+        let later = NOW.plus_ms(5);
+        catalog
+            .add_rejection(firm, device, &refused, later)
+            .await
+            .unwrap();
+
+        let again = catalog.rejections(firm, device, later).await.unwrap();
+        assert_eq!(again, [Rejection { at: later, ..first }]);
+    }
+
+    #[tokio::test]
+    async fn a_millisecond_past_a_week_and_one_past_the_limit_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, device) = scene(folder.path()).await;
+        let most = usize::try_from(REJECTED_MAX).unwrap();
+        let mut tx = catalog.begin(Durability::Kill).await.unwrap();
+        query(
+            "with recursive n (at) as (select 0 union all select at + 1 from n where at < $3 - 1)
+             insert into rejection (firm_id, device_id, path, path_key, name, name_key, why, detail, digest, at)
+             select $1, $2, '/in/F-' || at || '.xml', '/in/f-' || at || '.xml', 'F-' || at || '.xml',
+                    'f-' || at || '.xml', 'too_large', '100', '', $4 + at from n",
+        )
+        .bind(firm.0)
+        .bind(device.0)
+        .bind(REJECTED_MAX)
+        .bind(NOW.0)
+        .execute(&mut *tx.inner)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        let (last, now) = (path(most), NOW.plus_ms(REJECTED_MAX));
+        let refused = too_large(&last);
+        let noting = catalog.add_rejection(firm, device, &refused, now);
+        noting.await.unwrap();
+
+        let all = catalog.rejections(firm, device, NOW).await.unwrap();
+        assert_eq!(all.len(), most);
+        assert!(all.iter().all(|one| one.path != "/in/F-0.xml"));
+        let week = NOW.plus_ms(1 + REJECTED_MS);
+        assert_eq!(
+            catalog.rejections(firm, device, week).await.unwrap().len(),
+            most
+        );
+        let past = week.plus_ms(1);
+        assert_eq!(
+            catalog.rejections(firm, device, past).await.unwrap().len(),
+            most - 1
+        );
+        let named = catalog
+            .rejections_named(firm, device, "f-1.XML.txt", past)
+            .await;
+        assert_eq!(named.unwrap(), []);
+    }
+
+    #[test]
+    fn no_name_is_given_twice_neither_to_a_file_nor_to_a_text() {
+        let mut taken: Vec<String> = Vec::new();
+        let mut shown: Vec<String> = Vec::new();
+        let long = format!("{}.xml", "é".repeat(200));
+        for name in [
+            "a",
+            "A.txt",
+            "a.txt.txt",
+            "a",
+            "F.xml",
+            "f.XML",
+            "a (2)",
+            &long,
+            &long,
+            ".x",
+            ".",
+        ] {
+            let free = free_name(name, &taken);
+            assert!(free.len() + ".txt".len() <= 255, "{free}");
+            taken.push(fold(&free));
+            shown.extend([fold(&free), format!("{}.txt", fold(&free))]);
+        }
+        shown.sort();
+        let before = shown.len();
+        shown.dedup();
+        assert_eq!(shown.len(), before);
+    }
+}

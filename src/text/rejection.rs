@@ -1,0 +1,298 @@
+//! What is a firm told about a file that was not accepted?
+
+use jiff::tz::TimeZone;
+
+use crate::model::{Language, Timestamp};
+
+/// Why a file is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody can read it, for these reasons.
+    Unreadable(Vec<String>),
+    /// It has more bytes than this.
+    TooLarge {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// What is said of it beside it cannot be read, for this reason.
+    Said(String),
+    /// It says something of a document that did not come.
+    Alone,
+    /// With it the firm would have put in more bytes on that day than this.
+    DayBytes {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// With it the firm would have put in more files on that day than this.
+    DayFiles {
+        /// The limit.
+        files_max: u64,
+    },
+}
+
+/// Where a file was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put<'a> {
+    /// Into the drop folder, at this path in it.
+    Dropped(&'a str),
+    /// By a device, at this path in its tree, and how many bytes it had, where that is known.
+    Uploaded(&'a str, Option<u64>),
+}
+
+/// What is written beside a file that was not accepted.
+///
+/// The time stands at the end, so that two texts about one file differ there and nowhere before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectionText {
+    /// Everything but the time.
+    pub head: String,
+    /// The time.
+    pub tail: String,
+}
+
+impl Why {
+    /// Returns the reason in a language.
+    pub fn told(&self, language: Language) -> String {
+        let words = words(language);
+        let with = |text: &str, max: &str| text.replace("{max}", max);
+        match self {
+            Self::Unreadable(reasons) if reasons.is_empty() => words.unreadable.to_owned(),
+            Self::Unreadable(reasons) => format!("{}: {}", words.unreadable, reasons.join("; ")),
+            Self::TooLarge { bytes_max } => with(words.too_large, &words.size(*bytes_max)),
+            Self::Said(why) => format!("{}: {why}", words.said),
+            Self::Alone => words.alone.to_owned(),
+            Self::DayBytes { bytes_max } => with(words.day_bytes, &words.size(*bytes_max)),
+            Self::DayFiles { files_max } => with(words.day_files, &files_max.to_string()),
+        }
+    }
+}
+
+impl RejectionText {
+    /// Says what became of a file.
+    pub fn new(
+        language: Language,
+        put: Put<'_>,
+        why: &Why,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Self {
+        let words = words(language);
+        let (file, bytes) = match put {
+            Put::Dropped(file) => (file, None),
+            Put::Uploaded(file, bytes) => (file, bytes),
+        };
+        let size = bytes.map_or_else(String::new, |bytes| {
+            format!("{}: {bytes} {}\r\n", words.size, words.bytes)
+        });
+        let head = format!(
+            "{}\r\n\r\n{}: {file}\r\n{size}{}: {}\r\n\r\n{}\r\n\r\n",
+            words.title,
+            words.file,
+            words.why,
+            why.told(language),
+            words.advice(put, why)
+        );
+        Self {
+            head,
+            tail: format!("{}: {}\r\n", words.when, now.shown_in(zone)),
+        }
+    }
+
+    /// Returns the whole text.
+    pub fn whole(&self) -> String {
+        format!("{}{}", self.head, self.tail)
+    }
+}
+
+struct Words {
+    title: &'static str,
+    file: &'static str,
+    size: &'static str,
+    why: &'static str,
+    when: &'static str,
+    unreadable: &'static str,
+    too_large: &'static str,
+    said: &'static str,
+    alone: &'static str,
+    day_bytes: &'static str,
+    day_files: &'static str,
+    advice: &'static str,
+    kept: &'static str,
+    smaller: &'static str,
+    tomorrow: &'static str,
+    bytes: &'static str,
+    units: [&'static str; 2],
+}
+
+impl Words {
+    fn advice(&self, put: Put<'_>, why: &Why) -> &'static str {
+        match (put, why) {
+            (Put::Dropped(_), _) | (_, Why::Said(_) | Why::Alone) => self.advice,
+            (Put::Uploaded(..), Why::Unreadable(_)) => self.kept,
+            (Put::Uploaded(..), Why::TooLarge { .. }) => self.smaller,
+            (Put::Uploaded(..), Why::DayBytes { .. } | Why::DayFiles { .. }) => self.tomorrow,
+        }
+    }
+
+    /// A limit as a person says it, where it is a round one.
+    fn size(&self, bytes: u64) -> String {
+        let [mb, gb] = self.units;
+        match bytes {
+            0 => format!("0 {}", self.bytes),
+            _ if bytes.is_multiple_of(BYTES_PER_GB) => format!("{} {gb}", bytes / BYTES_PER_GB),
+            _ if bytes.is_multiple_of(BYTES_PER_MB) => format!("{} {mb}", bytes / BYTES_PER_MB),
+            _ => format!("{bytes} {}", self.bytes),
+        }
+    }
+}
+
+const BYTES_PER_MB: u64 = 1024 * 1024;
+const BYTES_PER_GB: u64 = 1024 * BYTES_PER_MB;
+
+fn words(language: Language) -> &'static Words {
+    match language {
+        Language::En | Language::De => &ENGLISH,
+        Language::Fr => &FRENCH,
+        Language::Nl => &DUTCH,
+    }
+}
+
+const ENGLISH: Words = Words {
+    title: "This file was not sent to any accounting software.",
+    file: "File",
+    size: "Size",
+    why: "Reason",
+    when: "Rejected on",
+    unreadable: "it cannot be read as a document",
+    too_large: "it is larger than {max}",
+    said: "what the JSON file beside it says of it cannot be understood",
+    alone: "it says something of a document, but no document of that name came",
+    day_bytes: "with it, the office would have put in more than {max} on that day",
+    day_files: "with it, the office would have put in more than {max} files on that day",
+    advice: "Ask the sender for the document again, or correct it, and put it in the drop folder.",
+    kept: "What was put is kept, and putting it again changes nothing. Ask the sender for the document again, or correct it, and put that in the folder `in`.",
+    smaller: "It was not kept. Ask the sender for a smaller document, and put that in the folder `in`.",
+    tomorrow: "It was not kept. Put it in the folder `in` again tomorrow, or ask the operator for more room.",
+    bytes: "bytes",
+    units: ["MB", "GB"],
+};
+
+const FRENCH: Words = Words {
+    title: "Ce fichier n'a été envoyé à aucun logiciel comptable.",
+    file: "Fichier",
+    size: "Taille",
+    why: "Motif",
+    when: "Refusé le",
+    unreadable: "il est illisible en tant que document",
+    too_large: "il dépasse {max}",
+    said: "ce que dit le fichier JSON placé à côté est incompréhensible",
+    alone: "il dit quelque chose d'un document, mais aucun document de ce nom n'est arrivé",
+    day_bytes: "avec lui, le bureau aurait déposé plus de {max} ce jour-là",
+    day_files: "avec lui, le bureau aurait déposé plus de {max} fichiers ce jour-là",
+    advice: "Redemandez le document à l'expéditeur, ou corrigez-le, et placez-le dans le dossier de dépôt.",
+    kept: "Ce qui a été déposé est gardé, et le déposer à nouveau ne change rien. Redemandez le document à l'expéditeur, ou corrigez-le, et placez celui-là dans le répertoire `in`.",
+    smaller: "Il n'a pas été gardé. Demandez à l'expéditeur un document plus petit, et placez celui-là dans le répertoire `in`.",
+    tomorrow: "Il n'a pas été gardé. Placez-le à nouveau dans le répertoire `in` demain, ou demandez plus de place à l'exploitant.",
+    bytes: "octets",
+    units: ["Mo", "Go"],
+};
+
+const DUTCH: Words = Words {
+    title: "Dit bestand werd naar geen enkele boekhoudsoftware verzonden.",
+    file: "Bestand",
+    size: "Grootte",
+    why: "Reden",
+    when: "Geweigerd op",
+    unreadable: "het is niet leesbaar als document",
+    too_large: "het is groter dan {max}",
+    said: "wat het JSON-bestand ernaast erover zegt, is niet te begrijpen",
+    alone: "het zegt iets over een document, maar er kwam geen document met die naam",
+    day_bytes: "het kantoor zou er op die dag meer dan {max} mee geplaatst hebben",
+    day_files: "het kantoor zou er op die dag meer dan {max} bestanden mee geplaatst hebben",
+    advice: "Vraag het document opnieuw aan de afzender, of verbeter het, en plaats het in de uitwisselmap.",
+    kept: "Wat geplaatst werd, is bewaard, en het nogmaals plaatsen verandert niets. Vraag het document opnieuw aan de afzender, of verbeter het, en plaats dat in de map `in`.",
+    smaller: "Het is niet bewaard. Vraag de afzender een kleiner document, en plaats dat in de map `in`.",
+    tomorrow: "Het is niet bewaard. Plaats het morgen opnieuw in de map `in`, of vraag de beheerder meer ruimte.",
+    bytes: "bytes",
+    units: ["MB", "GB"],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_of(language: Language, put: Put<'_>, why: &Why) -> String {
+        let zone = TimeZone::get("Europe/Brussels").unwrap();
+        let text = RejectionText::new(language, put, why, Timestamp(1_767_225_600_000), &zone);
+        text.whole().replace("\r\n", "\n")
+    }
+
+    fn text(language: Language, why: &Why) -> String {
+        text_of(language, Put::Dropped("sub/F-17.xml"), why)
+    }
+
+    #[test]
+    fn a_firm_is_told_in_its_language_and_its_time() {
+        let why = Why::Unreadable(vec!["ends in the middle (line 3)".to_owned()]);
+
+        insta::assert_snapshot!(text(Language::Nl, &why), @r"
+        Dit bestand werd naar geen enkele boekhoudsoftware verzonden.
+
+        Bestand: sub/F-17.xml
+        Reden: het is niet leesbaar als document: ends in the middle (line 3)
+
+        Vraag het document opnieuw aan de afzender, of verbeter het, en plaats het in de uitwisselmap.
+
+        Geweigerd op: 2026-01-01 01:00 CET
+        ");
+    }
+
+    #[test]
+    fn every_language_has_its_words_and_german_borrows_english() {
+        let why = Why::TooLarge {
+            bytes_max: 100 * BYTES_PER_MB,
+        };
+
+        assert!(text(Language::Fr, &why).contains("Motif: il dépasse 100 Mo\n"));
+        assert!(text(Language::Nl, &why).contains("Reden: het is groter dan 100 MB\n"));
+        assert!(text(Language::En, &why).contains("Reason: it is larger than 100 MB\n"));
+        assert_eq!(text(Language::De, &why), text(Language::En, &why));
+    }
+    #[test]
+    fn a_device_is_told_the_size_and_what_to_do() {
+        let put = Put::Uploaded("/in/ACME/F-17.xml", Some(1234));
+        let unreadable = Why::Unreadable(vec!["is empty".to_owned()]);
+
+        insta::assert_snapshot!(text_of(Language::Fr, put, &unreadable), @r"
+        Ce fichier n'a été envoyé à aucun logiciel comptable.
+
+        Fichier: /in/ACME/F-17.xml
+        Taille: 1234 octets
+        Motif: il est illisible en tant que document: is empty
+
+        Ce qui a été déposé est gardé, et le déposer à nouveau ne change rien. Redemandez le document à l'expéditeur, ou corrigez-le, et placez celui-là dans le répertoire `in`.
+
+        Refusé le: 2026-01-01 01:00 CET
+        ");
+    }
+
+    #[test]
+    fn each_reason_has_its_own_words_and_advice_in_each_language() {
+        let whys = [
+            Why::Unreadable(Vec::new()),
+            Why::TooLarge { bytes_max: 1000 },
+            Why::DayBytes {
+                bytes_max: 20 * BYTES_PER_GB,
+            },
+            Why::DayFiles { files_max: 50_000 },
+        ];
+        let put = Put::Uploaded("/in/F-17.xml", None);
+        for language in [Language::En, Language::Fr, Language::Nl] {
+            let mut texts: Vec<_> = whys.iter().map(|why| text_of(language, put, why)).collect();
+            assert!(texts.iter().all(|text| !text.contains("{max}")));
+            assert!(texts[2].contains("20 G") && texts[3].contains("50000"));
+            texts.dedup();
+            assert_eq!(texts.len(), 4);
+        }
+    }
+}
