@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
+use crate::dispatch::{Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
 use crate::hostkeys;
 use crate::ingest::Ingest;
@@ -212,9 +213,20 @@ impl House {
         self.look_again().await;
         let clock = self.clock.clone();
         let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
-        let dropping = drop_folders.run(draining, move || clock.read());
+        let dropping = drop_folders.run(draining.clone(), move || clock.read());
+        let telling = self.dispatcher().run(draining);
         // Boxed, for each holds the states of everything it may be in the middle of.
-        tokio::join!(Box::pin(listening.run()), Box::pin(dropping));
+        tokio::join!(
+            Box::pin(listening.run()),
+            Box::pin(dropping),
+            Box::pin(telling)
+        );
+    }
+
+    /// Returns what tells receivers what happens; it does when it is run.
+    pub fn dispatcher(&self) -> Dispatcher {
+        let poster = Poster::new(&self.config.webhooks);
+        Dispatcher::new(self.catalog.clone(), poster, self.clock.clone())
     }
 
     /// Sends what waits no longer: a profile may have been mended while nobody served.

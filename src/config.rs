@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub sftp: Sftp,
     /// The drop folders.
     pub drop: DropFolderConfig,
+    /// Telling senders.
+    pub webhooks: WebhookConfig,
     /// The log.
     pub log: Log,
 }
@@ -68,6 +71,7 @@ impl Default for Config {
             time_zone: "Europe/Brussels".to_owned(),
             sftp: Sftp::default(),
             drop: DropFolderConfig::default(),
+            webhooks: WebhookConfig::default(),
             log: Log::default(),
         }
     }
@@ -162,6 +166,7 @@ impl Config {
         let mut config: Self = toml::from_str(text)?;
         config.data = folder.join(&config.data);
         config.drop.root = config.data.join(&config.drop.root);
+        config.webhooks.roots = config.webhooks.roots.map(|roots| folder.join(roots));
         config.profiles = config.profiles.map(|profiles| folder.join(profiles));
         Ok(config)
     }

@@ -13,13 +13,17 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &["ubl", "layout", "collect", "text"],
     &["blobs", "catalog"],
-    &["ingest", "tree", "mark", "login", "upload", "sending"],
+    &[
+        "ingest", "tree", "mark", "login", "upload", "sending", "dispatch",
+    ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
 ];
 
 /// Doings stand on one floor but in an order of their own: a later one may name an earlier one.
-const DOINGS: &[&str] = &["ingest", "sending", "tree", "mark", "login", "upload"];
+const DOINGS: &[&str] = &[
+    "ingest", "sending", "tree", "mark", "login", "upload", "dispatch",
+];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
 const PURE: &[&str] = &[
@@ -31,6 +35,14 @@ const PURE: &[&str] = &[
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",
+    "dispatch/address.rs",
+    "dispatch/answer.rs",
+    "dispatch/backoff.rs",
+    "dispatch/body.rs",
+    "dispatch/breaker.rs",
+    "dispatch/lanes.rs",
+    "dispatch/signature.rs",
+    "dispatch/target.rs",
     "sftp/command.rs",
     "sftp/frames.rs",
     "sftp/handles.rs",

@@ -35,6 +35,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "marks",
         include_str!("../../migrations/sqlite/0005_marks.sql"),
     ),
+    (
+        8,
+        "webhooks",
+        include_str!("../../migrations/sqlite/0008_webhooks.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
