@@ -18,6 +18,7 @@ mod fsck;
 mod ingest;
 mod init;
 mod keys;
+mod letters;
 mod link;
 mod password;
 mod print;
@@ -27,6 +28,7 @@ mod send;
 mod serve;
 mod story;
 mod table;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,6 +77,9 @@ enum Command {
     /// Add, list, show or remove SFTP logins.
     #[command(subcommand)]
     Device(device::Command),
+    /// Tell other programs what happens.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// List documents.
     Documents(documents::Args),
     /// List deliveries.
@@ -147,6 +152,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Dossier(command) => dossier::run(&call, command).await,
         Command::Link(command) => link::run(&call, command).await,
         Command::Device(command) => device::run(&call, command).await,
+        Command::Webhook(command) => webhook::run(&call, command).await,
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,
