@@ -214,13 +214,13 @@ impl House {
         let clock = self.clock.clone();
         let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
         let dropping = drop_folders.run(draining.clone(), move || clock.read());
-        let telling = self.dispatcher().run(draining);
+        // A task of its own: while it has the turn to write, it must not wait for the others here.
+        let telling = tokio::spawn(self.dispatcher().run(draining));
         // Boxed, for each holds the states of everything it may be in the middle of.
-        tokio::join!(
-            Box::pin(listening.run()),
-            Box::pin(dropping),
-            Box::pin(telling)
-        );
+        let (.., told) = tokio::join!(Box::pin(listening.run()), Box::pin(dropping), telling);
+        if let Err(died) = told {
+            tracing::error!("What tells receivers has died; the next start goes on: {died}");
+        }
     }
 
     /// Returns what tells receivers what happens; it does when it is run.

@@ -28,6 +28,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -45,7 +46,7 @@ pub use self::target::{InvalidTarget, Named, Target, URL_BYTES_MAX};
 use self::breaker::Breaker;
 use self::lanes::Start;
 use crate::catalog::{self, Catalog, Webhook};
-use crate::model::{Clock, Timestamp, WebhookId};
+use crate::model::{Clock, FirmId, Timestamp, WebhookId};
 
 /// How often it is looked whether another process has told something, or a webhook was added.
 const LOOK: Duration = Duration::from_secs(2);
@@ -56,13 +57,20 @@ const GATHER: Duration = Duration::from_millis(100);
 /// For how long calls that are under way may end when the program ends; then they are made again next time.
 const DRAIN: Duration = Duration::from_secs(3);
 
+/// How many calls are under way at the same time: each is a connection, and some memory for TLS.
+const CALLS_MAX: usize = 128;
+
+/// By what calls are counted: many firms have their receivers at one service, and none should wait for another.
+type Receiver = (FirmId, String);
+
 /// What tells receivers what happens.
 pub struct Dispatcher<S = Poster> {
     catalog: Catalog,
     sends: S,
     clock: Clock,
     random: fn() -> u64,
-    breakers: Mutex<HashMap<String, Breaker>>,
+    breakers: Mutex<HashMap<Receiver, Breaker>>,
+    calls: Semaphore,
     /// No call begins any more.
     stop: CancellationToken,
     /// Calls that are under way end.
@@ -78,6 +86,7 @@ impl<S: Sends> Dispatcher<S> {
             clock,
             random,
             breakers: Mutex::default(),
+            calls: Semaphore::new(CALLS_MAX),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
         }
@@ -181,7 +190,7 @@ impl<S: Sends> Dispatcher<S> {
             if busy.contains(&webhook.id) {
                 continue;
             }
-            let permit = self.breaker(&origin(&webhook), |breaker| breaker.permit(now));
+            let permit = self.breaker(&webhook, |breaker| breaker.permit(now));
             match lanes::start(&webhook, permit, now) {
                 Start::Now(limit) => starts.now.push((webhook, limit)),
                 Start::NotBefore(at) => {
@@ -217,14 +226,15 @@ impl<S: Sends> Dispatcher<S> {
     }
 
     /// Asks or tells the breaker of a receiver; those that are at rest take no room.
-    fn breaker<T>(&self, origin: &str, ask: impl FnOnce(&mut Breaker) -> T) -> T {
+    fn breaker<T>(&self, webhook: &Webhook, ask: impl FnOnce(&mut Breaker) -> T) -> T {
+        let receiver = (webhook.firm, webhook.url.clone());
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut breaker = breakers.get(origin).copied().unwrap_or_default();
+        let mut breaker = breakers.get(&receiver).copied().unwrap_or_default();
         let told = ask(&mut breaker);
         if breaker.is_at_rest() {
-            breakers.remove(origin);
+            breakers.remove(&receiver);
         } else {
-            breakers.insert(origin.to_owned(), breaker);
+            breakers.insert(receiver, breaker);
         }
         told
     }
@@ -241,11 +251,6 @@ struct Starts {
 enum Pause {
     For(Duration),
     ForNews(Duration),
-}
-
-/// Where a webhook goes, as far as calls are counted by it.
-fn origin(webhook: &Webhook) -> String {
-    Target::parse(&webhook.url).map_or_else(|_| String::new(), |target| target.origin())
 }
 
 /// Waits for `what` while rounds go on, and notes those that end.

@@ -30,10 +30,10 @@ use super::address::{Judgement, Network, judge};
 use super::config::WebhookConfig;
 use super::target::{Named, Target};
 
-/// For how long a receiver may be looked up and connected to.
+/// For how long a receiver may be looked up, connected to, and agreed with on TLS.
 pub const CONNECT_MS_MAX: u64 = 5_000;
 
-/// For how long a message may take from its beginning to the answer's head.
+/// For how long a message may take from its first byte to the answer's head.
 pub const WHOLE_MS_MAX: u64 = 15_000;
 
 /// How much of an answer's body is read: it only tells a person what went wrong.
@@ -153,6 +153,7 @@ pub struct Poster {
     allow: Vec<Network>,
     roots: Option<PathBuf>,
     tls: OnceCell<TlsConnector>,
+    connect_ms_max: u64,
     whole_ms_max: u64,
 }
 
@@ -163,15 +164,17 @@ impl Poster {
             allow: config.allow.clone(),
             roots: config.roots.clone(),
             tls: OnceCell::new(),
+            connect_ms_max: CONNECT_MS_MAX,
             whole_ms_max: WHOLE_MS_MAX,
         }
     }
 
-    /// Waits at most so long for an answer.
+    /// Waits at most so long for a connection, and for an answer.
     #[must_use]
-    pub fn waiting_at_most(self, whole_ms_max: u64) -> Self {
+    pub fn waiting_at_most(self, ms: u64) -> Self {
         Self {
-            whole_ms_max,
+            connect_ms_max: ms,
+            whole_ms_max: ms,
             ..self
         }
     }
@@ -217,17 +220,12 @@ impl Poster {
     }
 
     /// Connects to what was judged and to nothing else.
-    async fn connect(&self, target: &Target) -> Result<TcpStream, Error> {
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Stream>, Error> {
         let mut failed = None;
         for address in self.addresses(target).await? {
             match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // One message, and then we wait: there is nothing to gather.
-                    stream
-                        .set_nodelay(true)
-                        .map_err(|source| Error::Connect { address, source })?;
-                    return Ok(stream);
-                }
+                Ok(stream) if target.is_https() => return self.secure(target, stream).await,
+                Ok(stream) => return Ok(Box::new(stream)),
                 Err(source) => failed = failed.or(Some(Error::Connect { address, source })),
             }
         }
@@ -236,35 +234,36 @@ impl Poster {
         }))
     }
 
-    async fn post(&self, message: &Message) -> Result<Answer, Error> {
-        let target = &message.target;
-        let connecting = timeout(Duration::from_millis(CONNECT_MS_MAX), self.connect(target));
-        let stream = connecting.await.map_err(|_| Error::Slow {
-            what: "connecting",
-            ms: CONNECT_MS_MAX,
-        })??;
-        if !target.is_https() {
-            return self.exchange(stream, message).await;
-        }
+    async fn secure(&self, target: &Target, stream: TcpStream) -> Result<Box<dyn Stream>, Error> {
         let host = match target.named() {
             Named::Name(name) => name,
             Named::Address(address) => address.to_string(),
         };
         let tls = self.tls.get_or_try_init(|| self.make_tls()).await?;
-        let name = ServerName::try_from(host.clone()).map_err(|source| Error::Tls {
-            host: host.clone(),
-            source: io::Error::other(source),
-        })?;
+        let name = match ServerName::try_from(host.clone()) {
+            Ok(name) => name,
+            Err(source) => {
+                let source = io::Error::other(source);
+                return Err(Error::Tls { host, source });
+            }
+        };
         let secured = tls.connect(name, stream).await;
         let secured = secured.map_err(|source| Error::Tls { host, source })?;
-        self.exchange(secured, message).await
+        Ok(Box::new(secured))
     }
 
-    async fn exchange(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        message: &Message,
-    ) -> Result<Answer, Error> {
+    async fn post(&self, message: &Message) -> Result<Answer, Error> {
+        let ms = self.connect_ms_max;
+        let connecting = self.connect(&message.target);
+        let connecting = timeout(Duration::from_millis(ms), connecting).await;
+        let stream = connecting.map_err(|_| Error::Slow {
+            what: "connecting",
+            ms,
+        })??;
+        self.exchange(stream, message).await
+    }
+
+    async fn exchange(&self, stream: Box<dyn Stream>, message: &Message) -> Result<Answer, Error> {
         let request = request(message)?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)
@@ -311,15 +310,14 @@ impl Poster {
 
 impl Sends for Poster {
     async fn send(&self, message: &Message) -> Result<Answer, Error> {
-        // The parts have limits of their own; TLS and a trickling head have this one.
-        let ms = CONNECT_MS_MAX + self.whole_ms_max + ANSWER_MS_MAX;
-        let sent = timeout(Duration::from_millis(ms), self.post(message)).await;
-        sent.map_err(|_| Error::Slow {
-            what: "the whole exchange",
-            ms,
-        })?
+        self.post(message).await
     }
 }
+
+/// A connection, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 fn request(message: &Message) -> Result<Request<Full<Bytes>>, Error> {
     const AGENT: &str = concat!("Sluis/", env!("CARGO_PKG_VERSION"));

@@ -19,6 +19,9 @@ use crate::catalog::{self, Letter, Settlement, Webhook};
 /// How many lanes of one webhook are told at the same time.
 const LANES_MAX: usize = 8;
 
+/// How much of what a receiver says stands in an error.
+const SAID_CHARS_MAX: usize = 200;
+
 /// One round with one webhook.
 struct Round {
     webhook: Webhook,
@@ -52,7 +55,7 @@ impl<S: Sends> Dispatcher<S> {
         if room > 0 {
             let (fresh, reached) = self.catalog.fresh_letters(&webhook, room).await?;
             letters.extend(fresh);
-            upto = reached;
+            upto = reached.max(upto);
         }
         let plan = lanes::arrange(letters);
         let round = Round {
@@ -92,24 +95,28 @@ impl<S: Sends> Dispatcher<S> {
     }
 
     async fn tell(&self, round: &Round, letter: &Letter) -> Outcome {
+        // It is never closed; if it were, nothing would be sent.
+        let Ok(_call) = self.calls.acquire().await else {
+            return Outcome::Unsent;
+        };
         if self.stop.is_cancelled() || round.gone.load(Ordering::Relaxed) {
             return Outcome::Unsent;
         }
-        let (now, origin) = (self.clock.read(), round.target.origin());
-        if let Permit::NotBefore(_) = self.breaker(&origin, |breaker| breaker.begin(now)) {
+        let (now, webhook) = (self.clock.read(), &round.webhook);
+        if let Permit::NotBefore(_) = self.breaker(webhook, |breaker| breaker.begin(now)) {
             return Outcome::Unsent;
         }
-        let id = body::event_id(round.webhook.firm, letter.row.seq);
-        let body = body::event_body(&round.webhook, letter);
+        let id = body::event_id(webhook.firm, letter.row.seq);
+        let body = body::event_body(webhook, letter);
         let message = message(&round.target, &round.secret, (id, body), now);
         let sent = tokio::select! {
             sent = self.sends.send(&message) => sent,
             () = self.cut.cancelled() => {
-                self.breaker(&origin, |breaker| breaker.forgone(now));
+                self.breaker(webhook, |breaker| breaker.forgone(now));
                 return Outcome::Unsent;
             }
         };
-        let outcome = self.judge(round, sent, &origin);
+        let outcome = self.judge(round, sent);
         if outcome == Outcome::Gone {
             round.gone.store(true, Ordering::Relaxed);
         }
@@ -117,8 +124,8 @@ impl<S: Sends> Dispatcher<S> {
     }
 
     /// Says what an answer comes to, and tells the receiver's breaker.
-    fn judge(&self, round: &Round, sent: Result<Answer, Error>, origin: &str) -> Outcome {
-        let now = self.clock.read();
+    fn judge(&self, round: &Round, sent: Result<Answer, Error>) -> Outcome {
+        let (now, webhook, origin) = (self.clock.read(), &round.webhook, round.target.origin());
         let (verdict, error) = match sent {
             Ok(answer) => (
                 answer::judge(answer.status, answer.retry_after.as_deref(), now),
@@ -129,8 +136,8 @@ impl<S: Sends> Dispatcher<S> {
         let after = match verdict {
             Verdict::Away(after) => after,
             Verdict::Told | Verdict::Gone | Verdict::Refused => {
-                if self.breaker(origin, Breaker::answered) {
-                    info!(webhook.id = %round.webhook.id, "The receiver {origin} answers again");
+                if self.breaker(webhook, Breaker::answered) {
+                    info!(webhook.id = %webhook.id, "The receiver {origin} answers again");
                 }
                 None
             }
@@ -140,7 +147,7 @@ impl<S: Sends> Dispatcher<S> {
             Verdict::Gone => return Outcome::Gone,
             Verdict::Refused => {}
             Verdict::Away(_) => {
-                let opened = self.breaker(origin, |breaker| {
+                let opened = self.breaker(webhook, |breaker| {
                     let opened = breaker.failed(now);
                     if let Some(ms) = after {
                         breaker.hold(now.plus_ms(ms));
@@ -148,7 +155,7 @@ impl<S: Sends> Dispatcher<S> {
                     opened
                 });
                 if let Some(until) = opened {
-                    warn!(webhook.id = %round.webhook.id, "The receiver {origin} does not answer, and is not called before {until}: {error}");
+                    warn!(webhook.id = %webhook.id, "The receiver {origin} does not answer, and is not called before {until}: {error}");
                 }
             }
         }
@@ -159,15 +166,20 @@ impl<S: Sends> Dispatcher<S> {
     }
 }
 
-/// What went wrong, by an answer.
+/// What went wrong, by an answer, on one line.
 fn told_of(answer: &Answer) -> String {
     let status = answer.status;
+    let line = answer.text.lines().next().unwrap_or_default();
+    let said: String = line.chars().filter(|c| !c.is_control()).collect();
     match status {
         300..=399 => format!(
             "answered {status}: redirects are not followed; give the webhook the address it should go to"
         ),
-        _ if answer.text.is_empty() => format!("answered {status}"),
-        _ => format!("answered {status}: {}", answer.text),
+        _ if said.is_empty() => format!("answered {status}"),
+        _ => format!(
+            "answered {status}: {}",
+            said.chars().take(SAID_CHARS_MAX).collect::<String>()
+        ),
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::NewWebhook;
-use crate::model::{EventKind, EventSeq, FirmId};
+use crate::model::{EventKind, EventSeq, Language};
 
 mod world;
 
@@ -202,6 +202,55 @@ async fn a_receiver_that_is_away_for_a_week_costs_few_calls_and_no_event() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_asks_for_patience_is_not_called_meanwhile() {
+    let mut world = World::new(&[]).await;
+    world.tell(EventKind::Kept, 1).await;
+    world.does([Does::AsksForPatience]);
+    let began = world.time.load(Ordering::SeqCst);
+
+    let next = world.turn().await.unwrap();
+
+    assert_eq!(next.0, began + 45_000);
+    world.tell(EventKind::Kept, 2).await;
+    assert_eq!(world.turn().await, Some(next));
+    assert_eq!(world.tried(), 1);
+    world.finish().await;
+    let mut taken = world.taken();
+    taken.sort_unstable();
+    assert_eq!(taken, [3, 4]);
+}
+
+#[tokio::test]
+async fn one_firm_does_not_wait_for_anothers_receiver_at_the_same_host() {
+    let mut world = World::new(&[]).await;
+    let new = NewWebhook {
+        url: "https://example.com/another",
+        origin: "https://example.com",
+        kinds: &[],
+        secret: &Secret::shown([2; 32]),
+        from: None,
+    };
+    let (catalog, slug) = (world.catalog.clone(), "janssens".parse().unwrap());
+    let other = catalog
+        .add_firm(&slug, "J", Language::Nl, Timestamp(0))
+        .await
+        .unwrap();
+    world.tell(EventKind::Kept, 1).await;
+    world.does([Does::AsksForPatience]);
+    world.turn().await;
+    catalog
+        .add_webhook(other, &new, Timestamp(0))
+        .await
+        .unwrap();
+
+    world.firm = other;
+    world.tell(EventKind::Kept, 2).await;
+    world.turn().await;
+
+    assert_eq!(world.taken(), [3]);
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_gone_pauses_its_webhook_and_gets_all_when_it_is_resumed() {
     let mut world = World::new(&[]).await;
     world.tell(EventKind::Kept, 1).await;
@@ -312,6 +361,11 @@ async fn a_removed_webhook_is_told_nothing_and_its_secret_is_gone() {
         .remove_webhook(FirmId(9), id, Timestamp(0))
         .await;
     assert!(other.is_err(), "another firm's");
+    let other = world
+        .catalog
+        .pause_webhook(FirmId(9), id, "by hand", Timestamp(0))
+        .await;
+    assert!(other.is_err(), "another firm's");
 
     world
         .catalog
@@ -329,4 +383,17 @@ async fn a_removed_webhook_is_told_nothing_and_its_secret_is_gone() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn a_firm_without_documents_is_removed_with_its_webhooks_and_letters() {
+    let mut world = World::new(&[EventKind::Kept]).await;
+    world.tell(EventKind::Kept, 1).await;
+    world.does([Does::Refuses]);
+    world.turn().await;
+    assert_eq!(world.webhook().await.waiting, 1);
+
+    world.catalog.remove_firm(world.firm).await.unwrap();
+
+    assert_eq!(world.catalog.active_webhooks().await.unwrap(), []);
 }

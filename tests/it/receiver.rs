@@ -33,6 +33,8 @@ pub enum Reply {
     Babbles,
     /// Takes it, and says what is not HTTP.
     Mumbles,
+    /// Takes it with an answer whose head has no end.
+    Boasts,
 }
 
 /// A message as it came.
@@ -184,6 +186,7 @@ async fn answer(
             format!("HTTP/1.1 {status} X\r\n{headers}content-length: 4\r\n\r\ntext")
         }
         Reply::Waits(_) => "HTTP/1.1 204 X\r\n\r\n".to_owned(),
+        Reply::Boasts => "HTTP/1.1 200 X\r\n".to_owned(),
         Reply::Mumbles => "220 mail.example.com ESMTP\r\n".to_owned(),
         Reply::Babbles => "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
         Reply::HangsUp | Reply::TakesAndHangsUp => return None,
@@ -193,12 +196,14 @@ async fn answer(
         }
     };
     stream.write_all(said.as_bytes()).await.ok()?;
-    if matches!(reply, Reply::Babbles) {
-        loop {
-            stream.write_all(b"4\r\nmore\r\n").await.ok()?;
-        }
+    let more = match reply {
+        Reply::Babbles => "4\r\nmore\r\n",
+        Reply::Boasts => "x-more: more\r\n",
+        _ => return stream.shutdown().await.ok(),
+    };
+    loop {
+        stream.write_all(more.as_bytes()).await.ok()?;
     }
-    stream.shutdown().await.ok()
 }
 
 async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use sluis::catalog::{NewWebhook, WebhookRow};
-use sluis::dispatch::{Dispatcher, Poster, Secret, Target, WebhookConfig, ping};
+use sluis::dispatch::{ANSWER_BYTES_MAX, Dispatcher, Poster, Secret, Target, WebhookConfig, ping};
 use sluis::model::{DeviceKind, EventSeq, Timestamp, WebhookId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -254,6 +254,47 @@ async fn a_public_address_is_not_called_without_tls() {
 }
 
 #[tokio::test]
+async fn of_an_answer_without_end_four_kibibytes_are_read() {
+    let gateway = Gateway::start_with(ALLOW).await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let receiver = Receiver::start().await;
+    webhook(&gateway, &office, &receiver.url()).await;
+    let webhook = row(&gateway, &office).await.webhook;
+    let target = Target::parse(&webhook.url).unwrap();
+    let secret = Secret::parse(&webhook.secret).unwrap();
+    let poster = Poster::new(&gateway.house.config.webhooks);
+    receiver.does([Reply::Babbles, Reply::Boasts]);
+    let send = || ping(&poster, &webhook, (&target, &secret), Timestamp(0));
+
+    let babbled = send().await.unwrap();
+
+    assert_eq!(
+        (babbled.status, babbled.text.len()),
+        (200, ANSWER_BYTES_MAX)
+    );
+    let boasted = send().await.unwrap_err().to_string();
+    assert_eq!(boasted, "got no answer over HTTP");
+}
+
+#[tokio::test]
+async fn a_receiver_that_connects_and_never_speaks_tls_is_not_waited_for() {
+    let gateway = Gateway::start_with(ALLOW).await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let receiver = Receiver::start().await; // it waits for HTTP
+    let url = format!("https://{}/", receiver.address);
+    webhook(&gateway, &office, &url).await;
+    gateway.receive(&office, invoice("F-1", 0)).await;
+
+    dispatcher(&gateway).turn().await.unwrap();
+
+    let error = row(&gateway, &office).await.error.unwrap();
+    assert_eq!(
+        error,
+        format!("connecting took longer than {PATIENCE_MS} ms")
+    );
+}
+
+#[tokio::test]
 async fn a_receiver_over_tls_is_told_if_its_certificate_is_trusted() {
     let roots = format!("{ALLOW}roots = '{}'\n", tls("authority.pem"));
     let gateway = Gateway::start_with(&roots).await;
@@ -459,6 +500,12 @@ async fn an_operator_sees_dead_letters_and_has_them_tried_again() {
         program
             .ok(&["webhook", "dead", "kantoor"])
             .contains("answered 404")
+    );
+    let checked = program.run(&["check"]);
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    assert!(
+        checked.contains("WRONG  webhooks of kantoor: webhook 1 was not told 2 events"),
+        "{checked}"
     );
     let wrong = program.run(&["webhook", "retry", "kantoor", "77"]);
     assert!(!wrong.status.success());
