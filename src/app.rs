@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
+use crate::dispatch::{Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
 use crate::hostkeys;
 use crate::ingest::Ingest;
@@ -221,19 +222,35 @@ impl House {
         self.look_again().await;
         let clock = self.clock.clone();
         let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
-        let sending_ends = draining.clone();
-        let dropping = drop_folders.run(draining, move || clock.read());
-        // Boxed, for each holds the states of everything it may be in the middle of.
         let scheduler = Scheduler::new(
             self.catalog.clone(),
             self.sending.clone(),
             self.clock.clone(),
         );
-        tokio::join!(
+        let dropping = drop_folders.run(draining.clone(), move || clock.read());
+        // Tasks of their own: while one has the turn to write, it must not wait for the others here.
+        let ends = draining.clone();
+        let sending = tokio::spawn(async move { scheduler.run(ends).await });
+        let telling = tokio::spawn(self.dispatcher().run(draining));
+        // Boxed, for each holds the states of everything it may be in the middle of.
+        let (.., sent, told) = tokio::join!(
             Box::pin(listening.run()),
             Box::pin(dropping),
-            Box::pin(scheduler.run(sending_ends)),
+            sending,
+            telling
         );
+        if let Err(died) = sent {
+            tracing::error!("What sends by itself has died; the next start goes on: {died}");
+        }
+        if let Err(died) = told {
+            tracing::error!("What tells receivers has died; the next start goes on: {died}");
+        }
+    }
+
+    /// Returns what tells receivers what happens; it does when it is run.
+    pub fn dispatcher(&self) -> Dispatcher {
+        let poster = Poster::new(&self.config.webhooks);
+        Dispatcher::new(self.catalog.clone(), poster, self.clock.clone())
     }
 
     /// Sends what waits no longer: a profile may have been mended while nobody served.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::model::Declared;
@@ -32,6 +33,8 @@ pub struct Config {
     pub drop: DropFolderConfig,
     /// What devices may put in.
     pub uploads: UploadLimits,
+    /// Telling senders.
+    pub webhooks: WebhookConfig,
     /// The log.
     pub log: Log,
 }
@@ -86,6 +89,7 @@ impl Default for Config {
             ingest: Ingest::default(),
             drop: DropFolderConfig::default(),
             uploads: UploadLimits::default(),
+            webhooks: WebhookConfig::default(),
             log: Log::default(),
         }
     }
@@ -181,6 +185,7 @@ impl Config {
         let mut config: Self = toml::from_str(text)?;
         config.data = folder.join(&config.data);
         config.drop.root = config.data.join(&config.drop.root);
+        config.webhooks.roots = config.webhooks.roots.map(|roots| folder.join(roots));
         config.profiles = config.profiles.map(|profiles| folder.join(profiles));
         Ok(config)
     }

@@ -10,7 +10,7 @@
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
 //! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `evidence`), stores (`blobs`, `catalog`), doings
-//! (`ingest`, `tree`, `mark`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
+//! (`ingest`, `tree`, `mark`, `dispatch`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod app;
 pub mod audit;
@@ -19,6 +19,7 @@ pub mod catalog;
 pub mod cli;
 pub mod collect;
 pub mod config;
+pub mod dispatch;
 pub mod dropfolder;
 pub mod evidence;
 pub mod hostkeys;

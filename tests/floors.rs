@@ -22,6 +22,7 @@ const FLOORS: &[&[&str]] = &[
         "sending",
         "scheduler",
         "audit",
+        "dispatch",
     ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
@@ -37,6 +38,7 @@ const DOINGS: &[&str] = &[
     "login",
     "upload",
     "audit",
+    "dispatch",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
@@ -52,6 +54,14 @@ const PURE: &[&str] = &[
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",
+    "dispatch/address.rs",
+    "dispatch/answer.rs",
+    "dispatch/backoff.rs",
+    "dispatch/body.rs",
+    "dispatch/breaker.rs",
+    "dispatch/lanes.rs",
+    "dispatch/signature.rs",
+    "dispatch/target.rs",
     "sftp/command.rs",
     "sftp/frames.rs",
     "sftp/handles.rs",

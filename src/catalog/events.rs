@@ -179,7 +179,7 @@ impl Catalog {
     }
 }
 
-fn event_row(row: &AnyRow) -> Result<EventRow, Error> {
+pub(super) fn event_row(row: &AnyRow) -> Result<EventRow, Error> {
     Ok(EventRow {
         seq: EventSeq(row.int("seq")?),
         at: row.at("at")?,

@@ -209,14 +209,14 @@ impl Catalog {
                 )));
             }
         }
-        query("delete from event where firm_id = $1")
-            .bind(id.0)
-            .execute(&mut *tx.inner)
-            .await?;
-        query("delete from firm where id = $1")
-            .bind(id.0)
-            .execute(&mut *tx.inner)
-            .await?;
+        for statement in [
+            "delete from letter where webhook_id in (select id from webhook where firm_id = $1)",
+            "delete from webhook where firm_id = $1",
+            "delete from event where firm_id = $1",
+            "delete from firm where id = $1",
+        ] {
+            query(statement).bind(id.0).execute(&mut *tx.inner).await?;
+        }
         tx.commit().await
     }
 

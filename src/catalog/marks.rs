@@ -64,6 +64,9 @@ impl Catalog {
             .await?;
         let won = done.rows_affected() == 1;
         turn.set_head(won.then_some((firm, next)));
+        if won {
+            turn.told();
+        }
         Ok(won)
     }
 }

@@ -41,6 +41,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0006_sending.sql"),
     ),
     (
+        8,
+        "webhooks",
+        include_str!("../../migrations/sqlite/0008_webhooks.sql"),
+    ),
+    (
         9,
         "sources",
         include_str!("../../migrations/sqlite/0009_sources.sql"),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, query, raw_sql};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::events::{self, Head, Told};
@@ -40,6 +40,7 @@ pub struct Moment(u64);
 pub(super) struct Turns {
     writer: Arc<Mutex<Writer>>,
     moment: Arc<AtomicU64>,
+    news: Arc<Notify>,
 }
 
 /// The connection that writes, and what is known of the database through it.
@@ -84,6 +85,7 @@ impl Turns {
         Self {
             writer: Arc::new(Mutex::new(writer)),
             moment: Arc::default(),
+            news: Arc::default(),
         }
     }
 
@@ -114,6 +116,11 @@ impl Turns {
     /// Notes that what devices see may have changed.
     fn changed(&self) {
         self.moment.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Returns when an event was told here since this was asked last.
+    pub(super) async fn told(&self) {
+        self.news.notified().await;
     }
 
     /// Notes the `data_version` that the writer's connection found.
@@ -184,6 +191,11 @@ impl Turn {
         Ok(())
     }
 
+    /// Notes that an event was told. Whoever waits for none costs nothing here.
+    pub(super) fn told(&self) {
+        self.turns.news.notify_one();
+    }
+
     /// The last event of a firm, as this connection wrote it, if it did.
     pub(super) fn head(&self, firm: FirmId) -> Option<&Head> {
         let (of, head) = self.writer.head.as_ref()?;
@@ -233,8 +245,12 @@ impl Tx {
     }
 
     async fn end(&mut self) -> Result<(), Error> {
+        let tells = !self.told.is_empty();
         events::add_and_commit(self).await?;
         self.inner.closed();
+        if tells {
+            self.inner.told();
+        }
         Ok(())
     }
 }
@@ -289,6 +305,11 @@ impl Catalog {
         })?;
         tx.inner.set_head(Some((firm, Head::of(found)?)));
         Ok((tx, found.int("version")?))
+    }
+
+    /// Waits until this process has told an event since this was asked last; one waits at a time.
+    pub async fn told(&self) {
+        self.turns.told().await;
     }
 
     async fn take(&self, survives: Durability) -> Result<Tx, Error> {

@@ -13,6 +13,7 @@ use super::call::Call;
 use super::error::chain;
 use super::{Error, Exit, print};
 use crate::app::House;
+use crate::catalog::WebhookRow;
 use crate::config::Config;
 use crate::hostkeys;
 use crate::model::Flow;
@@ -87,8 +88,31 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
             Err(wrong.join("; "))
         };
         report.say(&format!("links of {}", firm.slug), finding)?;
+        let webhooks = house.catalog.webhooks(firm.id).await?;
+        if !webhooks.is_empty() {
+            report.say(&format!("webhooks of {}", firm.slug), told_all(&webhooks))?;
+        }
     }
     Ok(())
+}
+
+/// Whether somebody should look at what was not told; a receiver that is away for now is nobody's fault here.
+fn told_all(webhooks: &[WebhookRow]) -> Finding {
+    let wrong = webhooks.iter().filter_map(|row| {
+        let (id, dead) = (row.webhook.id, row.dead);
+        match &row.webhook.paused {
+            Some(why) => Some(format!("webhook {id} is paused: {why}")),
+            None if dead > 0 => Some(format!(
+                "webhook {id} was not told {dead} events: `sluis webhook dead` lists them"
+            )),
+            None => None,
+        }
+    });
+    let wrong: Vec<_> = wrong.collect();
+    if wrong.is_empty() {
+        return Ok(format!("{} are told", webhooks.len()));
+    }
+    Err(wrong.join("; "))
 }
 
 /// Tells each finding, and remembers whether one was bad.

@@ -21,6 +21,7 @@ mod fsck;
 mod ingest;
 mod init;
 mod keys;
+mod letters;
 mod link;
 mod password;
 mod print;
@@ -33,6 +34,7 @@ mod serve;
 mod status;
 mod story;
 mod table;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,6 +89,9 @@ enum Command {
     Apply(apply::Args),
     /// Write a firm's devices, dossiers and links as `apply` reads them.
     Export(apply::Export),
+    /// Tell other programs what happens.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// List documents.
     Documents(documents::Args),
     /// List deliveries.
@@ -172,6 +177,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Device(command) => device::run(&call, command).await,
         Command::Apply(args) => apply::run(&call, &args).await,
         Command::Export(args) => apply::export(&call, &args).await,
+        Command::Webhook(command) => webhook::run(&call, command).await,
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,

@@ -66,6 +66,14 @@ pub enum EventKind {
     DefaultChanged,
     /// A device may upload, or no longer may.
     UploadsChanged,
+    /// A webhook was added.
+    WebhookAdded,
+    /// A webhook was removed.
+    WebhookRemoved,
+    /// A webhook is told nothing for now.
+    WebhookPaused,
+    /// A webhook is told again.
+    WebhookResumed,
 }
 
 impl EventKind {
@@ -100,6 +108,10 @@ impl EventKind {
             Self::KeyRemoved => "key_removed",
             Self::DefaultChanged => "default_changed",
             Self::UploadsChanged => "uploads_changed",
+            Self::WebhookAdded => "webhook_added",
+            Self::WebhookRemoved => "webhook_removed",
+            Self::WebhookPaused => "webhook_paused",
+            Self::WebhookResumed => "webhook_resumed",
         }
     }
 }
@@ -137,9 +149,13 @@ impl FromStr for EventKind {
             "key_removed" => Ok(Self::KeyRemoved),
             "default_changed" => Ok(Self::DefaultChanged),
             "uploads_changed" => Ok(Self::UploadsChanged),
+            "webhook_added" => Ok(Self::WebhookAdded),
+            "webhook_removed" => Ok(Self::WebhookRemoved),
+            "webhook_paused" => Ok(Self::WebhookPaused),
+            "webhook_resumed" => Ok(Self::WebhookResumed),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed",
             )),
         }
     }

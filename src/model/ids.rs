@@ -36,4 +36,8 @@ id! {
     EventSeq;
     /// One connection of a device, unique while the data folder lives.
     SessionId;
+    /// One address that a firm tells what happens.
+    WebhookId;
+    /// An event that a webhook could not be told yet.
+    LetterId;
 }

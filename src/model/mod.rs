@@ -28,8 +28,10 @@ pub use document::{Flow, Kind};
 pub use dossier::Identifier;
 pub use event::EventKind;
 pub use firm::{InvalidName, Language, Name};
-pub use ids::{DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LinkId, SessionId};
-
+pub use ids::{
+    DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LetterId, LinkId, SessionId,
+    WebhookId,
+};
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
 pub use rejection::Rejected;

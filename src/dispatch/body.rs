@@ -1,0 +1,80 @@
+//! What is a receiver told of an event?
+//!
+//! Numbers, digests, places and words; no content of a document, and no party's name. The body of an
+//! event is the same however often it is sent: only what never changes any more stands in it.
+
+use serde_json::{Value, json};
+
+use crate::catalog::{Letter, Webhook};
+use crate::model::{EventKind, EventSeq, FirmId, Timestamp, WebhookId};
+
+/// Returns by what a receiver knows a repetition.
+pub(super) fn event_id(firm: FirmId, seq: EventSeq) -> String {
+    format!("evt_{firm}_{seq}")
+}
+
+/// Returns what is told of an event.
+pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
+    let (row, event) = (&letter.row, &letter.row.event);
+    // What happens to the setup is told in words that name people's books.
+    let detail = event.document.map(|_| event.detail.as_str());
+    let document = event.document.map(|id| {
+        let facts = letter.document.as_ref();
+        json!({
+            "id": id,
+            "sha256": facts.map(|facts| facts.digest.to_string()),
+            "number": facts.and_then(|facts| facts.number.as_deref()),
+            "kind": facts.map(|facts| facts.kind.as_str()),
+        })
+    });
+    let device = event
+        .device
+        .map(|id| json!({ "id": id, "name": letter.device_name }));
+    let told = json!({
+        "id": event_id(webhook.firm, row.seq),
+        "type": event.kind.as_str(),
+        "timestamp": row.at.to_string(),
+        "data": {
+            "firm": webhook.firm_slug,
+            "seq": row.seq,
+            "document": document,
+            "delivery": delivery(letter),
+            "device": device,
+            "session": event.session,
+            "detail": detail,
+        },
+    });
+    told.to_string()
+}
+
+fn delivery(letter: &Letter) -> Option<Value> {
+    let event = &letter.row.event;
+    let (id, facts) = (event.delivery?, letter.delivery.as_ref());
+    // What waits may get another dossier, and gets its place later.
+    let may_change = matches!(event.kind, EventKind::Held | EventKind::Released);
+    let settled = facts.filter(|_| !may_change);
+    let file = settled.and_then(|facts| facts.offer.as_ref());
+    Some(json!({
+        "id": id,
+        "generation": facts.map(|facts| facts.generation),
+        "dossier": settled.and_then(|facts| facts.dossier),
+        "folder": file.map(|offer| offer.folder.as_str()),
+        "file": file.map(|offer| offer.name.as_str()),
+    }))
+}
+
+/// Returns by what a receiver knows a test.
+pub(super) fn ping_id(webhook: WebhookId, now: Timestamp) -> String {
+    format!("ping_{webhook}_{}", now.0)
+}
+
+/// Returns what is told in a test.
+pub(super) fn ping_body(webhook: &Webhook, now: Timestamp) -> String {
+    let told = json!({
+        "id": ping_id(webhook.id, now),
+        "type": "ping",
+        "timestamp": now.to_string(),
+        "data": { "firm": webhook.firm_slug, "webhook": webhook.id },
+    });
+    told.to_string()
+}
