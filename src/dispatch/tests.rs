@@ -397,3 +397,41 @@ async fn a_firm_without_documents_is_removed_with_its_webhooks_and_letters() {
 
     assert_eq!(world.catalog.active_webhooks().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_round_that_ends_after_its_webhook_was_removed_writes_nothing() {
+    let world = World::new(&[]).await;
+    world.tell(EventKind::Kept, 1).await;
+    let webhook = world.webhook().await.webhook;
+    let (letters, upto) = world.catalog.fresh_letters(&webhook, 10).await.unwrap();
+    let unsent = letters
+        .into_iter()
+        .map(|letter| (letter, lanes::Outcome::Unsent));
+    let now = Timestamp(1_000_000);
+    let settled = lanes::settle(upto, unsent.collect(), Vec::new(), now, || 0);
+    let other = Webhook {
+        firm: FirmId(9),
+        ..webhook.clone()
+    };
+    assert!(
+        !world.catalog.settle(&other, &settled, now).await.unwrap(),
+        "another firm's"
+    );
+    world
+        .catalog
+        .remove_webhook(world.firm, webhook.id, now)
+        .await
+        .unwrap();
+
+    assert!(!world.catalog.settle(&webhook, &settled, now).await.unwrap());
+
+    assert_eq!(
+        world
+            .catalog
+            .due_letters(&webhook, now, 10)
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
+}

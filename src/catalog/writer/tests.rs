@@ -66,6 +66,31 @@ async fn a_change_that_is_dropped_is_undone_and_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_events_hears_of_a_mark_and_of_a_change_that_tells_and_of_no_other() {
+    use futures_util::FutureExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+    offer(&catalog, firm, device, "1.xml").await;
+    assert_eq!(catalog.told().now_or_never(), Some(()), "of the office");
+
+    let tx = catalog.begin(Durability::Kill).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(catalog.told().now_or_never(), None);
+
+    let event = collected(device, 1);
+    assert!(catalog.collect_at_once(firm, &event, NOW).await.unwrap());
+    assert_eq!(catalog.told().now_or_never(), Some(()));
+    assert!(!catalog.collect_at_once(firm, &event, NOW).await.unwrap());
+    assert_eq!(catalog.told().now_or_never(), None);
+
+    let (mut tx, _) = catalog.begin_at(firm, Durability::Kill).await.unwrap();
+    tx.tell(firm, NOW, [event]);
+    assert_eq!(catalog.told().now_or_never(), None);
+    tx.commit_unseen().await.unwrap();
+    assert_eq!(catalog.told().now_or_never(), Some(()));
+}
+
+#[tokio::test]
 async fn a_moment_moves_with_what_sessions_see_and_with_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.sqlite");
