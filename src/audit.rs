@@ -64,7 +64,7 @@ pub async fn verify_one(
     seq: EventSeq,
 ) -> Result<Option<Misfit>, catalog::Error> {
     let mut snapshot = catalog.snapshot().await?;
-    let before = EventSeq(seq.0.saturating_sub(2));
+    let before = EventSeq((seq.0 - 2).max(0));
     let rows = snapshot.written(firm, before, 2).await?;
     Ok(chain::misfit_of(firm, seq, &rows))
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::catalog::{self, Catalog, Delivery};
-use crate::model::{Clock, FirmId, Timestamp};
+use crate::model::{Clock, DeliveryId, FirmId, Timestamp};
 use crate::sending::{Released, Sending};
 
 /// How often it is asked whether something is due: one look at a small index. Other processes write hours too.
@@ -65,9 +65,14 @@ impl Scheduler {
     /// When the catalog does not answer; what was sent until then stays so.
     pub async fn run_due(&self, now: Timestamp) -> Result<Released, catalog::Error> {
         let mut released = Released::default();
+        let mut after = (Timestamp(i64::MIN), DeliveryId(0));
         loop {
-            let due = self.catalog.due(now, PAGE_ROWS).await?;
-            let count = due.len();
+            let due = self.catalog.due(now, after, PAGE_ROWS).await?;
+            // What fails stands at the front still, and holds up no other.
+            let Some(last) = due.last() else {
+                return Ok(released);
+            };
+            after = (last.due.unwrap_or(now), last.id);
             for (firm, due) in by_firm(due) {
                 let now = self.sending.release(firm, &due, now).await;
                 if now.sent > 0 {
@@ -78,10 +83,6 @@ impl Scheduler {
                 }
                 released.sent += now.sent;
                 released.failed += now.failed;
-            }
-            // What failed stands at the front still, and would be taken again.
-            if count < usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX) || released.failed > 0 {
-                return Ok(released);
             }
         }
     }

@@ -20,4 +20,6 @@ alter table document add column ready_at bigint;
 -- When a held delivery is looked at again by itself, and what a person said of it.
 alter table delivery add column due_at bigint;
 alter table delivery add column note text;
+-- When a person gave the document to other books: it is not sent to these again.
+alter table delivery add column moved_at bigint;
 create index delivery_due on delivery (due_at) where due_at is not null;

@@ -77,6 +77,8 @@ pub struct Delivery {
     pub due: Option<Timestamp>,
     /// What a person said of its waiting.
     pub note: Option<String>,
+    /// Whether a person gave its document to other books.
+    pub is_moved: bool,
     /// The rule and the values that matched, as JSON.
     pub routing: String,
     /// Where it shows, or showed.
@@ -311,6 +313,7 @@ pub(super) fn delivery(row: &AnyRow) -> Result<Delivery, Error> {
         reason: row.word_or("reason")?,
         due: row.at_or("due_at")?,
         note: row.text_or("note")?,
+        is_moved: row.int_or("moved_at")?.is_some(),
         routing: row.text("routing")?,
         offer,
         digest: row.word("digest")?,

@@ -211,6 +211,19 @@ impl Catalog {
                 link.id
             )));
         }
+        let on_hold = query(
+            "select count(*) as n from delivery where link_id = $1 and state = 'held' and reason = 'on_hold' and current = 1",
+        )
+        .bind(link.id.0)
+        .fetch_one(&mut *tx.inner)
+        .await?
+        .int("n")?;
+        if on_hold > 0 {
+            return Err(Error::Refused(format!(
+                "a person holds back {on_hold} documents of link {}, which the next link would send; send or withdraw them first",
+                link.id
+            )));
+        }
         let held = query(
             "update delivery set link_id = null, device_id = null, reason = 'no_link', due_at = null
              where link_id = $1 and state = 'held' and current = 1 returning id, document_id",

@@ -48,7 +48,10 @@ impl Tx {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let done = query(
-            "update document set approved_at = $3, ready_at = $3
+            // What waits for no approval keeps its hour.
+            "update document set approved_at = $3, ready_at = case when exists
+                    (select 1 from delivery where document_id = $2 and firm_id = $1 and current = 1
+                        and state = 'held' and reason = 'approval') then $3 else ready_at end
              where firm_id = $1 and id = $2 and approved_at is null",
         )
         .bind(firm.0)
@@ -82,6 +85,21 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes that a person gave the document of a delivery to other books.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_moved(&mut self, delivery: &Delivery, now: Timestamp) -> Result<(), Error> {
+        query("update delivery set moved_at = $3 where firm_id = $1 and id = $2")
+            .bind(delivery.firm.0)
+            .bind(delivery.id.0)
+            .bind(now.0)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
     /// Notes why a held delivery still waits, and until when; says whether it was held still.
     ///
     /// # Errors
@@ -111,17 +129,24 @@ impl Tx {
 
 impl Catalog {
     /// Returns the deliveries of every firm that are to be looked at again by `now`, at most `limit`, the
-    /// longest due first.
+    /// longest due first, and after this one.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<Delivery>, Error> {
+    pub async fn due(
+        &self,
+        now: Timestamp,
+        after: (Timestamp, DeliveryId),
+        limit: i64,
+    ) -> Result<Vec<Delivery>, Error> {
         let rows = query(
             "select * from delivery where due_at is not null and due_at <= $1 and state = 'held' and current = 1
-             order by due_at, id limit $2",
+                and (due_at > $2 or (due_at = $2 and id > $3)) order by due_at, id limit $4",
         )
         .bind(now.0)
+        .bind(after.0.0)
+        .bind(after.1.0)
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;

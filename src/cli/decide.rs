@@ -221,8 +221,11 @@ impl Desk {
             Ok(found) => found,
             Err(error) => return self.refuse(what, &error),
         };
-        let stands =
-            |row: &&DeliveryRow| row.delivery.is_current && row.delivery.state != State::Withdrawn;
+        let stands = |row: &&DeliveryRow| {
+            row.delivery.is_current
+                && row.delivery.state != State::Withdrawn
+                && !row.delivery.is_moved
+        };
         let rows: Vec<_> = found.deliveries.iter().filter(stands).collect();
         let books: BTreeSet<_> = rows
             .iter()

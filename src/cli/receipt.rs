@@ -16,6 +16,7 @@ use crate::catalog::{DeliveryRow, EventRow, Firm};
 use crate::evidence::receipt::{self, Facts, Receipt, Session, Told};
 use crate::evidence::signed::{self, NAMESPACE};
 use crate::hostkeys;
+use crate::model::EventKind;
 use crate::text;
 
 /// The largest file of receipts that is read, in bytes: ten thousand receipts.
@@ -99,11 +100,11 @@ async fn receipts_of(house: &House, firm: &Firm, one: &Selected) -> Result<Vec<R
     let events = house.catalog.events_of(firm.id, one.document.id).await?;
     let mut receipts = Vec::new();
     for row in &one.deliveries {
-        let own = events
-            .iter()
-            .filter(|event| event.event.delivery == Some(row.delivery.id));
-        if let Some(told) = Told::find(own) {
-            receipts.push(make(house, firm, one, (row, told)).await?);
+        let of_it = |event: &&EventRow| event.event.delivery == Some(row.delivery.id);
+        if let Some(told) = Told::find(events.iter().filter(of_it)) {
+            let offered = |event: &&EventRow| event.event.kind == EventKind::Offered;
+            let shown = events.iter().filter(of_it).rfind(offered);
+            receipts.push(make(house, firm, one, (row, told), shown).await?);
         }
     }
     Ok(receipts)
@@ -115,8 +116,9 @@ async fn make(
     firm: &Firm,
     one: &Selected,
     (row, told): (&DeliveryRow, Told<'_>),
+    shown: Option<&EventRow>,
 ) -> Result<Receipt, Error> {
-    let events = [Some(told.collected), told.read, told.processed];
+    let events = [shown, Some(told.collected), told.read, told.processed];
     for event in events.into_iter().flatten() {
         if let Some(misfit) = audit::verify_one(&house.catalog, firm.id, event.seq).await? {
             let slug = &firm.slug;
@@ -132,6 +134,14 @@ async fn make(
         let text = format!(
             "there is no receipt for d{}: event {} tells another content than its row: one of the two was changed",
             row.delivery.id, told.collected.seq
+        );
+        return Err(Error::Refused(text));
+    }
+    let path = super::deliveries::path(row);
+    if shown.is_none_or(|event| Some(&event.event.detail) != path.as_ref()) {
+        let text = format!(
+            "there is no receipt for d{}: no event tells that it was shown where its row says: one of the two was changed",
+            row.delivery.id
         );
         return Err(Error::Refused(text));
     }
@@ -188,7 +198,6 @@ fn facts(firm: &Firm, one: &Selected, row: &DeliveryRow, device: &str) -> Facts 
         delivery: receipt::Delivery {
             id: delivery.id.0,
             generation: delivery.generation,
-            dossier: row.dossier_name.clone(),
             path: super::deliveries::path(row),
             sha256: delivery.digest.to_string(),
             bytes: delivery.bytes,

@@ -15,6 +15,7 @@ use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Firm};
 use crate::model::{DeliveryId, DeviceId, DossierId, HeldReason, Language, State};
+use crate::sending::Expected;
 use crate::{sending, text};
 
 /// The arguments of `send`.
@@ -276,8 +277,9 @@ impl<'a> Hands<'a> {
     }
 
     fn suited(&self, rows: &[DeliveryRow]) -> Vec<DeliveryRow> {
-        let suits =
-            |row: &&DeliveryRow| row.delivery.is_current && self.deed.suits(row.delivery.state);
+        let suits = |row: &&DeliveryRow| {
+            row.delivery.is_current && !row.delivery.is_moved && self.deed.suits(row.delivery.state)
+        };
         rows.iter().filter(suits).cloned().collect()
     }
 
@@ -306,6 +308,7 @@ impl<'a> Hands<'a> {
                 if !is_of_it
                     || !period.holds(row, self.house.places.zone())
                     || !row.delivery.is_current
+                    || row.delivery.is_moved
                 {
                     continue;
                 }
@@ -322,8 +325,16 @@ impl<'a> Hands<'a> {
         let (firm, id, now) = (self.firm.id, row.delivery.id, self.house.clock.read());
         let sending = &self.house.sending;
         let done = match self.deed {
-            Deed::Send(device) => sending.send(firm, id, device, now).await.map(Some),
-            Deed::Resend(reason, _) => sending.resend(firm, id, reason, now).await.map(Some),
+            Deed::Send(device) => {
+                let expected = row.delivery.reason.map_or(Expected::Any, Expected::Held);
+                let sent = sending.send_as(firm, id, expected, device, now).await;
+                sent.map(Some)
+            }
+            Deed::Resend(reason, _) => {
+                let expected = Expected::In(row.delivery.state);
+                let sent = sending.resend_as(firm, id, expected, reason, now).await;
+                sent.map(Some)
+            }
             Deed::Withdraw(reason) => sending.withdraw(firm, id, reason, now).await.map(|()| None),
         };
         match done {

@@ -118,7 +118,7 @@ impl<S: Sends> Dispatcher<S> {
             };
             for (webhook, limit) in starts {
                 busy.insert(webhook.id);
-                rounds.push(Box::pin(this.round(webhook, limit)));
+                rounds.push(Box::pin(this.paced(webhook, limit)));
             }
             if ended.is_empty() {
                 tokio::select! {
@@ -217,12 +217,26 @@ impl<S: Sends> Dispatcher<S> {
         let id = webhook.id;
         if let Err(error) = self.try_round(webhook, limit).await {
             error!(webhook.id = %id, "Could not write down what webhook {id} was told: {}", chain(&error));
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = sleep(LOOK) => {}
-            }
+            self.rest(LOOK).await;
         }
         id
+    }
+
+    /// The same, and a rest where little is left: else there would be a round for each mark.
+    async fn paced(&self, webhook: Webhook, limit: i64) -> WebhookId {
+        let left = webhook.last.0.saturating_sub(webhook.cursor.0);
+        let id = self.round(webhook, limit).await;
+        if left <= limit {
+            self.rest(GATHER).await;
+        }
+        id
+    }
+
+    async fn rest(&self, time: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = sleep(time) => {}
+        }
     }
 
     /// Asks or tells the breaker of a receiver; those that are at rest take no room.

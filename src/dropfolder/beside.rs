@@ -11,7 +11,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::settle::{Seen, Stamp};
-use crate::model::Said;
+use crate::model::{Said, fold};
 
 /// The most bytes of such a file: it holds a few words.
 pub(super) const BESIDE_BYTES_MAX: u64 = 16 * 1024;
@@ -35,24 +35,47 @@ pub(super) fn is_beside(path: &Path) -> bool {
 }
 
 /// Joins to each document what is said of it. What stands beside none is left as it is.
+///
+/// Names are compared without case, as their writers do; of two that differ in case the exact one is meant.
 pub(super) fn join(seen: Vec<Seen>) -> Vec<Seen> {
     let (beside, mut documents): (Vec<_>, Vec<_>) =
         seen.into_iter().partition(|file| is_beside(&file.path));
-    let mut beside: HashMap<_, _> = beside
-        .into_iter()
-        .map(|one| (one.path.clone(), one))
-        .collect();
+    let mut all: HashMap<String, Vec<Seen>> = HashMap::new();
+    for one in beside {
+        all.entry(folded(&one.path)).or_default().push(one);
+    }
     for document in &mut documents {
         let found = names(&document.path)
             .into_iter()
-            .find_map(|name| beside.remove(&name));
+            .find_map(|name| take(&mut all, &name));
         document.beside = found.map(|one| Beside {
             path: one.path,
             stamp: one.stamp,
         });
     }
-    documents.extend(beside.into_values());
+    documents.extend(all.into_values().flatten());
     documents
+}
+
+fn take(all: &mut HashMap<String, Vec<Seen>>, name: &Path) -> Option<Seen> {
+    let same = all.get_mut(&folded(name))?;
+    let exact = same.iter().position(|one| one.path == name);
+    match exact {
+        Some(at) => Some(same.swap_remove(at)),
+        None => same.pop(),
+    }
+}
+
+fn folded(path: &Path) -> String {
+    fold(&path.to_string_lossy())
+}
+
+/// Says whether something is beside a document that no look has joined to it: more files than a look sees, a
+/// link, or one that came just now.
+pub(super) fn is_overlooked(folder: &Path, document: &Path) -> bool {
+    names(document)
+        .iter()
+        .any(|name| folder.join(name).symlink_metadata().is_ok())
 }
 
 /// Reads what is said.
@@ -127,6 +150,15 @@ mod tests {
         );
         assert_eq!(joined(&["x/a.xml", "a.json"]), ["a.json", "x/a.xml"]);
         assert_eq!(joined(&["a.xml"]), ["a.xml"]);
+        assert_eq!(
+            joined(&["F-1.XML", "F-1.XML.JSON"]),
+            ["F-1.XML + F-1.XML.JSON"]
+        );
+        assert_eq!(joined(&["F-1.xml", "F-1.JSON"]), ["F-1.xml + F-1.JSON"]);
+        assert_eq!(
+            joined(&["a.xml", "A.xml", "a.json", "A.json"]),
+            ["A.xml + A.json", "a.xml + a.json"]
+        );
     }
 
     #[test]

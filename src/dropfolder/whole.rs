@@ -56,6 +56,8 @@ pub(super) fn read(folder: &Path, file: &Seen) -> std::io::Result<Option<(Bytes,
             Some(said) => Some(said),
             None => return Ok(None),
         },
+        // Nothing is taken to be said of it while something stands there: a draft would leave.
+        None if beside::is_overlooked(folder, &file.path) => return Ok(None),
         None => None,
     };
     let bytes = source::read(&folder.join(&file.path), file.stamp)?;

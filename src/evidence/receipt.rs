@@ -78,8 +78,6 @@ pub struct Delivery {
     pub id: i64,
     /// From 1.
     pub generation: i64,
-    /// To whose books.
-    pub dossier: Option<String>,
     /// Where it showed.
     pub path: Option<String>,
     /// The SHA-256 of what the device was given: the document, or what its envelope held.
@@ -286,7 +284,6 @@ fn lines(receipt: &Receipt, language: Language, times: &Times) -> Vec<String> {
         let content = format!("{} ({} bytes)", delivery.sha256, delivery.bytes);
         lines.add(Label::Content, content);
     }
-    lines.add_some(Label::Dossier, delivery.dossier.clone());
     lines.add_some(Label::File, delivery.path.clone());
     lines.add(
         Label::Delivery,
@@ -403,7 +400,6 @@ mod tests {
             delivery: Delivery {
                 id: 3,
                 generation: 1,
-                dossier: Some("De Korenaar".to_owned()),
                 path: Some("/expertm/ACME/F-17.xml".to_owned()),
                 sha256: "bb".to_owned(),
                 bytes: 100,
@@ -452,7 +448,6 @@ mod tests {
         hash (SHA-256): aa
         grootte: 900 bytes
         geleverd zonder omslag, hash: bb (100 bytes)
-        dossier: De Korenaar
         bestand: /expertm/ACME/F-17.xml
         zending: d3 (1)
         toestel: server

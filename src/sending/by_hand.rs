@@ -1,7 +1,7 @@
 //! What does a person decide about one document: that it may go, that it waits, or whose it is?
 
 use super::release::standing;
-use super::{Error, Released, Sending, told_of};
+use super::{Error, Expected, Released, Sending, told_of};
 use crate::catalog::{Delivery, Durability, Event, Link};
 use crate::ingest::plan::{Planned, Setup, for_link};
 use crate::ingest::route::{Routing, Rule};
@@ -110,6 +110,17 @@ impl Sending {
         };
         let (leaving, staying): (Vec<_>, Vec<_>) = siblings.into_iter().partition(is_of_them);
         let mut planned = planned(to, &standing(&document), &setup, now);
+        // What kept it from being sent there keeps it from being sent here: a person's word, or that it looks
+        // like another. What was sent, somebody has looked at.
+        let is_copy =
+            named.state == State::Held && catalog.has_older_twin(firm, document.id).await?;
+        for plan in planned.iter_mut().filter(|plan| plan.link.is_some()) {
+            if named.reason == Some(HeldReason::OnHold) {
+                (plan.hold, plan.due) = (named.reason, None);
+            } else if is_copy {
+                (plan.hold, plan.due) = (Some(HeldReason::SuspectedDuplicate), None);
+            }
+        }
         planned.retain(|plan| {
             !staying
                 .iter()
@@ -124,6 +135,7 @@ impl Sending {
             let flow = to.flow.as_str();
             let detail = format!("to dossier {} as {flow}: {why}", to.dossier);
             told.push(told_of(old, EventKind::Moved, detail));
+            tx.mark_moved(old, now).await?;
             // What its device has stays there: it cannot be taken out of another program's books from here.
             if tx.withdraw(old, now).await? {
                 told.push(told_of(old, EventKind::Withdrawn, format!("moved: {why}")));
@@ -159,7 +171,9 @@ impl Sending {
         };
         let mut moved = 0;
         for id in catalog.offered_elsewhere(firm, link.id, device).await? {
-            match self.resend(firm, id, "its device was changed", now).await {
+            let why = "its device was changed";
+            let moving = self.resend_as(firm, id, Expected::In(State::Offered), why, now);
+            match moving.await {
                 Ok(_) => moved += 1,
                 // It was collected meanwhile, or taken back: it waits no longer.
                 Err(Error::State { .. }) => {}
@@ -171,7 +185,12 @@ impl Sending {
 }
 
 /// What the links of those books ask for, or that they have none.
-fn planned(to: Destination, standing: &Standing, setup: &Setup, now: Timestamp) -> Vec<Planned> {
+pub(super) fn planned(
+    to: Destination,
+    standing: &Standing,
+    setup: &Setup,
+    now: Timestamp,
+) -> Vec<Planned> {
     let routing = || Routing {
         rule: Rule::ByHand,
         matched: Vec::new(),
@@ -185,6 +204,13 @@ fn planned(to: Destination, standing: &Standing, setup: &Setup, now: Timestamp) 
         return vec![waiting_for_a_link(to, routing())];
     }
     planned
+}
+
+/// Returns where a person said that a held delivery belongs, if one did.
+pub(super) fn destination(held: &Delivery) -> Option<Destination> {
+    let routing = serde_json::from_str::<Routing>(&held.routing).ok()?;
+    let (dossier, flow) = (held.dossier?, held.flow?);
+    (routing.rule == Rule::ByHand).then_some(Destination { dossier, flow })
 }
 
 fn waiting_for_a_link(to: Destination, routing: Routing) -> Planned {
@@ -201,7 +227,7 @@ fn waiting_for_a_link(to: Destination, routing: Routing) -> Planned {
 
 /// Whether a delivery is what a device has, gets or waits for now.
 fn stands(delivery: &Delivery) -> bool {
-    delivery.is_current && delivery.state != State::Withdrawn
+    delivery.is_current && delivery.state != State::Withdrawn && !delivery.is_moved
 }
 
 fn is_for(delivery: &Delivery, plan: &Planned) -> bool {

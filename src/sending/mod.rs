@@ -11,7 +11,7 @@ pub use release::{Released, Waiting};
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::Resent;
 use crate::ingest::{Ingest, place};
-use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, Timestamp};
+use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, State, Timestamp};
 
 /// What sends by hand. A clone is the same.
 #[derive(Clone)]
@@ -61,6 +61,27 @@ pub enum Error {
     Catalog(#[from] catalog::Error),
 }
 
+/// How a delivery must stand to be sent, where it was chosen from a list that may be old by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Anyhow: it was named.
+    Any,
+    /// Held for this reason.
+    Held(HeldReason),
+    /// In this state.
+    In(State),
+}
+
+impl Expected {
+    fn holds(self, delivery: &Delivery) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Held(reason) => delivery.reason == Some(reason),
+            Self::In(state) => delivery.state == state,
+        }
+    }
+}
+
 impl Sending {
     /// Joins what sending needs.
     pub fn new(ingest: Ingest) -> Self {
@@ -79,9 +100,33 @@ impl Sending {
         device: Option<DeviceId>,
         now: Timestamp,
     ) -> Result<Offer, Error> {
-        let delivery = self.ingest.catalog.delivery(firm, id).await?;
+        self.send_as(firm, id, Expected::Any, device, now).await
+    }
+
+    /// Sends a held delivery now, if it stands as expected still.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, as those of [`Sending::send`].
+    pub async fn send_as(
+        &self,
+        firm: FirmId,
+        id: DeliveryId,
+        expected: Expected,
+        device: Option<DeviceId>,
+        now: Timestamp,
+    ) -> Result<Offer, Error> {
         let catalog = &self.ingest.catalog;
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let delivery = catalog.delivery(firm, id).await?;
+        if !expected.holds(&delivery) {
+            let advice = "it has changed meanwhile: look at it again";
+            return Err(Error::State {
+                id,
+                state: delivery.state.as_str(),
+                advice,
+            });
+        }
         let link = self.link(firm, &delivery).await?;
         let device = self.device(firm, &delivery, &link, device).await?;
         let document = self
@@ -153,9 +198,37 @@ impl Sending {
         reason: &str,
         now: Timestamp,
     ) -> Result<Offer, Error> {
-        let delivery = self.ingest.catalog.delivery(firm, id).await?;
+        self.resend_as(firm, id, Expected::Any, reason, now).await
+    }
+
+    /// Offers a delivery once more, if it stands as expected still.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, as those of [`Sending::resend`].
+    pub async fn resend_as(
+        &self,
+        firm: FirmId,
+        id: DeliveryId,
+        expected: Expected,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Offer, Error> {
         let catalog = &self.ingest.catalog;
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let delivery = catalog.delivery(firm, id).await?;
+        if delivery.is_moved || !expected.holds(&delivery) {
+            let advice = if delivery.is_moved {
+                "a person gave it to other books; `move` gives it back"
+            } else {
+                "it has changed meanwhile: look at it again"
+            };
+            return Err(Error::State {
+                id,
+                state: delivery.state.as_str(),
+                advice,
+            });
+        }
         let link = self.link(firm, &delivery).await?;
         let device = self.device(firm, &delivery, &link, None).await?;
         if !tx.retire(&delivery, now).await? {

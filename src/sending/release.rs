@@ -3,7 +3,7 @@
 //! Each delivery is planned anew within the change that sends it, so what was decided from an older list
 //! never counts, and two that release at the same time send once.
 
-use super::{Error, Sending, event, shown, told_of};
+use super::{Error, Sending, by_hand, event, shown, told_of};
 use crate::catalog::{Delivery, Document, Durability, Link, NewDelivery, Tx};
 use crate::ingest::named::Named;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
@@ -80,11 +80,13 @@ impl Sending {
         }
         let mut sent = 0;
         for held in by_setup {
-            sent += self.route_again(firm, &held, Word::Kept, now).await?;
+            match self.route_again(firm, &held, Word::Kept, now).await {
+                Ok(more) => sent += more,
+                // It holds up no other.
+                Err(error) => told_failed(std::slice::from_ref(&held), &error),
+            }
         }
-        for group in by_rule.chunks(GROUP_MAX) {
-            sent += self.release_group(firm, group, now).await?;
-        }
+        sent += self.release(firm, &by_rule, now).await.sent;
         Ok(sent)
     }
 
@@ -227,7 +229,11 @@ impl Sending {
             Word::Now(folder) => Some(Named::read(folder, &setup.links)),
         };
         let (reading, standing) = (&document.reading, standing(&document));
-        let planned = deliveries(reading, &standing, &setup, named.as_ref(), now);
+        // What a person said of it goes before what its parties say.
+        let planned = match by_hand::destination(&held) {
+            Some(to) => by_hand::planned(to, &standing, &setup, now),
+            None => deliveries(reading, &standing, &setup, named.as_ref(), now),
+        };
         let mut waits = Some(&held);
         let mut offered = 0;
         for mut plan in missing(planned, &held, &siblings) {

@@ -22,8 +22,6 @@ pub enum Label {
     Size,
     /// The digest of what was delivered, where that is something else.
     Content,
-    /// To whose books.
-    Dossier,
     /// Where it showed.
     File,
     /// Which delivery, and which generation.
@@ -87,7 +85,6 @@ pub fn label(language: Language, label: Label) -> &'static str {
         Label::Digest => ["digest (SHA-256)", "empreinte (SHA-256)", "hash (SHA-256)"],
         Label::Size => ["size", "taille", "grootte"],
         Label::Content => ["delivered without its envelope, digest", "livré sans son enveloppe, empreinte", "geleverd zonder omslag, hash"],
-        Label::Dossier => ["dossier", "dossier", "dossier"],
         Label::File => ["file", "fichier", "bestand"],
         Label::Delivery => ["delivery", "envoi", "zending"],
         Label::Device => ["device", "appareil", "toestel"],

@@ -69,7 +69,9 @@ pub enum Plan {
 
 /// Decides what becomes of a delivery for `device`, the one that its link or firm names.
 ///
-/// Of several things in the way, the one is named that a person must do something about first.
+/// Of several things in the way, the one is named that a person must do something about first. What may not
+/// leave at all, a draft and what nobody has approved, is so under every rule: many that wait for a hand are
+/// sent at once, and nobody looks at each.
 pub fn plan(
     rule: &Rule,
     calendar: &Calendar,
@@ -77,6 +79,13 @@ pub fn plan(
     standing: &Standing,
     now: Timestamp,
 ) -> Plan {
+    if standing.status == Status::Draft {
+        return Plan::Wait(HeldReason::Draft);
+    }
+    let is_unseen = standing.origin == Origin::Incoming && !standing.approved;
+    if is_unseen && rule.approval == Approval::Required {
+        return Plan::Wait(HeldReason::Approval);
+    }
     if rule.transfer == Transfer::Manual {
         return Plan::Wait(HeldReason::Manual);
     }
@@ -85,13 +94,6 @@ pub fn plan(
         .unwrap_or_else(|| calendar.date(standing.received_at));
     if rule.from.is_some_and(|from| date < from) {
         return Plan::Wait(HeldReason::BeforeStart);
-    }
-    if standing.status == Status::Draft {
-        return Plan::Wait(HeldReason::Draft);
-    }
-    let is_unseen = standing.origin == Origin::Incoming && !standing.approved;
-    if is_unseen && rule.approval == Approval::Required {
-        return Plan::Wait(HeldReason::Approval);
     }
     let Some(device) = device else {
         return Plan::Wait(HeldReason::NoDevice);

@@ -102,13 +102,14 @@ fn what_a_person_must_do_first_is_named_first() {
     (standing.status, standing.origin) = (Status::Draft, Origin::Incoming);
     nightly.from = Some("2026-03-15".parse().unwrap());
 
+    assert_eq!(reason(&rule("manual"), None, &standing), "draft");
+    assert_eq!(reason(&nightly, None, &standing), "draft");
+    standing.status = Status::Paid;
+    assert_eq!(reason(&rule("manual"), None, &standing), "approval");
+    standing.approved = true;
     assert_eq!(reason(&rule("manual"), None, &standing), "manual");
     assert_eq!(reason(&nightly, None, &standing), "before_start");
     nightly.from = Some("2026-03-14".parse().unwrap());
-    assert_eq!(reason(&nightly, None, &standing), "draft");
-    standing.status = Status::Paid;
-    assert_eq!(reason(&nightly, None, &standing), "approval");
-    standing.approved = true;
     assert_eq!(reason(&nightly, None, &standing), "no_device");
     assert_eq!(reason(&nightly, Some(PC), &standing), "until");
     assert_eq!(reason(&rule("at-once"), Some(PC), &standing), "send");

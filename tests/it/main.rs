@@ -17,6 +17,7 @@ mod interop;
 mod isolation;
 mod leaving;
 mod mounting;
+mod moving;
 mod naming;
 mod peer;
 mod program;

@@ -71,7 +71,7 @@ async fn whoever_waits_for_events_hears_of_a_mark_and_of_a_change_that_tells_and
     let folder = tempfile::tempdir().unwrap();
     let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
     offer(&catalog, firm, device, "1.xml").await;
-    catalog.told().now_or_never(); // of the office
+    assert_eq!(catalog.told().now_or_never(), Some(()), "of the office");
 
     let tx = catalog.begin(Durability::Kill).await.unwrap();
     tx.commit().await.unwrap();

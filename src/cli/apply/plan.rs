@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
+
 use super::file::{Wanted, WantedDossier, WantedLink};
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, FirmRules, Link, LinkRules};
-use crate::layout::Profiles;
+use crate::layout::{LinkFacts, Profiles};
 use crate::model::{DeviceKind, Identifier, Language, Name, Uploads, fold};
 
 /// What is there.
@@ -165,6 +167,16 @@ pub(super) fn plan(
     }
 }
 
+/// The numbers of the file, and those that are there beside them.
+fn with_own(mut ids: Vec<Identifier>, there: Option<&Dossier>) -> Vec<Identifier> {
+    for own in there.into_iter().flat_map(|dossier| &dossier.identifiers) {
+        if !ids.iter().any(|id| id.key == own.key) {
+            ids.push(own.clone());
+        }
+    }
+    ids
+}
+
 struct Planning<'a> {
     wanted: &'a Wanted,
     present: &'a Present,
@@ -278,6 +290,7 @@ impl Planning<'_> {
 
     fn dossiers(&mut self) {
         let (mut owners, mut codes) = (BTreeMap::new(), BTreeSet::new());
+        let mut chosen = BTreeSet::new();
         for wanted in &self.wanted.dossiers {
             let name = wanted.name.trim();
             if name.is_empty() {
@@ -298,12 +311,23 @@ impl Planning<'_> {
                 continue;
             };
             let there = self.dossier_of(name, &ids);
+            if let Some(dossier) = &there
+                && !chosen.insert(dossier.id)
+            {
+                self.faults.push(format!(
+                    "dossier `{}` is meant by two entries, of which `{name}` is one: two clients' books would be mixed",
+                    dossier.name
+                ));
+                continue;
+            }
+            let ids = with_own(ids, there.as_ref());
             match &there {
                 None => self.changes.push(Change::AddDossier {
                     name: name.to_owned(),
                     ids: ids.clone(),
                 }),
                 Some(dossier) if dossier.name != name || dossier.identifiers != ids => {
+                    self.folders_stay(dossier, name, &ids);
                     self.changes.push(Change::SetDossier {
                         dossier: dossier.clone(),
                         name: name.to_owned(),
@@ -320,6 +344,41 @@ impl Planning<'_> {
                     ));
                 }
                 self.link(link, there.as_ref(), &first);
+            }
+        }
+    }
+
+    /// Its folders never change their names: documents wait in them.
+    fn folders_stay(&mut self, dossier: &Dossier, name: &str, ids: &[Identifier]) {
+        let renamed = Dossier {
+            name: name.to_owned(),
+            identifiers: ids.to_vec(),
+            ..dossier.clone()
+        };
+        let links = self.present.links.iter();
+        for link in links.filter(|link| link.dossier == dossier.id) {
+            let Ok(profile) = self.profiles.find(&link.profile) else {
+                continue;
+            };
+            let folders = |dossier: &Dossier| {
+                let facts = LinkFacts {
+                    firm: self.present.firm.slug.as_str(),
+                    dossier_code: &link.code,
+                    dossier_name: &dossier.name,
+                    enterprise_number: dossier.enterprise_digits(),
+                    language: link.language,
+                };
+                let folders = profile.preview(&facts, Date::constant(2026, 1, 1));
+                let shown = folders
+                    .into_iter()
+                    .map(|(_, folder)| folder.ok().map(|path| path.key()));
+                shown.collect::<Vec<_>>()
+            };
+            if folders(dossier) != folders(&renamed) {
+                self.faults.push(format!(
+                    "the folders of link `{}` in `{}` bear the name or number of dossier `{}`, so these cannot change: remove that link first",
+                    link.code, link.profile, dossier.name
+                ));
             }
         }
     }

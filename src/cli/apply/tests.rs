@@ -3,6 +3,7 @@
 use super::*;
 use crate::cli::demo::office::Office;
 use crate::layout::Profiles;
+use crate::model::Identifier;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
@@ -170,4 +171,49 @@ fn a_word_that_nobody_knows_is_refused_where_it_stands() {
         let error = toml::from_str::<Wanted>(text).unwrap_err().to_string();
         assert!(error.contains(fault), "{error}");
     }
+}
+
+#[tokio::test]
+async fn one_dossier_that_two_entries_mean_is_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, mut present) = office(folder.path()).await;
+    let own = present.dossiers[0].clone();
+    present.dossiers[0]
+        .identifiers
+        .push(Identifier::new("0403019261").unwrap());
+    let text = format!(
+        "[firm]\nslug = \"{}\"\n[[dossier]]\nname = \"{}\"\nids = [\"{}\"]\n[[dossier]]\nname = \"Afgesplitst\"\nids = [\"0403019261\"]\n",
+        present.firm.slug, own.name, own.identifiers[0].raw
+    );
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+
+    let faults = planned(&wanted, &present, &office.house.profiles).unwrap_err();
+
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("meant by two entries"), "{faults:?}");
+}
+
+#[tokio::test]
+async fn a_number_that_is_left_out_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let mut wanted = written(&present);
+    let more = "0088:5412345000013";
+    wanted.dossiers[0].ids = vec![wanted.dossiers[0].ids[0].clone(), more.to_owned()];
+    let mut with_more = present.dossiers[0].clone();
+    with_more.identifiers.push(Identifier::new(more).unwrap());
+
+    let changes = planned(&wanted, &present, &office.house.profiles).unwrap();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert!(changes[0].ends_with(more), "{changes:?}");
+
+    let present = Present {
+        dossiers: [vec![with_more], present.dossiers[1..].to_vec()].concat(),
+        ..present
+    };
+    wanted.dossiers[0].ids.pop();
+    assert_eq!(
+        planned(&wanted, &present, &office.house.profiles),
+        Ok(Vec::new())
+    );
 }
