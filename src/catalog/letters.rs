@@ -16,7 +16,7 @@ use crate::model::{
 
 /// Where an event stands on its way to a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum LetterState {
     /// After the cursor, and no letter yet.
     Fresh,
     /// After the cursor, and there are letters of its lane.
@@ -31,7 +31,7 @@ pub struct Letter {
     /// The event.
     pub row: EventRow,
     /// Where it stands.
-    pub standing: Standing,
+    pub state: LetterState,
     /// How often it was tried.
     pub attempts: i64,
     /// Its document.
@@ -146,7 +146,7 @@ impl Catalog {
             .fetch_all(&self.readers)
             .await?;
         rows.iter()
-            .map(|row| letter(row, Standing::Due, row.int("attempts")?))
+            .map(|row| letter(row, LetterState::Due, row.int("attempts")?))
             .collect()
     }
 
@@ -186,11 +186,11 @@ impl Catalog {
             .fetch_all(&self.readers)
             .await?;
         let letters = rows.iter().map(|row| {
-            let standing = match row.int("ahead")? {
-                0 => Standing::Fresh,
-                _ => Standing::FreshBehind,
+            let state = match row.int("ahead")? {
+                0 => LetterState::Fresh,
+                _ => LetterState::FreshBehind,
             };
-            letter(row, standing, 0)
+            letter(row, state, 0)
         });
         let letters: Vec<Letter> = letters.collect::<Result<_, Error>>()?;
         let is_all = i64::try_from(letters.len()).is_ok_and(|count| count < limit);
@@ -359,7 +359,7 @@ impl Tx {
     }
 }
 
-fn letter(row: &AnyRow, standing: Standing, attempts: i64) -> Result<Letter, Error> {
+fn letter(row: &AnyRow, state: LetterState, attempts: i64) -> Result<Letter, Error> {
     let digest = row.word_or("document_digest")?;
     let document = match digest {
         Some(digest) => {
@@ -386,7 +386,7 @@ fn letter(row: &AnyRow, standing: Standing, attempts: i64) -> Result<Letter, Err
     };
     Ok(Letter {
         row: event_row(row)?,
-        standing,
+        state,
         attempts,
         document,
         delivery,

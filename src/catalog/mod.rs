@@ -36,7 +36,7 @@ pub use error::Error;
 pub use events::{Event, EventRow};
 pub use finds::SessionRow;
 pub use firms::{Dossier, Firm, FirmRules};
-pub use letters::{Dead, DeliveryFacts, DocumentFacts, Letter, Settlement, Standing, Unsettled};
+pub use letters::{Dead, DeliveryFacts, DocumentFacts, Letter, LetterState, Settlement, Unsettled};
 pub use links::{Link, LinkRules, NewLink};
 pub use marks::{Act, Mark};
 pub use open::Catalog;

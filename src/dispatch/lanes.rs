@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::backoff::{ATTEMPTS_MAX, wait_ms};
 use super::breaker::Permit;
-use crate::catalog::{Letter, Settlement, Standing, Unsettled, Webhook};
+use crate::catalog::{Letter, LetterState, Settlement, Unsettled, Webhook};
 use crate::model::{EventSeq, Timestamp};
 
 /// How many events a round tells at the most: so many may be told twice when the process is killed.
@@ -56,7 +56,7 @@ pub(super) struct Plan {
 pub(super) fn arrange(letters: Vec<Letter>) -> Plan {
     let (behind, free): (Vec<_>, Vec<_>) = letters
         .into_iter()
-        .partition(|letter| letter.standing == Standing::FreshBehind);
+        .partition(|letter| letter.state == LetterState::FreshBehind);
     let mut lanes: BTreeMap<i64, Vec<Letter>> = BTreeMap::new();
     for letter in free {
         lanes.entry(letter.lane()).or_default().push(letter);
@@ -105,7 +105,7 @@ pub(super) fn settle(
         settled.unsettled.push(waiting(&letter, now));
     }
     for (letter, outcome) in results {
-        let is_letter = letter.standing == Standing::Due;
+        let is_letter = letter.state == LetterState::Due;
         match outcome {
             Outcome::Told => {
                 settled.told_at = Some(now);
@@ -160,7 +160,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
-    fn letter(seq: i64, document: i64, standing: Standing, attempts: i64) -> Letter {
+    fn letter(seq: i64, document: i64, state: LetterState, attempts: i64) -> Letter {
         Letter {
             row: EventRow {
                 seq: EventSeq(seq),
@@ -171,7 +171,7 @@ mod tests {
                 },
                 hash: String::new(),
             },
-            standing,
+            state,
             attempts,
             document: None,
             delivery: None,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn fresh(seq: i64, document: i64) -> Letter {
-        letter(seq, document, Standing::Fresh, 0)
+        letter(seq, document, LetterState::Fresh, 0)
     }
 
     fn failure() -> Outcome {
@@ -197,11 +197,11 @@ mod tests {
     #[test]
     fn events_of_one_document_are_one_lane_in_their_order() {
         let plan = arrange(vec![
-            letter(2, 5, Standing::Due, 3),
+            letter(2, 5, LetterState::Due, 3),
             fresh(9, 6),
             fresh(7, 6),
             fresh(8, 0),
-            letter(10, 5, Standing::FreshBehind, 0),
+            letter(10, 5, LetterState::FreshBehind, 0),
         ]);
 
         let seqs: Vec<Vec<_>> = plan
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_last_attempt_makes_a_dead_letter_and_the_one_before_does_not() {
         for (attempts, is_dead) in [(ATTEMPTS_MAX - 2, false), (ATTEMPTS_MAX - 1, true)] {
-            let settled = settled(vec![(letter(3, 1, Standing::Due, attempts), failure())]);
+            let settled = settled(vec![(letter(3, 1, LetterState::Due, attempts), failure())]);
 
             assert_eq!(settled.unsettled[0].due.is_none(), is_dead, "{attempts}");
         }
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_is_gone_pauses_and_costs_no_attempt() {
-        let settled = settled(vec![(letter(3, 1, Standing::Due, 4), Outcome::Gone)]);
+        let settled = settled(vec![(letter(3, 1, LetterState::Due, 4), Outcome::Gone)]);
 
         assert_eq!(settled.unsettled[0].attempts, 4);
         assert!(settled.pause.is_some());
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_letter_that_was_not_tried_keeps_its_error_and_its_attempts() {
-        let settled = settled(vec![(letter(3, 1, Standing::Due, 4), Outcome::Unsent)]);
+        let settled = settled(vec![(letter(3, 1, LetterState::Due, 4), Outcome::Unsent)]);
 
         assert_eq!(settled.unsettled, []);
     }

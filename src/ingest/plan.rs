@@ -11,7 +11,7 @@ use crate::model::{
     DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
     Timestamp,
 };
-use crate::transfer::{self, Calendar, Rule, Standing};
+use crate::transfer::{self, Calendar, Readiness, Rule};
 use crate::ubl::Reading;
 
 /// What a firm's setup says that matters to an arrival.
@@ -77,18 +77,18 @@ pub struct Planned {
 /// Decides what becomes of an arrival, from what it says and what is here.
 pub fn plan(
     reading: &Reading,
-    standing: &Standing,
+    readiness: &Readiness,
     setup: &Setup,
     known: &Known,
     now: Timestamp,
 ) -> Plan {
-    plan_in(reading, standing, setup, known, None, now)
+    plan_in(reading, readiness, setup, known, None, now)
 }
 
 /// Decides what becomes of an arrival that was put into this folder of `/in`, if into any.
 pub fn plan_in(
     reading: &Reading,
-    standing: &Standing,
+    readiness: &Readiness,
     setup: &Setup,
     known: &Known,
     folder: Option<&str>,
@@ -102,7 +102,7 @@ pub fn plan_in(
         return Plan::Quarantine(why.join("; "));
     }
     let named = folder.map(|folder| Named::read(folder, &setup.links));
-    let mut planned = deliveries(reading, standing, setup, named.as_ref(), now);
+    let mut planned = deliveries(reading, readiness, setup, named.as_ref(), now);
     if looks_like_another(known) {
         for delivery in &mut planned {
             // A document without a known place keeps that reason: it is nearer to what must be done first.
@@ -132,7 +132,7 @@ fn looks_like_another(known: &Known) -> bool {
 /// The deliveries that a document's parties, its sender and the firm's links ask for, duplicates apart.
 pub fn deliveries(
     reading: &Reading,
-    standing: &Standing,
+    readiness: &Readiness,
     setup: &Setup,
     named: Option<&Named>,
     now: Timestamp,
@@ -172,7 +172,7 @@ pub fn deliveries(
         planned.extend(
             links
                 .iter()
-                .map(|link| for_link(link, flow, routing.clone(), standing, setup, now)),
+                .map(|link| for_link(link, flow, routing.clone(), readiness, setup, now)),
         );
     }
     planned
@@ -183,12 +183,12 @@ pub fn for_link(
     link: &LinkRule,
     flow: Flow,
     routing: Routing,
-    standing: &Standing,
+    readiness: &Readiness,
     setup: &Setup,
     now: Timestamp,
 ) -> Planned {
     let device = link.device.or(setup.default_device);
-    let planned = transfer::plan(&link.rule, &setup.calendar, device, standing, now);
+    let planned = transfer::plan(&link.rule, &setup.calendar, device, readiness, now);
     let (hold, due) = match planned {
         transfer::Plan::Send(_) => (None, None),
         transfer::Plan::Until(due) => (Some(HeldReason::Due), Some(due)),
@@ -336,8 +336,8 @@ pub(crate) mod tests {
 
     /// Decides of an arrival of which nothing is said.
     fn planned(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
-        let standing = Standing::arriving(Declared::default(), reading.issued.as_deref(), NOW);
-        plan(reading, &standing, setup, known, NOW)
+        let readiness = Readiness::arriving(Declared::default(), reading.issued.as_deref(), NOW);
+        plan(reading, &readiness, setup, known, NOW)
     }
 
     fn purchase() -> Reading {

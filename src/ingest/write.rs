@@ -9,7 +9,7 @@ use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
 use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Said, Timestamp};
-use crate::transfer::Standing;
+use crate::transfer::Readiness;
 use crate::ubl::Reading;
 
 /// What a firm's setup says, for deciding and for doing.
@@ -59,9 +59,9 @@ impl Ingest {
             quarantined: None,
         };
         let known = writing.tx.known(writing.firm, &new).await?;
-        let standing = Standing::arriving(new.declared, reading.issued.as_deref(), writing.now);
+        let readiness = Readiness::arriving(new.declared, reading.issued.as_deref(), writing.now);
         let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
-        let planned = plan_in(reading, &standing, setup, &known, folder, writing.now);
+        let planned = plan_in(reading, &readiness, setup, &known, folder, writing.now);
         let (outcome, document, reasons) = match planned {
             Plan::Recognise(document) => {
                 let why = recognise(writing, document, arrival).await?;

@@ -1,6 +1,6 @@
 //! What does a person decide about one document: that it may go, that it waits, or whose it is?
 
-use super::release::standing;
+use super::release::readiness;
 use super::{Error, Expected, Released, Sending, told_of};
 use crate::catalog::{Delivery, Durability, Event, Link};
 use crate::ingest::plan::{Planned, Setup, for_link};
@@ -8,7 +8,7 @@ use crate::ingest::route::{Routing, Rule};
 use crate::model::{
     DeliveryId, DocumentId, DossierId, EventKind, FirmId, Flow, HeldReason, State, Timestamp,
 };
-use crate::transfer::Standing;
+use crate::transfer::Readiness;
 
 /// Whose books a person says that a document is for, and as which journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Sending {
             stands(other) && (other.dossier, other.flow) == (named.dossier, named.flow)
         };
         let (leaving, staying): (Vec<_>, Vec<_>) = siblings.into_iter().partition(is_of_them);
-        let mut planned = planned(to, &standing(&document), &setup, now);
+        let mut planned = planned(to, &readiness(&document), &setup, now);
         // What kept it from being sent there keeps it from being sent here: a person's word, or that it looks
         // like another. What was sent, somebody has looked at.
         let is_copy =
@@ -187,7 +187,7 @@ impl Sending {
 /// What the links of those books ask for, or that they have none.
 pub(super) fn planned(
     to: Destination,
-    standing: &Standing,
+    readiness: &Readiness,
     setup: &Setup,
     now: Timestamp,
 ) -> Vec<Planned> {
@@ -198,7 +198,7 @@ pub(super) fn planned(
     };
     let of_it = setup.links.iter().filter(|link| link.dossier == to.dossier);
     let planned: Vec<_> = of_it
-        .map(|link| for_link(link, to.flow, routing(), standing, setup, now))
+        .map(|link| for_link(link, to.flow, routing(), readiness, setup, now))
         .collect();
     if planned.is_empty() {
         return vec![waiting_for_a_link(to, routing())];

@@ -10,7 +10,7 @@ use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::route::Routing;
 use crate::ingest::{named_in, routing_json, waits};
 use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp};
-use crate::transfer::Standing;
+use crate::transfer::Readiness;
 
 /// How many deliveries one change releases at the most: others wait for it.
 const GROUP_MAX: usize = 64;
@@ -196,8 +196,8 @@ impl Sending {
             .catalog
             .document(held.firm, held.document)
             .await?;
-        let standing = standing(&document);
-        let mut plan = for_link(rule, flow, routing, &standing, &rules.setup, now);
+        let readiness = readiness(&document);
+        let mut plan = for_link(rule, flow, routing, &readiness, &rules.setup, now);
         if plan.hold == held.reason && plan.due == held.due {
             return Ok(false);
         }
@@ -228,11 +228,11 @@ impl Sending {
             Word::Kept => named_in(&held.routing),
             Word::Now(folder) => Some(Named::read(folder, &setup.links)),
         };
-        let (reading, standing) = (&document.reading, standing(&document));
+        let (reading, readiness) = (&document.reading, readiness(&document));
         // What a person said of it goes before what its parties say.
         let planned = match by_hand::destination(&held) {
-            Some(to) => by_hand::planned(to, &standing, &setup, now),
-            None => deliveries(reading, &standing, &setup, named.as_ref(), now),
+            Some(to) => by_hand::planned(to, &readiness, &setup, now),
+            None => deliveries(reading, &readiness, &setup, named.as_ref(), now),
         };
         let mut waits = Some(&held);
         let mut offered = 0;
@@ -324,9 +324,9 @@ fn is_of_the_rule(reason: HeldReason) -> bool {
 }
 
 /// Says what is known of a document that is here.
-pub(super) fn standing(document: &Document) -> Standing {
+pub(super) fn readiness(document: &Document) -> Readiness {
     let issued = document.reading.issued.as_deref();
-    Standing {
+    Readiness {
         status: document.status,
         origin: document.origin,
         approved: document.approved_at.is_some(),

@@ -27,7 +27,7 @@ pub struct Rule {
 
 /// What is known of a document that decides when it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct Readiness {
     /// How far it has come with whoever made it.
     pub status: Status,
     /// Who brought it.
@@ -42,7 +42,7 @@ pub struct Standing {
     pub ready_at: Timestamp,
 }
 
-impl Standing {
+impl Readiness {
     /// Says what is known of a document that arrives.
     pub fn arriving(declared: Declared, issued: Option<&str>, now: Timestamp) -> Self {
         Self {
@@ -76,29 +76,29 @@ pub fn plan(
     rule: &Rule,
     calendar: &Calendar,
     device: Option<DeviceId>,
-    standing: &Standing,
+    readiness: &Readiness,
     now: Timestamp,
 ) -> Plan {
-    if standing.status == Status::Draft {
+    if readiness.status == Status::Draft {
         return Plan::Wait(HeldReason::Draft);
     }
-    let is_unseen = standing.origin == Origin::Incoming && !standing.approved;
+    let is_unseen = readiness.origin == Origin::Incoming && !readiness.approved;
     if is_unseen && rule.approval == Approval::Required {
         return Plan::Wait(HeldReason::Approval);
     }
     if rule.transfer == Transfer::Manual {
         return Plan::Wait(HeldReason::Manual);
     }
-    let date = standing
+    let date = readiness
         .issued
-        .unwrap_or_else(|| calendar.date(standing.received_at));
+        .unwrap_or_else(|| calendar.date(readiness.received_at));
     if rule.from.is_some_and(|from| date < from) {
         return Plan::Wait(HeldReason::BeforeStart);
     }
     let Some(device) = device else {
         return Plan::Wait(HeldReason::NoDevice);
     };
-    match due(rule.transfer, calendar, date, standing.ready_at) {
+    match due(rule.transfer, calendar, date, readiness.ready_at) {
         Some(due) if due > now => Plan::Until(due),
         _ => Plan::Send(device),
     }

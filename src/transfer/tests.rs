@@ -27,8 +27,8 @@ fn rule(transfer: &str) -> Rule {
     }
 }
 
-fn arrived(at: Timestamp, issued: &str) -> Standing {
-    Standing {
+fn arrived(at: Timestamp, issued: &str) -> Readiness {
+    Readiness {
         status: Status::Sent,
         origin: Origin::Own,
         approved: false,
@@ -42,8 +42,8 @@ fn arrived(at: Timestamp, issued: &str) -> Standing {
 fn due_at(transfer: &str, hour: &str, received: &str, issued: &str) -> String {
     let received = at(received);
     let (rule, calendar) = (rule(transfer), brussels(hour));
-    let standing = arrived(received, issued);
-    match plan(&rule, &calendar, Some(PC), &standing, received) {
+    let readiness = arrived(received, issued);
+    match plan(&rule, &calendar, Some(PC), &readiness, received) {
         Plan::Until(due) => due.to_string().replace(":00.000Z", "Z"),
         Plan::Send(_) => "now".to_owned(),
         Plan::Wait(why) => why.as_str().to_owned(),
@@ -90,41 +90,41 @@ fn each_rule_against_a_calendar() {
 fn what_a_person_must_do_first_is_named_first() {
     let calendar = brussels("02:00");
     let now = at("2026-03-14T12:00:00Z");
-    let reason = |rule: &Rule, device, standing: &Standing| match plan(
-        rule, &calendar, device, standing, now,
+    let reason = |rule: &Rule, device, readiness: &Readiness| match plan(
+        rule, &calendar, device, readiness, now,
     ) {
         Plan::Wait(reason) => reason.as_str(),
         Plan::Until(_) => "until",
         Plan::Send(_) => "send",
     };
     let mut nightly = rule("nightly");
-    let mut standing = arrived(now, "2026-03-14");
-    (standing.status, standing.origin) = (Status::Draft, Origin::Incoming);
+    let mut readiness = arrived(now, "2026-03-14");
+    (readiness.status, readiness.origin) = (Status::Draft, Origin::Incoming);
     nightly.from = Some("2026-03-15".parse().unwrap());
 
-    assert_eq!(reason(&rule("manual"), None, &standing), "draft");
-    assert_eq!(reason(&nightly, None, &standing), "draft");
-    standing.status = Status::Paid;
-    assert_eq!(reason(&rule("manual"), None, &standing), "approval");
-    standing.approved = true;
-    assert_eq!(reason(&rule("manual"), None, &standing), "manual");
-    assert_eq!(reason(&nightly, None, &standing), "before_start");
+    assert_eq!(reason(&rule("manual"), None, &readiness), "draft");
+    assert_eq!(reason(&nightly, None, &readiness), "draft");
+    readiness.status = Status::Paid;
+    assert_eq!(reason(&rule("manual"), None, &readiness), "approval");
+    readiness.approved = true;
+    assert_eq!(reason(&rule("manual"), None, &readiness), "manual");
+    assert_eq!(reason(&nightly, None, &readiness), "before_start");
     nightly.from = Some("2026-03-14".parse().unwrap());
-    assert_eq!(reason(&nightly, None, &standing), "no_device");
-    assert_eq!(reason(&nightly, Some(PC), &standing), "until");
-    assert_eq!(reason(&rule("at-once"), Some(PC), &standing), "send");
+    assert_eq!(reason(&nightly, None, &readiness), "no_device");
+    assert_eq!(reason(&nightly, Some(PC), &readiness), "until");
+    assert_eq!(reason(&rule("at-once"), Some(PC), &readiness), "send");
 }
 
 #[test]
 fn incoming_documents_wait_unless_the_link_says_otherwise() {
     let (calendar, now) = (brussels("02:00"), at("2026-03-14T12:00:00Z"));
-    let mut standing = arrived(now, "2026-03-14");
-    standing.origin = Origin::Incoming;
+    let mut readiness = arrived(now, "2026-03-14");
+    readiness.origin = Origin::Incoming;
     let mut at_once = rule("at-once");
 
-    let asked = plan(&at_once, &calendar, Some(PC), &standing, now);
+    let asked = plan(&at_once, &calendar, Some(PC), &readiness, now);
     at_once.approval = Approval::NotNeeded;
-    let trusting = plan(&at_once, &calendar, Some(PC), &standing, now);
+    let trusting = plan(&at_once, &calendar, Some(PC), &readiness, now);
 
     assert_eq!(asked, Plan::Wait(HeldReason::Approval));
     assert_eq!(trusting, Plan::Send(PC));
@@ -133,14 +133,14 @@ fn incoming_documents_wait_unless_the_link_says_otherwise() {
 #[test]
 fn a_document_without_a_date_is_of_the_day_it_arrived() {
     let (calendar, now) = (brussels("02:00"), at("2026-03-31T22:30:00Z"));
-    let mut standing = arrived(now, "2026-03-14");
-    standing.issued = None;
+    let mut readiness = arrived(now, "2026-03-14");
+    readiness.issued = None;
     let mut at_once = rule("at-once");
     at_once.from = Some("2026-04-01".parse().unwrap());
 
     // In Brussels it is the first of April already.
     assert_eq!(
-        plan(&at_once, &calendar, Some(PC), &standing, now),
+        plan(&at_once, &calendar, Some(PC), &readiness, now),
         Plan::Send(PC)
     );
 }
@@ -148,15 +148,15 @@ fn a_document_without_a_date_is_of_the_day_it_arrived() {
 #[test]
 fn what_is_approved_late_waits_from_then_on() {
     let calendar = brussels("02:00");
-    let mut standing = arrived(at("2026-03-14T12:00:00Z"), "2026-03-14");
-    standing.ready_at = at("2026-03-20T12:00:00Z");
+    let mut readiness = arrived(at("2026-03-14T12:00:00Z"), "2026-03-14");
+    readiness.ready_at = at("2026-03-20T12:00:00Z");
 
     let planned = plan(
         &rule("nightly"),
         &calendar,
         Some(PC),
-        &standing,
-        standing.ready_at,
+        &readiness,
+        readiness.ready_at,
     );
 
     assert_eq!(planned, Plan::Until(at("2026-03-21T01:00:00Z")));
@@ -165,9 +165,9 @@ fn what_is_approved_late_waits_from_then_on() {
 #[test]
 fn a_clock_that_is_set_back_sends_nothing_early_and_moves_nothing() {
     let calendar = brussels("02:00");
-    let standing = arrived(at("2026-03-14T12:00:00Z"), "2026-03-14");
+    let readiness = arrived(at("2026-03-14T12:00:00Z"), "2026-03-14");
     let due = Plan::Until(at("2026-03-15T01:00:00Z"));
-    let planned = |now: &str| plan(&rule("nightly"), &calendar, Some(PC), &standing, at(now));
+    let planned = |now: &str| plan(&rule("nightly"), &calendar, Some(PC), &readiness, at(now));
 
     assert_eq!(planned("2026-03-14T12:00:00Z"), due);
     assert_eq!(planned("2020-01-01T00:00:00Z"), due);
@@ -199,14 +199,14 @@ fn transfers() -> impl Strategy<Value = Transfer> {
 }
 
 prop_compose! {
-    fn standings()(
+    fn readinesses()(
         received in 1_700_000_000_000i64..1_900_000_000_000,
         later in 0i64..10_000_000_000,
         draft: bool, incoming: bool, approved: bool,
         day in proptest::option::of(19_000i32..22_500),
-    ) -> Standing {
+    ) -> Readiness {
         let epoch: Date = "1970-01-01".parse().unwrap();
-        Standing {
+        Readiness {
             status: if draft { Status::Draft } else { Status::Sent },
             origin: if incoming { Origin::Incoming } else { Origin::Own },
             approved,
@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn planning_twice_changes_nothing_and_time_only_brings_it_nearer(
         transfer in transfers(),
-        standing in standings(),
+        readiness in readinesses(),
         device in proptest::option::of(1i64..4),
         hour in 0i8..24,
         before in 0i64..100_000_000_000,
@@ -229,22 +229,22 @@ proptest! {
         let calendar = brussels(&format!("{hour:02}:30"));
         let rule = Rule { transfer, approval: Approval::Required, from: None };
         let device = device.map(DeviceId);
-        let now = standing.ready_at;
-        let first = plan(&rule, &calendar, device, &standing, now);
+        let now = readiness.ready_at;
+        let first = plan(&rule, &calendar, device, &readiness, now);
 
-        prop_assert_eq!(plan(&rule, &calendar, device, &standing, now), first);
+        prop_assert_eq!(plan(&rule, &calendar, device, &readiness, now), first);
         match first {
             // Never to anybody but whom the link or the firm names.
             Plan::Send(to) => prop_assert_eq!(Some(to), device),
             Plan::Wait(why) => {
                 let later = Timestamp(now.0 + before);
-                prop_assert_eq!(plan(&rule, &calendar, device, &standing, later), Plan::Wait(why));
+                prop_assert_eq!(plan(&rule, &calendar, device, &readiness, later), Plan::Wait(why));
             }
             Plan::Until(due) => {
                 prop_assert!(due > now);
                 let sooner = Timestamp(due.0 - 1);
-                prop_assert_eq!(plan(&rule, &calendar, device, &standing, sooner), Plan::Until(due));
-                prop_assert_eq!(Plan::Send(device.unwrap()), plan(&rule, &calendar, device, &standing, due));
+                prop_assert_eq!(plan(&rule, &calendar, device, &readiness, sooner), Plan::Until(due));
+                prop_assert_eq!(Plan::Send(device.unwrap()), plan(&rule, &calendar, device, &readiness, due));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use sluis::catalog::Known;
 use sluis::ingest::plan::{LinkRule, Plan, Setup, plan};
 use sluis::model::{Approval, Declared, DeviceId, DossierId, LinkId, Timestamp, Transfer};
-use sluis::transfer::{Calendar, Rule, Standing};
+use sluis::transfer::{Calendar, Readiness, Rule};
 use sluis::ubl;
 
 use crate::gateway::{BAKERY, MILL};
@@ -29,8 +29,8 @@ fn what_becomes_of_each_fixture_at_an_office() {
     let setup = office();
     let line = |(name, bytes): (String, Vec<u8>)| {
         let (reading, now) = (ubl::read(&bytes).reading, Timestamp(1_767_225_600_000));
-        let standing = Standing::arriving(Declared::default(), reading.issued.as_deref(), now);
-        let plan = plan(&reading, &standing, &setup, &Known::default(), now);
+        let readiness = Readiness::arriving(Declared::default(), reading.issued.as_deref(), now);
+        let plan = plan(&reading, &readiness, &setup, &Known::default(), now);
         format!("{name}: {}", told(&plan))
     };
 
