@@ -232,19 +232,21 @@ impl House {
         let ends = draining.clone();
         let sending = tokio::spawn(async move { scheduler.run(ends).await });
         let telling = tokio::spawn(self.dispatcher().run(draining));
+        // Told when it happens, not when the others end: somebody must start the server again.
+        let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
+            if let Err(died) = task.await {
+                tracing::error!(
+                    "What {what} has died, and goes on when the server is started again: {died}"
+                );
+            }
+        };
         // Boxed, for each holds the states of everything it may be in the middle of.
-        let (.., sent, told) = tokio::join!(
+        tokio::join!(
             Box::pin(listening.run()),
             Box::pin(dropping),
-            sending,
-            telling
+            told("sends by itself", sending),
+            told("tells receivers", telling),
         );
-        if let Err(died) = sent {
-            tracing::error!("What sends by itself has died; the next start goes on: {died}");
-        }
-        if let Err(died) = told {
-            tracing::error!("What tells receivers has died; the next start goes on: {died}");
-        }
     }
 
     /// Returns what tells receivers what happens; it does when it is run.

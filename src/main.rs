@@ -9,6 +9,9 @@ use sluis::cli::{self, Cli};
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long work that nobody waits for any more may take at the end.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Runs the command; the error chain is printed once, here at its end.
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -16,7 +19,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build();
     let ran = match runtime {
-        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Ok(runtime) => {
+            let ran = runtime.block_on(cli::run(cli));
+            // A name that is being looked up on a dead server would hold the end; all that matters has ended.
+            runtime.shutdown_timeout(LAST_WORK);
+            ran
+        }
         Err(source) => Err(cli::Error::Runtime(source)),
     };
     match ran {

@@ -123,6 +123,23 @@ const JOINS: &str =
      left join device c on c.id = e.device_id";
 
 impl Catalog {
+    /// Returns how many dead letters a webhook has; it is counted up to `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn dead_count(&self, webhook: &Webhook, limit: i64) -> Result<i64, Error> {
+        let row = query(
+            "select count(*) as n from
+                (select 1 from letter where webhook_id = $1 and state = 'dead' limit $2) as dead",
+        )
+        .bind(webhook.id.0)
+        .bind(limit)
+        .fetch_one(&self.readers)
+        .await?;
+        row.int("n")
+    }
+
     /// Returns letters of a webhook that are due, the longest due first, at most `limit`.
     ///
     /// # Errors

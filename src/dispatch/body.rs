@@ -5,12 +5,19 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{Letter, Webhook};
-use crate::model::{EventKind, EventSeq, FirmId, Timestamp, WebhookId};
+use crate::catalog::{EventRow, Letter, Webhook};
+use crate::model::{EventKind, FirmId, Timestamp, WebhookId};
+
+/// How many digits of an event's hash stand in its id.
+const HASH_DIGITS: usize = 12;
 
 /// Returns by what a receiver knows a repetition.
-pub(super) fn event_id(firm: FirmId, seq: EventSeq) -> String {
-    format!("evt_{firm}_{seq}")
+///
+/// The number alone would not do: after a power cut, or from a backup, another event may get a number that
+/// was told. Its hash in the chain is another.
+pub(super) fn event_id(firm: FirmId, row: &EventRow) -> String {
+    let hash = row.hash.get(..HASH_DIGITS).unwrap_or(&row.hash);
+    format!("evt_{firm}_{}_{hash}", row.seq)
 }
 
 /// Returns what is told of an event.
@@ -31,7 +38,7 @@ pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
         .device
         .map(|id| json!({ "id": id, "name": letter.device_name }));
     let told = json!({
-        "id": event_id(webhook.firm, row.seq),
+        "id": event_id(webhook.firm, row),
         "type": event.kind.as_str(),
         "timestamp": row.at.to_string(),
         "data": {

@@ -22,7 +22,7 @@ mod target;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -60,6 +60,9 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// How many calls are under way at the same time: each is a connection, and some memory for TLS.
 const CALLS_MAX: usize = 128;
 
+/// How many of these are of one firm: its receivers may be slow, and other firms must not wait for them.
+const FIRM_CALLS_MAX: usize = 16;
+
 /// By what calls are counted: many firms have their receivers at one service, and none should wait for another.
 type Receiver = (FirmId, String);
 
@@ -71,6 +74,7 @@ pub struct Dispatcher<S = Poster> {
     random: fn() -> u64,
     breakers: Mutex<HashMap<Receiver, Breaker>>,
     calls: Semaphore,
+    firm_calls: Mutex<HashMap<FirmId, Arc<Semaphore>>>,
     /// No call begins any more.
     stop: CancellationToken,
     /// Calls that are under way end.
@@ -87,6 +91,7 @@ impl<S: Sends> Dispatcher<S> {
             random,
             breakers: Mutex::default(),
             calls: Semaphore::new(CALLS_MAX),
+            firm_calls: Mutex::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
         }
@@ -237,6 +242,16 @@ impl<S: Sends> Dispatcher<S> {
             () = self.stop.cancelled() => {}
             () = sleep(time) => {}
         }
+    }
+
+    /// Returns what bounds the calls of a firm.
+    fn calls_of(&self, firm: FirmId) -> Arc<Semaphore> {
+        let mut all = self
+            .firm_calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let own = all.entry(firm);
+        Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(FIRM_CALLS_MAX))))
     }
 
     /// Asks or tells the breaker of a receiver; those that are at rest take no room.

@@ -19,6 +19,9 @@ use crate::catalog::{self, Letter, Settlement, Webhook};
 /// How many lanes of one webhook are told at the same time.
 const LANES_MAX: usize = 8;
 
+/// How many dead letters a webhook may have: more are no list that a person reads, and its events wait where they are.
+const DEAD_MAX: i64 = 10_000;
+
 /// How much of what a receiver says stands in an error.
 const SAID_CHARS_MAX: usize = 200;
 
@@ -48,6 +51,14 @@ impl<S: Sends> Dispatcher<S> {
             self.catalog.pause_webhook(firm, id, why, now).await?;
             return Ok(());
         };
+        let dead = self.catalog.dead_count(&webhook, DEAD_MAX).await?;
+        if dead >= DEAD_MAX {
+            let why = "its receiver refuses everything: see `sluis webhook dead`, mend it, then `retry` and `resume`";
+            let (id, firm, now) = (webhook.id, webhook.firm, self.clock.read());
+            warn!(webhook.id = %id, "Paused webhook {id} to {}: {why}", target.origin());
+            self.catalog.pause_webhook(firm, id, why, now).await?;
+            return Ok(());
+        }
         let now = self.clock.read();
         let mut letters = self.catalog.due_letters(&webhook, now, limit).await?;
         let room = limit - i64::try_from(letters.len()).unwrap_or(limit);
@@ -96,7 +107,8 @@ impl<S: Sends> Dispatcher<S> {
 
     async fn tell(&self, round: &Round, letter: &Letter) -> Outcome {
         // It is never closed; if it were, nothing would be sent.
-        let Ok(_call) = self.calls.acquire().await else {
+        let of_firm = self.calls_of(round.webhook.firm);
+        let (Ok(_own), Ok(_call)) = (of_firm.acquire().await, self.calls.acquire().await) else {
             return Outcome::Unsent;
         };
         if self.stop.is_cancelled() || round.gone.load(Ordering::Relaxed) {
@@ -106,7 +118,7 @@ impl<S: Sends> Dispatcher<S> {
         if let Permit::NotBefore(_) = self.breaker(webhook, |breaker| breaker.begin(now)) {
             return Outcome::Unsent;
         }
-        let id = body::event_id(webhook.firm, letter.row.seq);
+        let id = body::event_id(webhook.firm, &letter.row);
         let body = body::event_body(webhook, letter);
         let message = message(&round.target, &round.secret, (id, body), now);
         let sent = tokio::select! {
@@ -129,7 +141,7 @@ impl<S: Sends> Dispatcher<S> {
         let (verdict, error) = match sent {
             Ok(answer) => (
                 answer::judge(answer.status, answer.retry_after.as_deref(), now),
-                told_of(&answer),
+                told_of(&answer, &round.target),
             ),
             Err(error) => (Verdict::Away(None), chain(&error)),
         };
@@ -167,10 +179,12 @@ impl<S: Sends> Dispatcher<S> {
 }
 
 /// What went wrong, by an answer, on one line.
-fn told_of(answer: &Answer) -> String {
+/// The path of a target may hold a secret, and receivers like to repeat it.
+fn told_of(answer: &Answer, target: &Target) -> String {
     let status = answer.status;
     let line = answer.text.lines().next().unwrap_or_default();
     let said: String = line.chars().filter(|c| !c.is_control()).collect();
+    let said = target.blank_in(&said);
     match status {
         300..=399 => format!(
             "answered {status}: redirects are not followed; give the webhook the address it should go to"

@@ -84,6 +84,16 @@ impl Target {
         self.0.origin().ascii_serialization()
     }
 
+    /// Returns a text without its path and its query, which may hold a secret.
+    pub fn blank_in(&self, text: &str) -> String {
+        let hidden = [self.0.query().unwrap_or_default(), self.0.path()];
+        let mut text = text.to_owned();
+        for part in hidden.into_iter().filter(|part| part.len() > 1) {
+            text = text.replace(part, "…");
+        }
+        text
+    }
+
     /// Says whether it is called over TLS.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
@@ -186,5 +196,16 @@ mod tests {
         // A byte that is written as three.
         let grown = format!("{head}{}", "é".repeat((URL_BYTES_MAX - head.len()) / 2));
         assert!(Target::parse(&grown).is_err());
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_blanked_in_what_a_receiver_says() {
+        let target = Target::parse("https://a.example/hook/S3CRET?key=K1").unwrap();
+
+        let said = target.blank_in(r#"{"status":404,"path":"/hook/S3CRET","query":"key=K1"}"#);
+
+        assert_eq!(said, r#"{"status":404,"path":"…","query":"…"}"#);
+        let bare = Target::parse("https://a.example/").unwrap();
+        assert_eq!(bare.blank_in("a/b"), "a/b");
     }
 }

@@ -217,7 +217,8 @@ impl Sending {
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         // The list may be old by now: another run may have sent it, or a person taken it back.
         let held = catalog.delivery(firm, listed.id).await?;
-        if held.state != State::Held || !held.is_current {
+        let is_as_listed = held.reason == listed.reason;
+        if held.state != State::Held || !held.is_current || !is_as_listed {
             return Ok(0);
         }
         let document = catalog.document(firm, held.document).await?;

@@ -13,6 +13,8 @@ impl Session {
     /// REMOVE: takes a file out of sight. What was taken in stays a document.
     pub(super) fn remove_upload(&mut self, id: u32, path: &VirtualPath) -> Answer {
         let was_written = self.writing.remove(&path.key()).is_some();
+        // Its handles are of no file any more: another of that name is not theirs.
+        self.move_handles(&path.key(), "");
         let was_there = self.parts.shelf.remove(self.who.device, path);
         if was_written || was_there {
             Ok(Some(ok(id)))

@@ -169,6 +169,9 @@ impl Shelf {
     }
 }
 
+/// How many ages there may be beside those of what is there, before they are gone through.
+const AGES_SPARE: usize = 64;
+
 impl Own {
     fn put_sight(&mut self, sight: Sight, now: Timestamp) {
         let key = sight.path.key();
@@ -177,6 +180,12 @@ impl Own {
         self.ages.push_back((now, key.clone(), self.count));
         self.sights.insert(key, (self.count, sight));
         self.sweep(now);
+        // One that is renamed over and over leaves its ages behind the oldest, which may stay for a day.
+        if self.ages.len() > 2 * self.sights.len() + AGES_SPARE {
+            let sights = &self.sights;
+            self.ages
+                .retain(|(_, key, nth)| sights.get(key).is_some_and(|(own, _)| own == nth));
+        }
     }
 
     fn sweep(&mut self, now: Timestamp) {
@@ -245,6 +254,20 @@ mod tests {
             .iter()
             .filter_map(|sight| sight.path.name().map(ToOwned::to_owned))
             .collect()
+    }
+
+    #[test]
+    fn a_name_that_changes_for_ever_leaves_nothing_behind() {
+        let shelf = Shelf::default();
+        shelf.put_sight(ME, taken("first.xml"), NOW);
+
+        for _ in 0..10_000 {
+            shelf.put_sight(ME, taken("again.xml"), NOW);
+        }
+
+        let devices = shelf.lock();
+        assert!(devices[&ME].ages.len() <= 2 * 2 + AGES_SPARE);
+        assert_eq!(devices[&ME].sights.len(), 2);
     }
 
     #[test]

@@ -186,6 +186,37 @@ async fn removing_and_renaming_what_was_taken_changes_no_document() {
 }
 
 #[tokio::test]
+async fn a_handle_of_a_removed_file_is_not_of_the_next_one_of_that_name() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let whole = invoice("F-1", 5000);
+    let (first, rest) = whole.split_at(2000);
+    let old = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+    let written = peer.sftp.write(&old, 0, first.to_vec()).await;
+    written.unwrap();
+    peer.remove("/in/F-1.xml").await.unwrap();
+    let new = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+    let written = peer.sftp.write(&new, 0, first.to_vec()).await;
+    written.unwrap();
+
+    let stale = peer
+        .sftp
+        .write(&old, 0, b"nothing of the new file".to_vec())
+        .await;
+    peer.close(&old).await.unwrap();
+
+    assert!(stale.is_err(), "it writes to no file any more");
+    assert!(
+        gateway.deliveries(&office).await.is_empty(),
+        "half a file is not taken in"
+    );
+    let written = peer.sftp.write(&new, 2000, rest.to_vec()).await;
+    written.unwrap();
+    peer.close(&new).await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+#[tokio::test]
 async fn a_put_over_an_existing_name_is_a_new_arrival() {
     let (gateway, office, scanner) = scene().await;
     let peer = gateway.connect(&scanner).await;

@@ -198,5 +198,5 @@ impl World {
 }
 
 pub(super) fn seq_of(id: &str) -> i64 {
-    id.rsplit('_').next().unwrap().parse().unwrap()
+    id.split('_').nth(2).unwrap().parse().unwrap()
 }
