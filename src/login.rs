@@ -11,6 +11,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::Pas
 use tokio::sync::Semaphore;
 
 use crate::catalog::{self, Catalog, Credential, NewSession};
+use crate::evidence::Connected;
 use crate::model::{SessionId, Timestamp};
 use crate::tree::Who;
 
@@ -116,6 +117,13 @@ impl Logins {
             software,
             credential: &by,
         };
+        let connected = Connected {
+            device,
+            address,
+            software,
+            credential: &by,
+            started_at: now,
+        };
         let session = self.catalog.begin_session(&new, now).await?;
         Ok(Who {
             firm,
@@ -124,6 +132,7 @@ impl Logins {
             kind: credential.kind,
             session,
             since: now,
+            seal: connected.seal(),
         })
     }
 

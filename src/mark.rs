@@ -127,7 +127,9 @@ impl Marks {
                 who,
                 file,
                 EventKind::Collected,
-                Collecting::by_act(act.word(), (file.digest, file.bytes), &open).detail(),
+                Collecting::by_act(act.word(), (file.digest, file.bytes), &open)
+                    .in_session(&who.seal)
+                    .detail(),
             ));
         }
         told.push(event(
@@ -193,7 +195,8 @@ impl Marks {
         now: Timestamp,
     ) -> Result<Option<EventKind>, Error> {
         let id = file.delivery;
-        let detail = Collecting::by_reading((file.digest, file.bytes), [&given]).detail();
+        let said = Collecting::by_reading((file.digest, file.bytes), [&given]);
+        let detail = said.in_session(&who.seal).detail();
         let how = match how {
             End::Closed if self.is_open_elsewhere(id) => End::ClosedBesideOthers,
             how => how,

@@ -12,9 +12,10 @@ use super::select::{Selected, select};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::audit;
-use crate::catalog::{DeliveryRow, EventRow, Firm};
+use crate::catalog::{DeliveryRow, EventRow, Firm, SessionRow};
 use crate::evidence::receipt::{self, Facts, Receipt, Session, Told};
 use crate::evidence::signed::{self, NAMESPACE};
+use crate::evidence::{Collecting, Connected};
 use crate::hostkeys;
 use crate::model::EventKind;
 use crate::text;
@@ -149,6 +150,14 @@ async fn make(
         session(house, firm, Some(told.collected)).await?,
         session(house, firm, told.processed).await?,
     );
+    if !is_sealed(told.collected, sessions.0.as_ref()) {
+        let text = format!(
+            "there is no receipt for d{}: event {} tells another session than its row: one of the two was changed",
+            row.delivery.id, told.collected.seq
+        );
+        return Err(Error::Refused(text));
+    }
+    let sessions = (sessions.0.map(on_receipt), sessions.1.map(on_receipt));
     let names = house.catalog.device_names(firm.id).await?;
     let device = super::events::name(&names, told.collected.event.device);
     let facts = facts(firm, one, row, device.unwrap_or("?"));
@@ -162,18 +171,39 @@ async fn session(
     house: &House,
     firm: &Firm,
     event: Option<&EventRow>,
-) -> Result<Option<Session>, Error> {
+) -> Result<Option<SessionRow>, Error> {
     let Some(id) = event.and_then(|row| row.event.session) else {
         return Ok(None);
     };
-    let session = house.catalog.session(firm.id, id).await?;
-    Ok(session.map(|session| Session {
+    Ok(house.catalog.session(firm.id, id).await?)
+}
+
+/// Says whether a session's row is the one that its event has sealed; an event of before seals none.
+fn is_sealed(event: &EventRow, session: Option<&SessionRow>) -> bool {
+    let said = Collecting::parse(&event.event.detail).and_then(|said| said.session);
+    let (Some(seal), Some(device)) = (said, event.event.device) else {
+        return true;
+    };
+    session.is_some_and(|row| {
+        let connected = Connected {
+            device,
+            address: &row.address,
+            software: &row.software,
+            credential: &row.credential,
+            started_at: row.started_at,
+        };
+        connected.seal() == seal
+    })
+}
+
+fn on_receipt(session: SessionRow) -> Session {
+    Session {
         id: session.id.0,
         address: session.address,
         software: session.software,
         credential: session.credential,
         started_at: session.started_at.to_string(),
-    }))
+    }
 }
 
 fn facts(firm: &Firm, one: &Selected, row: &DeliveryRow, device: &str) -> Facts {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::collect::{Coverage, HandleReads};
-use crate::model::{Digest, Timestamp};
+use crate::model::{DeviceId, Digest, Timestamp};
 
 /// The most intervals that an event tells; of more, it says how many. A file that is read in order is one;
 /// and an event is to stay small, for there is one for each mark.
@@ -34,6 +34,39 @@ impl Sure {
     }
 }
 
+/// What is known of who was connected in a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Connected<'a> {
+    /// Whose device.
+    pub device: DeviceId,
+    /// From which address.
+    pub address: &'a str,
+    /// With which program, as it named itself.
+    pub software: &'a str,
+    /// With which key, by its fingerprint; or `password`.
+    pub credential: &'a str,
+    /// Since when.
+    pub started_at: Timestamp,
+}
+
+impl Connected<'_> {
+    /// Returns the first 16 bytes, in hex, of a SHA-256 over all of it: short, for there is one in each mark, and
+    /// still nobody finds other words that fit.
+    pub fn seal(&self) -> String {
+        let fields = (
+            self.device.0,
+            self.address,
+            self.software,
+            self.credential,
+            self.started_at.0,
+        );
+        // JSON keeps the fields apart, whatever is in them.
+        let text = serde_json::to_string(&fields).unwrap_or_default();
+        let digest = Digest::of(text.as_bytes()).to_string();
+        digest.get(..32).unwrap_or_default().to_owned()
+    }
+}
+
 /// What an event says of how a document was read or collected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collecting {
@@ -49,6 +82,9 @@ pub struct Collecting {
     /// What was read of it, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads: Option<Reads>,
+    /// The seal of the session in which it happened ([`Connected::seal`]), so that its row cannot be changed unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// What the handles were given that were judged, as far as it is known.
@@ -113,6 +149,16 @@ impl Collecting {
             sha256: digest.to_string(),
             bytes,
             reads: Reads::of(handles),
+            session: None,
+        }
+    }
+
+    /// Adds in which session.
+    #[must_use]
+    pub fn in_session(self, seal: &str) -> Self {
+        Self {
+            session: Some(seal.to_owned()),
+            ..self
         }
     }
 
@@ -205,6 +251,50 @@ mod tests {
 
         assert_eq!(told(limit), Some((SPANS_TOLD_MAX, 0)));
         assert_eq!(told(limit + 1), Some((SPANS_TOLD_MAX, 1)));
+    }
+
+    #[test]
+    fn a_seal_fits_one_session_alone() {
+        let known = Connected {
+            device: DeviceId(1),
+            address: "192.0.2.1:22",
+            software: "SSH-2.0-OpenSSH_9.2",
+            credential: "SHA256:abc",
+            started_at: Timestamp(5),
+        };
+        let others = [
+            Connected {
+                device: DeviceId(2),
+                ..known
+            },
+            Connected {
+                address: "192.0.2.1:23",
+                ..known
+            },
+            Connected {
+                address: "",
+                software: "192.0.2.1:22SSH-2.0-OpenSSH_9.2",
+                ..known
+            },
+            Connected {
+                credential: "password",
+                ..known
+            },
+            Connected {
+                started_at: Timestamp(6),
+                ..known
+            },
+        ];
+
+        assert_eq!(known.seal().len(), 32);
+        for other in others {
+            assert_ne!(other.seal(), known.seal(), "{other:?}");
+        }
+        let told = Collecting::by_reading((Digest::of(b"x"), 1), []).in_session(&known.seal());
+        assert_eq!(
+            Collecting::parse(&told.detail()).unwrap().session,
+            Some(known.seal())
+        );
     }
 
     #[test]

@@ -12,5 +12,5 @@ pub mod receipt;
 pub mod replay;
 pub mod signed;
 
-pub use collecting::{Collecting, Reads, SPANS_TOLD_MAX, Sure};
+pub use collecting::{Collecting, Connected, Reads, SPANS_TOLD_MAX, Sure};
 pub use event::{Event, EventRow, Written};

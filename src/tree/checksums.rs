@@ -160,6 +160,7 @@ mod tests {
             kind: DeviceKind::Pull,
             session: SessionId(1),
             since: NOW,
+            seal: String::new(),
         };
         let view = Tree::new(catalog.clone(), blobs, places).view(Arc::new(who));
         let file = File {

@@ -80,6 +80,7 @@ mod tests {
             kind,
             session: SessionId(1),
             since: Timestamp(0),
+            seal: String::new(),
         };
         let setup = Setup {
             version: 1,

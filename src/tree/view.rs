@@ -40,6 +40,8 @@ pub struct Who {
     pub session: SessionId,
     /// Since when.
     pub since: Timestamp,
+    /// The seal of that connection, for the events of what it does.
+    pub seal: String,
 }
 
 /// What one session of one device sees.

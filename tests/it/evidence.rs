@@ -232,6 +232,15 @@ async fn a_row_that_was_changed_is_found_and_no_receipt_is_made_of_it() {
         &format!("update event set at = at + 86400000 where seq = {first}"),
     );
     program.ok(&["events", "verify", "kantoor"]);
+    program.ok(&["receipt", "kantoor", "F-0"]);
+    behind(
+        &program,
+        "update session set address = 'x' || address where id = 1",
+    );
+    let refused = program.run(&["receipt", "kantoor", "F-0"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("tells another session"), "{why}");
     let last = good["last"].as_i64().unwrap();
     behind(&program, &format!("delete from event where seq = {last}"));
     let cut = program.run(&["events", "verify"]);
