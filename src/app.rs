@@ -88,6 +88,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The socket that the service manager passed on cannot be listened on.
+    #[error("could not listen on the socket that the service manager passed on; is it one of TCP?")]
+    Socket(#[source] std::io::Error),
     /// Another server runs on the same data.
     #[error("another `sluis serve` runs on `{}`", path.display())]
     Running {
@@ -178,6 +181,26 @@ impl House {
         self.listen_with(keys, draining).await
     }
 
+    /// Opens the SFTP door on a socket that somebody listens on already: a service manager, which keeps it
+    /// over a restart.
+    ///
+    /// # Errors
+    ///
+    /// When the keys cannot be read, or it is no socket that listens.
+    pub fn listen_on(
+        &self,
+        socket: std::net::TcpListener,
+        draining: CancellationToken,
+    ) -> Result<Listening, Error> {
+        let door = self.door(self.host_keys()?, draining);
+        let taken = socket
+            .set_nonblocking(true)
+            .and_then(|()| tokio::net::TcpListener::from_std(socket));
+        taken
+            .and_then(|listener| door.listen_on(listener))
+            .map_err(Error::Socket)
+    }
+
     /// Opens the SFTP door with these keys.
     ///
     /// # Errors
@@ -188,6 +211,12 @@ impl House {
         keys: HostKeys,
         draining: CancellationToken,
     ) -> Result<Listening, Error> {
+        let address = self.config.sftp.listen;
+        let listening = self.door(keys, draining).listen(address).await;
+        listening.map_err(|source| Error::Listen { address, source })
+    }
+
+    fn door(&self, keys: HostKeys, draining: CancellationToken) -> Door {
         let parts = Parts {
             tree: Tree::new(
                 self.catalog.clone(),
@@ -210,11 +239,7 @@ impl House {
             draining,
         };
         let logins = Logins::new(self.catalog.clone());
-        let door = Door::new(logins, parts, keys, self.config.sftp.rekey_bytes);
-        let address = self.config.sftp.listen;
-        door.listen(address)
-            .await
-            .map_err(|source| Error::Listen { address, source })
+        Door::new(logins, parts, keys, self.config.sftp.rekey_bytes)
     }
 
     /// Serves through every door until `draining` is cancelled, and what is under way has ended.

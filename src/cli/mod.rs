@@ -31,6 +31,7 @@ mod rules;
 mod select;
 mod send;
 mod serve;
+mod service;
 mod status;
 mod story;
 mod table;

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::call::Call;
-use super::{Error, Exit, print};
+use super::{Error, Exit, print, service};
 use crate::app::House;
 use crate::{hostkeys, telemetry};
 
@@ -17,18 +17,25 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let _held = house.hold_data()?;
     let ending = Ending::begin()?;
     let draining = CancellationToken::new();
-    let listening = house.listen(draining.clone()).await?;
+    let listening = match service::socket()? {
+        Some(socket) => house.listen_on(socket, draining.clone())?,
+        None => house.listen(draining.clone()).await?,
+    };
     let address = listening.address();
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
     print::line(&format!("listening on {address}"))?; // scripts wait for this line
+    service::tell_ready(address);
+    let watching = service::watch();
     let told = async {
         ending.told().await;
+        service::tell_ending();
         info!("Ending: what is being read may be finished");
         draining.cancel();
     };
     tokio::join!(Box::pin(house.serve(listening, draining.clone())), told);
     house.catalog.close().await;
+    drop(watching);
     info!("Ended");
     Ok(Exit::Done)
 }

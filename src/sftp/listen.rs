@@ -83,7 +83,15 @@ impl Door {
     ///
     /// When the address cannot be used, or the system gives no threads.
     pub async fn listen(self, address: SocketAddr) -> std::io::Result<Listening> {
-        let listener = TcpListener::bind(address).await?;
+        self.listen_on(TcpListener::bind(address).await?)
+    }
+
+    /// Begins to serve on a socket that is listening.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or the system gives no threads.
+    pub fn listen_on(self, listener: TcpListener) -> std::io::Result<Listening> {
         let address = listener.local_addr()?;
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Listening {

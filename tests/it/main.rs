@@ -32,6 +32,7 @@ mod rejecting;
 mod restarts;
 mod scheduling;
 mod sending;
+mod service;
 mod telling;
 mod unfinished;
 mod uploading;

@@ -139,8 +139,13 @@ impl Program {
 
     /// Starts the server and waits until it says where it listens.
     pub fn serve(&mut self) {
-        let mut server = self
-            .command(&["serve"])
+        let command = self.command(&["serve"]);
+        self.serve_by(command);
+    }
+
+    /// Starts the server by this command.
+    pub fn serve_by(&mut self, mut command: Command) {
+        let mut server = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,0 +1,67 @@
+//! What does the service manager give to the program, and what is it told?
+//!
+//! systemd's protocols, in the variables that it sets: `LISTEN_FDS` (sd_listen_fds(3)), `NOTIFY_SOCKET`
+//! (sd_notify(3)) and `WATCHDOG_USEC` (sd_watchdog_enabled(3)). Run by hand there are none, and nothing
+//! happens here.
+
+use std::net::{SocketAddr, TcpListener};
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+use super::Error;
+
+/// Returns the socket that the service manager listens on for this program, if it does.
+///
+/// # Errors
+///
+/// When it passed something else.
+pub(super) fn socket() -> Result<Option<TcpListener>, Error> {
+    let passed = ListenFd::from_env().take_tcp_listener(0);
+    passed.map_err(|source| {
+        Error::failed(
+            "could not take the socket of the service manager; is it one of TCP?",
+            source,
+        )
+    })
+}
+
+/// Tells that devices may come.
+pub(super) fn tell_ready(address: SocketAddr) {
+    let status = format!("Listening on {address}");
+    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// Tells that this is an end that was asked for.
+pub(super) fn tell_ending() {
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("Ending: what is being read may be finished"),
+    ]);
+}
+
+/// Tells that the program is alive, as often as the service manager wants to hear it, until the value is
+/// dropped; none if it does not ask. It comes from where all else runs: what is stuck tells nothing, and is
+/// started again.
+pub(super) fn watch() -> Option<AbortOnDropHandle<()>> {
+    let limit = sd_notify::watchdog_enabled()?;
+    info!("The service manager restarts what says nothing for {limit:?}");
+    let telling = async move {
+        // Twice as often, as sd_watchdog_enabled(3) recommends.
+        let mut beat = tokio::time::interval(limit / 2);
+        loop {
+            beat.tick().await;
+            tell(&[NotifyState::Watchdog]);
+        }
+    };
+    Some(AbortOnDropHandle::new(tokio::spawn(telling)))
+}
+
+/// Nobody listens when it is run by hand; a manager that does not hear is no reason to end.
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(deaf) = sd_notify::notify(states) {
+        warn!("Could not tell the service manager how the program is: {deaf}");
+    }
+}

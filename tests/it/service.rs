@@ -1,0 +1,103 @@
+//! What does a service manager give to the program, and hear from it?
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::gateway::invoice;
+use crate::peer::Peer;
+use crate::program::Program;
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+
+/// The longest that a test waits for a word that never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn heard(manager: &UnixDatagram) -> Vec<String> {
+    let mut text = [0; 4096];
+    let bytes = manager.recv(&mut text).unwrap();
+    let text = std::str::from_utf8(&text[..bytes]).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_that_the_server_is_ready_alive_and_ending() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    let socket = program.path("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = program.command(&["serve"]);
+    command
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "200000");
+
+    program.serve_by(command);
+
+    let ready = heard(&manager);
+    assert_eq!(ready[0], "READY=1");
+    let address = program.address.unwrap();
+    assert_eq!(ready[1], format!("STATUS=Listening on {address}"));
+    Peer::connect(address, &device.login).await;
+    for _ in 0..3 {
+        assert_eq!(heard(&manager), ["WATCHDOG=1"]);
+    }
+    assert_eq!(program.terminate(), Some(0));
+    let ending = std::iter::repeat_with(|| heard(&manager)).find(|said| said[0] != "WATCHDOG=1");
+    assert_eq!(ending.unwrap()[0], "STOPPING=1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_comes_while_the_service_restarts_is_served_and_not_refused() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-0", 2000)]);
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let by_socket = || {
+        // As systemd does: the socket is descriptor 3, and the process that it becomes has that number.
+        let mut shell = Command::new("sh");
+        let script = "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve 3<&0 0</dev/null";
+        shell
+            .args(["-c", script, env!("CARGO_BIN_EXE_sluis")])
+            .env("SLUIS_CONFIG", program.path("sluis/sluis.toml"))
+            .stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())));
+        shell
+    };
+    let (first, second) = (by_socket(), by_socket());
+    program.serve_by(first);
+    assert_eq!(program.address, Some(address), "not the configured one");
+    Peer::connect(address, &device.login).await;
+    assert_eq!(program.terminate(), Some(0));
+
+    let login = device.login.clone();
+    let coming = tokio::spawn(async move {
+        let peer = Peer::connect(address, &login).await;
+        let names = peer.list(INBOX).await.unwrap();
+        peer.get(&format!("{INBOX}/{}", names[0])).await.unwrap()
+    });
+    tokio::task::yield_now().await;
+    program.serve_by(second);
+
+    assert_eq!(coming.await.unwrap().len(), 2000);
+    assert_eq!(program.terminate(), Some(0));
+    assert_eq!(program.states(), ["collected"]);
+}
+
+#[test]
+fn what_is_no_listening_socket_is_refused_with_the_reason() {
+    let program = Program::init();
+    let mut shell = Command::new("sh");
+    let script = "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve 3</dev/null";
+    let refused = shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_sluis")])
+        .env("SLUIS_CONFIG", program.path("sluis/sluis.toml"))
+        .output()
+        .unwrap();
+
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("the socket of the service manager"), "{why}");
+}
