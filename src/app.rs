@@ -301,6 +301,21 @@ impl House {
         }
     }
 
+    /// Keeps every blob where it is, though no row names it any more, until the value is dropped or the
+    /// process ends: a backup copies what the rows of a moment ago name.
+    ///
+    /// # Errors
+    ///
+    /// When the lock cannot be made.
+    pub fn keep_blobs(&self) -> Result<fs::File, Error> {
+        let path = self.config.data.join("blobs.lock");
+        let locked = fs::File::create(&path).and_then(|file| {
+            file.lock_shared()?;
+            Ok(file)
+        });
+        locked.map_err(|source| Error::Folder { path, source })
+    }
+
     /// Holds off a second server on the same data, until the value is dropped or the process ends.
     ///
     /// # Errors

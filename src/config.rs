@@ -167,9 +167,20 @@ impl Config {
             path: path.to_owned(),
             source,
         };
-        let text = std::fs::read_to_string(path).map_err(read)?;
         let folder = std::path::absolute(path).map_err(read)?;
-        let folder = folder.parent().unwrap_or_else(|| Path::new("/"));
+        Self::read_as_in(path, folder.parent().unwrap_or_else(|| Path::new("/")))
+    }
+
+    /// Reads the file at `path` as if it stood in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not TOML, or has an unknown key.
+    pub fn read_as_in(path: &Path, folder: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, folder).map_err(|source| Error::Syntax {
             path: path.to_owned(),
             source: Box::new(source),

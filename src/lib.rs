@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod blobs;
 pub mod catalog;
 pub mod cli;

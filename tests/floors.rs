@@ -25,7 +25,15 @@ const FLOORS: &[&[&str]] = &[
         "dispatch",
     ],
     &["dropfolder", "sftp"],
-    &["config", "hostkeys", "app", "cli", "telemetry", "main"],
+    &[
+        "config",
+        "hostkeys",
+        "app",
+        "backup",
+        "cli",
+        "telemetry",
+        "main",
+    ],
 ];
 
 /// Doings stand on one floor but in an order of their own: a later one may name an earlier one.

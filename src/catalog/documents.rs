@@ -275,16 +275,20 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn named_blobs(&self) -> Result<Vec<(Digest, u64)>, Error> {
-        let rows = query(
-            "select digest as d, bytes as b from document union
-             select content_digest as d, content_bytes as b from document order by d",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| Ok((row.word("d")?, row.size("b")?)))
-            .collect()
+        named(&query(NAMED).fetch_all(&self.readers).await?)
     }
+}
+
+/// Every digest that a row names.
+pub(super) const NAMED: &str = "select digest as d, bytes as b from document union
+     select content_digest as d, content_bytes as b from document order by d";
+
+/// Returns what [`NAMED`] found.
+pub(super) fn named(rows: &[AnyRow]) -> Result<Vec<(Digest, u64)>, Error> {
+    let named = rows.iter();
+    named
+        .map(|row| Ok((row.word("d")?, row.size("b")?)))
+        .collect()
 }
 
 pub(super) fn reading(row: &AnyRow) -> Result<Reading, Error> {

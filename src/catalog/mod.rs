@@ -5,6 +5,7 @@
 //! its write: two that read first and then write would lock each other out on SQLite.
 
 mod checksums;
+mod copies;
 mod deliveries;
 mod devices;
 mod documents;
@@ -29,6 +30,7 @@ mod uploads;
 mod webhooks;
 mod writer;
 
+pub use copies::blobs_named_in;
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
 pub use documents::{Document, Known, NewDocument};

@@ -71,8 +71,19 @@ pub(super) async fn connect(path: &Path) -> Result<AnyConnection, Error> {
     open.await.map_err(|source| failed(path, source))
 }
 
+/// Opens one connection to a file that nobody writes to, and makes none beside it.
+pub(super) async fn connect_to_copy(path: &Path) -> Result<AnyConnection, Error> {
+    sqlx::any::install_default_drivers();
+    let open = async { options_in(path, "mode=ro&immutable=true")?.connect().await };
+    open.await.map_err(|source| failed(path, source))
+}
+
 fn options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
-    format!("sqlite://{}?mode=rwc", percent(&path.display().to_string())).parse()
+    options_in(path, "mode=rwc")
+}
+
+fn options_in(path: &Path, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
+    format!("sqlite://{}?{mode}", percent(&path.display().to_string())).parse()
 }
 
 fn failed(path: &Path, source: sqlx::Error) -> Error {

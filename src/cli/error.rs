@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{app, blobs, catalog, config, hostkeys, ingest, sending};
+use crate::{app, backup, blobs, catalog, config, hostkeys, ingest, sending};
 
 /// A command that ended early. What it printed before that stands.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum Error {
     /// The house cannot be opened or run.
     #[error(transparent)]
     House(Box<app::Error>),
+    /// Nothing was backed up or restored.
+    #[error(transparent)]
+    Backup(Box<backup::Error>),
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(Box<config::Error>),
@@ -70,6 +73,7 @@ macro_rules! boxed {
 
 boxed! {
     House(app::Error);
+    Backup(backup::Error);
     Config(config::Error);
     HostKeys(hostkeys::Error);
     Catalog(catalog::Error);

@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod call;
 mod check;
 mod decide;
@@ -119,6 +120,10 @@ enum Command {
     Withdraw(send::Withdraw),
     /// Compare what is written down with the bytes that are there.
     Fsck(fsck::Args),
+    /// Keep everything a second time, while the server runs or not.
+    Backup(backup::Args),
+    /// Bring back what a backup keeps.
+    Restore(backup::Restore),
     /// Try everything in a folder that is thrown away afterwards.
     Demo(demo::Args),
     /// Print the completions of a shell.
@@ -192,6 +197,8 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,
+        Command::Backup(args) => backup::run(&call, &args).await,
+        Command::Restore(args) => backup::restore(&call, &args).await,
         Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Completions { shell } => completions(shell),
     }

@@ -1,7 +1,7 @@
 //! What does the service manager give to the program, and what is it told?
 //!
-//! systemd's protocols, in the variables that it sets: `LISTEN_FDS` (sd_listen_fds(3)), `NOTIFY_SOCKET`
-//! (sd_notify(3)) and `WATCHDOG_USEC` (sd_watchdog_enabled(3)). Run by hand there are none, and nothing
+//! systemd's protocols, in the variables that it sets: `LISTEN_FDS` (`sd_listen_fds(3)`), `NOTIFY_SOCKET`
+//! (`sd_notify(3)`) and `WATCHDOG_USEC` (`sd_watchdog_enabled(3)`). Run by hand there are none, and nothing
 //! happens here.
 
 use std::net::{SocketAddr, TcpListener};
@@ -49,7 +49,7 @@ pub(super) fn watch() -> Option<AbortOnDropHandle<()>> {
     let limit = sd_notify::watchdog_enabled()?;
     info!("The service manager restarts what says nothing for {limit:?}");
     let telling = async move {
-        // Twice as often, as sd_watchdog_enabled(3) recommends.
+        // Twice as often, as `sd_watchdog_enabled(3)` recommends.
         let mut beat = tokio::time::interval(limit / 2);
         loop {
             beat.tick().await;

@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod arriving;
+mod backing;
 mod clients;
 mod evidence;
 mod extensions;

@@ -1,0 +1,161 @@
+//! How does a backup become a house again?
+//!
+//! Into a place where nothing is. Everything is compared with what the backup says of itself, and the
+//! catalog comes last: a house without one does not open.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::blobs::{self, Copied, Depth};
+use super::manifest::{Manifest, Part};
+use super::{BLOBS, Error, MANIFEST, files};
+use crate::app::House;
+use crate::blobs::Blobs;
+use crate::catalog;
+use crate::config::Config;
+
+/// What was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// From what.
+    pub manifest: Manifest,
+    /// The configuration, at its new place.
+    pub config: PathBuf,
+    /// What became of the contents.
+    pub contents: Copied,
+}
+
+/// Restores the backup in `from`, with its configuration in the folder `into`.
+///
+/// # Errors
+///
+/// When the backup is not whole or was changed, something is in the way, or cannot be written.
+pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
+    let manifest = read_manifest(from)?;
+    for part in &manifest.house {
+        compare(from, part)?;
+    }
+    let into = std::path::absolute(into).map_err(Error::file("find", into))?;
+    let file = into.join("sluis.toml");
+    let config = config_of(from, &manifest, &into)?;
+    check_room(&file, &config)?;
+    let checked = (from.to_owned(), manifest.catalog.clone());
+    tokio::task::spawn_blocking(move || compare(&checked.0, &checked.1)).await??;
+    let named = catalog::blobs_named_in(&from.join(&manifest.catalog.path)).await?;
+    for folder in [&into, &config.data, &config.blob_folder()] {
+        files::make_folder(folder, files::HOUSE).map_err(Error::file("make the folder", folder))?;
+    }
+    let (kept, new) = (
+        Blobs::in_folder(&from.join(BLOBS))?,
+        Blobs::in_folder(&config.blob_folder())?,
+    );
+    let contents = blobs::copy(&kept, &new, &named, Depth::New).await?;
+    for part in &manifest.house {
+        put_back(from, part, &file, &config)?;
+    }
+    let catalog = (from.join(&manifest.catalog.path), config.catalog_file());
+    tokio::task::spawn_blocking(move || put_catalog(&catalog.0, &catalog.1)).await??;
+    open_doors(config).await?;
+    Ok(Restored {
+        manifest,
+        config: file,
+        contents,
+    })
+}
+
+/// Makes what is in no backup: the folders through which documents come.
+async fn open_doors(config: Config) -> Result<(), Error> {
+    let house = House::make_without_keys(config).await?;
+    for firm in house.catalog.firms().await? {
+        let folder = house.config.drop.root.join(firm.slug.as_str());
+        fs::create_dir_all(&folder).map_err(Error::file("make the drop folder", &folder))?;
+    }
+    house.catalog.close().await;
+    Ok(())
+}
+
+fn read_manifest(from: &Path) -> Result<Manifest, Error> {
+    let file = from.join(MANIFEST);
+    let text = fs::read_to_string(&file).map_err(Error::file("read", &file))?;
+    Manifest::parse(&text)
+        .map_err(|why| Error::Refused(format!("`{}` cannot be used: {why}", file.display())))
+}
+
+/// What was changed since is no backup.
+fn compare(from: &Path, part: &Part) -> Result<(), Error> {
+    let file = from.join(&part.path);
+    let found = files::read(&file, &part.path).map_err(Error::file("read", &file))?;
+    if found == *part {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "`{}` is not what the backup says it is: it was changed or damaged since; take another backup",
+        file.display()
+    )))
+}
+
+fn config_of(from: &Path, manifest: &Manifest, into: &Path) -> Result<Config, Error> {
+    let part = manifest
+        .house
+        .iter()
+        .find(|part| inner(part) == "sluis.toml");
+    let part = part.ok_or_else(|| {
+        Error::Refused("the backup has no configuration: it is not one of ours".to_owned())
+    })?;
+    Ok(Config::read_as_in(&from.join(&part.path), into)?)
+}
+
+/// The name of a part within its folder of the backup.
+fn inner(part: &Part) -> &str {
+    part.path.split_once('/').map_or("", |(_, inner)| inner)
+}
+
+/// Nothing is written over: what is there may be all that is left of somebody's books.
+fn check_room(file: &Path, config: &Config) -> Result<(), Error> {
+    let profiles = config.profiles.as_deref();
+    let roots = config.webhooks.roots.as_deref();
+    let places = [Some(file), Some(config.data.as_path()), profiles, roots];
+    for place in places.into_iter().flatten() {
+        let is_empty = fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());
+        if place.symlink_metadata().is_ok() && !is_empty {
+            return Err(Error::Refused(format!(
+                "`{}` is there already: move it away, for nothing is written over",
+                place.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn put_back(from: &Path, part: &Part, file: &Path, config: &Config) -> Result<(), Error> {
+    let name = inner(part);
+    let (above, own) = name.split_once('/').unwrap_or(("", name));
+    let target = match (above, own) {
+        ("", "sluis.toml") => Some(file.to_owned()),
+        ("", "roots.pem") => config.webhooks.roots.clone(),
+        ("host-keys", own) => Some(config.key_folder().join(own)),
+        ("profiles", own) => config.profiles.as_ref().map(|folder| folder.join(own)),
+        _ => None,
+    };
+    let target = target.ok_or_else(|| {
+        Error::Refused(format!(
+            "the backup names `{}`, which has no place here",
+            part.path
+        ))
+    })?;
+    let above = target.parent().unwrap_or_else(|| Path::new("/"));
+    files::make_folder(above, files::HOUSE).map_err(Error::file("make the folder", above))?;
+    let copied = files::copy(&from.join(&part.path), &target, &part.path);
+    copied
+        .and_then(|_| files::sync(above))
+        .map_err(Error::file("write", &target))
+}
+
+fn put_catalog(from: &Path, to: &Path) -> Result<(), Error> {
+    let part = to.with_extension("part");
+    let above = to.parent().unwrap_or_else(|| Path::new("/"));
+    files::copy(from, &part, "")
+        .and_then(|_| fs::rename(&part, to))
+        .and_then(|()| files::sync(above))
+        .map_err(Error::file("write", to))
+}

@@ -1,0 +1,79 @@
+//! How does an operator keep everything a second time, and bring it back?
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::call::Call;
+use super::{Error, Exit, print};
+use crate::backup::{self, Copied, Depth};
+
+/// The arguments of `backup`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder, on another disk; with a backup in it, only what is new is copied.
+    to: PathBuf,
+    /// Read what is there already too, and replace what the disk has forgotten.
+    #[arg(long)]
+    deep: bool,
+}
+
+/// The arguments of `restore`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Restore {
+    /// The folder of the backup.
+    from: PathBuf,
+    /// The folder for the configuration and, unless that says otherwise, the data. Nothing may be there yet.
+    dir: PathBuf,
+}
+
+/// Makes a backup, while the server runs or not.
+pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    let depth = if args.deep { Depth::All } else { Depth::New };
+    let (file, now) = (call.config_file()?, house.clock.read());
+    let made = backup::make(&house, &file, &args.to, depth, now).await?;
+    let (manifest, to) = (&made.manifest, args.to.display().to_string());
+    if call.json {
+        print::json(&json!({
+            "backup": to, "made_at": manifest.made_at, "contents": manifest.contents, "bytes": manifest.bytes,
+            "copied": made.contents.copied, "copied_bytes": made.contents.bytes, "lost": manifest.lost,
+        }))?;
+    } else {
+        let Copied { copied, there, .. } = &made.contents;
+        print::line(&format!(
+            "backed up to {to}: {} contents, {copied} of them new, {there} there already",
+            manifest.contents
+        ))?;
+    }
+    told_lost(
+        &made.contents,
+        "it is in no backup here either: `sluis fsck` says what it belongs to",
+    )
+}
+
+/// Restores one.
+pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> {
+    let restored = backup::restore(&args.from, &args.dir).await?;
+    let (manifest, file) = (&restored.manifest, restored.config.display().to_string());
+    if call.json {
+        print::json(&json!({
+            "config": file, "made_at": manifest.made_at, "contents": manifest.contents,
+            "restored": restored.contents.copied, "bytes": restored.contents.bytes,
+            "lost": restored.contents.lost.iter().map(|(digest, _)| digest.to_string()).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        print::line(&format!(
+            "restored {} contents, as they were at {}, with the configuration {file}",
+            restored.contents.copied, manifest.made_at
+        ))?;
+    }
+    told_lost(&restored.contents, "the backup lacks it")
+}
+
+fn told_lost(contents: &Copied, what: &str) -> Result<Exit, Error> {
+    for (digest, why) in &contents.lost {
+        print::note(&format!("lost  {digest}: {why}; {what}"));
+    }
+    Ok(Exit::failed_if(!contents.lost.is_empty()))
+}

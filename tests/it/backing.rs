@@ -1,0 +1,215 @@
+//! What does a backup keep, and does it come back?
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::gateway::invoice;
+use crate::peer::Peer;
+use crate::program::{Device, Program};
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+
+/// A program with two documents, of which the first is collected, and its server still running.
+async fn office() -> (Program, Device) {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-0", 2000)]);
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    pull_all(&peer).await;
+    drop(peer);
+    program.ingest(&[invoice("F-1", 3000)]);
+    (program, device)
+}
+
+async fn pull_all(peer: &Peer) -> usize {
+    let names = peer.list(INBOX).await.unwrap();
+    for name in &names {
+        peer.get(&format!("{INBOX}/{name}")).await.unwrap();
+    }
+    names.len()
+}
+
+fn backup(program: &Program) -> (String, Value) {
+    let to = program.path("backup").to_str().unwrap().to_owned();
+    let told = program.json(&["backup", &to]).remove(0);
+    (to, told)
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            all.push(path);
+        }
+    }
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_backed_up_while_it_served_comes_back_as_it_was() {
+    let (mut program, device) = office().await;
+    let (to, first) = backup(&program);
+    assert_eq!(
+        (&first["contents"], &first["copied"]),
+        (&2.into(), &2.into())
+    );
+    program.ingest(&[invoice("F-2", 4000)]);
+    let (_, second) = backup(&program);
+    assert_eq!(
+        (&second["contents"], &second["copied"]),
+        (&3.into(), &1.into()),
+        "only what is new"
+    );
+    let documents = program.ok(&["documents", "kantoor", "--json"]);
+    let events = program.ok(&["events", "kantoor", "--json"]);
+    let fingerprint = program.host_fingerprint();
+    program.kill();
+    fs::remove_dir_all(program.path("sluis")).unwrap();
+
+    let into = program.path("sluis").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+
+    assert_eq!(program.ok(&["documents", "kantoor", "--json"]), documents);
+    assert_eq!(program.ok(&["events", "kantoor", "--json"]), events);
+    assert_eq!(program.host_fingerprint(), fingerprint);
+    program.ok(&["fsck", "--deep"]);
+    program.ok(&["events", "verify"]);
+    program.ok(&["events", "replay"]);
+    program.ok(&["check"]);
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    assert_eq!(
+        pull_all(&peer).await,
+        2,
+        "what was collected is not offered again"
+    );
+    drop(peer);
+    program.terminate();
+    assert_eq!(program.states(), ["collected", "collected", "collected"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_may_read_a_backup_and_one_folder_holds_one() {
+    let (program, _) = office().await;
+    backup(&program);
+    let (to, _) = backup(&program);
+
+    let names: Vec<_> = fs::read_dir(&to)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let count = |start: &str| names.iter().filter(|name| name.starts_with(start)).count();
+    assert_eq!((count("catalog-"), count("house-")), (1, 1), "{names:?}");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    assert_eq!(mode(Path::new(&to)), 0);
+    for file in files(Path::new(&to)) {
+        let name = file.display().to_string();
+        if name.contains("host-keys") || name.contains("catalog-") {
+            assert_eq!(mode(&file), 0, "{name}");
+        }
+    }
+    let inside = program.path("sluis/data/backup");
+    let refused = program.run(&["backup", inside.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_killed_leaves_the_one_before_it() {
+    let (program, _) = office().await;
+    let (to, _) = backup(&program);
+    let folder = Path::new(&to);
+    let manifest = fs::read(folder.join("backup.json")).unwrap();
+    // What one leaves behind that was killed before its last step.
+    fs::write(folder.join("catalog-1.sqlite"), "half").unwrap();
+    fs::create_dir(folder.join("house-1")).unwrap();
+    fs::write(folder.join("backup.json.part"), "{").unwrap();
+    let into = program.path("again").to_str().unwrap().to_owned();
+
+    program.ok(&["restore", &to, &into]);
+    backup(&program);
+
+    assert!(!folder.join("catalog-1.sqlite").exists());
+    assert!(!folder.join("house-1").exists());
+    assert_ne!(fs::read(folder.join("backup.json")).unwrap(), manifest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_damaged_is_told_and_never_restored_as_if_it_were_whole() {
+    let (program, _) = office().await;
+    let (to, _) = backup(&program);
+    let all = files(&Path::new(&to).join("blobs"));
+    let good = fs::read(&all[0]).unwrap();
+    let mut bad = good.clone();
+    bad[10] ^= 1;
+    fs::write(&all[0], &bad).unwrap();
+
+    let into = program.path("damaged").to_str().unwrap().to_owned();
+    let told = program.run(&["restore", &to, &into]);
+    assert_eq!(told.status.code(), Some(1));
+    let name = all[0].file_name().unwrap().to_str().unwrap();
+    let why = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(why.contains(name) && why.contains("have changed"), "{why}");
+
+    program.ok(&["backup", &to]);
+    assert_eq!(fs::read(&all[0]).unwrap(), bad, "only `--deep` reads it");
+    program.ok(&["backup", &to, "--deep"]);
+    assert_eq!(fs::read(&all[0]).unwrap(), good);
+
+    let catalog = files(Path::new(&to));
+    let catalog = catalog
+        .iter()
+        .find(|file| file.display().to_string().ends_with(".sqlite"));
+    let mut bytes = fs::read(catalog.unwrap()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(catalog.unwrap(), bytes).unwrap();
+    let into = program.path("other").to_str().unwrap().to_owned();
+    let told = program.run(&["restore", &to, &into]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(!program.path("other").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_lost_is_told_and_comes_back_from_the_backup_before() {
+    let (program, _) = office().await;
+    let (to, _) = backup(&program);
+    let blobs = files(&program.path("sluis/data/blobs"));
+    fs::remove_file(&blobs[0]).unwrap();
+    program.ok(&["backup", &to]);
+    program.ingest(&[invoice("F-9", 900)]);
+    let new = files(&program.path("sluis/data/blobs"))
+        .into_iter()
+        .find(|file| !blobs.contains(file));
+    fs::remove_file(new.unwrap()).unwrap();
+
+    let told = program.run(&["backup", &to, "--json"]);
+
+    assert_eq!(told.status.code(), Some(1));
+    let made: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(made["lost"].as_array().unwrap().len(), 1);
+    let into = program.path("again").to_str().unwrap().to_owned();
+    let restored = program.run(&["restore", &to, &into]);
+    assert_eq!(restored.status.code(), Some(1));
+    assert!(
+        program
+            .path("again/data/blobs")
+            .join(
+                blobs[0]
+                    .strip_prefix(program.path("sluis/data/blobs"))
+                    .unwrap()
+            )
+            .exists()
+    );
+    let refused = program.run(&["restore", &to, &into]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("nothing is written over"), "{why}");
+}
