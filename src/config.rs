@@ -1,13 +1,18 @@
 //! What has the operator decided?
 //!
-//! One file, `sluis.toml`; `config/sluis.toml` shows every key with its default and why. An unknown
-//! key is refused, for it is a decision that would silently not count.
+//! One file, `sluis.toml`, and variables of the environment over it; `config/sluis.toml` shows every key
+//! with its default and why. An unknown key is refused, for it is a decision that would silently not count.
+
+mod variables;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use self::variables::Wrong;
+
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use toml::Table;
 
 use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
@@ -126,13 +131,16 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("the configuration `{}` cannot be used", path.display())]
+    #[error("the configuration `{}` cannot be used{}", path.display(), guess(source.message()))]
     Syntax {
         /// Which.
         path: PathBuf,
         /// What and where.
         source: Box<toml::de::Error>,
     },
+    /// A variable is not what it should be.
+    #[error("the configuration cannot be used")]
+    Variable(#[from] Wrong),
     /// There is no such time zone.
     #[error(
         "the configuration names the time zone `{name}`, which is not known; write one such as Europe/Brussels"
@@ -157,21 +165,37 @@ pub enum Error {
 }
 
 impl Config {
-    /// Reads the file at `path`.
+    /// Reads the file at `path`; what variables of the environment say counts more.
     ///
     /// # Errors
     ///
     /// When it cannot be read, is not TOML, or has an unknown key.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
         let read = |source| Error::Read {
             path: path.to_owned(),
             source,
         };
         let folder = std::path::absolute(path).map_err(read)?;
-        Self::read_as_in(path, folder.parent().unwrap_or_else(|| Path::new("/")))
+        let folder = folder.parent().unwrap_or_else(|| Path::new("/"));
+        // The file by itself first: of what stands in it, errors name the line.
+        let alone = Self::read_as_in(path, folder)?;
+        let mut table: Table = std::fs::read_to_string(path)
+            .map_err(read)?
+            .parse()
+            .map_err(syntax(path))?;
+        let file = table.clone();
+        variables::overlay(&mut table, variables)?;
+        if table == file {
+            return Ok(alone);
+        }
+        let read: Self = table.try_into().map_err(syntax(path))?;
+        Ok(read.in_folder(folder))
     }
 
-    /// Reads the file at `path` as if it stood in `folder`.
+    /// Reads the file at `path` alone, as if it stood in `folder`.
     ///
     /// # Errors
     ///
@@ -181,10 +205,7 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text, folder).map_err(|source| Error::Syntax {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
+        Self::parse(&text, folder).map_err(syntax(path))
     }
 
     /// Reads a configuration whose relative paths start at `folder`.
@@ -193,12 +214,15 @@ impl Config {
     ///
     /// When it is not TOML, or has an unknown key.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
-        let mut config: Self = toml::from_str(text)?;
-        config.data = folder.join(&config.data);
-        config.drop.root = config.data.join(&config.drop.root);
-        config.webhooks.roots = config.webhooks.roots.map(|roots| folder.join(roots));
-        config.profiles = config.profiles.map(|profiles| folder.join(profiles));
-        Ok(config)
+        Ok(toml::from_str::<Self>(text)?.in_folder(folder))
+    }
+
+    fn in_folder(mut self, folder: &Path) -> Self {
+        self.data = folder.join(&self.data);
+        self.drop.root = self.data.join(&self.drop.root);
+        self.webhooks.roots = self.webhooks.roots.map(|roots| folder.join(roots));
+        self.profiles = self.profiles.map(|profiles| folder.join(profiles));
+        self
     }
 
     /// Returns the time zone.
@@ -251,6 +275,18 @@ impl Config {
     pub fn key_folder(&self) -> PathBuf {
         self.data.join("host-keys")
     }
+}
+
+fn syntax(path: &Path) -> impl Fn(toml::de::Error) -> Error {
+    move |source| Error::Syntax {
+        path: path.to_owned(),
+        source: Box::new(source),
+    }
+}
+
+fn guess(refusal: &str) -> String {
+    let meant = variables::meant(refusal);
+    meant.map_or_else(String::new, |key| format!("; is `{key}` meant?"))
 }
 
 fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, String)>> {

@@ -57,6 +57,7 @@ const PURE: &[&str] = &[
     "collect/",
     "evidence/",
     "text",
+    "config/variables.rs",
     "ingest/named.rs",
     "transfer/",
     "ingest/plan.rs",

@@ -41,7 +41,7 @@ impl Call {
 
     /// Reads the configuration.
     pub(super) fn config(&self) -> Result<Config, Error> {
-        Ok(Config::read(&self.config_file()?)?)
+        Ok(Config::read(&self.config_file()?, variables())?)
     }
 
     /// Opens the house.
@@ -88,6 +88,12 @@ impl Call {
             is_empty: true,
         }
     }
+}
+
+/// Returns the environment's variables, as far as they are text.
+pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
+    let all = std::env::vars_os();
+    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Rows on their way to a program or a person.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{Call, variables};
 use super::error::chain;
 use super::{Error, Exit, print};
 use crate::app::House;
@@ -29,7 +29,7 @@ type Finding = Result<String, String>;
 pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let file = call.config_file()?;
     let mut report = Report::new(call.json);
-    let config = match Config::read(&file) {
+    let config = match Config::read(&file, variables()) {
         Ok(config) => config,
         Err(error) => {
             report.say("configuration", Err(chain(&error)))?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{Call, variables};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::config::{Config, Sftp};
@@ -29,7 +29,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let file = args.dir.join("sluis.toml");
     let listen = args.listen.unwrap_or_else(|| Sftp::default().listen);
     let is_new = write_new(&file, &template(listen))?;
-    let config = Config::read(&file)?;
+    let config = Config::read(&file, variables())?;
     let house = House::make(config.clone()).await?;
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?);
     if call.json {

@@ -1,0 +1,221 @@
+//! Which keys of the configuration do variables of the environment give, and what was meant by an unknown one?
+//!
+//! Every key of `config/sluis.toml` has a variable: `SLUIS_`, its table and its name in capitals, as
+//! `SLUIS_SFTP_LISTEN`. A variable counts more than the file. Others that begin so are left alone: a cluster
+//! gives each program some that it never asked for.
+
+use std::sync::LazyLock;
+
+use toml::{Table, Value};
+
+/// What every variable begins with.
+const BEGIN: &str = "SLUIS_";
+
+/// How many letters may be wrong, missing or swapped for one name to be a typing error of another.
+const WRONG_LETTERS_MAX: usize = 2;
+
+/// A key, and a value of its type.
+struct Key {
+    table: Option<String>,
+    name: String,
+    example: Value,
+}
+
+impl Key {
+    fn variable(&self) -> String {
+        let table = self.table.as_ref().map(|table| format!("{table}_"));
+        format!("{BEGIN}{}{}", table.unwrap_or_default(), self.name).to_uppercase()
+    }
+}
+
+/// Every key, as the example has it; those that it leaves out stand there behind a `# `.
+static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let mut keys = Vec::new();
+    let mut table = None;
+    for line in include_str!("../../config/sluis.toml").lines() {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            table = Some(name.to_owned());
+            continue;
+        }
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        let is_key = line
+            .split_once(" = ")
+            .is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        let read = is_key.then(|| line.parse::<Table>().ok()).flatten();
+        let found = read.and_then(|read| read.into_iter().next());
+        keys.extend(found.map(|(name, example)| Key {
+            table: table.clone(),
+            name,
+            example,
+        }));
+    }
+    keys
+});
+
+/// A variable that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// It is nearly one: most likely a typing error, that would silently not count.
+    #[error("the variable `{name}` gives no key of the configuration; `{near}` does")]
+    Unknown {
+        /// What stands there.
+        name: String,
+        /// What is most like it.
+        near: String,
+    },
+    /// Its value is not of the key's type.
+    #[error(
+        "the variable `{name}` wants a value such as `{example}`, as it stands in the configuration"
+    )]
+    Value {
+        /// Which.
+        name: String,
+        /// One that can be used.
+        example: String,
+    },
+}
+
+/// Puts what the variables say into a configuration.
+///
+/// # Errors
+///
+/// When one is nearly the name of a key, or has a value of another type.
+pub(super) fn overlay(
+    table: &mut Table,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<(), Wrong> {
+    for (name, value) in variables {
+        if !name.starts_with(BEGIN) || name == "SLUIS_CONFIG" {
+            continue;
+        }
+        let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
+            match nearest(&name, KEYS.iter().map(Key::variable)) {
+                Some(near) => return Err(Wrong::Unknown { name, near }),
+                None => continue,
+            }
+        };
+        let value = value_of(key, &value).ok_or_else(|| Wrong::Value {
+            name,
+            example: key.example.to_string(),
+        })?;
+        let own = match &key.table {
+            None => Some(&mut *table),
+            Some(name) => table
+                .entry(name.clone())
+                .or_insert_with(|| Value::Table(Table::new()))
+                .as_table_mut(),
+        };
+        // What is no table in the file is refused when it is read.
+        if let Some(own) = own {
+            own.insert(key.name.clone(), value);
+        }
+    }
+    Ok(())
+}
+
+/// A string needs no quotes; everything else is written as in the file.
+fn value_of(key: &Key, text: &str) -> Option<Value> {
+    if key.example.is_str() {
+        return Some(Value::String(text.to_owned()));
+    }
+    let read = format!("value = {text}").parse::<Table>().ok()?;
+    // A second line would be another key.
+    let alone = (read.len() == 1).then_some(read)?;
+    let value = alone.into_iter().next().map(|(_, value)| value)?;
+    (value.type_str() == key.example.type_str()).then_some(value)
+}
+
+/// Returns the key that was meant by one that is refused, by the words of the refusal.
+pub(super) fn meant(refusal: &str) -> Option<String> {
+    let (_, rest) = refusal.split_once("unknown field `")?;
+    let (name, known) = rest.split_once('`')?;
+    let known = known.split('`').skip(1).step_by(2).map(str::to_owned);
+    nearest(name, known)
+}
+
+fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let scored = known.map(|known| (strsim::osa_distance(name, &known), known));
+    let best = scored.min_by_key(|(wrong, _)| *wrong);
+    best.filter(|(wrong, _)| *wrong <= WRONG_LETTERS_MAX)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Table, Wrong> {
+        let mut table = "data = 'd'\n[sftp]\nlisten = '1.2.3.4:5'\n"
+            .parse()
+            .unwrap();
+        let variables = variables.iter();
+        overlay(
+            &mut table,
+            variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )?;
+        Ok(table)
+    }
+
+    #[test]
+    fn a_variable_counts_more_than_the_file() {
+        let table = with(&[
+            ("SLUIS_DATA", "/srv"),
+            ("SLUIS_SFTP_LISTEN", "[::]:22"),
+            ("SLUIS_UPLOADS_FILE_BYTES_MAX", "1000"),
+            ("SLUIS_WEBHOOKS_ALLOW", "[\"10.0.0.0/8\"]"),
+            ("SLUIS_WEBHOOKS_ROOTS", "own.pem"),
+            ("SLUIS_PROFILES", "p"),
+            ("SLUIS_INGEST_DECLARED", "{ status = \"draft\" }"),
+        ]);
+
+        let expected = "data = '/srv'\nprofiles = 'p'\n[sftp]\nlisten = '[::]:22'\n[uploads]\nfile_bytes_max = 1000\n\
+             [webhooks]\nallow = ['10.0.0.0/8']\nroots = 'own.pem'\n[ingest]\ndeclared = { status = 'draft' }\n";
+        assert_eq!(table.unwrap(), expected.parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_nearly_a_variable_is_refused_and_what_a_cluster_gives_is_not() {
+        let unknown = with(&[("SLUIS_SFTP_LISTN", "1.2.3.4:5")]);
+        assert_eq!(
+            unknown,
+            Err(Wrong::Unknown {
+                name: "SLUIS_SFTP_LISTN".to_owned(),
+                near: "SLUIS_SFTP_LISTEN".to_owned()
+            })
+        );
+        let cluster = [
+            ("SLUIS_SERVICE_HOST", "10.0.0.1"),
+            ("SLUIS_PORT", "tcp://10.0.0.1:2222"),
+            ("SLUIS_PORT_2222_TCP_ADDR", "10.0.0.1"),
+            ("SLUIS_TEST_CLIENTS", "all"),
+            ("SLUIS_CONFIG", "x"),
+            ("PATH", "/bin"),
+        ];
+        assert_eq!(with(&cluster), with(&[]));
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_refused_with_one_that_is_right() {
+        for bad in ["many", "\"1000\"", "1.5", "1\ndata = 3", ""] {
+            let read = with(&[("SLUIS_UPLOADS_FILE_BYTES_MAX", bad)]);
+            assert!(
+                matches!(&read, Err(Wrong::Value { example, .. }) if example == "104857600"),
+                "{bad}: {read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_typing_error_in_the_file_is_guessed() {
+        let refusal = "unknown field `listn`, expected one of `listen`, `rekey_bytes`, `declared`";
+        assert_eq!(meant(refusal).as_deref(), Some("listen"));
+        assert_eq!(
+            meant("unknown field `colour`, expected one of `listen`"),
+            None
+        );
+        assert_eq!(meant("missing field `x`"), None);
+    }
+}
