@@ -109,6 +109,9 @@ impl Marks {
         let mut tx = self.catalog.begin(Durability::Kill).await?;
         let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
         if mark.state == State::Processed && tx.mark_copy_removed(who.firm, id).await? {
+            if let Act::Moved(name) = act {
+                tx.rename_moved(who.firm, id, name).await?;
+            }
             return Ok(tx.commit().await?);
         }
         let open = self.open_reads(id, who.session);

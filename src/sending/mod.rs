@@ -304,10 +304,11 @@ impl Sending {
     ) -> Result<DeviceId, Error> {
         let default = self.ingest.catalog.default_device(firm).await?;
         let in_use = self.ingest.catalog.devices(firm).await?;
-        // Where it went last may have been removed since; then nobody would ever collect it there.
+        // Where it went last may have been removed since; then nobody would ever collect it there. What was
+        // never sent went nowhere: its device is the one that its link named when it was last looked at.
         let last = delivery
             .device
-            .filter(|id| in_use.iter().any(|device| device.id == *id));
+            .filter(|id| delivery.offer.is_some() && in_use.iter().any(|device| device.id == *id));
         let device = asked.or(link.device).or(default).or(last);
         device.ok_or(Error::NoWay {
             id: delivery.id,

@@ -1,7 +1,7 @@
 //! How does a test get a gateway of its own?
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -38,7 +38,7 @@ pub struct Gateway {
     serving: Option<JoinHandle<()>>,
     /// The test has changed the catalog behind the events' back.
     pub tampered: bool,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A firm with one dossier, the bakery.
@@ -67,8 +67,11 @@ impl Gateway {
         let mut config = Config::parse(lines, folder.path()).unwrap();
         config.sftp.listen = "127.0.0.1:0".parse().unwrap();
         put_host_keys(&config);
+        Self::start_on(folder, config, Arc::new(AtomicI64::new(MORNING))).await
+    }
+
+    async fn start_on(folder: TempDir, config: Config, time: Arc<AtomicI64>) -> Self {
         let mut house = House::make(config).await.unwrap();
-        let time = Arc::new(AtomicI64::new(MORNING));
         let told = Arc::clone(&time);
         house.clock = Clock::new(move || Timestamp(told.load(Ordering::SeqCst)));
         let draining = CancellationToken::new();
@@ -82,8 +85,32 @@ impl Gateway {
             draining,
             serving,
             tampered: false,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Ends the server in order, and starts another on the same data.
+    pub async fn restart(&mut self) {
+        self.drain().await;
+        self.house.catalog.close().await;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        let (config, time) = (self.house.config.clone(), Arc::clone(&self.time));
+        *self = Self::start_on(folder, config, time).await;
+    }
+
+    /// Leaves the server where it is, and starts another on a copy of what is on the disk at this moment: all
+    /// that a killed process leaves behind. No transaction may be under way. Who is connected goes `after` that.
+    pub async fn kill(&mut self, after: impl FnOnce()) {
+        let folder = tempfile::tempdir().unwrap();
+        copy_all(self.folder.path(), folder.path());
+        after();
+        let mut config = Config::parse("", folder.path()).unwrap();
+        config.sftp.listen = "127.0.0.1:0".parse().unwrap();
+        let next = Self::start_on(folder, config, Arc::clone(&self.time)).await;
+        // What becomes of the old one is of no account.
+        let mut old = std::mem::replace(self, next);
+        old.tampered = true;
+        old.drain().await;
     }
 
     pub fn now(&self) -> Timestamp {
@@ -310,6 +337,19 @@ impl Drop for Gateway {
         self.draining.cancel();
         if !std::thread::panicking() && !self.tampered {
             self.check_evidence();
+        }
+    }
+}
+
+/// Copies a folder with all that is in it; SQLite's shared memory dies with its process.
+pub fn copy_all(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (old, new) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&new).unwrap();
+            copy_all(&old, &new);
+        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(old, new).unwrap();
         }
     }
 }

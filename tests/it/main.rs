@@ -16,7 +16,9 @@ mod hashes;
 #[path = "../interop/mod.rs"]
 mod interop;
 mod isolation;
+mod killed;
 mod leaving;
+mod model;
 mod mounting;
 mod moving;
 mod naming;

@@ -100,6 +100,24 @@ async fn an_importer_that_copies_the_bytes_and_then_removes_the_file_has_process
 }
 
 #[tokio::test]
+async fn an_importer_that_copies_under_one_name_and_moves_under_another_finds_the_last() {
+    let (gateway, office, device, path, bytes) = one_invoice().await;
+    let peer = gateway.connect(&device).await;
+    peer.put(&format!("{DONE}/{NAME}"), &bytes).await.unwrap();
+
+    peer.rename(&path, &format!("{DONE}/geboekt.xml"))
+        .await
+        .unwrap();
+
+    assert_eq!(peer.list(DONE).await.unwrap(), ["geboekt.xml"]);
+    assert!(!peer.exists(&path).await);
+    assert_eq!(
+        gateway.events(&office).await,
+        ["kept", "offered", "collected", "processed"]
+    );
+}
+
+#[tokio::test]
 async fn a_copy_under_a_temporary_name_that_is_renamed_then_is_a_copy() {
     let (gateway, office, device, path, bytes) = one_invoice().await;
     let peer = gateway.connect(&device).await;

@@ -107,6 +107,31 @@ async fn what_waits_for_a_hand_is_sent_by_hand_and_what_was_sent_can_be_taken_ba
 }
 
 #[tokio::test]
+async fn what_was_never_sent_does_not_go_to_a_device_that_its_link_no_longer_names() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    let (dossier, id) = (office.dossier, Some(device.id));
+    let by_hand = Transfer::Manual;
+    gateway
+        .link_as(&office, dossier, "expertm", "ACME", id, by_hand)
+        .await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let (catalog, firm) = (&gateway.house.catalog, office.firm);
+    let held = catalog.held(firm).await.unwrap().remove(0);
+    let link = catalog.links(firm).await.unwrap().remove(0);
+    let changed = catalog.set_link(&link, None, &link.sends, gateway.now());
+    changed.await.unwrap();
+
+    let sending = &gateway.house.sending;
+    let refused = sending.send(firm, held.id, None, gateway.now()).await;
+
+    assert!(matches!(refused, Err(Error::NoWay { .. })), "{refused:?}");
+    let named = sending.send(firm, held.id, id, gateway.now()).await;
+    assert!(named.is_ok(), "unless a person names it");
+}
+
+#[tokio::test]
 async fn what_was_collected_cannot_be_taken_back() {
     let gateway = Gateway::start().await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;
