@@ -11,7 +11,15 @@ use std::path::{Path, PathBuf};
 /// Lowest first.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["ubl", "layout", "collect", "transfer", "text", "evidence"],
+    &[
+        "ubl",
+        "layout",
+        "collect",
+        "transfer",
+        "retention",
+        "text",
+        "evidence",
+    ],
     &["blobs", "catalog"],
     &[
         "ingest",
@@ -22,6 +30,7 @@ const FLOORS: &[&[&str]] = &[
         "sending",
         "scheduler",
         "audit",
+        "keeping",
         "dispatch",
     ],
     &["dropfolder", "sftp"],
@@ -38,6 +47,7 @@ const DOINGS: &[&str] = &[
     "login",
     "upload",
     "audit",
+    "keeping",
     "dispatch",
 ];
 
@@ -51,6 +61,7 @@ const PURE: &[&str] = &[
     "text",
     "ingest/named.rs",
     "transfer/",
+    "retention.rs",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",

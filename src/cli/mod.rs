@@ -18,6 +18,7 @@ mod events;
 mod explain;
 mod firm;
 mod fsck;
+mod gone;
 mod ingest;
 mod init;
 mod keys;
@@ -27,6 +28,7 @@ mod password;
 mod print;
 mod read;
 mod receipt;
+mod retention;
 mod rules;
 mod select;
 mod send;
@@ -116,6 +118,9 @@ enum Command {
     Resend(send::Resend),
     /// Take back what nobody has collected.
     Withdraw(send::Withdraw),
+    /// For how long things are kept, and what must not go.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Compare what is written down with the bytes that are there.
     Fsck(fsck::Args),
     /// Try everything in a folder that is thrown away afterwards.
@@ -190,6 +195,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Reclassify(args) => decide::reclassify(&call, &args).await,
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
+        Command::Retention(command) => retention::run(&call, command).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,
         Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Completions { shell } => completions(shell),

@@ -82,6 +82,7 @@ mod tests {
             since: Timestamp(0),
         };
         let setup = Setup {
+            keep_in_view: crate::model::Keep::FOREVER,
             version: 1,
             device_added_at: Timestamp(0),
             uploads,
