@@ -18,6 +18,7 @@ use crate::dropfolder::DropFolders;
 use crate::hostkeys;
 use crate::ingest::Ingest;
 use crate::ingest::place::Places;
+use crate::keeping::Keeping;
 use crate::layout::Profiles;
 use crate::login::Logins;
 use crate::mark::Marks;
@@ -256,6 +257,8 @@ impl House {
         // Tasks of their own: while one has the turn to write, it must not wait for the others here.
         let ends = draining.clone();
         let sending = tokio::spawn(async move { scheduler.run(ends).await });
+        let (keeping, ends) = (self.keeping(), draining.clone());
+        let keeping = tokio::spawn(async move { keeping.run(ends).await });
         let telling = tokio::spawn(self.dispatcher().run(draining));
         // Told when it happens, not when the others end: somebody must start the server again.
         let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
@@ -271,6 +274,7 @@ impl House {
             Box::pin(dropping),
             told("sends by itself", sending),
             told("tells receivers", telling),
+            told("removes what is kept no longer", keeping),
         );
     }
 
@@ -278,6 +282,11 @@ impl House {
     pub fn dispatcher(&self) -> Dispatcher {
         let poster = Poster::new(&self.config.webhooks);
         Dispatcher::new(self.catalog.clone(), poster, self.clock.clone())
+    }
+
+    /// Returns what removes what is kept no longer; it does when it is run.
+    pub fn keeping(&self) -> Keeping {
+        Keeping::new(self.catalog.clone(), self.blobs.clone(), self.clock.clone())
     }
 
     /// Sends what waits no longer: a profile may have been mended while nobody served.

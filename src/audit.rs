@@ -18,6 +18,8 @@ pub struct Verified {
     pub last: EventSeq,
     /// Its hash.
     pub hash: String,
+    /// How many were forgotten, for their time was over.
+    pub forgotten: u64,
     /// The first that does not, if one does not.
     pub misfit: Option<Misfit>,
 }
@@ -49,6 +51,7 @@ pub async fn verify(
     Ok(Verified {
         last,
         hash: hash.to_owned(),
+        forgotten: chain.forgotten(),
         misfit,
     })
 }

@@ -94,6 +94,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A blob could not be removed.
+    #[error("could not remove blob {digest}")]
+    Remove {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The blobs could not be listed.
     #[error("could not list the blobs")]
     List(#[source] object_store::Error),
@@ -197,6 +205,22 @@ impl Blobs {
     pub async fn whole(&self, digest: Digest) -> Result<Bytes, Error> {
         let got = async { self.store.get(&path(digest)).await?.bytes().await };
         got.await.map_err(|source| Error::Get { digest, source })
+    }
+
+    /// Removes a blob that no row names, if it is there. It waits for the disk on the spot, so that it is done
+    /// when this returns, whatever becomes of whoever called. Readers that have it open read on.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not remove it.
+    pub fn remove(&self, digest: Digest) -> Result<(), Error> {
+        match std::fs::remove_file(self.folder.join(path(digest).as_ref())) {
+            Err(failed) if failed.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
+                digest,
+                source: failed,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Returns every blob with its size, and the names of files that are no blobs.

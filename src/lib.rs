@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
-//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `evidence`), stores (`blobs`, `catalog`), doings
-//! (`ingest`, `tree`, `mark`, `dispatch`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
+//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`,
+//! `evidence`), stores (`blobs`, `catalog`), doings
+//! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod app;
 pub mod audit;
@@ -25,10 +26,12 @@ pub mod dropfolder;
 pub mod evidence;
 pub mod hostkeys;
 pub mod ingest;
+pub mod keeping;
 pub mod layout;
 pub mod login;
 pub mod mark;
 pub mod model;
+pub mod retention;
 pub mod scheduler;
 pub mod sending;
 pub mod sftp;

@@ -11,7 +11,15 @@ use std::path::{Path, PathBuf};
 /// Lowest first.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["ubl", "layout", "collect", "transfer", "text", "evidence"],
+    &[
+        "ubl",
+        "layout",
+        "collect",
+        "transfer",
+        "retention",
+        "text",
+        "evidence",
+    ],
     &["blobs", "catalog"],
     &[
         "ingest",
@@ -22,6 +30,7 @@ const FLOORS: &[&[&str]] = &[
         "sending",
         "scheduler",
         "audit",
+        "keeping",
         "dispatch",
     ],
     &["dropfolder", "sftp"],
@@ -46,6 +55,7 @@ const DOINGS: &[&str] = &[
     "login",
     "upload",
     "audit",
+    "keeping",
     "dispatch",
 ];
 
@@ -60,6 +70,7 @@ const PURE: &[&str] = &[
     "config/variables.rs",
     "ingest/named.rs",
     "transfer/",
+    "retention.rs",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",

@@ -185,6 +185,33 @@ impl Blobs {
         self.put_in_store(whole, digest).await
     }
 
+    /// Returns the proof that a blob is there, and durable, whoever has written it last.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not answer. A blob that is missing, or not as long, is none.
+    pub async fn sure(&self, stored: Stored) -> Result<Option<Stored>, Error> {
+        let target = self.folder.join(path(stored.digest).as_ref());
+        let work = move || {
+            let file = match File::open(&target) {
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
+                opened => opened?,
+            };
+            if file.metadata()?.len() != stored.bytes {
+                return Ok(None);
+            }
+            file.sync_all()?;
+            if let Some(parent) = target.parent() {
+                File::open(parent)?.sync_all()?;
+            }
+            Ok(Some(stored))
+        };
+        blocking(work).await.map_err(|source| Error::Read {
+            digest: stored.digest,
+            source,
+        })
+    }
+
     /// Stores bytes through a file without a name, where that can be done.
     pub(super) async fn put_unnamed(
         &self,

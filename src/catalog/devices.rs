@@ -380,6 +380,20 @@ impl Catalog {
         tx.commit_unseen().await
     }
 
+    /// Notes that no session lasts: whoever served them is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn end_all_sessions(&self, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Kill).await?;
+        query("update session set ended_at = $1 where ended_at is null")
+            .bind(now.0)
+            .execute(&mut *tx.inner)
+            .await?;
+        tx.commit_unseen().await
+    }
+
     async fn keys(&self, device: DeviceId) -> Result<Vec<DeviceKey>, Error> {
         let rows =
             query("select * from device_key where device_id = $1 order by added_at, fingerprint")

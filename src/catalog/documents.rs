@@ -101,6 +101,26 @@ impl Tx {
         Ok(known)
     }
 
+    /// Notes that a document arrived once more.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn arrived_again(
+        &mut self,
+        firm: FirmId,
+        id: DocumentId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        query("update document set again_at = $3 where firm_id = $1 and id = $2")
+            .bind(firm.0)
+            .bind(id.0)
+            .bind(now.0)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
     /// Returns why nobody can read a document of `firm`, if so.
     ///
     /// # Errors

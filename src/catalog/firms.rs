@@ -3,11 +3,12 @@
 use sqlx::query;
 
 use super::events::Event;
+use super::retention::retention;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
 use crate::model::{
-    Approval, DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Timestamp,
-    Transfer,
+    Approval, DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Retention,
+    Timestamp, Transfer,
 };
 use crate::transfer::NightHour;
 
@@ -26,6 +27,8 @@ pub struct Firm {
     pub default_device: Option<DeviceId>,
     /// How it sends, where a link does not say otherwise.
     pub sends: FirmRules,
+    /// For how long it keeps things.
+    pub keeps: Retention,
     /// Moves with every change of its dossiers, links and devices.
     pub version: i64,
 }
@@ -196,6 +199,14 @@ impl Catalog {
             (
                 "devices",
                 "select count(*) as n from device where firm_id = $1",
+            ),
+            (
+                "documents that have expired",
+                "select count(*) as n from expired where firm_id = $1",
+            ),
+            (
+                "legal holds",
+                "select count(*) as n from legal_hold where firm_id = $1",
             ),
         ] {
             let n = query(count)
@@ -425,6 +436,7 @@ fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
             night_hour: row.word("night_hour")?,
             time_zone: row.text_or("time_zone")?,
         },
+        keeps: retention(row)?,
         version: row.int("version")?,
     })
 }

@@ -361,7 +361,7 @@ impl Tx {
     }
 
     /// The first letter of a lane that is not dead is due, and the others are behind it.
-    async fn order_lane(&mut self, id: WebhookId, lane: i64) -> Result<(), Error> {
+    pub(super) async fn order_lane(&mut self, id: WebhookId, lane: i64) -> Result<(), Error> {
         query(
             "update letter set state = case when seq =
                  (select min(o.seq) from letter o where o.webhook_id = $1 and o.lane = $2 and o.state <> 'dead')

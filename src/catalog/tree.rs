@@ -8,7 +8,7 @@ use super::uploads::uploads;
 use super::{Catalog, Error};
 use crate::model::fold;
 use crate::model::{
-    DeliveryId, DeviceId, Digest, DocumentId, FirmId, Flow, LinkId, State, Timestamp, Uploads,
+    DeliveryId, DeviceId, Digest, DocumentId, FirmId, Flow, Keep, LinkId, State, Timestamp, Uploads,
 };
 
 /// A file in a device's folder.
@@ -51,6 +51,8 @@ pub struct Since {
     /// A delivery whose bytes were copied to the processed folder shows if that was at or after this,
     /// for the importer that copies removes next.
     pub copied: Timestamp,
+    /// What was collected or processed shows at all if that was at or after this.
+    pub done: Timestamp,
 }
 
 /// A listing comes as one text, a line for each file: of a hundred thousand files, a row and its columns
@@ -78,16 +80,18 @@ const ONE: &str = "select id, document_id, name, moved_name, state, read_at, dig
 
 const DONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and (state = 'processed' or (state = 'collected' and collected_at < $4))
+       and ((state = 'processed' and processed_at >= $6) or (state = 'collected' and collected_at < $4 and collected_at >= $6))
      order by name_key";
 
 const DONE_ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and (state = 'processed' or (state = 'collected' and collected_at < $4)) and moved_key = $6
+       and ((state = 'processed' and processed_at >= $7) or (state = 'collected' and collected_at < $4 and collected_at >= $7))
+       and moved_key = $6
      union all
      select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and (state = 'processed' or (state = 'collected' and collected_at < $4)) and moved_key is null and name_key = $6";
+       and ((state = 'processed' and processed_at >= $7) or (state = 'collected' and collected_at < $4 and collected_at >= $7))
+       and moved_key is null and name_key = $6";
 
 /// The signs keep SQLite from going through all files of the device: a document has few deliveries.
 const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
@@ -195,6 +199,7 @@ impl Catalog {
             .bind(link.0)
             .bind(since.collected.0)
             .bind(flow.as_str())
+            .bind(since.done.0)
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| listed(row, "moved_name")).collect()
@@ -220,6 +225,7 @@ impl Catalog {
             .bind(since.collected.0)
             .bind(flow.as_str())
             .bind(name_key)
+            .bind(since.done.0)
             .fetch_optional(&self.readers)
             .await?;
         row.as_ref()
@@ -279,7 +285,7 @@ impl Catalog {
     /// When the database does not answer.
     pub async fn setup_of(&self, firm: FirmId, device: DeviceId) -> Result<Option<Setup>, Error> {
         let row = query(
-            "select f.version, d.added_at, d.kind, d.uploads from firm f join device d on d.firm_id = f.id
+            "select f.version, f.keep_in_view, d.added_at, d.kind, d.uploads from firm f join device d on d.firm_id = f.id
              where f.id = $1 and d.id = $2 and d.removed_at is null",
         )
         .bind(firm.0)
@@ -292,6 +298,7 @@ impl Catalog {
                 version: row.int("version")?,
                 device_added_at: row.at("added_at")?,
                 uploads,
+                keep_in_view: row.word("keep_in_view")?,
             })
         })
         .transpose()
@@ -307,6 +314,8 @@ pub struct Setup {
     pub device_added_at: Timestamp,
     /// Whether the device may upload.
     pub uploads: Uploads,
+    /// For how long what is done with shows.
+    pub keep_in_view: Keep,
 }
 
 /// The most text of a listing, in bytes, that is read where it was asked for.

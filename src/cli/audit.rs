@@ -68,7 +68,7 @@ fn verified_json(firm: &Firm, verified: &Verified) -> Value {
     });
     json!({
         "firm": firm.slug.as_str(), "ok": verified.misfit.is_none(), "last": verified.last,
-        "hash": verified.hash, "misfit": misfit,
+        "hash": verified.hash, "forgotten": verified.forgotten, "misfit": misfit,
     })
 }
 
@@ -77,10 +77,16 @@ fn verified_line(firm: &Firm, verified: &Verified) -> String {
     match verified.misfit {
         Some(misfit) => format!("{slug}: {misfit}"),
         None if verified.last.0 == 0 => format!("{slug}: nothing has happened yet"),
-        None => format!(
-            "{slug}: all {} events fit; the last is {}:{}",
-            verified.last, verified.last, verified.hash
-        ),
+        None => {
+            let forgotten = match verified.forgotten {
+                0 => String::new(),
+                count => format!(", of which {count} were forgotten when their time was over"),
+            };
+            format!(
+                "{slug}: all {} events fit{forgotten}; the last is {}:{}",
+                verified.last, verified.last, verified.hash
+            )
+        }
     }
 }
 

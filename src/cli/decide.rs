@@ -8,6 +8,7 @@ use serde_json::json;
 use super::call::Call;
 use super::dossier::named;
 use super::error::chain;
+use super::gone::missing;
 use super::select::{Selected, select, several};
 use super::{Error, Exit, print};
 use crate::app::House;
@@ -190,10 +191,7 @@ impl Desk {
                 found.push(one);
                 Err(several(what, &found))
             }
-            (None, _) => Err(Error::Refused(format!(
-                "firm `{}` has no such document",
-                self.firm.slug
-            ))),
+            (None, _) => Err(missing(&self.house, &self.firm, what).await),
         }
     }
 

@@ -4,11 +4,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::gone::gone;
 use super::select::{Selected, select};
 use super::story::{Telling, delivery_story, document_story};
 use super::{Error, Exit, deliveries, documents, print};
 use crate::app::House;
-use crate::catalog::Firm;
+use crate::catalog::{Expired, Firm};
 use crate::model::Language;
 use crate::text::{self, Sentence};
 
@@ -98,7 +99,38 @@ fn insert(value: &mut Value, key: &str, item: Value) {
     }
 }
 
+/// Says since when a document is gone.
+fn expired(
+    call: &Call,
+    house: &House,
+    (firm, args): (&Firm, &Args),
+    one: &Expired,
+) -> Result<(), Error> {
+    let zone = house.config.zone()?;
+    let number = one.number.as_deref();
+    let sentence = Sentence::Expired {
+        number,
+        at: &one.expired_at.local(&zone),
+        touched: &one.touched_at.local(&zone),
+    };
+    let text = text::say(args.language, &sentence);
+    if call.json {
+        return print::json(&json!({
+            "firm": firm.slug.as_str(), "what": args.what, "found": false, "text": text,
+            "document": one.document, "digest": one.digest.to_string(), "number": number,
+            "expired_at": one.expired_at.to_string(),
+        }));
+    }
+    print::line(&text)
+}
+
 async fn nothing(call: &Call, house: &House, firm: &Firm, args: &Args) -> Result<(), Error> {
+    let gone = gone(house, firm, &args.what).await?;
+    if !gone.is_empty() {
+        return gone
+            .iter()
+            .try_for_each(|one| expired(call, house, (firm, args), one));
+    }
     let (held, quarantined) = house.catalog.unsent(firm.id).await?;
     let sentence = Sentence::Nothing {
         what: &args.what,

@@ -139,6 +139,7 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
                     .unwrap_or(&house.config.time_zone)
             ),
         ),
+        ("keeps", firm.keeps.to_string()),
         (
             "drop folder",
             drop_folder(house, firm.slug.as_str()).display().to_string(),
@@ -185,6 +186,9 @@ fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
         "default_device": (!device.is_empty()).then_some(device),
         "transfer": firm.sends.transfer.to_string(), "approval": firm.sends.approval.as_str(),
         "night": firm.sends.night_hour.to_string(), "time_zone": firm.sends.time_zone,
+        "keep_in_view": firm.keeps.in_view().to_string(),
+        "keep_documents": firm.keeps.documents().to_string(),
+        "keep_events": firm.keeps.events().to_string(),
         "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
     })
 }

@@ -26,9 +26,17 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let strays = house.catalog.stray_deliveries().await?;
     let (blobs, strangers) = house.blobs.list().await?;
     let sizes: BTreeMap<Digest, u64> = blobs.into_iter().collect();
+    let doomed: BTreeMap<_, _> = house.catalog.doomed().await?.into_iter().collect();
+    // A document may have expired since its row was read: what is missing must be named still.
+    let is_missing = |(digest, _): &&(Digest, u64)| !sizes.contains_key(digest);
+    let mut named_still = BTreeSet::new();
+    if named.iter().any(|one| is_missing(&one)) {
+        named_still.extend(house.catalog.named_blobs().await?);
+    }
     let mut findings = Findings::new(call.json);
     for (digest, bytes) in &named {
         match sizes.get(digest) {
+            None if !named_still.contains(&(*digest, *bytes)) => {}
             None => findings.bad(
                 "lost",
                 digest,
@@ -52,11 +60,17 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     }
     let known: BTreeSet<_> = named.iter().map(|(digest, _)| *digest).collect();
     for digest in sizes.keys().filter(|digest| !known.contains(digest)) {
-        findings.harmless(
-            "orphan",
-            digest,
-            "nobody names it: it is left over from an arrival that was interrupted, and harmless",
-        )?;
+        let (finding, why) = match doomed.get(digest) {
+            Some(_) => (
+                "doomed",
+                "its document has expired, and the next run removes it: `sluis retention run`",
+            ),
+            None => (
+                "orphan",
+                "nobody names it: it is left over from an arrival that was interrupted, and harmless",
+            ),
+        };
+        findings.harmless(finding, digest, why)?;
     }
     for name in strangers {
         findings.harmless(

@@ -19,6 +19,7 @@ mod events;
 mod explain;
 mod firm;
 mod fsck;
+mod gone;
 mod ingest;
 mod init;
 mod keys;
@@ -28,6 +29,7 @@ mod password;
 mod print;
 mod read;
 mod receipt;
+mod retention;
 mod rules;
 mod select;
 mod send;
@@ -118,6 +120,9 @@ enum Command {
     Resend(send::Resend),
     /// Take back what nobody has collected.
     Withdraw(send::Withdraw),
+    /// For how long things are kept, and what must not go.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Compare what is written down with the bytes that are there.
     Fsck(fsck::Args),
     /// Keep everything a second time, while the server runs or not.
@@ -196,6 +201,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Reclassify(args) => decide::reclassify(&call, &args).await,
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
+        Command::Retention(command) => retention::run(&call, command).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,
         Command::Backup(args) => backup::run(&call, &args).await,
         Command::Restore(args) => backup::restore(&call, &args).await,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::call::Call;
+use super::gone::{gone, missing};
 use super::select::{Selected, select};
 use super::{Error, Exit, print};
 use crate::app::House;
@@ -74,6 +75,9 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let mut receipts = Vec::new();
     for one in select(&house, &firm, what).await? {
         receipts.extend(receipts_of(&house, &firm, &one).await?);
+    }
+    if receipts.is_empty() && !gone(&house, &firm, what).await?.is_empty() {
+        return Err(missing(&house, &firm, what).await);
     }
     if receipts.is_empty() {
         let slug = &firm.slug;

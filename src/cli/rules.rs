@@ -8,7 +8,7 @@ use super::link::receiver;
 use super::{Error, Exit, dossier, link, print};
 use crate::app::House;
 use crate::catalog::{Firm, FirmRules, LinkRules};
-use crate::model::{Approval, OrFirm, Transfer};
+use crate::model::{Approval, Keep, OrFirm, Transfer};
 use crate::sending::Waiting;
 use crate::transfer::NightHour;
 
@@ -48,7 +48,7 @@ pub(super) struct Set {
 
 /// The arguments of `firm set`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone"]))]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events"]))]
 pub(super) struct SetFirm {
     /// Which firm.
     slug: String,
@@ -67,6 +67,15 @@ pub(super) struct SetFirm {
     /// That of the configuration.
     #[arg(long, conflicts_with = "time_zone")]
     no_time_zone: bool,
+    /// For how long what was collected or processed shows in the processed folder: `60d`, `3mo`, `1y` or `forever`.
+    #[arg(long, value_name = "TIME")]
+    keep_in_view: Option<Keep>,
+    /// For how long documents are kept since something last happened to them: `10y` or `forever`.
+    #[arg(long, value_name = "TIME")]
+    keep_documents: Option<Keep>,
+    /// For how long it is known what happened to documents that are gone: `12y` or `forever`.
+    #[arg(long, value_name = "TIME")]
+    keep_events: Option<Keep>,
     /// What waits to be sent by hand follows the new rule too.
     #[arg(long)]
     release_waiting: bool,
@@ -137,7 +146,16 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Erro
         night_hour: args.night.unwrap_or(old.night_hour),
         time_zone: own_zone.filter(|_| !args.no_time_zone).cloned(),
     };
+    let (in_view, documents) = (args.keep_in_view, args.keep_documents);
+    let keeps = firm.keeps.with(in_view, documents, args.keep_events);
+    let keeps = keeps.map_err(|unfit| Error::Refused(unfit.to_string()))?;
     let now = house.clock.read();
+    if keeps != firm.keeps {
+        house.catalog.set_retention(firm.id, &keeps, now).await?;
+    }
+    if rules == *old {
+        return find_firm(house, &args.slug).await;
+    }
     house.catalog.set_firm_rules(firm.id, &rules, now).await?;
     let sent = look_again(house, &firm, args.release_waiting).await?;
     dossier::tell_offered(sent);

@@ -9,6 +9,7 @@ use super::call::{Call, find_device};
 use super::documents::PAGE_ROWS;
 use super::dossier::named;
 use super::error::chain;
+use super::gone::missing;
 use super::link::receiver;
 use super::select::{select, several};
 use super::{Error, Exit, print};
@@ -239,10 +240,7 @@ impl<'a> Hands<'a> {
     async fn take_one(&mut self, what: &str) -> Result<(), Error> {
         let mut found = select(&self.house, &self.firm, what).await?;
         if found.is_empty() {
-            return Err(Error::Refused(format!(
-                "firm `{}` has no such document",
-                self.firm.slug
-            )));
+            return Err(missing(&self.house, &self.firm, what).await);
         }
         if found.iter().all(|one| one.deliveries.is_empty()) {
             return Err(Error::Refused(

@@ -7,12 +7,13 @@ use super::deliveries::path;
 use super::events::{Devices, name};
 use super::explain::Said;
 use crate::app::House;
-use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm};
+use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm, LegalHold};
 use crate::evidence::replay::Resent;
 use crate::ingest::named::Named;
 use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
+use crate::retention::HoldOn;
 use crate::text::{self, Leaves, Path, Sentence};
 use crate::ubl::Party;
 
@@ -25,6 +26,7 @@ pub(super) struct Telling<'a> {
     events: Vec<EventRow>,
     devices: Vec<Device>,
     names: Box<Devices>,
+    holds: Vec<LegalHold>,
 }
 
 impl<'a> Telling<'a> {
@@ -44,6 +46,7 @@ impl<'a> Telling<'a> {
             events: house.catalog.events_of(firm.id, document).await?,
             devices: house.catalog.devices(firm.id).await?,
             names: house.catalog.device_names(firm.id).await?.into(),
+            holds: house.catalog.legal_holds(firm.id).await?,
         })
     }
 
@@ -54,6 +57,14 @@ impl<'a> Telling<'a> {
     /// An instant as the clock on the office's wall showed it.
     fn at(&self, at: Timestamp) -> String {
         at.local(self.zone)
+    }
+
+    /// Says which legal holds lie on one of these.
+    fn held_by(&self, story: &mut Vec<Said>, lies_on: impl Fn(HoldOn) -> bool) {
+        for own in self.holds.iter().filter(|own| lies_on(own.hold.on)) {
+            let (at, reason) = (self.at(own.placed_at), own.reason.as_str());
+            self.say(story, &Sentence::LegalHold { at: &at, reason });
+        }
     }
 
     /// Returns the last event of this kind about a delivery.
@@ -93,6 +104,9 @@ pub(super) fn document_story(telling: &Telling<'_>, document: &DocumentRow) -> V
             },
         );
     }
+    telling.held_by(&mut story, |on| {
+        on == HoldOn::Firm || on == HoldOn::Document(document.id)
+    });
     let reading = &document.reading;
     let currency = reading.currency.as_deref().unwrap_or_default();
     let amount = reading
@@ -135,6 +149,10 @@ pub(super) async fn delivery_story(
     let mut story = Vec::new();
     let delivery = &row.delivery;
     routed(telling, row, &mut story);
+    telling.held_by(
+        &mut story,
+        |on| matches!(on, HoldOn::Dossier(id) if Some(id) == delivery.dossier),
+    );
     resent(telling, row, &mut story);
     waits(telling, delivery, &mut story);
     let device = name(&telling.names, delivery.device).unwrap_or("?");

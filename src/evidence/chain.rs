@@ -2,16 +2,19 @@
 //!
 //! The hash of an event covers the hash of the one before it in its firm, so a changed, missing, moved or
 //! inserted one shows where the hashes no longer fit. The firm's own row knows the last one, so an end that
-//! was cut off shows too. Who can write to the database can write all of it anew; against that helps a hash
+//! was cut off shows too. An event that was forgotten has kept its hash and nothing else; a later one must
+//! tell of that. Who can write to the database can write all of it anew; against that helps a hash
 //! that somebody noted elsewhere ([`Known`]), and each receipt bears one.
 
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
+use super::forgotten::Forgotten;
 use super::{Event, Written};
-use crate::model::{Digest, EventSeq, FirmId, Timestamp};
+use crate::model::{Digest, EventKind, EventSeq, FirmId, Timestamp};
 
 /// What the hash of an event covers, beside the firm and the hash before it.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +117,11 @@ pub struct Chain {
     seq: i64,
     hash: String,
     known: Option<Known>,
+    /// Blank events of which none has told yet that they were forgotten, with their hashes.
+    blank: BTreeMap<i64, String>,
+    /// Documents that are gone, and whose events were not forgotten yet.
+    expired: HashSet<i64>,
+    forgotten: u64,
 }
 
 impl Chain {
@@ -124,6 +132,9 @@ impl Chain {
             seq: 0,
             hash: String::new(),
             known,
+            blank: BTreeMap::new(),
+            expired: HashSet::new(),
+            forgotten: 0,
         }
     }
 
@@ -141,8 +152,12 @@ impl Chain {
         if seq < next {
             return Err(Misfit::OutOfOrder { seq });
         }
-        if hash(&self.hash, self.firm, &Fields::of_written(row)) != row.hash {
+        if is_blank(row) {
+            self.blank.insert(seq.0, row.hash.clone());
+        } else if hash(&self.hash, self.firm, &Fields::of_written(row)) != row.hash {
             return Err(Misfit::Changed { seq });
+        } else {
+            self.count_forgotten(row)?;
         }
         let known = self.known.as_ref().filter(|known| known.seq == seq);
         if known.is_some_and(|known| known.hash != row.hash) {
@@ -151,6 +166,37 @@ impl Chain {
         self.seq = seq.0;
         self.hash.clone_from(&row.hash);
         Ok(())
+    }
+
+    /// Strikes off what an event tells to be forgotten: each must be blank, with the hash that it had then, and
+    /// of a document that is gone.
+    fn count_forgotten(&mut self, row: &Written) -> Result<(), Misfit> {
+        let is = |kind: EventKind| row.kind == kind.as_str();
+        if is(EventKind::Expired) {
+            self.expired.extend(row.document);
+        }
+        if !is(EventKind::Forgotten) {
+            return Ok(());
+        }
+        let untrue = Misfit::NotForgotten { seq: row.seq };
+        let said = Forgotten::parse(&row.detail).ok_or(untrue)?;
+        if !row.document.is_some_and(|id| self.expired.remove(&id)) {
+            return Err(untrue);
+        }
+        let mut hashes = Vec::new();
+        for place in said.places() {
+            hashes.push(self.blank.remove(&place).ok_or(untrue)?);
+        }
+        if !said.has(hashes.iter().map(String::as_str)) {
+            return Err(untrue);
+        }
+        self.forgotten += hashes.len() as u64;
+        Ok(())
+    }
+
+    /// Returns how many events were forgotten, of those that are proven to be.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Returns the last event that was taken, and its hash; 0 and nothing before the first.
@@ -176,6 +222,10 @@ impl Chain {
         if self.hash != head.1 {
             return Err(Misfit::OtherHead { seq });
         }
+        if let Some((seq, _)) = self.blank.first_key_value() {
+            let seq = EventSeq(*seq);
+            return Err(Misfit::Blanked { seq });
+        }
         match &self.known {
             Some(known) if known.seq > seq => Err(Misfit::Missing {
                 first: EventSeq(self.seq.saturating_add(1)),
@@ -184,6 +234,12 @@ impl Chain {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether an event says nothing any more. One that says a little is none, and must have its hash.
+fn is_blank(row: &Written) -> bool {
+    let ids = [row.document, row.delivery, row.device, row.session];
+    row.kind == EventKind::Blank.as_str() && row.detail.is_empty() && ids == [None; 4]
 }
 
 /// Says what is wrong with the event at `seq`, where `rows` are that one and the one before it.
@@ -230,6 +286,16 @@ pub enum Misfit {
         /// Which.
         seq: EventSeq,
     },
+    /// It is blank, and no later event tells that it was forgotten.
+    Blanked {
+        /// Which.
+        seq: EventSeq,
+    },
+    /// It tells that events were forgotten which were not, or which were others.
+    NotForgotten {
+        /// Which.
+        seq: EventSeq,
+    },
     /// It is the last, and the firm knows another hash of it.
     OtherHead {
         /// Which.
@@ -246,6 +312,8 @@ impl Misfit {
             | Self::Changed { seq }
             | Self::Rewritten { seq }
             | Self::Unknown { seq }
+            | Self::Blanked { seq }
+            | Self::NotForgotten { seq }
             | Self::OtherHead { seq } => seq,
         }
     }
@@ -258,6 +326,8 @@ impl Misfit {
             Self::Changed { .. } => "changed",
             Self::Rewritten { .. } => "rewritten",
             Self::Unknown { .. } => "unknown",
+            Self::Blanked { .. } => "blanked",
+            Self::NotForgotten { .. } => "not_forgotten",
             Self::OtherHead { .. } => "other_head",
         }
     }
@@ -280,6 +350,14 @@ impl fmt::Display for Misfit {
             Self::Unknown { seq } => write!(
                 f,
                 "event {seq} is after the last one that the firm knows of: it was inserted"
+            ),
+            Self::Blanked { seq } => write!(
+                f,
+                "event {seq} is blank, and no later event tells that it was forgotten: somebody else has blanked it"
+            ),
+            Self::NotForgotten { seq } => write!(
+                f,
+                "event {seq} tells that events were forgotten, but those are not blank, have other hashes, or are of a document that is not gone"
             ),
             Self::OtherHead { seq } => write!(
                 f,

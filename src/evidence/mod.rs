@@ -8,6 +8,7 @@
 pub mod chain;
 mod collecting;
 mod event;
+pub mod forgotten;
 pub mod receipt;
 pub mod replay;
 pub mod signed;

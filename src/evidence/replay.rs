@@ -21,7 +21,7 @@ pub struct Replay {
     deliveries: BTreeMap<DeliveryId, Standing>,
     /// New generations of which the event did not say after which delivery, until it says where they show.
     unsaid: HashMap<DeliveryId, EventSeq>,
-    /// The deliveries of each document, once an early event asks for them.
+    /// The deliveries of each document, once an event asks for them.
     of_document: Option<HashMap<DocumentId, Vec<DeliveryId>>>,
     /// Of these it is not known whether they were the ones that a new generation replaced.
     unsure: HashMap<DeliveryId, EventSeq>,
@@ -40,6 +40,9 @@ impl Replay {
         let event = &row.event;
         if event.kind == EventKind::LinkRemoved {
             self.link_removed = Some(row.seq);
+        }
+        if event.kind == EventKind::Expired {
+            return self.expire(row);
         }
         if !moves_deliveries(event.kind) {
             return Ok(());
@@ -61,6 +64,35 @@ impl Replay {
             _ => self.mark(id, row),
         };
         played.ok_or_else(|| impossible(state))
+    }
+
+    /// A document that is gone takes its deliveries with it, and none of them waited.
+    fn expire(&mut self, row: &EventRow) -> Result<(), Difference> {
+        let of_it = row
+            .event
+            .document
+            .and_then(|id| self.of_document().remove(&id));
+        let ids = of_it.unwrap_or_default();
+        let waiting = ids.iter().find_map(|id| {
+            let standing = self.deliveries.get(id)?;
+            let waits = standing.is_in(&[State::Held, State::Offered]);
+            waits.then_some((*id, standing.state))
+        });
+        for id in &ids {
+            self.deliveries.remove(id);
+            self.unsaid.remove(id);
+            self.unsure.remove(id);
+            self.held_at.remove(id);
+        }
+        match waiting {
+            None => Ok(()),
+            Some((delivery, state)) => Err(Difference::Impossible {
+                seq: row.seq,
+                delivery: Some(delivery),
+                kind: EventKind::Expired,
+                state: Some(state),
+            }),
+        }
     }
 
     /// Returns how many deliveries the events tell of, that were not compared yet.
@@ -215,20 +247,26 @@ impl Replay {
         self.deliveries.insert(id, standing);
     }
 
+    /// Returns the deliveries of each document, indexed at the first question.
+    fn of_document(&mut self) -> &mut HashMap<DocumentId, Vec<DeliveryId>> {
+        let all = &self.deliveries;
+        self.of_document.get_or_insert_with(|| {
+            let mut index: HashMap<_, Vec<_>> = HashMap::new();
+            for (id, standing) in all {
+                index.entry(standing.document).or_default().push(*id);
+            }
+            index
+        })
+    }
+
     /// Early events say of a new generation only its number and its place. The one before has the number
     /// before, and the same place, or none; if that fits several, nobody can say which it was.
     fn find_replaced(&mut self, id: DeliveryId, seq: EventSeq, at: Timestamp) {
         let Some(new) = self.deliveries.get(&id).cloned() else {
             return;
         };
-        let all = &self.deliveries;
-        let index = self.of_document.get_or_insert_with(|| {
-            let mut index: HashMap<_, Vec<_>> = HashMap::new();
-            for (id, standing) in all {
-                index.entry(standing.document).or_default().push(*id);
-            }
-            index
-        });
+        self.of_document();
+        let (all, index) = (&self.deliveries, self.of_document.as_ref());
         let before = |id: &&DeliveryId| {
             all.get(*id).is_some_and(|old| {
                 let path = |standing: &Standing| standing.place.map(|place| place.path);
@@ -238,7 +276,8 @@ impl Replay {
                     && (old.place.is_none() || path(old) == path(&new))
             })
         };
-        let siblings = index.get(&new.document).into_iter().flatten();
+        let siblings = index.and_then(|index| index.get(&new.document));
+        let siblings = siblings.into_iter().flatten();
         let found: Vec<_> = siblings.filter(before).copied().collect();
         match found[..] {
             [one] => drop(self.retire(one, new.document, at)),

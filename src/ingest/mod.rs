@@ -11,6 +11,7 @@ pub mod plan;
 mod receive;
 pub mod route;
 mod run;
+mod standing;
 mod write;
 
 pub use firms::Firm;

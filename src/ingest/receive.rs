@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
-use super::run::{Error, Ingest, Ready, Taken, read_bytes};
+use super::run::{Error, Ingest, Ready, TRIES_MAX, Taken, read_bytes};
 use crate::blobs::{self, Stored, Unnamed};
 use crate::model::{Checksums, Declared, FirmId, Said, Timestamp};
 use crate::ubl::Read;
@@ -98,8 +98,14 @@ impl Ingest {
             ..LARGE_BYTES => None,
             _ => self.meeting.large.acquire().await.ok(),
         };
-        let ready = self.make_ready(put, written, door).await?;
-        self.write_together(firm, ready, now).await
+        let mut tried = 1;
+        loop {
+            let ready = self.make_ready(put.clone(), written, door).await?;
+            match self.write_together(firm, ready, now).await {
+                Err(Error::Swept { .. }) if tried < TRIES_MAX => tried += 1,
+                taken => return taken,
+            }
+        }
     }
 
     /// Reads and stores at the same time; the blob is durable when both are done, before any row names it.
@@ -114,6 +120,7 @@ impl Ingest {
             arrival: source.clone(),
             source: refused,
         };
+        let sweeps = self.catalog.sweeps().await?;
         let storing = async {
             match written {
                 Written::Memory(bytes) => self.blobs.put(bytes.clone()).await,
@@ -132,6 +139,7 @@ impl Ingest {
             folder,
             said: Said::default(),
             door,
+            sweeps,
         })
     }
 

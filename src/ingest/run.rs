@@ -13,7 +13,7 @@ use super::plan::{LinkRule, Setup};
 use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
-use crate::catalog::{self, Catalog, Durability, Link};
+use crate::catalog::{self, Catalog, Durability, Link, Sweeps};
 use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp};
 use crate::transfer::{Calendar, Rule};
 use crate::ubl::{self, Reading};
@@ -115,6 +115,13 @@ pub enum Error {
         /// Why.
         source: tokio::task::JoinError,
     },
+    /// Its bytes were removed, with a document that had expired, after they were stored and before they were
+    /// written down.
+    #[error("the bytes of the arrival `{arrival}` were removed with an older document meanwhile")]
+    Swept {
+        /// Its source.
+        arrival: String,
+    },
     /// Whoever wrote it down for several senders did not come back.
     #[error("could not learn what became of an arrival")]
     Left,
@@ -136,7 +143,7 @@ type Dated = (i64, Arc<Facts>);
 
 /// An arrival that was read and whose blobs are stored.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) source: String,
     /// The folder in `/in` of a dossier's code, if it was put there.
     pub(super) folder: Option<String>,
@@ -147,7 +154,12 @@ pub(super) struct Ready {
     pub(super) checksums: Option<Checksums>,
     pub(super) said: Said,
     pub(super) door: Declared,
+    /// How often blobs had been removed before its own were stored.
+    pub(super) sweeps: Sweeps,
 }
+
+/// How often an arrival is stored again whose bytes were removed meanwhile: a removal takes its blob but once.
+pub(super) const TRIES_MAX: u32 = 3;
 
 /// The largest content, in bytes, whose checksums are computed while it is taken in. Few clients ever ask
 /// for one, and of a hundred megabytes they take as long as the reading.
@@ -184,13 +196,22 @@ impl Ingest {
         arrivals: Vec<Arrival>,
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
-        let preparing = stream::iter(arrivals).map(|arrival| self.prepare(firm, arrival));
-        let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
-        self.write_all(firm, &ready, now).await
+        let mut tried = 1;
+        loop {
+            let sweeps = self.catalog.sweeps().await?;
+            // Clones of the same bytes.
+            let preparing =
+                stream::iter(arrivals.clone()).map(|arrival| self.prepare(firm, arrival, sweeps));
+            let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
+            match self.write_all(firm, &ready, now).await {
+                Err(Error::Swept { .. }) if tried < TRIES_MAX => tried += 1,
+                taken => return taken,
+            }
+        }
     }
 
     /// Writes down what is ready, in one transaction.
-    pub(super) async fn write_all(
+    pub(crate) async fn write_all(
         &self,
         firm: FirmId,
         ready: &[Ready],
@@ -198,6 +219,7 @@ impl Ingest {
     ) -> Result<Vec<Taken>, Error> {
         let beginning = self.catalog.begin_at(firm, Durability::PowerCut);
         let (mut tx, version) = beginning.await?;
+        self.see_that_all_stand(&mut tx, ready).await?;
         let facts = self.facts(firm, version).await?;
         let mut taken = Vec::with_capacity(ready.len());
         let mut writing = Writing {
@@ -216,7 +238,12 @@ impl Ingest {
     }
 
     /// Reads an arrival and stores its blobs, before any row names them.
-    async fn prepare(&self, firm: FirmId, arrival: Arrival) -> Result<Ready, Error> {
+    pub(crate) async fn prepare(
+        &self,
+        firm: FirmId,
+        arrival: Arrival,
+        sweeps: Sweeps,
+    ) -> Result<Ready, Error> {
         let Arrival {
             source,
             bytes,
@@ -256,6 +283,7 @@ impl Ingest {
             checksums,
             said,
             door,
+            sweeps,
         })
     }
 

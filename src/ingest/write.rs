@@ -161,6 +161,9 @@ async fn recognise(
     document: DocumentId,
     arrival: &Ready,
 ) -> Result<Option<String>, Error> {
+    // It was handed in now, and is kept from now on.
+    let (firm, now) = (writing.firm, writing.now);
+    writing.tx.arrived_again(firm, document, now).await?;
     let event = Event::new(EventKind::Recognised, arrival.source.as_str());
     writing.tell(Event {
         document: Some(document),

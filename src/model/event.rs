@@ -74,6 +74,16 @@ pub enum EventKind {
     WebhookPaused,
     /// A webhook is told again.
     WebhookResumed,
+    /// A document's time was over, and it was removed with all of its deliveries.
+    Expired,
+    /// What had happened to a document that is gone was forgotten; the detail says which events.
+    Forgotten,
+    /// What happened here was forgotten: a later event says so.
+    Blank,
+    /// Somebody said that documents must not be removed.
+    LegalHoldPlaced,
+    /// A legal hold was lifted.
+    LegalHoldReleased,
 }
 
 impl EventKind {
@@ -112,6 +122,11 @@ impl EventKind {
             Self::WebhookRemoved => "webhook_removed",
             Self::WebhookPaused => "webhook_paused",
             Self::WebhookResumed => "webhook_resumed",
+            Self::Expired => "expired",
+            Self::Forgotten => "forgotten",
+            Self::Blank => "blank",
+            Self::LegalHoldPlaced => "legal_hold_placed",
+            Self::LegalHoldReleased => "legal_hold_released",
         }
     }
 }
@@ -153,9 +168,14 @@ impl FromStr for EventKind {
             "webhook_removed" => Ok(Self::WebhookRemoved),
             "webhook_paused" => Ok(Self::WebhookPaused),
             "webhook_resumed" => Ok(Self::WebhookResumed),
+            "expired" => Ok(Self::Expired),
+            "forgotten" => Ok(Self::Forgotten),
+            "blank" => Ok(Self::Blank),
+            "legal_hold_placed" => Ok(Self::LegalHoldPlaced),
+            "legal_hold_released" => Ok(Self::LegalHoldReleased),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released",
             )),
         }
     }

@@ -22,6 +22,8 @@ macro_rules! id {
 id! {
     /// An accounting firm.
     FirmId;
+    /// A legal hold.
+    LegalHoldId;
     /// One enterprise's books at a firm.
     DossierId;
     /// A dossier joined to a profile.

@@ -15,6 +15,7 @@ mod ids;
 mod party;
 mod path;
 mod rejection;
+mod retention;
 mod temporary;
 mod time;
 mod transfer;
@@ -29,12 +30,13 @@ pub use dossier::Identifier;
 pub use event::EventKind;
 pub use firm::{InvalidName, Language, Name};
 pub use ids::{
-    DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LetterId, LinkId, SessionId,
-    WebhookId,
+    DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LegalHoldId, LetterId, LinkId,
+    SessionId, WebhookId,
 };
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
 pub use rejection::Rejected;
+pub use retention::{InvalidKeep, InvalidRetention, KEEP_YEARS_MAX, Keep, Retention};
 pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};
 pub use transfer::{Approval, Declared, Delay, OrFirm, Origin, Said, Status, Transfer};

@@ -64,15 +64,44 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "It was sent again since: a later delivery took its place.".to_owned()
         }
         Sentence::Resent { at, reason } => format!("It was sent again on {at}, {reason}."),
-        Sentence::Nothing {
-            what,
-            firm,
-            held,
-            quarantined,
-        } => format!(
-            "Firm `{firm}` has no document with number, file name, digest or id `{what}`. If the sender says it was sent: it may not have arrived, or stand under another number. {held} documents are held, {quarantined} are in quarantine: `sluis documents {firm}` lists all."
-        ),
+        Sentence::LegalHold { at, reason } => legal_hold(at, reason),
+        Sentence::Expired { .. } => expired(sentence),
+        Sentence::Nothing { .. } => nothing(sentence),
     }
+}
+
+fn legal_hold(at: &str, reason: &str) -> String {
+    format!("A legal hold lies on it since {at}, so it is not removed: {reason}.")
+}
+
+fn expired(sentence: &Sentence<'_>) -> String {
+    let Sentence::Expired {
+        number,
+        at,
+        touched,
+    } = sentence
+    else {
+        return String::new();
+    };
+    let number = number.map_or_else(String::new, |number| format!(" {number}"));
+    format!(
+        "The document{number} was removed on {at}, for the time was over for which this office keeps documents; something last happened to it on {touched}. It can be read and sent no more. Whoever made it can send it again."
+    )
+}
+
+fn nothing(sentence: &Sentence<'_>) -> String {
+    let Sentence::Nothing {
+        what,
+        firm,
+        held,
+        quarantined,
+    } = sentence
+    else {
+        return String::new();
+    };
+    format!(
+        "Firm `{firm}` has no document with number, file name, digest or id `{what}`. If the sender says it was sent: it may not have arrived, or stand under another number. {held} documents are held, {quarantined} are in quarantine: `sluis documents {firm}` lists all."
+    )
 }
 
 fn assigned(way: Flow, dossier: &str) -> String {

@@ -56,6 +56,11 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         ),
         Sentence::Replaced => "Il a été renvoyé depuis : un envoi ultérieur a pris sa place.".to_owned(),
         Sentence::Resent { at, reason } => format!("Il a été renvoyé le {at}, {reason}."),
+        Sentence::LegalHold { at, reason } => format!("Une conservation légale s'y applique depuis le {at} : il n'est donc pas supprimé. Motif : {reason}."),
+        Sentence::Expired { number, at, touched } => format!(
+            "Le document{} a été supprimé le {at}, car la durée de conservation de ce bureau était écoulée ; la dernière opération date du {touched}. Il ne peut plus être lu ni envoyé. Celui qui l'a établi peut l'envoyer de nouveau.",
+            number.map_or_else(String::new, |number| format!(" {number}"))
+        ),
         Sentence::Nothing { what, firm, held, quarantined } => format!(
             "Le bureau `{firm}` n'a aucun document dont le numéro, le nom de fichier, l'empreinte ou l'identifiant est `{what}`. Si l'expéditeur dit l'avoir envoyé : il n'est peut-être pas arrivé, ou porte un autre numéro. {held} documents sont à traiter, {quarantined} en quarantaine : `sluis documents {firm}` les montre tous."
         ),

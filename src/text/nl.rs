@@ -66,15 +66,46 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Het is sindsdien opnieuw verzonden: een latere zending kwam in de plaats.".to_owned()
         }
         Sentence::Resent { at, reason } => format!("Het is opnieuw verzonden op {at}, {reason}."),
-        Sentence::Nothing {
-            what,
-            firm,
-            held,
-            quarantined,
-        } => format!(
-            "Kantoor `{firm}` heeft geen document met nummer, bestandsnaam, hash of id `{what}`. Zegt de afzender dat het verzonden is: misschien is het niet aangekomen, of heeft het een ander nummer. {held} documenten zijn te behandelen, {quarantined} staan in quarantaine: `sluis documents {firm}` toont ze alle."
-        ),
+        Sentence::LegalHold { at, reason } => legal_hold(at, reason),
+        Sentence::Expired { .. } => expired(sentence),
+        Sentence::Nothing { .. } => nothing(sentence),
     }
+}
+
+fn legal_hold(at: &str, reason: &str) -> String {
+    format!(
+        "Sinds {at} geldt er een bewaarplicht voor, dus het wordt niet verwijderd. Reden: {reason}."
+    )
+}
+
+fn expired(sentence: &Sentence<'_>) -> String {
+    let Sentence::Expired {
+        number,
+        at,
+        touched,
+    } = sentence
+    else {
+        return String::new();
+    };
+    let number = number.map_or_else(String::new, |number| format!(" {number}"));
+    format!(
+        "Het document{number} werd op {at} verwijderd, want de tijd was om waarin dit kantoor documenten bewaart; er gebeurde het laatst iets mee op {touched}. Het kan niet meer gelezen of verzonden worden. Wie het opmaakte, kan het opnieuw sturen."
+    )
+}
+
+fn nothing(sentence: &Sentence<'_>) -> String {
+    let Sentence::Nothing {
+        what,
+        firm,
+        held,
+        quarantined,
+    } = sentence
+    else {
+        return String::new();
+    };
+    format!(
+        "Kantoor `{firm}` heeft geen document met nummer, bestandsnaam, hash of id `{what}`. Zegt de afzender dat het verzonden is: misschien is het niet aangekomen, of heeft het een ander nummer. {held} documenten zijn te behandelen, {quarantined} staan in quarantaine: `sluis documents {firm}` toont ze alle."
+    )
 }
 
 fn assigned(way: Flow, dossier: &str) -> String {

@@ -156,6 +156,22 @@ pub enum Sentence<'a> {
         /// Which generation, and why.
         reason: &'a str,
     },
+    /// A legal hold lies on it: it is not removed.
+    LegalHold {
+        /// Since when.
+        at: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+    /// It is not here any more.
+    Expired {
+        /// Its number.
+        number: Option<&'a str>,
+        /// When it was removed.
+        at: &'a str,
+        /// When something last happened to it.
+        touched: &'a str,
+    },
     /// Nothing of that name is here.
     Nothing {
         /// What was asked for.
@@ -218,6 +234,8 @@ impl Sentence<'_> {
             Self::Withdrawn { .. } => "withdrawn",
             Self::Replaced => "replaced",
             Self::Resent { .. } => "resent",
+            Self::LegalHold { .. } => "legal_hold",
+            Self::Expired { .. } => "expired",
             Self::Nothing { .. } => "nothing",
         }
     }

@@ -18,6 +18,7 @@ const CHUNK_BYTES: u64 = 256 * 1024;
 const EVER: Since = Since {
     collected: Timestamp(0),
     copied: Timestamp(0),
+    done: Timestamp(i64::MIN),
 };
 
 impl View {

@@ -83,6 +83,7 @@ mod tests {
             seal: String::new(),
         };
         let setup = Setup {
+            keep_in_view: crate::model::Keep::FOREVER,
             version: 1,
             device_added_at: Timestamp(0),
             uploads,

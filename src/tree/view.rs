@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
 use crate::model::{
-    DeviceId, DeviceKind, FirmId, Flow, LinkId, SessionId, Timestamp, VirtualPath, fold,
+    DeviceId, DeviceKind, FirmId, Flow, Keep, LinkId, SessionId, Timestamp, VirtualPath, fold,
 };
 
 /// The tree of every device. A clone is the same.
@@ -50,6 +50,8 @@ pub struct View {
     pub(super) who: Arc<Who>,
     made: Option<Made>,
     kept: Option<Kept>,
+    /// For how long what is done with shows, as the firm had it when the session first looked.
+    keep_in_view: Option<Keep>,
 }
 
 /// Folders, and the state of the setup they were made from.
@@ -146,6 +148,7 @@ impl Tree {
             who,
             made: None,
             kept: None,
+            keep_in_view: None,
         }
     }
 }
@@ -304,6 +307,7 @@ impl View {
         }
         let setup = catalog.setup_of(who.firm, who.device).await?;
         let setup = setup.ok_or(Error::DeviceGone)?;
+        self.keep_in_view.get_or_insert(setup.keep_in_view);
         match same_day.filter(|made| made.setup == setup) {
             Some(made) => made.at = at,
             None => self.made = Some(self.tree.make(who, at, setup, today).await?),
@@ -332,9 +336,16 @@ impl View {
                 .map_or(AfterCollected::SessionEnd, Profile::after_collected),
             None => AfterCollected::SessionEnd,
         };
+        // By the session's start, like the rest: nothing leaves while it lasts.
+        let keep = self.keep_in_view.unwrap_or(Keep::FOREVER);
+        let done = match keep.over(started) {
+            Some(over) => over.plus_ms(1),
+            None => Timestamp(i64::MIN),
+        };
         Since {
-            collected: collected_since(self.who.kind, after, started, now),
+            collected: collected_since(self.who.kind, after, started, now).max(done),
             copied: started,
+            done,
         }
     }
 }

@@ -33,6 +33,7 @@ mod readings;
 mod receiver;
 mod rejecting;
 mod restarts;
+mod retaining;
 mod scheduling;
 mod sending;
 mod service;

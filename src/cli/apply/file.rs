@@ -3,7 +3,11 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Approval, DeviceKind, Language, Name, OrFirm, Transfer, Uploads};
+use crate::catalog::FirmRules;
+use crate::model::{
+    Approval, DeviceKind, InvalidRetention, Keep, Language, Name, OrFirm, Retention, Transfer,
+    Uploads,
+};
 use crate::transfer::NightHour;
 
 /// A firm with its devices, dossiers and links.
@@ -31,8 +35,34 @@ pub(super) struct WantedFirm {
     pub(super) night: Option<NightHour>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time_zone: Option<String>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) keep_in_view: Option<Keep>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) keep_documents: Option<Keep>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) keep_events: Option<Keep>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default_device: Option<String>,
+}
+
+impl WantedFirm {
+    /// Returns how the firm shall send.
+    pub(super) fn rules(&self, present: &FirmRules) -> FirmRules {
+        let zone = self.time_zone.as_ref().or(present.time_zone.as_ref());
+        FirmRules {
+            transfer: self.transfer.unwrap_or(present.transfer),
+            approval: self.approval.unwrap_or(present.approval),
+            night_hour: self.night.unwrap_or(present.night_hour),
+            time_zone: zone.cloned(),
+        }
+    }
+
+    /// Returns for how long the firm shall keep things, where that is not as it does.
+    pub(super) fn keeps(&self, present: &Retention) -> Result<Option<Retention>, InvalidRetention> {
+        let (in_view, documents) = (self.keep_in_view, self.keep_documents);
+        let keeps = present.with(in_view, documents, self.keep_events)?;
+        Ok((keeps != *present).then_some(keeps))
+    }
 }
 
 /// An SFTP login. Passwords stand in no file.

@@ -183,6 +183,7 @@ impl<'a> Doing<'a> {
                 catalog.make_default(firm, &device, now).await?;
             }
             Change::SetFirm(rules) => catalog.set_firm_rules(firm, rules, now).await?,
+            Change::SetRetention(keeps) => catalog.set_retention(firm, keeps, now).await?,
             Change::AddDossier { name, ids } => {
                 let id = catalog.add_dossier(firm, name, ids, now).await?;
                 self.present.dossiers.push(Dossier {
@@ -320,6 +321,9 @@ fn written(present: &Present) -> Wanted {
             approval: Some(firm.sends.approval),
             night: Some(firm.sends.night_hour),
             time_zone: firm.sends.time_zone.clone(),
+            keep_in_view: Some(firm.keeps.in_view()),
+            keep_documents: Some(firm.keeps.documents()),
+            keep_events: Some(firm.keeps.events()),
             default_device: named(firm.default_device),
         },
         devices: devices.iter().map(device_written).collect(),

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::file::{Wanted, WantedDossier, WantedLink};
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, FirmRules, Link, LinkRules};
 use crate::layout::{LinkFacts, Profiles};
-use crate::model::{DeviceKind, Identifier, Language, Name, Uploads, fold};
+use crate::model::{DeviceKind, Identifier, Language, Name, Retention, Uploads, fold};
 
 /// What is there.
 pub(super) struct Present {
@@ -41,6 +41,7 @@ pub(super) enum Change {
         device: String,
     },
     SetFirm(FirmRules),
+    SetRetention(Retention),
     AddDossier {
         name: String,
         ids: Vec<Identifier>,
@@ -92,6 +93,7 @@ impl std::fmt::Display for Change {
                     rules.transfer, rules.approval, rules.night_hour
                 )
             }
+            Self::SetRetention(keeps) => write!(f, "set the firm: keep {keeps}"),
             Self::AddDossier { name, ids } => write!(f, "add dossier `{name}` with {}", told(ids)),
             Self::SetDossier { dossier, name, ids } => {
                 write!(
@@ -242,12 +244,7 @@ impl Planning<'_> {
     fn firm(&mut self) {
         let (wanted, firm) = (&self.wanted.firm, &self.present.firm);
         let old = &firm.sends;
-        let rules = FirmRules {
-            transfer: wanted.transfer.unwrap_or(old.transfer),
-            approval: wanted.approval.unwrap_or(old.approval),
-            night_hour: wanted.night.unwrap_or(old.night_hour),
-            time_zone: wanted.time_zone.clone().or_else(|| old.time_zone.clone()),
-        };
+        let rules = wanted.rules(old);
         let is_known = |name: &String| jiff::tz::TimeZone::get(name).is_ok();
         if let Some(zone) = wanted.time_zone.as_ref().filter(|name| !is_known(name)) {
             self.faults.push(format!(
@@ -256,6 +253,11 @@ impl Planning<'_> {
         }
         if rules != *old {
             self.changes.push(Change::SetFirm(rules));
+        }
+        match wanted.keeps(&firm.keeps) {
+            Ok(None) => {}
+            Ok(Some(keeps)) => self.changes.push(Change::SetRetention(keeps)),
+            Err(unfit) => self.faults.push(unfit.to_string()),
         }
         if let Some(device) = &wanted.default_device {
             self.receiver(device);

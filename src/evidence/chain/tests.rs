@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{DeliveryId, DeviceId, DocumentId, EventKind, SessionId};
+use crate::model::{DeliveryId, DeviceId, DocumentId, SessionId};
 
 const FIRM: FirmId = FirmId(7);
 
@@ -208,5 +208,76 @@ proptest! {
         let same = (kind.as_str(), detail.as_str()) == (left, joined.as_str());
         let hashes = hash("", FIRM, &fields(&kind, &detail)) == hash("", FIRM, &fields(left, &joined));
         prop_assert_eq!(same, hashes);
+    }
+}
+
+/// An order of eight events, of which the second and third, of document 1, were forgotten when it was gone.
+fn forgotten() -> Vec<Written> {
+    let mut rows = order(6);
+    let events: Vec<_> = [1, 2]
+        .map(|at| (rows[at].seq.0, rows[at].hash.clone()))
+        .into();
+    add(&mut rows, "expired", "gone");
+    add(&mut rows, "forgotten", &Forgotten::of(&events).to_string());
+    for at in [1, 2] {
+        blank(&mut rows[at]);
+    }
+    rows
+}
+
+/// Tells one more thing of document 1, rightly chained.
+fn add(rows: &mut Vec<Written>, kind: &str, detail: &str) {
+    let last = rows.last().unwrap().clone();
+    let mut row = Written {
+        seq: EventSeq(last.seq.0 + 1),
+        kind: kind.to_owned(),
+        detail: detail.to_owned(),
+        document: Some(1),
+        delivery: None,
+        device: None,
+        session: None,
+        ..last.clone()
+    };
+    row.hash = hash(&last.hash, FIRM, &Fields::of_written(&row));
+    rows.push(row);
+}
+
+fn blank(row: &mut Written) {
+    (row.kind, row.detail) = ("blank".to_owned(), String::new());
+    (row.document, row.delivery, row.device, row.session) = (None, None, None, None);
+}
+
+#[test]
+fn what_was_forgotten_is_proven_and_nobody_else_blanks_anything() {
+    type Change = fn(&mut Vec<Written>);
+    const fn seq(at: i64) -> EventSeq {
+        EventSeq(at)
+    }
+    #[rustfmt::skip]
+    let table: &[(&str, Change, Result<(), Misfit>)] = &[
+        ("as it was forgotten",           |_| {},                                    Ok(())),
+        ("one more blanked",              |e| blank(&mut e[4]),                      Err(Misfit::Blanked { seq: seq(5) })),
+        ("the first blanked",             |e| blank(&mut e[0]),                      Err(Misfit::Blanked { seq: seq(1) })),
+        ("the telling itself blanked",    |e| blank(&mut e[7]),                      Err(Misfit::Blanked { seq: seq(2) })),
+        ("and the document's end",        |e| blank(&mut e[6]),                      Err(Misfit::NotForgotten { seq: seq(8) })),
+        ("another hash on a blank one",   |e| e[1].hash = "0".repeat(64),            Err(Misfit::NotForgotten { seq: seq(8) })),
+        ("another on the last blank one", |e| e[2].hash = "0".repeat(64),            Err(Misfit::Changed { seq: seq(4) })),
+        ("something put into a blank one", |e| e[1].detail = "x".to_owned(),         Err(Misfit::Changed { seq: seq(2) })),
+        ("filled in again",               |e| e[1] = order(6)[1].clone(),            Err(Misfit::NotForgotten { seq: seq(8) })),
+        ("the telling changed",           |e| e[7].detail = e[7].detail.replace("2-3", "2-4"), Err(Misfit::Changed { seq: seq(8) })),
+        ("told once more",                |e| { let said = e[7].detail.clone(); add(e, "forgotten", &said); }, Err(Misfit::NotForgotten { seq: seq(9) })),
+        ("told of a document that is here", |e| {
+            let events = [(5, e[4].hash.clone())];
+            blank(&mut e[4]);
+            add(e, "forgotten", &Forgotten::of(&events).to_string());
+        }, Err(Misfit::NotForgotten { seq: seq(9) })),
+    ];
+    for (name, change, expected) in table {
+        let mut rows = forgotten();
+        change(&mut rows);
+        let last = rows.last().unwrap();
+        let head = (last.seq.0, last.hash.clone());
+
+        assert_eq!(verify(&rows, (head.0, &head.1)), *expected, "{name}");
     }
 }

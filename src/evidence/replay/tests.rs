@@ -70,6 +70,10 @@ fn the_table_of_what_events_lead_to() {
         (&[(1, Offered, F), (1, Withdrawn, "wrong"), (1, Read, "read whole, but taken back")],    "1:withdrawn*#1"),
         (&[(1, Offered, F), (2, Resent, "generation 2 after d1: x"), (2, Offered, F)],            "1:withdrawn#1 2:offered*#2"),
         (&[(1, Offered, F), (1, Collected, ""), (2, Resent, "generation 2 after d1: x"), (2, Offered, F)], "1:collected#1 2:offered*#2"),
+        // All of these are of one document.
+        (&[(1, Offered, F), (1, Collected, ""), (9, Expired, "")],                                ""),
+        (&[(1, Offered, F), (1, Collected, ""), (2, Resent, "generation 2 after d1: x"), (2, Offered, F), (2, Collected, ""), (9, Expired, "")], ""),
+        (&[(1, Held, "manual"), (1, Withdrawn, ""), (9, Expired, ""), (3, Offered, F)],           "3:offered*#1"),
         // As early events said it.
         (&[(1, Offered, F), (2, Resent, "generation 2: x"), (2, Offered, F)],                     "1:withdrawn#1 2:offered*#2"),
         (&[(1, Offered, F), (9, Offered, "/other"), (2, Resent, "generation 2: x"), (2, Offered, F)], "1:withdrawn#1 2:offered*#2 9:offered*#1"),
@@ -250,4 +254,40 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_document_that_waits_cannot_have_expired_and_none_is_marked_afterwards() {
+    use EventKind::{Collected, Expired, Offered};
+
+    let (_, faults) = played(&[(1, Offered, "/in/F.xml"), (9, Expired, "")]);
+    assert!(
+        matches!(
+            faults[..],
+            [Difference::Impossible {
+                seq: EventSeq(2),
+                delivery: Some(DeliveryId(1)),
+                ..
+            }]
+        ),
+        "{faults:?}"
+    );
+
+    let after = [
+        (1, Offered, "/in/F.xml"),
+        (1, Collected, ""),
+        (9, Expired, ""),
+        (1, Collected, ""),
+    ];
+    let (_, faults) = played(&after);
+    assert!(
+        matches!(
+            faults[..],
+            [Difference::Impossible {
+                seq: EventSeq(4),
+                ..
+            }]
+        ),
+        "{faults:?}"
+    );
 }

@@ -1,0 +1,134 @@
+//! Which blobs may be removed, and how does an arrival of the same bytes not lose one?
+//!
+//! A blob is stored before its row, so between the two no row names it. Therefore:
+//!
+//! - a blob that nothing names is marked as going, and the commit of that survives a power cut;
+//! - it is removed while its remover has the turn to write, if the mark is still there and nothing names it;
+//!   the same change takes the mark off and moves the count of sweeps;
+//! - an arrival notes the count before it stores its blobs. At its turn to write, if the count has moved, or
+//!   anything is going, it takes the marks off its blobs and looks whether they are there, before any row
+//!   names them; one that is not is stored anew.
+//!
+//! All of this is in the catalog, so it holds between processes.
+
+use sqlx::{AssertSqlSafe, query};
+
+use super::rejections::REJECTED_MS;
+use super::rows::Columns as _;
+use super::{Catalog, Error, Tx};
+use crate::model::{Digest, Timestamp};
+
+/// How often blobs were removed, when it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweeps(i64);
+
+/// No document of any firm names it. Column by column, for each has its own index; from the firms, for these
+/// indexes begin with the firm.
+const UNNAMED: &str = "not exists (select 1 from firm f cross join document d where d.firm_id = f.id and d.digest = doomed.digest)
+       and not exists (select 1 from firm f cross join document d where d.firm_id = f.id
+                         and d.content_digest = doomed.digest and d.content_digest <> d.digest)";
+
+impl Catalog {
+    /// Returns how often blobs were removed: to be asked before one is stored.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn sweeps(&self) -> Result<Sweeps, Error> {
+        let row = query("select count from sweeps where id = 1")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(Sweeps(row.int("count")?))
+    }
+
+    /// Returns the blobs that are to be removed, and whether each is marked as going.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn doomed(&self) -> Result<Vec<(Digest, bool)>, Error> {
+        let rows = query("select digest, going from doomed order by digest")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.word("digest")?, row.int("going")? != 0)))
+            .collect()
+    }
+}
+
+impl Tx {
+    /// Marks blobs that nothing names as going, at most `limit`, and forgets those that a document names again.
+    /// Returns how many are going. Its commit must survive a power cut.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_going(&mut self, limit: i64, now: Timestamp) -> Result<u64, Error> {
+        let text = format!("delete from doomed where going = 0 and not ({UNNAMED})");
+        query(AssertSqlSafe(text)).execute(&mut *self.inner).await?;
+        // What a device sees in its `/rejected` stays until it sees it no longer.
+        let text = format!(
+            "update doomed set going = 1 where digest in (select digest from doomed where going = 0 and {UNNAMED}
+                and not exists (select 1 from rejection r where r.digest = doomed.digest and r.at >= $1)
+                order by digest limit $2)"
+        );
+        query(AssertSqlSafe(text))
+            .bind(now.plus_ms(-REJECTED_MS).0)
+            .bind(limit)
+            .execute(&mut *self.inner)
+            .await?;
+        let row = query("select count(*) as n from doomed where going = 1")
+            .fetch_one(&mut *self.inner)
+            .await?;
+        row.size("n")
+    }
+
+    /// Takes the marks off blobs that were going before this turn, at most `limit`, and returns those that
+    /// nothing names still: whoever calls removes them before it commits.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn take_going(&mut self, limit: i64) -> Result<Vec<Digest>, Error> {
+        query("update sweeps set count = count + 1 where id = 1")
+            .execute(&mut *self.inner)
+            .await?;
+        let text = format!("delete from doomed where going = 1 and not ({UNNAMED})");
+        query(AssertSqlSafe(text)).execute(&mut *self.inner).await?;
+        let rows = query(
+            "delete from doomed where digest in (select digest from doomed where going = 1 order by digest limit $1)
+             returning digest",
+        )
+        .bind(limit)
+        .fetch_all(&mut *self.inner)
+        .await?;
+        rows.iter().map(|row| row.word("digest")).collect()
+    }
+
+    /// Says whether every blob that was stored after the sweeps were counted is there still, for sure. If
+    /// not, each that a row shall name is spared, and looked for.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn nothing_went_since(&mut self, before: &[Sweeps]) -> Result<bool, Error> {
+        let row = query("select count, exists (select 1 from doomed where going = 1) as going from sweeps where id = 1")
+            .fetch_one(&mut *self.inner)
+            .await?;
+        let now = Sweeps(row.int("count")?);
+        Ok(row.int("going")? == 0 && before.iter().all(|sweeps| *sweeps == now))
+    }
+
+    /// Has a blob not removed that a row shall name, if it was marked.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn spare(&mut self, digest: Digest) -> Result<(), Error> {
+        query("delete from doomed where digest = $1")
+            .bind(digest.to_string())
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! What is kept, for how long, and what must not go?
+
+use clap::builder::NonEmptyStringValueParser;
+use serde_json::{Value, json};
+
+use super::call::{Call, find_dossier, find_firm};
+use super::gone::missing;
+use super::select::{select, several};
+use super::{Error, Exit, print, table};
+use crate::app::House;
+use crate::catalog::{Firm, LegalHold, NewLegalHold};
+use crate::keeping::Run;
+use crate::model::{DossierId, LegalHoldId};
+use crate::retention::HoldOn;
+
+/// The commands about keeping.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Show for how long firms keep things, their legal holds, and what would go now.
+    Show {
+        /// Of which firm; else of all.
+        firm: Option<String>,
+    },
+    /// Remove what is kept no longer, as the server does every hour.
+    Run {
+        /// Of which firm; else of all.
+        firm: Option<String>,
+        /// Say what would go, and remove nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Have documents not removed, whatever their age.
+    Hold(Hold),
+    /// Lift a legal hold.
+    Release {
+        /// Of which firm.
+        firm: String,
+        /// Which, by its number in `sluis retention show`.
+        hold: i64,
+        /// Why, for those who read the history.
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+        /// Who says so.
+        #[arg(long, env = "USER", default_value = "somebody", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
+    },
+}
+
+/// The arguments of `retention hold`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["document", "dossier", "all"]))]
+pub(super) struct Hold {
+    /// Of which firm.
+    firm: String,
+    /// One document: by number, file name, digest or its beginning, delivery (`d12`) or id.
+    #[arg(long)]
+    document: Option<String>,
+    /// Every document that was ever for this dossier.
+    #[arg(long)]
+    dossier: Option<String>,
+    /// Everything of the firm.
+    #[arg(long)]
+    all: bool,
+    /// Why, for those who read the history.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    reason: String,
+    /// Who says so.
+    #[arg(long, env = "USER", default_value = "somebody", value_parser = NonEmptyStringValueParser::new())]
+    by: String,
+}
+
+/// Runs a command about keeping.
+pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Show { firm } => show(call, firm.as_deref()).await,
+        Command::Run { firm, dry_run } if dry_run => look(call, firm.as_deref()).await,
+        Command::Run { firm, .. } => remove(call, firm.as_deref()).await,
+        Command::Hold(args) => hold(call, &args).await,
+        Command::Release {
+            firm,
+            hold,
+            reason,
+            by,
+        } => release(call, &firm, LegalHoldId(hold), (&by, &reason)).await,
+    }
+}
+
+async fn show(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
+    let (house, firms) = call.firms(slug).await?;
+    for (at, firm) in firms.iter().enumerate() {
+        let holds = house.catalog.legal_holds(firm.id).await?;
+        let run = looked(&house, firm).await?;
+        let keeps = &firm.keeps;
+        if call.json {
+            print::json(&json!({
+                "firm": firm.slug.as_str(), "keep_in_view": keeps.in_view().to_string(),
+                "keep_documents": keeps.documents().to_string(), "keep_events": keeps.events().to_string(),
+                "would_expire": run.expired, "waiting": run.waiting, "held": run.held, "in_view": run.in_view,
+                "holds": holds.iter().map(hold_json).collect::<Vec<_>>(),
+            }))?;
+            continue;
+        }
+        if at > 0 {
+            print::line("")?;
+        }
+        let lines: Vec<_> = holds.iter().map(hold_told).collect();
+        let none = "none: `sluis retention hold` places one".to_owned();
+        table::facts(&[
+            ("firm", firm.slug.to_string()),
+            ("in view", keeps.in_view().to_string()),
+            ("documents", keeps.documents().to_string()),
+            ("events", keeps.events().to_string()),
+            ("would go", told(&run)),
+            (
+                "legal holds",
+                if lines.is_empty() {
+                    none
+                } else {
+                    lines.join("\n")
+                },
+            ),
+        ])?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn looked(house: &House, firm: &Firm) -> Result<Run, Error> {
+    let looked = house.keeping().look(firm.id).await;
+    looked.map_err(|source| {
+        let what = format!("could not look at what firm `{}` keeps", firm.slug);
+        Error::failed(what, source)
+    })
+}
+
+/// What must not go, of what is old enough, is said with it: else nobody knows why it is still here.
+fn told(run: &Run) -> String {
+    let mut text = format!("{} documents of {} bytes", run.expired, run.bytes);
+    for (count, why) in [
+        (run.waiting, "wait to be collected"),
+        (run.held, "are under a legal hold"),
+        (run.in_view, "are in view of a device that is connected"),
+    ] {
+        if count > 0 {
+            text += &format!("; {count} as old stay, for they {why}");
+        }
+    }
+    text
+}
+
+fn hold_on(on: HoldOn) -> String {
+    match on {
+        HoldOn::Document(id) => format!("document {id}"),
+        HoldOn::Dossier(id) => format!("dossier {id}"),
+        HoldOn::Firm => "everything".to_owned(),
+    }
+}
+
+fn hold_told(own: &LegalHold) -> String {
+    let (id, on) = (own.hold.id, hold_on(own.hold.on));
+    let LegalHold {
+        reason,
+        placed_by,
+        placed_at,
+        ..
+    } = own;
+    format!("{id} on {on}, by {placed_by} on {placed_at}: {reason}")
+}
+
+fn hold_json(own: &LegalHold) -> Value {
+    let (document, dossier) = match own.hold.on {
+        HoldOn::Document(id) => (Some(id), None),
+        HoldOn::Dossier(id) => (None, Some(id)),
+        HoldOn::Firm => (None, None),
+    };
+    json!({
+        "hold": own.hold.id, "document": document, "dossier": dossier, "all": own.hold.on == HoldOn::Firm,
+        "reason": own.reason, "by": own.placed_by, "at": own.placed_at.to_string(),
+    })
+}
+
+async fn look(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
+    let (house, firms) = call.firms(slug).await?;
+    for firm in &firms {
+        let run = looked(&house, firm).await?;
+        report(call, firm, &run, "would")?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn remove(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
+    let (house, firms) = call.firms(slug).await?;
+    let keeping = house.keeping();
+    for firm in &firms {
+        let run = keeping.run_firm(firm.id).await.map_err(|source| {
+            let what = format!("could not remove what firm `{}` keeps no longer", firm.slug);
+            Error::failed(what, source)
+        })?;
+        report(call, firm, &run, "did")?;
+    }
+    let swept = keeping.sweep_all().await.map_err(|source| {
+        let what = "could not remove the bytes of expired documents; the next run tries it again";
+        Error::failed(what, source)
+    })?;
+    if call.json {
+        print::json(&json!({ "result": "swept", "blobs": swept }))?;
+    } else {
+        print::line(&format!("{swept} blobs were removed that nothing names"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn report(call: &Call, firm: &Firm, run: &Run, did: &str) -> Result<(), Error> {
+    if call.json {
+        return print::json(&json!({
+            "firm": firm.slug.as_str(), "result": did, "expired": run.expired, "bytes": run.bytes,
+            "forgotten": run.forgotten, "waiting": run.waiting, "held": run.held, "in_view": run.in_view,
+        }));
+    }
+    let went = if did == "did" { "went" } else { "would go" };
+    let forgot = match run.forgotten {
+        0 => String::new(),
+        count => format!("; {count} events of documents that are long gone were forgotten"),
+    };
+    print::line(&format!("{}: {went}: {}{forgot}", firm.slug, told(run)))
+}
+
+async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let on = meant(&house, &firm, args).await?;
+    let new = NewLegalHold {
+        on,
+        reason: &args.reason,
+        by: &args.by,
+    };
+    let now = house.clock.read();
+    let id = house.catalog.place_legal_hold(firm.id, &new, now).await?;
+    if call.json {
+        let holds = house.catalog.legal_holds(firm.id).await?;
+        for own in holds.iter().filter(|own| own.hold.id == id) {
+            print::json(&hold_json(own))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let (slug, on) = (&firm.slug, hold_on(on));
+    print::line(&format!(
+        "placed hold {id} on {on}: nothing of it is removed until `sluis retention release {slug} {id}`"
+    ))?;
+    Ok(Exit::Done)
+}
+
+async fn meant(house: &House, firm: &Firm, args: &Hold) -> Result<HoldOn, Error> {
+    if let Some(what) = &args.document {
+        let mut found = select(house, firm, what).await?;
+        if found.len() > 1 {
+            return Err(several(what, &found));
+        }
+        return match found.pop() {
+            Some(one) => Ok(HoldOn::Document(one.document.id)),
+            None => Err(missing(house, firm, what).await),
+        };
+    }
+    let Some(what) = &args.dossier else {
+        return Ok(HoldOn::Firm);
+    };
+    let dossiers = house.catalog.dossiers(firm.id).await?;
+    match find_dossier(&dossiers, what) {
+        Ok(dossier) => Ok(HoldOn::Dossier(dossier.id)),
+        // One that was taken out of use has its documents still; it is named by its id.
+        Err(unknown) => what
+            .parse()
+            .map(|id| HoldOn::Dossier(DossierId(id)))
+            .map_err(|_| unknown),
+    }
+}
+
+async fn release(
+    call: &Call,
+    slug: &str,
+    id: LegalHoldId,
+    (by, reason): (&str, &str),
+) -> Result<Exit, Error> {
+    let house = call.house().await?;
+    let firm = find_firm(&house, slug).await?;
+    let now = house.clock.read();
+    let releasing = house
+        .catalog
+        .release_legal_hold(firm.id, id, (by, reason), now);
+    if !releasing.await? {
+        return Err(Error::Refused(format!(
+            "firm `{slug}` has no legal hold {id}: `sluis retention show {slug}` lists those that lie"
+        )));
+    }
+    if call.json {
+        print::json(&json!({ "firm": slug, "result": "released", "hold": id }))?;
+    } else {
+        print::line(&format!("released hold {id}"))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,296 @@
+//! Who removes what a firm does not keep any longer?
+//!
+//! Documents go first, in small pages, each in one change with its event; then what is known of documents
+//! that are long gone; then the blobs that nothing names any more. What is interrupted goes on with the next
+//! run. `retention` judges; nothing is decided here.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::blobs::{self, Blobs};
+use crate::catalog::{self, Candidate, Catalog, Durability, Firm};
+use crate::model::{Clock, DocumentId, FirmId, Timestamp};
+use crate::retention::{Because, Verdict, is_forgotten, judge, may_forget};
+
+/// How often it is looked whether anything's time is over. Nobody waits for it.
+const LOOK: Duration = Duration::from_secs(60 * 60);
+
+/// How many documents are looked at in one go.
+const LOOKED_AT: i64 = 200;
+
+/// How many documents go, or are forgotten, or blobs are removed, in one change: whoever wants to write waits
+/// for some milliseconds.
+pub const PAGE_ROWS: usize = 32;
+
+/// How long others have the turn between two changes: programs beside this one do not queue for it.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What removes what is kept no longer. A clone is the same.
+#[derive(Clone)]
+pub struct Keeping {
+    catalog: Catalog,
+    blobs: Blobs,
+    clock: Clock,
+}
+
+/// What was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The catalog did not answer.
+    #[error("could not write down what is kept no longer")]
+    Catalog(#[from] catalog::Error),
+    /// A blob could not be removed; it is tried again with the next run.
+    #[error("could not remove the bytes of a document that has expired")]
+    Blobs(#[from] blobs::Error),
+}
+
+/// What became of a firm's documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Run {
+    /// How many went, or would go.
+    pub expired: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// How many are old enough, and wait to be collected.
+    pub waiting: u64,
+    /// How many are old enough, and under a legal hold.
+    pub held: u64,
+    /// How many are old enough, and in view of a session that lasts.
+    pub in_view: u64,
+    /// How many events were forgotten.
+    pub forgotten: u64,
+}
+
+impl Run {
+    fn count(&mut self, verdict: Verdict, bytes: u64) {
+        match verdict {
+            Verdict::Expires(_) => {
+                self.expired += 1;
+                self.bytes += bytes;
+            }
+            Verdict::Stays(Because::Waits) => self.waiting += 1,
+            Verdict::Stays(Because::Held(_)) => self.held += 1,
+            Verdict::Stays(Because::InView) => self.in_view += 1,
+            Verdict::Stays(Because::Young) => {}
+        }
+    }
+}
+
+impl Keeping {
+    /// Joins what it needs.
+    pub fn new(catalog: Catalog, blobs: Blobs, clock: Clock) -> Self {
+        Self {
+            catalog,
+            blobs,
+            clock,
+        }
+    }
+
+    /// Removes what is kept no longer, as its time is over, until it is cancelled.
+    pub async fn run(&self, cancel: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = self.run_all() => {}
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn run_all(&self) {
+        let firms = match self.catalog.firms().await {
+            Ok(firms) => firms,
+            Err(failed) => return error!("Could not ask which firms there are: {failed}"),
+        };
+        for firm in firms {
+            match self.run_firm(firm.id).await {
+                Ok(run) => tell(&firm, &run),
+                // One firm holds up no other.
+                Err(failed) => {
+                    let fault: &dyn std::error::Error = &failed;
+                    error!(error = fault, firm = %firm.slug, "Could not remove what firm `{}` keeps no longer; it is tried again in an hour", firm.slug);
+                }
+            }
+        }
+        match self.sweep_all().await {
+            Ok(0) => {}
+            Ok(removed) => info!("Removed {removed} blobs that no document names any more"),
+            Err(failed) => {
+                let fault: &dyn std::error::Error = &failed;
+                error!(
+                    error = fault,
+                    "Could not remove the blobs of expired documents; it is tried again in an hour"
+                );
+            }
+        }
+    }
+
+    /// Removes the documents of a firm whose time is over, and forgets what is to be forgotten.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer; what is done by then stays so.
+    pub async fn run_firm(&self, firm: FirmId) -> Result<Run, Error> {
+        let mut run = self.go_through(firm, Some(self)).await?;
+        run.forgotten = self.forget(firm).await?;
+        Ok(run)
+    }
+
+    /// Says what [`Keeping::run_firm`] would do with the documents of a firm, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn look(&self, firm: FirmId) -> Result<Run, Error> {
+        self.go_through(firm, None).await
+    }
+
+    /// Looks at every document that arrived long enough ago. Who removes, removes what may go.
+    async fn go_through(&self, firm: FirmId, removing: Option<&Self>) -> Result<Run, Error> {
+        let mut run = Run::default();
+        let now = self.clock.read();
+        let grounds = self.catalog.grounds(firm).await?;
+        let Some(by) = grounds.keeps.documents().over(now) else {
+            return Ok(run);
+        };
+        let mut after = (Timestamp(i64::MIN), DocumentId(0));
+        loop {
+            let page = self.catalog.candidates(firm, by, after, LOOKED_AT).await?;
+            let Some(last) = page.last() else {
+                return Ok(run);
+            };
+            after = (last.received_at, last.facts.document);
+            let mut going = Vec::new();
+            for one in &page {
+                let verdict = judge(&one.facts, &grounds, now);
+                match verdict {
+                    Verdict::Expires(_) if removing.is_some() => going.push(one.facts.document),
+                    verdict => run.count(verdict, one.bytes),
+                }
+            }
+            for ids in going.chunks(PAGE_ROWS) {
+                self.expire(firm, ids, now, &mut run).await?;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Removes those of these documents whose time is over still, now that nobody else can write.
+    async fn expire(
+        &self,
+        firm: FirmId,
+        ids: &[DocumentId],
+        now: Timestamp,
+        run: &mut Run,
+    ) -> Result<(), Error> {
+        let (mut tx, _) = self.catalog.begin_at(firm, Durability::PowerCut).await?;
+        let grounds = tx.grounds(firm).await?;
+        let found: Vec<Candidate> = tx.candidates(firm, ids).await?;
+        let mut counted = *run;
+        for one in &found {
+            let verdict = judge(&one.facts, &grounds, now);
+            if let Verdict::Expires(touched) = verdict {
+                tx.expire(firm, one, touched, now).await?;
+            }
+            counted.count(verdict, one.bytes);
+        }
+        tx.commit().await?;
+        *run = counted;
+        Ok(())
+    }
+
+    /// Forgets what happened to documents that are long gone; returns how many events.
+    async fn forget(&self, firm: FirmId) -> Result<u64, Error> {
+        let now = self.clock.read();
+        let grounds = self.catalog.grounds(firm).await?;
+        let Some(by) = grounds
+            .keeps
+            .events()
+            .over(now)
+            .filter(|_| may_forget(&grounds))
+        else {
+            return Ok(0);
+        };
+        let (mut forgotten, mut after) = (0, DocumentId(0));
+        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
+        loop {
+            let page = self.catalog.forgettable(firm, by, after, limit).await?;
+            let Some(&(last, _)) = page.last() else {
+                return Ok(forgotten);
+            };
+            after = last;
+            let (mut tx, _) = self.catalog.begin_at(firm, Durability::PowerCut).await?;
+            let grounds = tx.grounds(firm).await?;
+            let mut count = 0;
+            for (document, touched) in page {
+                if is_forgotten(touched, &grounds, now) {
+                    count += tx.forget(firm, document, now).await?;
+                }
+            }
+            tx.commit_unseen().await?;
+            forgotten += count;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Removes every blob that is doomed and that nothing names; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer, or a blob cannot be removed.
+    pub async fn sweep_all(&self) -> Result<u64, Error> {
+        let mut removed = 0;
+        if self.catalog.doomed().await?.is_empty() {
+            return Ok(removed);
+        }
+        while self.mark_going().await? > 0 {
+            match self.sweep().await? {
+                0 => break,
+                count => removed += count,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(removed)
+    }
+
+    /// The first step: marks blobs that nothing names, and returns how many are marked. Only after its
+    /// commit, which survives a power cut, is one removed.
+    async fn mark_going(&self) -> Result<u64, Error> {
+        let mut tx = self.catalog.begin(Durability::PowerCut).await?;
+        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
+        let going = tx.mark_going(limit, self.clock.read()).await?;
+        tx.commit_unseen().await?;
+        Ok(going)
+    }
+
+    /// The second step: removes marked blobs while nobody else can write.
+    async fn sweep(&self) -> Result<u64, Error> {
+        let mut tx = self.catalog.begin(Durability::PowerCut).await?;
+        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
+        let going = tx.take_going(limit).await?;
+        for digest in &going {
+            // Here and now: what is handed to another thread could happen after this turn has ended.
+            self.blobs.remove(*digest)?;
+        }
+        tx.commit_unseen().await?;
+        Ok(going.len() as u64)
+    }
+}
+
+fn tell(firm: &Firm, run: &Run) {
+    let slug = &firm.slug;
+    if run.expired > 0 {
+        info!(firm = %slug, "Removed {} documents of firm `{slug}` whose time was over", run.expired);
+    }
+    if run.forgotten > 0 {
+        info!(firm = %slug, "Forgot {} events of firm `{slug}` about documents that are gone", run.forgotten);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,480 @@
+//! How long do things stay, and what is left when their time is over?
+
+use russh_sftp::protocol::StatusCode;
+use sluis::audit;
+use sluis::catalog::NewLegalHold;
+use sluis::evidence::chain::Misfit;
+use sluis::keeping::Run;
+use sluis::model::{DeviceKind, Digest, EventSeq, LegalHoldId, Retention};
+use sluis::retention::HoldOn;
+
+use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::program::Program;
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
+const NAME: &str = "20260314-00001_F-1_0451827384.xml";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// An office whose device has collected an invoice in the morning.
+async fn collected() -> (Gateway, Office, Login) {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    peer.get(&format!("{INBOX}/{NAME}")).await.unwrap();
+    peer.leave().await;
+    all_ended(&gateway, &office).await;
+    gateway.pass_ms(1);
+    (gateway, office, device)
+}
+
+/// Waits until every session has ended, as the catalog has it.
+async fn all_ended(gateway: &Gateway, office: &Office) {
+    let catalog = &gateway.house.catalog;
+    while catalog
+        .grounds(office.firm)
+        .await
+        .unwrap()
+        .oldest_session
+        .is_some()
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn keeps(gateway: &Gateway, office: &Office, times: [&str; 3]) {
+    let [in_view, documents, events] = times.map(|text| text.parse().unwrap());
+    let keeps = Retention::new(in_view, documents, events).unwrap();
+    let catalog = &gateway.house.catalog;
+    let setting = catalog.set_retention(office.firm, &keeps, gateway.now());
+    setting.await.unwrap();
+}
+
+/// What a run of the server does; returns what became of documents, and how many blobs went.
+async fn run(gateway: &Gateway, office: &Office) -> (Run, u64) {
+    let keeping = gateway.house.keeping();
+    let run = keeping.run_firm(office.firm).await.unwrap();
+    (run, keeping.sweep_all().await.unwrap())
+}
+
+async fn blobs(gateway: &Gateway) -> usize {
+    gateway.house.blobs.list().await.unwrap().0.len()
+}
+
+#[tokio::test]
+async fn what_was_collected_shows_for_sixty_days_and_reading_it_changes_nothing() {
+    let (gateway, office, device) = collected().await;
+    let before = gateway.events(&office).await;
+    let path = format!("{DONE}/{NAME}");
+
+    gateway.pass_ms(60 * DAY_MS - 10);
+    let peer = gateway.connect(&device).await;
+    assert_eq!(peer.list(DONE).await.unwrap(), [NAME]);
+    assert_eq!(peer.get(&path).await.unwrap().len(), 2000);
+    assert_eq!(peer.remove(&path).await, Err(StatusCode::PermissionDenied));
+    assert!(
+        peer.rename(&path, &format!("{INBOX}/{NAME}"))
+            .await
+            .is_err()
+    );
+    assert!(peer.put(&path, b"other").await.is_err());
+
+    gateway.pass_ms(DAY_MS);
+    // Who has seen it may open it as long as he is connected; who comes now does not see it.
+    assert_eq!(peer.list(DONE).await.unwrap(), [NAME]);
+    assert_eq!(peer.get(&path).await.unwrap().len(), 2000);
+    let later = gateway.connect(&device).await;
+    assert_eq!(later.list(DONE).await.unwrap(), Vec::<String>::new());
+    assert!(!later.exists(&path).await);
+    assert_eq!(gateway.events(&office).await, before);
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{INBOX}/{NAME} collected")]
+    );
+}
+
+#[tokio::test]
+async fn a_mount_sees_what_it_processed_as_long_as_its_firm_has_it() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Mount).await;
+    keeps(&gateway, &office, ["10d", "forever", "forever"]).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    gateway.receive(&office, invoice("F-2", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    peer.remove(&format!("{INBOX}/{NAME}")).await.unwrap();
+
+    gateway.pass_ms(11 * DAY_MS);
+    // One that lasts is not cut short by a shorter time either.
+    keeps(&gateway, &office, ["1d", "forever", "forever"]).await;
+    assert_eq!(peer.list(DONE).await.unwrap(), [NAME]);
+    peer.leave().await;
+    let peer = gateway.connect(&device).await;
+
+    assert_eq!(peer.list(DONE).await.unwrap(), Vec::<String>::new());
+    let waiting = "20260314-00002_F-2_0451827384.xml";
+    assert_eq!(
+        peer.list(INBOX).await.unwrap(),
+        [waiting],
+        "what waits stays"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_destroyed_unless_the_firm_asked_for_it() {
+    let (gateway, office, _) = collected().await;
+    gateway.pass_ms(99 * 366 * DAY_MS);
+
+    assert_eq!(run(&gateway, &office).await, (Run::default(), 0));
+    assert_eq!(blobs(&gateway).await, 1);
+}
+
+#[tokio::test]
+async fn a_document_whose_time_is_over_goes_with_its_bytes_and_may_come_again() {
+    let (gateway, office, device) = collected().await;
+    keeps(&gateway, &office, ["30d", "30d", "forever"]).await;
+    gateway.pass_ms(29 * DAY_MS);
+    assert_eq!(run(&gateway, &office).await, (Run::default(), 0));
+    gateway.pass_ms(DAY_MS);
+
+    let (run, swept) = run(&gateway, &office).await;
+
+    assert_eq!((run.expired, run.bytes, swept), (1, 2000, 1));
+    assert_eq!(blobs(&gateway).await, 0);
+    assert_eq!(gateway.deliveries(&office).await, Vec::<String>::new());
+    assert_eq!(
+        gateway.events(&office).await,
+        ["kept", "offered", "collected", "expired"]
+    );
+    let digest = Digest::of(&invoice("F-1", 2000)).to_string();
+    let rows = gateway.house.catalog.events(office.firm, EventSeq(0), 100);
+    let told = rows.await.unwrap().pop().unwrap().event.detail;
+    assert!(
+        told.starts_with(&format!("{digest} (2000 bytes)")),
+        "{told}"
+    );
+
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    let again = peer.list(INBOX).await.unwrap();
+    assert_eq!(again, ["20260413-00001_F-1_0451827384.xml"], "a new name");
+    let bytes = peer.get(&format!("{INBOX}/{}", again[0])).await.unwrap();
+    assert_eq!(bytes, invoice("F-1", 2000));
+}
+
+#[tokio::test]
+async fn bytes_that_another_firm_keeps_stay() {
+    let (gateway, office, _) = collected().await;
+    let other = gateway.office("janssens").await;
+    gateway.receive(&other, invoice("F-1", 2000)).await;
+    keeps(&gateway, &office, ["30d", "30d", "30d"]).await;
+    gateway.pass_ms(31 * DAY_MS);
+
+    let (run, swept) = run(&gateway, &office).await;
+
+    assert_eq!((run.expired, swept, blobs(&gateway).await), (1, 0, 1));
+    let digest = Digest::of(&invoice("F-1", 2000));
+    assert!(gateway.house.blobs.whole(digest).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_document_that_waits_never_expires() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    keeps(&gateway, &office, ["1d", "1d", "1d"]).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    // Partly read, it waits too.
+    let peer = gateway.connect(&device).await;
+    let handle = peer.open(&format!("{INBOX}/{NAME}")).await.unwrap();
+    peer.read(&handle, 0, 1000).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    peer.leave().await;
+    all_ended(&gateway, &office).await;
+    gateway.pass_ms(999 * DAY_MS);
+
+    let (waits, _) = run(&gateway, &office).await;
+    assert_eq!((waits.expired, waits.waiting), (0, 1));
+
+    let peer = gateway.connect(&device).await;
+    peer.get(&format!("{INBOX}/{NAME}")).await.unwrap();
+    peer.leave().await;
+    all_ended(&gateway, &office).await;
+    let (young, _) = run(&gateway, &office).await;
+    assert_eq!(
+        young,
+        Run::default(),
+        "its time begins when it was collected"
+    );
+    gateway.pass_ms(DAY_MS);
+    assert_eq!(run(&gateway, &office).await.0.expired, 1);
+}
+
+#[tokio::test]
+async fn a_document_stays_as_long_as_a_session_shows_it() {
+    let (gateway, office, device) = collected().await;
+    keeps(&gateway, &office, ["10d", "10d", "10d"]).await;
+    let peer = gateway.connect(&device).await;
+    assert_eq!(peer.list(DONE).await.unwrap(), [NAME]);
+    gateway.pass_ms(11 * DAY_MS);
+
+    let (seen, _) = run(&gateway, &office).await;
+
+    assert_eq!((seen.expired, seen.in_view), (0, 1));
+    let bytes = peer.get(&format!("{DONE}/{NAME}")).await.unwrap();
+    assert_eq!(bytes.len(), 2000);
+    peer.leave().await;
+    all_ended(&gateway, &office).await;
+    assert_eq!(run(&gateway, &office).await.0.expired, 1);
+}
+
+#[tokio::test]
+async fn a_legal_hold_keeps_a_document_until_it_is_released() {
+    let (gateway, office, _) = collected().await;
+    keeps(&gateway, &office, ["10d", "10d", "20d"]).await;
+    let catalog = &gateway.house.catalog;
+    let new = NewLegalHold {
+        on: HoldOn::Dossier(office.dossier),
+        reason: "a dispute",
+        by: "An",
+    };
+    let now = gateway.now();
+    let hold = catalog
+        .place_legal_hold(office.firm, &new, now)
+        .await
+        .unwrap();
+    gateway.pass_ms(30 * DAY_MS);
+
+    let (held, _) = run(&gateway, &office).await;
+    assert_eq!((held.expired, held.held), (0, 1));
+
+    let released = async |id| {
+        let releasing = catalog.release_legal_hold(office.firm, id, ("An", "settled"), now);
+        releasing.await.unwrap()
+    };
+    assert!(!released(LegalHoldId(99)).await);
+    assert!(released(hold).await && !released(hold).await);
+    assert_eq!(run(&gateway, &office).await.0.expired, 1);
+}
+
+#[tokio::test]
+async fn what_happened_is_forgotten_provably_and_nobody_else_can_blank_it() {
+    let (mut gateway, office, device) = collected().await;
+    keeps(&gateway, &office, ["10d", "10d", "20d"]).await;
+    gateway.receive(&office, invoice("F-2", 2000)).await;
+    gateway.pass_ms(10 * DAY_MS);
+    assert_eq!(run(&gateway, &office).await.0.expired, 1);
+    gateway.pass_ms(10 * DAY_MS);
+
+    let (forgot, _) = run(&gateway, &office).await;
+
+    assert_eq!(forgot.forgotten, 3, "kept, offered, collected");
+    let catalog = gateway.house.catalog.clone();
+    let verified = audit::verify(&catalog, office.firm, None).await.unwrap();
+    assert_eq!((verified.misfit, verified.forgotten), (None, 3));
+    assert_eq!(
+        gateway.events(&office).await,
+        ["kept", "offered", "expired", "forgotten"]
+    );
+    let rows = catalog.events(office.firm, EventSeq(0), 100).await.unwrap();
+    let shown = format!("{rows:?}");
+    assert!(!shown.contains("F-1_") && shown.contains("F-2_"), "{shown}");
+    assert_eq!(run(&gateway, &office).await.0.forgotten, 0);
+    assert!(
+        catalog
+            .expired(office.firm, "F-1")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    // The other document goes on as if nothing had been.
+    let peer = gateway.connect(&device).await;
+    let other = peer.list(INBOX).await.unwrap().remove(0);
+    peer.get(&format!("{INBOX}/{other}")).await.unwrap();
+    let kept = rows.iter().find(|row| row.event.kind.as_str() == "kept");
+    let seq = kept.unwrap().seq;
+    gateway.tampered = true;
+    tamper(&gateway, seq).await;
+    let verified = audit::verify(&catalog, office.firm, None).await.unwrap();
+    assert_eq!(verified.misfit, Some(Misfit::Blanked { seq }));
+}
+
+/// Blanks an event behind everybody's back.
+async fn tamper(gateway: &Gateway, seq: EventSeq) {
+    use sqlx::Connection as _;
+    let url = format!("sqlite://{}", gateway.catalog_file().display());
+    let mut catalog = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query(
+        "update event set kind = 'blank', detail = '', document_id = null, delivery_id = null,
+                device_id = null, session_id = null where seq = $1",
+    )
+    .bind(seq.0)
+    .execute(&mut catalog)
+    .await
+    .unwrap();
+}
+
+/// A program whose firm keeps documents for a day, with documents that nobody can read, as if of last week.
+fn program_with_old(count: usize) -> (Program, Vec<Vec<u8>>) {
+    let program = Program::init();
+    program.ok(&[
+        "firm",
+        "set",
+        "kantoor",
+        "--keep-in-view",
+        "1d",
+        "--keep-documents",
+        "1d",
+    ]);
+    let documents: Vec<_> = (0..count)
+        .map(|at| format!("no invoice {at}").into_bytes())
+        .collect();
+    program.run(&["ingest", "kantoor", put(&program, &documents).as_str()]);
+    program.query(&format!(
+        "update document set received_at = received_at - {} returning id",
+        7 * DAY_MS
+    ));
+    (program, documents)
+}
+
+/// Puts documents into a folder, and returns its name.
+fn put(program: &Program, documents: &[Vec<u8>]) -> String {
+    let folder = program.path("in");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (at, bytes) in documents.iter().enumerate() {
+        std::fs::write(folder.join(format!("{at:05}.xml")), bytes).unwrap();
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
+fn check(program: &Program) {
+    program.ok(&["fsck", "--deep"]);
+    program.ok(&["events", "verify"]);
+    program.ok(&["events", "replay"]);
+}
+
+#[test]
+fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() {
+    const DOCUMENTS: usize = 240;
+    let (mut program, documents) = program_with_old(DOCUMENTS);
+    let folder = put(&program, &documents);
+    let count = |program: &Program, table: &str| {
+        program.query(&format!("select count(*) from {table}"))[0][0]
+    };
+
+    for round in 1_i64..=4 {
+        program.serve();
+        // The same bytes come in through another program, as the server removes them.
+        let mut ingest = program.command(&["ingest", "kantoor", &folder]);
+        let mut ingest = ingest.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let until = round * 50;
+        while count(&program, "expired") < until {
+            std::thread::yield_now();
+        }
+        program.kill();
+        ingest.wait().unwrap();
+        check(&program);
+        program.query(&format!(
+            "update document set received_at = received_at - {0}, again_at = again_at - {0} returning id",
+            7 * DAY_MS
+        ));
+    }
+
+    let first = program.json(&["retention", "run", "kantoor"]).remove(0);
+    assert_eq!(first["waiting"], 0, "{first}");
+    check(&program);
+    assert_eq!(count(&program, "document"), 0);
+    assert_eq!(count(&program, "doomed"), 0);
+    let left = program.ok(&["fsck", "--json"]);
+    assert!(
+        left.contains("\"contents\":0") && !left.contains("doomed"),
+        "{left}"
+    );
+    program.run(&["ingest", "kantoor", &folder]);
+    assert_eq!(
+        count(&program, "document"),
+        i64::try_from(DOCUMENTS).unwrap()
+    );
+    check(&program);
+}
+
+/// Runs a command that must be refused, and returns what it said.
+fn refused(program: &Program, arguments: &[&str]) -> String {
+    let output = program.run(arguments);
+    assert!(!output.status.success(), "{arguments:?}");
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+#[test]
+fn an_operator_says_how_long_and_sees_what_would_go() {
+    let (program, _) = program_with_old(2);
+    let said = refused(
+        &program,
+        &["firm", "set", "kantoor", "--keep-in-view", "2d"],
+    );
+    let unfit = "files cannot stay in view (2d) longer than their documents are kept (1d)";
+    assert!(said.contains(unfit), "{said}");
+    let firm = program.json(&["firm", "show", "kantoor"]).remove(0);
+    assert_eq!(firm["keep_in_view"], "1d");
+    assert_eq!(firm["keep_documents"], "1d");
+    assert_eq!(firm["keep_events"], "forever");
+    let exported = program.ok(&["export", "kantoor"]);
+    assert!(exported.contains("keep_documents = \"1d\""), "{exported}");
+    let file = program.path("kantoor.toml");
+    std::fs::write(&file, exported.replace("\"forever\"", "\"3y\"")).unwrap();
+    program.ok(&["apply", file.to_str().unwrap()]);
+    let firm = program.json(&["firm", "show", "kantoor"]).remove(0);
+    assert_eq!(firm["keep_events"], "3y");
+
+    let would = program.json(&["retention", "run", "kantoor", "--dry-run"]);
+
+    assert_eq!(would[0]["expired"], 2);
+    assert_eq!(would[0]["result"], "would");
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 2);
+    check(&program);
+}
+
+#[test]
+fn what_is_held_stays_and_of_what_is_gone_is_said_since_when() {
+    let (program, documents) = program_with_old(2);
+    let digest = Digest::of(&documents[0]).to_string();
+    let hold = ["retention", "hold", "kantoor", "--by", "An", "--reason"];
+    let hold = [&hold[..], &["a dispute", "--document", &digest]].concat();
+    assert_eq!(program.json(&hold)[0]["hold"], 1);
+    let did = program.json(&["retention", "run", "kantoor"]).remove(0);
+    assert_eq!((&did["expired"], &did["held"]), (&1.into(), &1.into()));
+    let shown = program.ok(&["retention", "show", "kantoor"]);
+    assert!(shown.contains("1 on document 1, by An on 20"), "{shown}");
+    let story = program.ok(&["explain", "kantoor", &digest]);
+    assert!(story.contains("A legal hold lies on it since"), "{story}");
+    let release = ["retention", "release", "kantoor", "1", "--by", "An"];
+    program.ok(&[&release[..], &["--reason", "settled"]].concat());
+
+    program.ok(&["retention", "run"]);
+
+    for arguments in [
+        &["resend", "kantoor", &digest, "--reason", "lost"][..],
+        &["receipt", "kantoor", &digest],
+        &hold,
+    ] {
+        let said = refused(&program, arguments);
+        let gone = "document 1 (without a number) expired on 20";
+        assert!(said.contains(gone), "{arguments:?}: {said}");
+    }
+    let told = refused(
+        &program,
+        &["explain", "kantoor", &digest, "--language", "nl"],
+    );
+    let why = "want de tijd was om waarin dit kantoor documenten bewaart";
+    assert!(told.contains(why), "{told}");
+    let kinds: Vec<_> = program.json(&["events", "kantoor"]);
+    for kind in [
+        "expired",
+        "legal_hold_placed",
+        "legal_hold_released",
+        "firm_changed",
+    ] {
+        assert!(kinds.iter().any(|row| row["kind"] == kind), "{kind}");
+    }
+    check(&program);
+}
