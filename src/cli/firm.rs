@@ -139,6 +139,7 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
                     .unwrap_or(&house.config.time_zone)
             ),
         ),
+        ("duplicates", firm.sends.duplicates.to_string()),
         (
             "drop folder",
             drop_folder(house, firm.slug.as_str()).display().to_string(),
@@ -185,6 +186,7 @@ fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
         "default_device": (!device.is_empty()).then_some(device),
         "transfer": firm.sends.transfer.to_string(), "approval": firm.sends.approval.as_str(),
         "night": firm.sends.night_hour.to_string(), "time_zone": firm.sends.time_zone,
+        "duplicates": firm.sends.duplicates.as_str(),
         "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
     })
 }

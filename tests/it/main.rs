@@ -30,6 +30,7 @@ mod readings;
 mod receiver;
 mod rejecting;
 mod restarts;
+mod revising;
 mod scheduling;
 mod sending;
 mod telling;

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Approval, DeviceKind, Language, Name, OrFirm, Transfer, Uploads};
+use crate::model::{Approval, DeviceKind, Duplicates, Language, Name, OrFirm, Transfer, Uploads};
 use crate::transfer::NightHour;
 
 /// A firm with its devices, dossiers and links.
@@ -31,6 +31,8 @@ pub(super) struct WantedFirm {
     pub(super) night: Option<NightHour>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time_zone: Option<String>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) duplicates: Option<Duplicates>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default_device: Option<String>,
 }

@@ -320,6 +320,7 @@ fn written(present: &Present) -> Wanted {
             approval: Some(firm.sends.approval),
             night: Some(firm.sends.night_hour),
             time_zone: firm.sends.time_zone.clone(),
+            duplicates: Some(firm.sends.duplicates),
             default_device: named(firm.default_device),
         },
         devices: devices.iter().map(device_written).collect(),

@@ -88,8 +88,8 @@ impl std::fmt::Display for Change {
                 let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
                 write!(
                     f,
-                    "set the firm: transfer {}, approval {}, night {} in {zone}",
-                    rules.transfer, rules.approval, rules.night_hour
+                    "set the firm: transfer {}, approval {}, night {} in {zone}, duplicates {}",
+                    rules.transfer, rules.approval, rules.night_hour, rules.duplicates
                 )
             }
             Self::AddDossier { name, ids } => write!(f, "add dossier `{name}` with {}", told(ids)),
@@ -247,6 +247,7 @@ impl Planning<'_> {
             approval: wanted.approval.unwrap_or(old.approval),
             night_hour: wanted.night.unwrap_or(old.night_hour),
             time_zone: wanted.time_zone.clone().or_else(|| old.time_zone.clone()),
+            duplicates: wanted.duplicates.unwrap_or(old.duplicates),
         };
         let is_known = |name: &String| jiff::tz::TimeZone::get(name).is_ok();
         if let Some(zone) = wanted.time_zone.as_ref().filter(|name| !is_known(name)) {

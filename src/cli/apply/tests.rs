@@ -78,7 +78,7 @@ async fn a_file_is_carried_out_once() {
         [
             "add device `laptop` (pull), 1 keys",
             "set uploads of device `laptop` on",
-            "set the firm: transfer nightly, approval required, night 02:00 in the configured zone",
+            "set the firm: transfer nightly, approval required, night 02:00 in the configured zone, duplicates hold",
             "make `laptop` the default device",
             "add dossier `Nieuwe Klant` with 0403.019.261",
             "add link `NIEUW` in `expertm` to 0403.019.261: to laptop, transfer after=10m, approval firm, from 2026-01-01",
