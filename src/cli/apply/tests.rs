@@ -8,7 +8,7 @@ use crate::model::Identifier;
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
 
-async fn office(folder: &std::path::Path) -> (Office, Present) {
+async fn office(folder: &Path) -> (Office, Present) {
     let office = Office::found(folder, 0).await.unwrap();
     let firm = find_firm(&office.house, office.firm.slug.as_str()).await;
     let present = present(&office.house, firm.unwrap()).await.unwrap();
@@ -215,5 +215,22 @@ async fn a_number_that_is_left_out_stays() {
     assert_eq!(
         planned(&wanted, &present, &office.house.profiles),
         Ok(Vec::new())
+    );
+}
+
+#[test]
+fn a_file_one_byte_past_the_limit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kantoor.toml");
+    let most = usize::try_from(FILE_BYTES_MAX).unwrap();
+    std::fs::write(&path, "#".repeat(most)).unwrap();
+    assert_eq!(read(&path).unwrap().len(), most);
+
+    std::fs::write(&path, "#".repeat(most + 1)).unwrap();
+
+    let refused = read(&path).unwrap_err().to_string();
+    assert!(
+        refused.contains("is larger than 16777216 bytes"),
+        "{refused}"
     );
 }
