@@ -2,12 +2,15 @@
 
 use sluis::catalog::{DeliveryRow, FirmRules};
 use sluis::ingest::{Arrival, Taken};
-use sluis::model::{DeliveryId, DeviceKind, Duplicates, Flow, Said, State, Status, Transfer};
+use sluis::model::{
+    DeliveryId, DeviceKind, Duplicates, Flow, Origin, Said, State, Status, Transfer,
+};
 use sluis::scheduler::Scheduler;
 use sluis::sending::{Destination, Error, Expected};
 use sqlx::Connection as _;
 
 use crate::gateway::{Gateway, Login, MILL, Office, fixture, invoice, invoice_between};
+use crate::peer::Peer;
 use crate::program::Program;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
@@ -559,6 +562,54 @@ async fn two_that_come_at_once_by_different_doors_leave_one() {
     let offered = stands.iter().filter(|line| line.ends_with("offered"));
     assert_eq!(offered.count(), 1, "{stands:?}");
     assert_eq!(stands.last().unwrap(), "8 offered");
+}
+
+#[tokio::test]
+async fn what_nobody_has_approved_takes_nothing_away_until_somebody_does() {
+    let (gateway, office, _) = replacing(DeviceKind::Pull).await;
+    let incoming = |nth| Arrival {
+        said: Said {
+            origin: Some(Origin::Incoming),
+            ..Said::default()
+        },
+        ..Arrival::new("test:document", version(nth))
+    };
+    gateway.receive(&office, version(1)).await;
+    take(&gateway, &office, vec![incoming(2)]).await;
+    let document = take(&gateway, &office, vec![incoming(3)]).await[0].document;
+    let expected = ["1 offered", "2 withdrawn by 3", "3 held approval"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+
+    let sending = &gateway.house.sending;
+    let approving = sending.approve(office.firm, document, gateway.now());
+    assert_eq!(approving.await.unwrap().unwrap().sent, 1);
+
+    let expected = ["1 withdrawn by 3", "2 withdrawn by 3", "3 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+/// Another process does not know who reads here: then the reading is told, and shown beside the newer one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_replaces_under_a_reader_is_shown_as_read() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[version(1)]);
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    let listed = peer.list(INBOX).await.unwrap();
+    let handle = peer.open(&format!("{INBOX}/{}", listed[0])).await.unwrap();
+
+    program.ingest(&[version(2)]);
+    let bytes = peer.read(&handle, 0, u64::MAX).await.unwrap();
+    peer.close(&handle).await.unwrap();
+
+    assert_eq!(bytes, version(1));
+    assert_eq!(program.states(), ["withdrawn", "offered"]);
+    let story = &program.json(&["explain", "kantoor", "d2"])[0]["looks_like"][0];
+    assert_eq!(story["deliveries"][0]["read"], true);
+    let told = program.ok(&["explain", "kantoor", "d2"]);
+    assert!(told.contains("withdrawn; but it was read whole"), "{told}");
 }
 
 /// By the command line: the choice, what is shown beside the first, and the decision.
