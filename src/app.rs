@@ -224,7 +224,7 @@ impl House {
                 self.blobs.clone(),
                 self.places.clone(),
             ),
-            marks: Marks::new(self.catalog.clone()),
+            marks: Marks::new(self.catalog.clone(), self.ingest.readers()),
             ingest: self.ingest.clone(),
             sending: self.sending.clone(),
             spool: Spool::in_folder(&self.config.spool_folder()),

@@ -3,13 +3,14 @@
 //! A mark and its event are one transaction. The session answers its peer only after the commit, so a
 //! peer that has its answer can rely on the mark.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use crate::catalog::Act;
 use crate::catalog::{self, Catalog, Durability, Event, Listed};
 use crate::collect::{End, HandleReads, Removal, Verdict, judge, judge_removal};
 use crate::evidence::Collecting;
+use crate::ingest::Readers;
+pub use crate::ingest::Reads;
 use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp};
 use crate::tree::{File, Place, Who};
 
@@ -17,14 +18,8 @@ use crate::tree::{File, Place, Who};
 #[derive(Clone)]
 pub struct Marks {
     catalog: Catalog,
-    open: Arc<Mutex<HashMap<DeliveryId, Vec<OpenHandle>>>>,
+    readers: Readers,
 }
-
-/// What an open handle has been given so far, shared with whoever judges a removal meanwhile.
-pub type Reads = Arc<Mutex<HandleReads>>;
-
-/// A handle that is open, and in whose session.
-type OpenHandle = (SessionId, Reads);
 
 /// A mark that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -45,21 +40,16 @@ pub enum Error {
 
 impl Marks {
     /// Joins what marks are made with.
-    pub fn new(catalog: Catalog) -> Self {
-        Self {
-            catalog,
-            open: Arc::default(),
-        }
+    pub fn new(catalog: Catalog, readers: Readers) -> Self {
+        Self { catalog, readers }
     }
 
     /// Notes that a handle on `file` is open, and returns where to count what it is given.
     pub fn opened(&self, who: &Who, file: &File, now: Timestamp) -> Reads {
         let reads = Arc::new(Mutex::new(HandleReads::opened(now)));
         if file.place == Place::Inbox {
-            self.open_handles()
-                .entry(file.listed.delivery)
-                .or_default()
-                .push((who.session, Arc::clone(&reads)));
+            self.readers
+                .opened(file.listed.delivery, who.session, &reads);
         }
         reads
     }
@@ -89,7 +79,7 @@ impl Marks {
             self.count(who, &file.listed, given, how, now).await
         };
         // Only now, so that a removal meanwhile still counts what this handle was given.
-        self.forget(file.listed.delivery, reads);
+        self.readers.closed(file.listed.delivery, reads);
         marked
     }
 
@@ -201,7 +191,7 @@ impl Marks {
         let said = Collecting::by_reading((file.digest, file.bytes), [&given]);
         let detail = said.in_session(&who.seal).detail();
         let how = match how {
-            End::Closed if self.is_open_elsewhere(id) => End::ClosedBesideOthers,
+            End::Closed if self.readers.count(id) > 1 => End::ClosedBesideOthers,
             how => how,
         };
         // By one handle alone: what nearly every pull does.
@@ -255,28 +245,8 @@ impl Marks {
     /// What this session's open handles were given. Another's may hang on a connection that is dead, and
     /// nobody has noticed yet.
     fn open_reads(&self, id: DeliveryId, session: SessionId) -> Vec<HandleReads> {
-        let open = self.open_handles();
-        let handles = open.get(&id).into_iter().flatten();
-        let own = handles.filter(|(opened_by, _)| *opened_by == session);
-        own.map(|(_, reads)| lock(reads).clone()).collect()
-    }
-
-    fn is_open_elsewhere(&self, id: DeliveryId) -> bool {
-        self.open_handles().get(&id).map_or(0, Vec::len) > 1
-    }
-
-    fn forget(&self, id: DeliveryId, reads: &Reads) {
-        let mut open = self.open_handles();
-        if let Some(handles) = open.get_mut(&id) {
-            handles.retain(|(_, other)| !Arc::ptr_eq(other, reads));
-            if handles.is_empty() {
-                open.remove(&id);
-            }
-        }
-    }
-
-    fn open_handles(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Vec<OpenHandle>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        let own = self.readers.of_session(id, session);
+        own.iter().map(|reads| lock(reads).clone()).collect()
     }
 }
 

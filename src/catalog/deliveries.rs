@@ -37,6 +37,10 @@ pub struct NewDelivery<'a> {
     pub bytes: u64,
     /// Where it shows, if it is offered.
     pub offer: Option<&'a Offer>,
+    /// The first document that its own looks like, if it looks like one.
+    pub duplicate_of: Option<DocumentId>,
+    /// The document that was collected before, if it is a revision of it.
+    pub revision_of: Option<DocumentId>,
 }
 
 /// Where an offered delivery shows. Once given, it never changes.
@@ -87,6 +91,12 @@ pub struct Delivery {
     pub digest: Digest,
     /// The size of that, in bytes.
     pub bytes: u64,
+    /// The first document that its own looks like, if it looks like one.
+    pub duplicate_of: Option<DocumentId>,
+    /// The document that was collected before, if it was offered as a revision of it.
+    pub revision_of: Option<DocumentId>,
+    /// The document that took its place, if it was withdrawn for that.
+    pub replaced_by: Option<DocumentId>,
 }
 
 /// The first file in a folder changes what trees look like: the folder of a new year comes with it.
@@ -94,8 +104,8 @@ const ADD: &str = "update firm set version = version + 1 where id = $1 and $12 i
        (select 1 from delivery where device_id = $5 and folder_key = $12 and current = 1 and state <> 'withdrawn');
      insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
                            state, reason, routing, folder, folder_key, name, name_key, digest, bytes,
-                           created_at, offered_at, due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning id";
+                           created_at, offered_at, due_at, duplicate_of, revision_of)
+     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) returning id";
 
 const OFFER: &str = "update firm set version = version + 1 where id = $1 and not exists
        (select 1 from delivery where device_id = $3 and folder_key = $5 and current = 1 and state <> 'withdrawn');
@@ -140,6 +150,8 @@ impl Tx {
             .bind(now.0)
             .bind(new.offer.map(|_| now.0))
             .bind(new.due.map(|due| due.0))
+            .bind(new.duplicate_of.map(|id| id.0))
+            .bind(new.revision_of.map(|id| id.0))
             .fetch_all(&mut *self.inner)
             .await
             .map_err(|source| Error::unique(source, || format!("a file at {:?}", new.offer)))?;
@@ -187,7 +199,7 @@ impl Tx {
     ) -> Result<bool, Error> {
         let done = query(
             "update delivery set dossier_id = $3, link_id = $4, device_id = $5, flow = $6, reason = $7, routing = $8,
-                    due_at = $9, note = null
+                    due_at = $9, note = null, duplicate_of = $10, revision_of = $11
              where firm_id = $1 and id = $2 and state = 'held' and current = 1",
         )
         .bind(firm.0)
@@ -199,6 +211,8 @@ impl Tx {
         .bind(new.hold.map(HeldReason::as_str))
         .bind(new.routing)
         .bind(new.due.map(|due| due.0))
+        .bind(new.duplicate_of.map(|id| id.0))
+        .bind(new.revision_of.map(|id| id.0))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -318,6 +332,9 @@ pub(super) fn delivery(row: &AnyRow) -> Result<Delivery, Error> {
         offer,
         digest: row.word("digest")?,
         bytes: row.size("bytes")?,
+        duplicate_of: row.int_or("duplicate_of")?.map(DocumentId),
+        revision_of: row.int_or("revision_of")?.map(DocumentId),
+        replaced_by: row.int_or("replaced_by")?.map(DocumentId),
     })
 }
 
@@ -392,6 +409,8 @@ pub(super) mod tests {
             digest,
             bytes: 1,
             offer: Some(&offer),
+            duplicate_of: None,
+            revision_of: None,
         };
         tx.add_delivery(firm, &delivery, NOW).await.unwrap();
         tx.commit().await.unwrap();

@@ -6,6 +6,7 @@ use sqlx::query;
 use super::rows::{Columns as _, stored_size};
 use super::{Catalog, Error, Tx};
 use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Origin, Status, Timestamp};
+use crate::transfer::Earlier;
 use crate::ubl::Reading;
 
 /// A document to keep. Its blobs must be stored before.
@@ -77,6 +78,26 @@ pub struct Known {
     pub content: Option<DocumentId>,
     /// The same seller, number, date and kind.
     pub business: Option<DocumentId>,
+    /// What has become of the deliveries of those, where that was asked.
+    pub earlier: Vec<Earlier>,
+}
+
+impl Known {
+    /// Returns the first document that it looks like, if it looks like one.
+    pub fn first(&self) -> Option<DocumentId> {
+        let all = [self.business, self.content, self.envelope_id()];
+        all.into_iter().flatten().min()
+    }
+
+    /// Returns the document with the same envelope, whatever was in it.
+    pub fn envelope_id(&self) -> Option<DocumentId> {
+        self.envelope.map(|(id, _)| id)
+    }
+
+    /// Says whether it is like others in what a business document is known by, and in nothing else.
+    pub fn is_version(&self) -> bool {
+        self.business.is_some() && self.content.is_none() && self.envelope.is_none()
+    }
 }
 
 impl Tx {
@@ -263,30 +284,6 @@ impl Catalog {
             ready_at: row.at_or("ready_at")?.unwrap_or(row.at("received_at")?),
             quarantined: row.text_or("quarantined")?,
         })
-    }
-
-    /// Says whether an older document of `firm` is the same business document, or has the same content.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn has_older_twin(&self, firm: FirmId, id: DocumentId) -> Result<bool, Error> {
-        let row = query(
-            "select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
-                and o.business_key = d.business_key where d.firm_id = $1 and d.id = $2
-             union all select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
-                and o.envelope_key = d.envelope_key where d.firm_id = $1 and d.id = $2
-             union all select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
-                and o.digest = d.content_digest and o.content_digest = d.content_digest where d.firm_id = $1 and d.id = $2
-             union all select o.id from document d join document o on o.firm_id = d.firm_id and o.id < d.id
-                and o.content_digest = d.content_digest and o.content_digest <> o.digest where d.firm_id = $1 and d.id = $2
-             limit 1",
-        )
-        .bind(firm.0)
-        .bind(id.0)
-        .fetch_optional(&self.readers)
-        .await?;
-        Ok(row.is_some())
     }
 
     /// Returns every digest that a row names, of all firms: what the blob store must hold, with its size.

@@ -32,7 +32,8 @@ pub struct SessionRow {
 
 const DOCUMENT: &str = "select d.*,
        (select count(*) from delivery v where v.document_id = d.id and v.current = 1 and v.state <> 'held') as sent,
-       (select min(v.reason) from delivery v where v.document_id = d.id and v.current = 1 and v.state = 'held') as held
+       (select min(v.reason) from delivery v where v.document_id = d.id and v.current = 1 and v.state = 'held') as held,
+       (select min(v.duplicate_of) from delivery v where v.document_id = d.id) as duplicate_of
      from document d where d.firm_id = $1 and d.id = $2";
 
 const DELIVERIES: &str =

@@ -7,8 +7,8 @@ use super::retention::retention;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
 use crate::model::{
-    Approval, DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Retention,
-    Timestamp, Transfer,
+    Approval, DeviceId, DossierId, Duplicates, EventKind, FirmId, Identifier, Language, Name,
+    Retention, Timestamp, Transfer,
 };
 use crate::transfer::NightHour;
 
@@ -44,6 +44,8 @@ pub struct FirmRules {
     pub night_hour: NightHour,
     /// Its time zone by name, where it is not the configured one.
     pub time_zone: Option<String>,
+    /// What becomes of a document that looks like an earlier one.
+    pub duplicates: Duplicates,
 }
 
 /// One enterprise's books at a firm.
@@ -159,18 +161,22 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update firm set transfer = $2, approval = $3, night_hour = $4, time_zone = $5 where id = $1")
-            .bind(id.0)
-            .bind(rules.transfer.to_string())
-            .bind(rules.approval.as_str())
-            .bind(rules.night_hour.to_string())
-            .bind(rules.time_zone.as_deref())
-            .execute(&mut *tx.inner)
-            .await?;
+        query(
+            "update firm set transfer = $2, approval = $3, night_hour = $4, time_zone = $5, duplicates = $6
+             where id = $1",
+        )
+        .bind(id.0)
+        .bind(rules.transfer.to_string())
+        .bind(rules.approval.as_str())
+        .bind(rules.night_hour.to_string())
+        .bind(rules.time_zone.as_deref())
+        .bind(rules.duplicates.as_str())
+        .execute(&mut *tx.inner)
+        .await?;
         let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
         let detail = format!(
-            "transfer {}, approval {}, night at {} in {zone}",
-            rules.transfer, rules.approval, rules.night_hour
+            "transfer {}, approval {}, night at {} in {zone}, duplicates {}",
+            rules.transfer, rules.approval, rules.night_hour, rules.duplicates
         );
         change(&mut tx, id, now, Event::new(EventKind::FirmChanged, detail)).await?;
         tx.commit().await
@@ -435,6 +441,7 @@ fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
             approval: row.word("approval")?,
             night_hour: row.word("night_hour")?,
             time_zone: row.text_or("time_zone")?,
+            duplicates: row.word("duplicates")?,
         },
         keeps: retention(row)?,
         version: row.int("version")?,

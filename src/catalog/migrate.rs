@@ -55,6 +55,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "retention",
         include_str!("../../migrations/sqlite/0010_retention.sql"),
     ),
+    (
+        11,
+        "revisions",
+        include_str!("../../migrations/sqlite/0011_revisions.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -167,6 +172,35 @@ mod tests {
             (events[0].hash.as_str(), events[1].hash.as_str()),
             ("h1", "h2")
         );
+    }
+
+    #[tokio::test]
+    async fn what_waited_as_a_duplicate_before_is_shown_beside_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            8,
+            "insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             values (1, 'a', 1, 'a', 1, 'k', '', '{}', 'x', 0), (1, 'b', 1, 'b', 1, 'k', '', '{}', 'x', 0);
+             insert into delivery (firm_id, document_id, generation, current, state, reason, routing, digest, bytes, created_at)
+             values (1, 1, 1, 1, 'offered', null, '{}', '', 1, 0),
+                    (1, 2, 1, 1, 'held', 'suspected_duplicate', '{}', '', 1, 0)",
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let rows = sqlx::query("select duplicate_of from delivery order by id")
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+
+        let first: Vec<Option<i64>> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(first, [None, Some(1)]);
+        let firm = catalog.firm("f").await.unwrap();
+        assert_eq!(firm.sends.duplicates, crate::model::Duplicates::Hold);
     }
 
     #[tokio::test]

@@ -157,6 +157,47 @@ impl Catalog {
         rows.iter().map(rejection).collect()
     }
 
+    /// Returns where `device` has put something that was not accepted, as paths are compared.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn rejected_paths(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+    ) -> Result<Vec<String>, Error> {
+        let rows = query("select path_key from rejection where firm_id = $1 and device_id = $2")
+            .bind(firm.0)
+            .bind(device.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| row.text("path_key")).collect()
+    }
+
+    /// Forgets the notes of `device` on what it put at `path`; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn forget_rejected(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        path: &VirtualPath,
+    ) -> Result<u64, Error> {
+        let mut tx = self.begin(Durability::Kill).await?;
+        let done =
+            query("delete from rejection where firm_id = $1 and device_id = $2 and path_key = $3")
+                .bind(firm.0)
+                .bind(device.0)
+                .bind(path.key())
+                .execute(&mut *tx.inner)
+                .await?;
+        tx.commit_unseen().await?;
+        Ok(done.rows_affected())
+    }
+
     /// Notes that `device` wants to see a file, or the text beside it, no longer. Nothing else changes.
     ///
     /// # Errors

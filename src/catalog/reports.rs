@@ -29,6 +29,8 @@ pub struct DocumentRow {
     pub outcome: &'static str,
     /// Why it is held or quarantined.
     pub reason: Option<String>,
+    /// The first document that it looks like, if it looks like one.
+    pub duplicate_of: Option<DocumentId>,
 }
 
 /// A row of `sluis deliveries`.
@@ -64,7 +66,8 @@ pub struct DeliveryRow {
 
 const DOCUMENTS: &str = "select d.*,
        (select count(*) from delivery v where v.document_id = d.id and v.current = 1 and v.state <> 'held') as sent,
-       (select min(v.reason) from delivery v where v.document_id = d.id and v.current = 1 and v.state = 'held') as held
+       (select min(v.reason) from delivery v where v.document_id = d.id and v.current = 1 and v.state = 'held') as held,
+       (select min(v.duplicate_of) from delivery v where v.document_id = d.id) as duplicate_of
      from document d where d.firm_id = $1 and d.id > $2 order by d.id limit $3";
 
 const DELIVERIES: &str =
@@ -147,6 +150,7 @@ pub(super) fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
         source: row.text("source")?,
         outcome,
         reason,
+        duplicate_of: row.int_or("duplicate_of")?.map(DocumentId),
     })
 }
 

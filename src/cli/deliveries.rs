@@ -110,7 +110,8 @@ pub(super) fn json_of(firm: &Firm, row: &DeliveryRow) -> Value {
         "device": row.device_name, "generation": delivery.generation, "current": delivery.is_current,
         "flow": delivery.flow.map(|flow| flow.as_str()), "path": path(row),
         "state": delivery.state.as_str(), "reason": delivery.reason.map(HeldReason::as_str),
-        "due_at": at(delivery.due), "note": delivery.note,
+        "due_at": at(delivery.due), "note": delivery.note, "duplicate_of": delivery.duplicate_of,
+        "revision_of": delivery.revision_of, "replaced_by": delivery.replaced_by,
         "digest": delivery.digest.to_string(), "bytes": delivery.bytes, "number": row.number,
         "created_at": row.created_at.to_string(), "offered_at": at(row.offered_at),
         "read_at": at(row.read_at), "collected_at": at(row.collected_at),
@@ -127,7 +128,11 @@ pub(super) fn path(row: &DeliveryRow) -> Option<String> {
 fn cells(firm: &Firm, row: &DeliveryRow) -> Vec<String> {
     let delivery = &row.delivery;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let reason = delivery.reason.map_or("", HeldReason::as_str);
+    let twin = twin(row).unwrap_or_default();
+    let reason = match delivery.reason {
+        Some(reason) => format!("{} {twin}", reason.as_str()).trim().to_owned(),
+        None => twin,
+    };
     vec![
         firm.slug.to_string(),
         format!("d{}", delivery.id),
@@ -140,9 +145,24 @@ fn cells(firm: &Firm, row: &DeliveryRow) -> Vec<String> {
         state(row),
         delivery
             .due
-            .map_or_else(|| reason.to_owned(), |due| format!("{reason} {due}")),
+            .map_or_else(|| reason.clone(), |due| format!("{reason} {due}")),
         path(row).unwrap_or_default(),
     ]
+}
+
+/// How a delivery stands to other documents that look like its own.
+fn twin(row: &DeliveryRow) -> Option<String> {
+    let delivery = &row.delivery;
+    let is_held = delivery.state == State::Held;
+    let first = delivery.duplicate_of.filter(|_| is_held);
+    let first = first.map(|first| format!("like document {first}"));
+    let by = delivery
+        .replaced_by
+        .map(|by| format!("replaced by document {by}"));
+    let of = delivery
+        .revision_of
+        .map(|of| format!("revision of document {of}"));
+    by.or(of).or(first)
 }
 
 /// An offered delivery that was read whole, where that does not count as collected, is told apart.

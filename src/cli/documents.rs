@@ -52,7 +52,7 @@ pub(super) fn json_of(firm: &Firm, row: &DocumentRow) -> Value {
         .map_or(row.source.as_str(), |(_, file)| file);
     let mut value = show::json_line(file, &row.reading);
     if let Some(object) = value.as_object_mut() {
-        let more: [(&str, Value); 8] = [
+        let more: [(&str, Value); 9] = [
             ("firm", firm.slug.as_str().into()),
             ("id", row.id.0.into()),
             ("digest", row.digest.to_string().into()),
@@ -61,6 +61,7 @@ pub(super) fn json_of(firm: &Firm, row: &DocumentRow) -> Value {
             ("source", row.source.clone().into()),
             ("outcome", row.outcome.into()),
             ("reason", row.reason.clone().into()),
+            ("duplicate_of", row.duplicate_of.map(|id| id.0).into()),
         ];
         object.extend(more.map(|(key, value)| (key.to_owned(), value)));
     }
@@ -79,9 +80,16 @@ fn cells(firm: &Firm, row: &DocumentRow) -> Vec<String> {
         text(&reading.seller.name),
         text(&reading.buyer.name),
         row.outcome.to_owned(),
-        text(&row.reason),
+        reason(row),
         short(&row.digest.to_string()),
     ]
+}
+
+fn reason(row: &DocumentRow) -> String {
+    let like = row.duplicate_of.filter(|_| row.outcome == "held");
+    let like = like.map(|first| format!("like document {first}"));
+    let both = row.reason.iter().cloned().chain(like);
+    both.collect::<Vec<_>>().join(" ")
 }
 
 /// The first digits of a digest, enough to name it.

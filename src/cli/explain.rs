@@ -7,7 +7,7 @@ use super::call::Call;
 use super::gone::gone;
 use super::select::{Selected, select};
 use super::story::{Telling, delivery_story, document_story};
-use super::{Error, Exit, deliveries, documents, print};
+use super::{Error, Exit, beside, deliveries, documents, print};
 use crate::app::House;
 use crate::catalog::{Expired, Firm};
 use crate::model::Language;
@@ -50,7 +50,9 @@ async fn explain(
     (language, zone): (Language, &TimeZone),
 ) -> Result<(), Error> {
     let telling = Telling::begin(house, firm, one.document.id, language, zone).await?;
-    let about = document_story(&telling, &one.document);
+    let mut about = document_story(&telling, &one.document);
+    let earlier = beside::find(&telling, &one.document, &one.deliveries).await?;
+    about.extend(beside::story(&telling, &earlier));
     let mut stories = Vec::new();
     for row in &one.deliveries {
         stories.push((row, delivery_story(&telling, row).await?));
@@ -66,6 +68,7 @@ async fn explain(
         });
         let told: Vec<_> = told.collect();
         insert(&mut value, "explanation", steps(&about));
+        insert(&mut value, "looks_like", beside::json_of(&earlier));
         insert(&mut value, "deliveries", told.into());
         return print::json(&value);
     }

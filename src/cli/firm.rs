@@ -140,6 +140,7 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
             ),
         ),
         ("keeps", firm.keeps.to_string()),
+        ("duplicates", firm.sends.duplicates.to_string()),
         (
             "drop folder",
             drop_folder(house, firm.slug.as_str()).display().to_string(),
@@ -189,6 +190,7 @@ fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
         "keep_in_view": firm.keeps.in_view().to_string(),
         "keep_documents": firm.keeps.documents().to_string(),
         "keep_events": firm.keeps.events().to_string(),
+        "duplicates": firm.sends.duplicates.as_str(),
         "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
     })
 }

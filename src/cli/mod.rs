@@ -6,6 +6,7 @@
 mod apply;
 mod audit;
 mod backup;
+mod beside;
 mod call;
 mod check;
 mod decide;
@@ -116,6 +117,8 @@ enum Command {
     Move(decide::Move),
     /// Book a purchase as a sale, or a sale as a purchase.
     Reclassify(decide::Reclassify),
+    /// Send a newer version in the place of the document that it looks like.
+    Replace(send::Replace),
     /// Send once more what was sent.
     Resend(send::Resend),
     /// Take back what nobody has collected.
@@ -199,6 +202,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Hold(args) => decide::hold(&call, &args).await,
         Command::Move(args) => decide::move_to(&call, &args).await,
         Command::Reclassify(args) => decide::reclassify(&call, &args).await,
+        Command::Replace(args) => send::replace(&call, &args).await,
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
         Command::Retention(command) => retention::run(&call, command).await,

@@ -8,7 +8,7 @@ use super::link::receiver;
 use super::{Error, Exit, dossier, link, print};
 use crate::app::House;
 use crate::catalog::{Firm, FirmRules, LinkRules};
-use crate::model::{Approval, Keep, OrFirm, Transfer};
+use crate::model::{Approval, Duplicates, Keep, OrFirm, Transfer};
 use crate::sending::Waiting;
 use crate::transfer::NightHour;
 
@@ -48,7 +48,7 @@ pub(super) struct Set {
 
 /// The arguments of `firm set`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events"]))]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events", "duplicates"]))]
 pub(super) struct SetFirm {
     /// Which firm.
     slug: String,
@@ -76,6 +76,9 @@ pub(super) struct SetFirm {
     /// For how long it is known what happened to documents that are gone: `12y` or `forever`.
     #[arg(long, value_name = "TIME")]
     keep_events: Option<Keep>,
+    /// What becomes of a document that looks like an earlier one: hold it, or let it replace what was not collected.
+    #[arg(long)]
+    duplicates: Option<Duplicates>,
     /// What waits to be sent by hand follows the new rule too.
     #[arg(long)]
     release_waiting: bool,
@@ -145,6 +148,7 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Erro
         approval: args.approval.unwrap_or(old.approval),
         night_hour: args.night.unwrap_or(old.night_hour),
         time_zone: own_zone.filter(|_| !args.no_time_zone).cloned(),
+        duplicates: args.duplicates.unwrap_or(old.duplicates),
     };
     let (in_view, documents) = (args.keep_in_view, args.keep_documents);
     let keeps = firm.keeps.with(in_view, documents, args.keep_events);

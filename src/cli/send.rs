@@ -59,6 +59,22 @@ pub(super) struct Resend {
     /// Why, for those who read the history.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     reason: String,
+    /// Also what was withdrawn because a newer document took its place.
+    #[arg(long)]
+    replaced: bool,
+}
+
+/// The arguments of `replace`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Replace {
+    /// Of which firm.
+    firm: String,
+    /// Which newer documents: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    #[arg(required = true)]
+    what: Vec<String>,
+    /// To this device, whatever its link says.
+    #[arg(long)]
+    device: Option<String>,
 }
 
 /// The arguments of `withdraw`.
@@ -111,24 +127,27 @@ pub(super) enum Only {
 /// What is done with a delivery.
 enum Deed<'a> {
     Send(Option<DeviceId>),
-    Resend(&'a str, Only),
+    Replace(Option<DeviceId>),
+    Resend(&'a Resend),
     Withdraw(&'a str),
 }
 
 impl Deed<'_> {
     fn participle(&self) -> &'static str {
         match self {
-            Self::Send(_) => "sent",
-            Self::Resend(..) => "resent",
+            Self::Send(_) | Self::Replace(_) => "sent",
+            Self::Resend(_) => "resent",
             Self::Withdraw(_) => "withdrawn",
         }
     }
 
-    /// Whether it can be done to a delivery in this state.
-    fn suits(&self, state: State) -> bool {
+    /// Whether it can be done to a delivery that stands so.
+    fn suits(&self, delivery: &Delivery) -> bool {
+        let state = delivery.state;
         match self {
             Self::Send(_) => state == State::Held,
-            Self::Resend(..) => state != State::Held,
+            Self::Replace(_) => state == State::Held && delivery.duplicate_of.is_some(),
+            Self::Resend(_) => state != State::Held,
             Self::Withdraw(_) => matches!(state, State::Held | State::Offered),
         }
     }
@@ -148,9 +167,9 @@ impl Deed<'_> {
                         | HeldReason::NoPlace
                 )
             ),
-            (Self::Resend(_, only), State::Collected | State::Processed) => *only != Only::Waiting,
+            (Self::Resend(args), State::Collected | State::Processed) => args.only != Only::Waiting,
             // It would wait for ever at a device that was removed.
-            (Self::Resend(_, only), State::Offered) => *only != Only::Collected || is_stranded(),
+            (Self::Resend(args), State::Offered) => args.only != Only::Collected || is_stranded(),
             _ => false,
         }
     }
@@ -175,10 +194,21 @@ pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
 /// Sends once more what was sent.
 pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let mut hands = Hands::new(call, house, firm, Deed::Resend(&args.reason, args.only));
+    let mut hands = Hands::new(call, house, firm, Deed::Resend(args));
     hands
         .take(args.dossier.as_deref(), args.period, &args.what)
         .await
+}
+
+/// Puts what looks like an earlier document in the place of that.
+pub(super) async fn replace(call: &Call, args: &Replace) -> Result<Exit, Error> {
+    let (house, firm) = call.firm(&args.firm).await?;
+    let device = match &args.device {
+        Some(name) => Some(receiver(find_device(&house, &firm, name).await?)?.id),
+        None => None,
+    };
+    let mut hands = Hands::new(call, house, firm, Deed::Replace(device));
+    hands.take(None, Period::default(), &args.what).await
 }
 
 /// Takes back what nobody has collected.
@@ -276,7 +306,7 @@ impl<'a> Hands<'a> {
 
     fn suited(&self, rows: &[DeliveryRow]) -> Vec<DeliveryRow> {
         let suits = |row: &&DeliveryRow| {
-            row.delivery.is_current && !row.delivery.is_moved && self.deed.suits(row.delivery.state)
+            row.delivery.is_current && !row.delivery.is_moved && self.deed.suits(&row.delivery)
         };
         rows.iter().filter(suits).cloned().collect()
     }
@@ -312,7 +342,7 @@ impl<'a> Hands<'a> {
                 }
                 if self.deed.suits_unseen(row, &in_use) {
                     self.act(row).await?;
-                } else if self.deed.suits(row.delivery.state) {
+                } else if self.deed.suits(&row.delivery) {
                     self.leave(row)?;
                 }
             }
@@ -328,10 +358,16 @@ impl<'a> Hands<'a> {
                 let sent = sending.send_as(firm, id, expected, device, now).await;
                 sent.map(Some)
             }
-            Deed::Resend(reason, _) => {
-                let expected = Expected::In(row.delivery.state);
-                let sent = sending.resend_as(firm, id, expected, reason, now).await;
-                sent.map(Some)
+            Deed::Replace(device) => sending.replace(firm, id, device, now).await.map(Some),
+            Deed::Resend(args) => {
+                let is_replaced = row.delivery.replaced_by.is_some();
+                let expected = if args.replaced && is_replaced {
+                    Expected::Replaced
+                } else {
+                    Expected::In(row.delivery.state)
+                };
+                let sending = sending.resend_as(firm, id, expected, &args.reason, now);
+                sending.await.map(Some)
             }
             Deed::Withdraw(reason) => sending.withdraw(firm, id, reason, now).await.map(|()| None),
         };

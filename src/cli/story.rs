@@ -14,14 +14,14 @@ use crate::ingest::route::{Match, Routing, Rule};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
 use crate::retention::HoldOn;
-use crate::text::{self, Leaves, Path, Sentence};
+use crate::text::{self, Leaves, Path, Sentence, Twin};
 use crate::ubl::Party;
 
 /// What a story is told from.
 pub(super) struct Telling<'a> {
-    house: &'a House,
-    firm: &'a Firm,
-    language: Language,
+    pub(super) house: &'a House,
+    pub(super) firm: &'a Firm,
+    pub(super) language: Language,
     zone: &'a TimeZone,
     events: Vec<EventRow>,
     devices: Vec<Device>,
@@ -54,8 +54,12 @@ impl<'a> Telling<'a> {
         story.push((sentence.word(), text::say(self.language, sentence)));
     }
 
+    fn say_twin(&self, story: &mut Vec<Said>, said: &Twin<'_>) {
+        story.push((said.word(), text::twin(self.language, said)));
+    }
+
     /// An instant as the clock on the office's wall showed it.
-    fn at(&self, at: Timestamp) -> String {
+    pub(super) fn at(&self, at: Timestamp) -> String {
         at.local(self.zone)
     }
 
@@ -154,6 +158,9 @@ pub(super) async fn delivery_story(
         |on| matches!(on, HoldOn::Dossier(id) if Some(id) == delivery.dossier),
     );
     resent(telling, row, &mut story);
+    if let Some(of) = delivery.revision_of {
+        telling.say_twin(&mut story, &Twin::RevisionOf(of));
+    }
     waits(telling, delivery, &mut story);
     let device = name(&telling.names, delivery.device).unwrap_or("?");
     if let (Some(at), Some(path)) = (row.offered_at, path(row)) {
@@ -197,22 +204,27 @@ pub(super) async fn delivery_story(
             },
         );
     }
-    if !delivery.is_current {
-        telling.say(&mut story, &Sentence::Replaced);
-    } else if let Some(at) = row.withdrawn_at {
-        let told = telling.last(row, EventKind::Withdrawn);
-        let reason = told
-            .map(|told| told.event.detail.as_str())
-            .filter(|reason| !reason.is_empty());
-        telling.say(
-            &mut story,
-            &Sentence::Withdrawn {
-                at: &telling.at(at),
-                reason,
-            },
-        );
-    }
+    gone(telling, row, &mut story);
     Ok(story)
+}
+
+/// Tells that it is there no longer, and why.
+fn gone(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
+    if !row.delivery.is_current {
+        return telling.say(story, &Sentence::Replaced);
+    }
+    let Some(at) = row.withdrawn_at.map(|at| telling.at(at)) else {
+        return;
+    };
+    let at = at.as_str();
+    if let Some(id) = row.delivery.replaced_by {
+        return telling.say_twin(story, &Twin::ReplacedBy { at, id });
+    }
+    let told = telling.last(row, EventKind::Withdrawn);
+    let reason = told
+        .map(|told| told.event.detail.as_str())
+        .filter(|reason| !reason.is_empty());
+    telling.say(story, &Sentence::Withdrawn { at, reason });
 }
 
 /// Tells that it is a later generation, and why.

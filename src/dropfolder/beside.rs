@@ -4,7 +4,7 @@
 //! "draft", "origin": "incoming", "approved": false}`, each of which may be left out. The two settle
 //! together. One whose document does not come is put aside after a while, so that a typing error shows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
@@ -36,33 +36,35 @@ pub(super) fn is_beside(path: &Path) -> bool {
 
 /// Joins to each document what is said of it. What stands beside none is left as it is.
 ///
-/// Names are compared without case, as their writers do; of two that differ in case the exact one is meant.
+/// Names are compared without case, as their writers do; but first each document gets what bears its very name,
+/// so that of two that differ in case alone none takes what is said of the other.
 pub(super) fn join(seen: Vec<Seen>) -> Vec<Seen> {
     let (beside, mut documents): (Vec<_>, Vec<_>) =
         seen.into_iter().partition(|file| is_beside(&file.path));
-    let mut all: HashMap<String, Vec<Seen>> = HashMap::new();
-    for one in beside {
-        all.entry(folded(&one.path)).or_default().push(one);
+    documents.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    let mut left: BTreeMap<PathBuf, Seen> = BTreeMap::new();
+    left.extend(beside.into_iter().map(|one| (one.path.clone(), one)));
+    // The whole name with `.json` behind it can be meant for one alone; the shorter one for `F.xml` and `F.XML`.
+    give(&mut documents, |document| left.remove(&whole(document)));
+    give(&mut documents, |document| left.remove(&short(document)?));
+    let mut folds: HashMap<String, Vec<PathBuf>> = HashMap::new();
+    for path in left.keys().rev() {
+        folds.entry(folded(path)).or_default().push(path.clone());
     }
-    for document in &mut documents {
-        let found = names(&document.path)
-            .into_iter()
-            .find_map(|name| take(&mut all, &name));
-        document.beside = found.map(|one| Beside {
-            path: one.path,
-            stamp: one.stamp,
-        });
-    }
-    documents.extend(all.into_values().flatten());
+    let mut take = |name: &Path| left.remove(&folds.get_mut(&folded(name))?.pop()?);
+    give(&mut documents, |document| take(&whole(document)));
+    give(&mut documents, |document| take(&short(document)?));
+    documents.extend(left.into_values());
     documents
 }
 
-fn take(all: &mut HashMap<String, Vec<Seen>>, name: &Path) -> Option<Seen> {
-    let same = all.get_mut(&folded(name))?;
-    let exact = same.iter().position(|one| one.path == name);
-    match exact {
-        Some(at) => Some(same.swap_remove(at)),
-        None => same.pop(),
+/// Gives each document of which nothing is said yet what is found for it.
+fn give(documents: &mut [Seen], mut find: impl FnMut(&Path) -> Option<Seen>) {
+    for document in documents.iter_mut().filter(|one| one.beside.is_none()) {
+        document.beside = find(&document.path).map(|one| Beside {
+            path: one.path,
+            stamp: one.stamp,
+        });
     }
 }
 
@@ -70,12 +72,31 @@ fn folded(path: &Path) -> String {
     fold(&path.to_string_lossy())
 }
 
-/// Says whether something is beside a document that no look has joined to it: more files than a look sees, a
-/// link, or one that came just now.
-pub(super) fn is_overlooked(folder: &Path, document: &Path) -> bool {
-    names(document)
-        .iter()
-        .any(|name| folder.join(name).symlink_metadata().is_ok())
+/// What is beside a document that no look has joined to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Overlooked {
+    /// Nothing.
+    Nothing,
+    /// A file that came just now, or one of more than a look sees.
+    File,
+    /// A folder or a link of this name, which nobody can read as what is said.
+    NoFile(PathBuf),
+}
+
+/// Says what is beside a document that no look has joined to it.
+pub(super) fn overlooked(folder: &Path, document: &Path) -> Overlooked {
+    let mut found = Overlooked::Nothing;
+    for name in [Some(whole(document)), short(document)]
+        .into_iter()
+        .flatten()
+    {
+        match folder.join(&name).symlink_metadata() {
+            Ok(there) if there.is_file() => found = Overlooked::File,
+            Ok(_) => return Overlooked::NoFile(name),
+            Err(_) => {}
+        }
+    }
+    found
 }
 
 /// Reads what is said.
@@ -90,23 +111,25 @@ pub(super) fn read(bytes: &[u8]) -> Result<Said, String> {
     said.map_err(|error| error.to_string())
 }
 
-/// What the file beside a document may be called, the likeliest first. The shorter name is that of an XML
-/// alone, so that it cannot be meant for two.
-fn names(document: &Path) -> Vec<PathBuf> {
+/// What the file beside a document is called.
+fn whole(document: &Path) -> PathBuf {
     let mut whole = document.as_os_str().to_owned();
     whole.push(".json");
+    whole.into()
+}
+
+/// What the file beside an XML may also be called. Of an XML alone, so that it cannot be meant for two.
+fn short(document: &Path) -> Option<PathBuf> {
     let is_xml = document
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("xml"));
-    let short = is_xml.then(|| document.with_extension("json"));
-    [Some(PathBuf::from(whole)), short]
-        .into_iter()
-        .flatten()
-        .collect()
+    is_xml.then(|| document.with_extension("json"))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{Origin, Status};
 
@@ -159,6 +182,77 @@ mod tests {
             joined(&["a.xml", "A.xml", "a.json", "A.json"]),
             ["A.xml + A.json", "a.xml + a.json"]
         );
+    }
+
+    #[test]
+    fn of_two_that_differ_in_case_the_one_that_bears_the_name_is_meant() {
+        for names in [
+            ["A.xml", "a.xml", "a.xml.json"],
+            ["a.xml", "A.xml", "a.xml.json"],
+        ] {
+            assert_eq!(joined(&names), ["A.xml", "a.xml + a.xml.json"]);
+        }
+        assert_eq!(
+            joined(&["A.xml", "a.xml", "a.json"]),
+            ["A.xml", "a.xml + a.json"]
+        );
+        assert_eq!(
+            joined(&["A.xml", "a.xml", "A.XML.json", "a.xml.json"]),
+            ["A.xml + A.XML.json", "a.xml + a.xml.json"]
+        );
+    }
+
+    const NAMES: [&str; 12] = [
+        "a.xml",
+        "A.xml",
+        "a.XML",
+        "A.XML",
+        "a.pdf",
+        "a.json",
+        "A.json",
+        "a.xml.json",
+        "A.xml.json",
+        "a.XML.JSON",
+        "a.pdf.json",
+        "A.PDF.json",
+    ];
+
+    proptest! {
+        #[test]
+        fn what_bears_a_documents_very_name_is_said_of_that_one(
+            names in proptest::sample::subsequence(&NAMES[..], 0..=NAMES.len()).prop_shuffle()
+        ) {
+            let all = join(names.iter().map(|name| seen(name)).collect());
+
+            for file in &all {
+                let whole = format!("{}.json", file.path.display());
+                if !is_beside(&file.path) && names.contains(&whole.as_str()) {
+                    let beside = file.beside.as_ref().map(|one| one.path.clone());
+                    prop_assert_eq!(beside, Some(PathBuf::from(whole)));
+                }
+            }
+            let mut left: Vec<_> = all.iter().map(|file| file.path.clone()).collect();
+            left.extend(all.iter().filter_map(|file| Some(file.beside.as_ref()?.path.clone())));
+            left.sort();
+            let mut sorted: Vec<_> = names.iter().map(PathBuf::from).collect();
+            sorted.sort();
+            prop_assert_eq!(left, sorted, "each is there once");
+            let mut ordered = names.clone();
+            ordered.sort_unstable();
+            prop_assert_eq!(joined(&names), joined(&ordered), "whatever the order of the look");
+        }
+    }
+
+    #[test]
+    fn what_stands_beside_a_document_and_is_no_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = || overlooked(folder.path(), Path::new("F-1.xml"));
+        assert_eq!(there(), Overlooked::Nothing);
+
+        std::fs::write(folder.path().join("F-1.json"), "{}").unwrap();
+        assert_eq!(there(), Overlooked::File);
+        std::fs::create_dir(folder.path().join("F-1.xml.json")).unwrap();
+        assert_eq!(there(), Overlooked::NoFile("F-1.xml.json".into()));
     }
 
     #[test]

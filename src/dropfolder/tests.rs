@@ -73,6 +73,29 @@ async fn a_document_of_which_nobody_understands_what_is_said_is_not_taken() {
     assert!(why.contains("aucun document de ce nom"), "{why}");
 }
 
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_folder_or_a_link_in_the_place_of_what_is_said_is_a_fault_until_it_is_gone() {
+    let root = Root::new();
+    root.drop("F-1.xml", "<Invoice>1");
+    root.drop("F-2.xml", "<Invoice>2");
+    root.drop("F-3.xml", "<Invoice>3");
+    fs::create_dir(root.path("F-1.xml.json")).unwrap();
+    std::os::unix::fs::symlink("nowhere", root.path("F-2.json")).unwrap();
+
+    root.while_running(async {
+        until(|| !root.path("F-3.xml").exists()).await;
+        seconds(600).await;
+        assert_eq!(root.fake.taken(), ["1 drop:F-3.xml kept"]);
+        fs::remove_dir(root.path("F-1.xml.json")).unwrap();
+        fs::remove_file(root.path("F-2.json")).unwrap();
+        until(|| files(&root.path("")).is_empty()).await;
+    })
+    .await;
+
+    assert_eq!(root.fake.taken().len(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_temporary_name_is_left_alone_until_it_is_renamed() {
     let root = Root::new();

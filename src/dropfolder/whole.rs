@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::beside::{self, BESIDE_BYTES_MAX, is_beside};
+use super::beside::{self, BESIDE_BYTES_MAX, Overlooked, is_beside};
 use super::settle::Seen;
 use super::source;
 use super::take::{End, FILE_BYTES_MAX};
@@ -57,14 +57,78 @@ pub(super) fn read(folder: &Path, file: &Seen) -> std::io::Result<Option<(Bytes,
             None => return Ok(None),
         },
         // Nothing is taken to be said of it while something stands there: a draft would leave.
-        None if beside::is_overlooked(folder, &file.path) => return Ok(None),
-        None => None,
+        None => match beside::overlooked(folder, &file.path) {
+            Overlooked::Nothing => None,
+            Overlooked::File => return Ok(None),
+            Overlooked::NoFile(name) => return Err(in_the_way(&name)),
+        },
     };
     let bytes = source::read(&folder.join(&file.path), file.stamp)?;
     Ok(bytes.map(|bytes| (bytes, said)))
 }
 
+/// It is tried again later, and later each time: whoever removes it need not drop the document anew.
+fn in_the_way(name: &Path) -> std::io::Error {
+    let name = name.display();
+    let why = format!("`{name}` beside it is no file, but a folder or a link: remove that");
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, why)
+}
+
 /// Says whether a file is larger than any that is taken.
 pub(super) fn is_too_large(file: &Seen) -> bool {
     file.stamp.bytes > FILE_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::beside::Beside;
+    use super::super::settle::Stamp;
+    use super::*;
+
+    fn stamp(bytes: u64) -> Stamp {
+        Stamp {
+            modified_ns: 0,
+            bytes,
+            device: 1,
+            inode: 1,
+        }
+    }
+
+    #[test]
+    fn one_byte_past_the_limit_of_what_is_said_the_document_is_rejected() {
+        let with = |bytes| Seen {
+            path: "F-1.xml".into(),
+            stamp: stamp(100),
+            beside: Some(Beside {
+                path: "F-1.json".into(),
+                stamp: stamp(bytes),
+            }),
+        };
+
+        assert_eq!(refusal(&with(BESIDE_BYTES_MAX)), None);
+        let refused = refusal(&with(BESIDE_BYTES_MAX + 1));
+        assert!(
+            matches!(&refused, Some(Why::Said(why)) if why.contains("it has 16385 bytes")),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_bears_the_name_of_what_is_said_is_a_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("F-1.xml"), "<Invoice/>").unwrap();
+        std::fs::create_dir(folder.path().join("F-1.json")).unwrap();
+        let file = Seen {
+            path: "F-1.xml".into(),
+            stamp: stamp(10),
+            beside: None,
+        };
+
+        let fault = read(folder.path(), &file).unwrap_err().to_string();
+
+        assert!(
+            fault.starts_with("`F-1.json` beside it is no file"),
+            "{fault}"
+        );
+    }
 }

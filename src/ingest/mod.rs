@@ -8,13 +8,16 @@ mod firms;
 pub mod named;
 pub mod place;
 pub mod plan;
+mod readers;
 mod receive;
+pub(crate) mod revise;
 pub mod route;
 mod run;
 mod standing;
 mod write;
 
 pub use firms::Firm;
+pub use readers::{Readers, Reads};
 pub use receive::{GROUP_FILES_MAX, PutAs, Written};
 pub use run::{Arrival, Error, Ingest, Outcome, Taken};
-pub(crate) use write::{named_in, routing_json, waits};
+pub(crate) use write::{named_in, routing_json, waits_for};

@@ -197,6 +197,7 @@ mod tests {
             ],
             default_device: None,
             calendar: Calendar::default(),
+            duplicates: crate::model::Duplicates::Hold,
         }
     }
 

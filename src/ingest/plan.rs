@@ -8,10 +8,10 @@ use crate::catalog::Known;
 use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
-    DeviceId, Digest, DocumentId, DossierId, Flow, HeldReason, Kind, LinkId, PartyIdSource,
-    Timestamp,
+    DeliveryId, DeviceId, Digest, DocumentId, DossierId, Duplicates, Flow, HeldReason, Kind,
+    LinkId, PartyIdSource, Timestamp,
 };
-use crate::transfer::{self, Calendar, Readiness, Rule};
+use crate::transfer::{self, Books, Calendar, Judgement, Readiness, Rule};
 use crate::ubl::Reading;
 
 /// What a firm's setup says that matters to an arrival.
@@ -27,6 +27,8 @@ pub struct Setup {
     pub default_device: Option<DeviceId>,
     /// When its night is.
     pub calendar: Calendar,
+    /// What becomes of a document that looks like an earlier one.
+    pub duplicates: Duplicates,
 }
 
 /// What a link says that matters to an arrival.
@@ -72,6 +74,23 @@ pub struct Planned {
     pub due: Option<Timestamp>,
     /// Why it goes there.
     pub routing: Routing,
+    /// The first document that its own looks like, if it looks like one.
+    pub duplicate_of: Option<DocumentId>,
+    /// The document that was collected before, if it is a revision of it.
+    pub revision_of: Option<DocumentId>,
+    /// What is taken back for it, and the documents of that.
+    pub replaces: Vec<(DeliveryId, DocumentId)>,
+}
+
+impl Planned {
+    /// Returns for whose books it is.
+    pub fn books(&self) -> Books {
+        Books {
+            dossier: self.dossier,
+            flow: self.flow,
+            link: self.link,
+        }
+    }
 }
 
 /// Decides what becomes of an arrival, from what it says and what is here.
@@ -103,14 +122,8 @@ pub fn plan_in(
     }
     let named = folder.map(|folder| Named::read(folder, &setup.links));
     let mut planned = deliveries(reading, readiness, setup, named.as_ref(), now);
-    if looks_like_another(known) {
-        for delivery in &mut planned {
-            // A document without a known place keeps that reason: it is nearer to what must be done first.
-            if delivery.link.is_some() {
-                delivery.hold = Some(HeldReason::SuspectedDuplicate);
-                delivery.due = None;
-            }
-        }
+    for delivery in &mut planned {
+        suspect(delivery, known, setup.duplicates);
     }
     Plan::Keep(planned)
 }
@@ -124,9 +137,36 @@ fn recognised(known: &Known) -> Option<DocumentId> {
     known.bytes.or(same_envelope)
 }
 
-/// The same business document in other bytes, or an envelope whose content changed: somebody must look.
-fn looks_like_another(known: &Known) -> bool {
-    known.business.is_some() || known.content.is_some() || known.envelope.is_some()
+/// Decides what becomes of a delivery whose document looks like an earlier one, if it does: the same business
+/// document in other bytes, the same content, or an envelope whose content changed.
+///
+/// What is delivered of the same content is no newer version, and an envelope that is used for something else
+/// says nothing: of these a person decides, whatever the firm has chosen.
+pub fn suspect(planned: &mut Planned, known: &Known, choice: Duplicates) {
+    let Some(first) = known.first() else {
+        return;
+    };
+    planned.duplicate_of = Some(first);
+    // A document without a known place keeps that reason: it is nearer to what must be done first.
+    if planned.link.is_none() {
+        return;
+    }
+    let judgement = match choice {
+        Duplicates::Replace if known.is_version() => {
+            transfer::judge(planned.books(), planned.hold, &known.earlier)
+        }
+        Duplicates::Hold | Duplicates::Replace => Judgement::Hold,
+    };
+    match judgement {
+        Judgement::Hold => {
+            planned.hold = Some(HeldReason::SuspectedDuplicate);
+            planned.due = None;
+        }
+        Judgement::Follow {
+            replaces,
+            revision_of,
+        } => (planned.replaces, planned.revision_of) = (replaces, revision_of),
+    }
 }
 
 /// The deliveries that a document's parties, its sender and the firm's links ask for, duplicates apart.
@@ -145,6 +185,9 @@ pub fn deliveries(
         hold: Some(reason),
         due: None,
         routing,
+        duplicate_of: None,
+        revision_of: None,
+        replaces: Vec::new(),
     };
     let routed = match named {
         Some(named) => route_named(reading, setup, named),
@@ -202,6 +245,9 @@ pub fn for_link(
         hold,
         due,
         routing,
+        duplicate_of: None,
+        revision_of: None,
+        replaces: Vec::new(),
     }
 }
 
@@ -329,6 +375,7 @@ pub(crate) mod tests {
             names: BTreeMap::new(),
             default_device: None,
             calendar: Calendar::default(),
+            duplicates: Duplicates::Hold,
         }
     }
 
@@ -435,6 +482,46 @@ pub(crate) mod tests {
                 first(with(suspected)).hold,
                 Some(HeldReason::SuspectedDuplicate)
             );
+        }
+    }
+
+    #[test]
+    fn a_firm_that_lets_newer_versions_replace_decides_of_versions_and_of_nothing_else() {
+        let mut setup = setup(Transfer::AtOnce, Some(3));
+        setup.duplicates = Duplicates::Replace;
+        let old = DocumentId(5);
+        let first_had = transfer::Earlier {
+            delivery: DeliveryId(9),
+            document: old,
+            books: Books {
+                dossier: Some(DossierId(1)),
+                flow: Some(Flow::Purchase),
+                link: Some(LinkId(7)),
+            },
+            stand: transfer::Stand::Had,
+        };
+        let version = Known {
+            business: Some(old),
+            earlier: vec![first_had],
+            ..Known::default()
+        };
+        let revision = first(planned(&purchase(), &setup, &version));
+        assert_eq!((revision.hold, revision.revision_of), (None, Some(old)));
+        assert_eq!(revision.duplicate_of, Some(old));
+
+        for suspected in [
+            Known {
+                content: Some(old),
+                ..version.clone()
+            },
+            Known {
+                envelope: Some((old, false)),
+                ..version
+            },
+        ] {
+            let held = first(planned(&purchase(), &setup, &suspected));
+            assert_eq!(held.hold, Some(HeldReason::SuspectedDuplicate));
+            assert_eq!(held.revision_of, None);
         }
     }
 

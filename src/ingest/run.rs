@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::named;
 use super::place::{self, Places};
 use super::plan::{LinkRule, Setup};
+use super::readers::Readers;
 use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
@@ -134,6 +135,7 @@ pub struct Ingest {
     pub(crate) blobs: Blobs,
     pub(crate) places: Places,
     pub(super) meeting: Meeting,
+    pub(super) readers: Readers,
     /// The setup of each firm as it was last used.
     facts: Arc<Mutex<HashMap<FirmId, Dated>>>,
 }
@@ -181,8 +183,14 @@ impl Ingest {
             blobs,
             places,
             meeting: Meeting::default(),
+            readers: Readers::default(),
             facts: Arc::default(),
         }
+    }
+
+    /// Returns where it is noted who reads what at this moment.
+    pub fn readers(&self) -> Readers {
+        self.readers.clone()
     }
 
     /// Takes arrivals in, together and in order: all of them are durable when this returns, or none is.
@@ -346,6 +354,7 @@ impl Ingest {
                     zone: self.places.zone_of(&firm),
                     hour: firm.sends.night_hour,
                 },
+                duplicates: firm.sends.duplicates,
             },
             links,
         ))

@@ -5,10 +5,11 @@
 use super::named::Named;
 use super::place;
 use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in, reading_key};
+use super::revise::{replace, revised};
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
-use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx};
-use crate::model::{DocumentId, EventKind, FirmId, HeldReason, Said, Timestamp};
+use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx, Uncollected};
+use crate::model::{DocumentId, Duplicates, EventKind, FirmId, HeldReason, Said, Timestamp};
 use crate::transfer::Readiness;
 use crate::ubl::Reading;
 
@@ -58,7 +59,13 @@ impl Ingest {
             declared: arrival.said.or(arrival.door),
             quarantined: None,
         };
-        let known = writing.tx.known(writing.firm, &new).await?;
+        let mut known = writing.tx.known(writing.firm, &new).await?;
+        if let Some(key) = business.as_deref()
+            && facts.setup.duplicates == Duplicates::Replace
+            && known.is_version()
+        {
+            known.earlier = self.earlier(writing.tx, writing.firm, key, None).await?;
+        }
         let readiness = Readiness::arriving(new.declared, reading.issued.as_deref(), writing.now);
         let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
         let planned = plan_in(reading, &readiness, setup, &known, folder, writing.now);
@@ -113,6 +120,10 @@ impl Ingest {
             let (tx, now) = (&mut *writing.tx, writing.now);
             let placing = self.place(tx, &mut delivery, &facts.links, &arrival.reading, now);
             let offer = placing.await?;
+            let newer = (document, &mut delivery);
+            let which = Uncollected::Untouched;
+            let told = replace(writing.tx, writing.firm, newer, which, now).await?;
+            writing.told.extend(told);
             deliver(writing, (document, arrival), &delivery, offer.as_ref()).await?;
             holds.push(delivery.hold);
         }
@@ -253,6 +264,8 @@ async fn deliver(
         digest: arrival.content.digest(),
         bytes: arrival.content.bytes(),
         offer,
+        duplicate_of: planned.duplicate_of,
+        revision_of: offer.and(planned.revision_of),
     };
     let delivery = writing
         .tx
@@ -263,8 +276,12 @@ async fn deliver(
             EventKind::Offered,
             format!("{}/{}", offer.folder, offer.name),
         ),
-        None => Event::new(EventKind::Held, waits(planned.hold, planned.due)),
+        None => Event::new(EventKind::Held, waits_for(planned)),
     };
+    if offer.is_some() {
+        let revised = revised(planned, (document, delivery), planned.device);
+        writing.told.extend(revised);
+    }
     let (document, delivery) = (Some(document), Some(delivery));
     writing.tell(Event {
         document,
@@ -284,6 +301,17 @@ pub(crate) fn named_in(routing: &str) -> Option<Named> {
 pub(crate) fn waits(reason: Option<HeldReason>, due: Option<Timestamp>) -> String {
     let reason = reason.map_or("", HeldReason::as_str);
     due.map_or_else(|| reason.to_owned(), |due| format!("{reason} {due}"))
+}
+
+/// Says why a planned delivery waits, and which document it looks like if that is why.
+pub(crate) fn waits_for(planned: &Planned) -> String {
+    let why = waits(planned.hold, planned.due);
+    match planned.duplicate_of {
+        Some(first) if planned.hold == Some(HeldReason::SuspectedDuplicate) => {
+            format!("{why}: like document {first}")
+        }
+        _ => why,
+    }
 }
 
 /// The rule and the values that matched, as they are kept with a delivery.

@@ -32,6 +32,8 @@ pub enum EventKind {
     Withdrawn,
     /// A delivery is offered again, as a new generation.
     Resent,
+    /// A delivery is offered as a revision of an earlier document, which was collected.
+    Revised,
     /// Somebody approved a document.
     Approved,
     /// Whoever made a document says that it has come further.
@@ -101,6 +103,7 @@ impl EventKind {
             Self::Processed => "processed",
             Self::Withdrawn => "withdrawn",
             Self::Resent => "resent",
+            Self::Revised => "revised",
             Self::Approved => "approved",
             Self::StatusChanged => "status_changed",
             Self::Moved => "moved",
@@ -147,6 +150,7 @@ impl FromStr for EventKind {
             "processed" => Ok(Self::Processed),
             "withdrawn" => Ok(Self::Withdrawn),
             "resent" => Ok(Self::Resent),
+            "revised" => Ok(Self::Revised),
             "approved" => Ok(Self::Approved),
             "status_changed" => Ok(Self::StatusChanged),
             "moved" => Ok(Self::Moved),
@@ -175,7 +179,7 @@ impl FromStr for EventKind {
             "legal_hold_released" => Ok(Self::LegalHoldReleased),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, revised, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released",
             )),
         }
     }

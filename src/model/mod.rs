@@ -8,6 +8,7 @@ mod device;
 mod digest;
 mod document;
 mod dossier;
+mod duplicates;
 mod event;
 mod firm;
 mod ids;
@@ -27,6 +28,7 @@ pub use device::{DeviceKind, Uploads};
 pub use digest::{Digest, InvalidDigest};
 pub use document::{Flow, Kind};
 pub use dossier::Identifier;
+pub use duplicates::Duplicates;
 pub use event::EventKind;
 pub use firm::{InvalidName, Language, Name};
 pub use ids::{

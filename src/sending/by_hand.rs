@@ -3,10 +3,11 @@
 use super::release::readiness;
 use super::{Error, Expected, Released, Sending, told_of};
 use crate::catalog::{Delivery, Durability, Event, Link};
-use crate::ingest::plan::{Planned, Setup, for_link};
+use crate::ingest::plan::{Planned, Setup, for_link, suspect};
 use crate::ingest::route::{Routing, Rule};
 use crate::model::{
-    DeliveryId, DocumentId, DossierId, EventKind, FirmId, Flow, HeldReason, State, Timestamp,
+    DeliveryId, DocumentId, DossierId, Duplicates, EventKind, FirmId, Flow, HeldReason, State,
+    Timestamp,
 };
 use crate::transfer::Readiness;
 
@@ -112,13 +113,14 @@ impl Sending {
         let mut planned = planned(to, &readiness(&document), &setup, now);
         // What kept it from being sent there keeps it from being sent here: a person's word, or that it looks
         // like another. What was sent, somebody has looked at.
-        let is_copy =
-            named.state == State::Held && catalog.has_older_twin(firm, document.id).await?;
-        for plan in planned.iter_mut().filter(|plan| plan.link.is_some()) {
-            if named.reason == Some(HeldReason::OnHold) {
+        let known = tx.known_before(firm, document.id).await?;
+        for plan in &mut planned {
+            if named.state == State::Held {
+                suspect(plan, &known, Duplicates::Hold);
+            }
+            plan.duplicate_of = known.first();
+            if plan.link.is_some() && named.reason == Some(HeldReason::OnHold) {
                 (plan.hold, plan.due) = (named.reason, None);
-            } else if is_copy {
-                (plan.hold, plan.due) = (Some(HeldReason::SuspectedDuplicate), None);
             }
         }
         planned.retain(|plan| {
@@ -222,6 +224,9 @@ fn waiting_for_a_link(to: Destination, routing: Routing) -> Planned {
         hold: Some(HeldReason::NoLink),
         due: None,
         routing,
+        duplicate_of: None,
+        revision_of: None,
+        replaces: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod by_hand;
 mod release;
+mod replacing;
 
 pub use by_hand::Destination;
 pub use release::{Released, Waiting};
@@ -11,7 +12,10 @@ pub use release::{Released, Waiting};
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::Resent;
 use crate::ingest::{Ingest, place};
-use crate::model::{DeliveryId, DeviceId, EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::model::{
+    DeliveryId, DeviceId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp,
+};
+use replacing::Weighed;
 
 /// What sends by hand. A clone is the same.
 #[derive(Clone)]
@@ -48,6 +52,32 @@ pub enum Error {
         /// Which.
         id: DeliveryId,
     },
+    /// A newer document took its place.
+    #[error(
+        "delivery {id} was replaced by document {by}, which stands in those books: withdraw that one first, or say `--replaced`"
+    )]
+    Replaced {
+        /// Which.
+        id: DeliveryId,
+        /// By which.
+        by: DocumentId,
+    },
+    /// Its document looks like an earlier one, and a person must say what it is.
+    #[error(
+        "delivery {id} looks like document {first}, and we cannot say whether the program has that one; it waits as a suspected duplicate: look at both, then `replace` or `send` it"
+    )]
+    LooksLike {
+        /// Which.
+        id: DeliveryId,
+        /// Like which.
+        first: DocumentId,
+    },
+    /// There is nothing that it could replace.
+    #[error("delivery {id} has no earlier one that it could replace; `send` sends it")]
+    Alone {
+        /// Which.
+        id: DeliveryId,
+    },
     /// There is no place to show it.
     #[error("delivery {id} cannot be shown")]
     Place {
@@ -70,12 +100,14 @@ pub enum Expected {
     Held(HeldReason),
     /// In this state.
     In(State),
+    /// Anyhow, and though a newer document took its place.
+    Replaced,
 }
 
 impl Expected {
     fn holds(self, delivery: &Delivery) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any | Self::Replaced => true,
             Self::Held(reason) => delivery.reason == Some(reason),
             Self::In(state) => delivery.state == state,
         }
@@ -134,6 +166,14 @@ impl Sending {
             .catalog
             .document(firm, delivery.document)
             .await?;
+        let mut told = match self.weigh(&mut tx, &delivery, &document, now).await? {
+            Weighed::Goes(told) => told,
+            Weighed::Waits(event, first) => {
+                tx.tell(firm, now, [event]);
+                tx.commit().await?;
+                return Err(Error::LooksLike { id, first });
+            }
+        };
         let offer = self
             .place(&mut tx, &delivery, (&link, device), &document, now)
             .await?;
@@ -145,15 +185,11 @@ impl Sending {
                 advice,
             });
         }
-        let told = [
-            event(
-                &delivery,
-                EventKind::Released,
-                device,
-                delivery.reason.map_or("", HeldReason::as_str).to_owned(),
-            ),
+        let reason = delivery.reason.map_or("", HeldReason::as_str).to_owned();
+        told.extend([
+            event(&delivery, EventKind::Released, device, reason),
             event(&delivery, EventKind::Offered, device, shown(&offer)),
-        ];
+        ]);
         tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(offer)
@@ -217,18 +253,7 @@ impl Sending {
         let catalog = &self.ingest.catalog;
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let delivery = catalog.delivery(firm, id).await?;
-        if delivery.is_moved || !expected.holds(&delivery) {
-            let advice = if delivery.is_moved {
-                "a person gave it to other books; `move` gives it back"
-            } else {
-                "it has changed meanwhile: look at it again"
-            };
-            return Err(Error::State {
-                id,
-                state: delivery.state.as_str(),
-                advice,
-            });
-        }
+        self.may_be_sent_again(&delivery, expected).await?;
         let link = self.link(firm, &delivery).await?;
         let device = self.device(firm, &delivery, &link, None).await?;
         if !tx.retire(&delivery, now).await? {
@@ -264,6 +289,8 @@ impl Sending {
             digest: delivery.digest,
             bytes: delivery.bytes,
             offer: Some(&offer),
+            duplicate_of: delivery.duplicate_of,
+            revision_of: delivery.revision_of,
         };
         let next = tx.add_delivery(firm, &new, now).await?;
         let next = Delivery {
@@ -282,6 +309,25 @@ impl Sending {
         tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(offer)
+    }
+
+    async fn may_be_sent_again(&self, old: &Delivery, expected: Expected) -> Result<(), Error> {
+        if old.is_moved || !expected.holds(old) {
+            let advice = if old.is_moved {
+                "a person gave it to other books; `move` gives it back"
+            } else {
+                "it has changed meanwhile: look at it again"
+            };
+            return Err(Error::State {
+                id: old.id,
+                state: old.state.as_str(),
+                advice,
+            });
+        }
+        if expected == Expected::Replaced {
+            return Ok(());
+        }
+        self.is_not_replaced(old).await
     }
 
     async fn link(&self, firm: FirmId, delivery: &Delivery) -> Result<Link, Error> {

@@ -4,11 +4,12 @@
 //! never counts, and two that release at the same time send once.
 
 use super::{Error, Sending, by_hand, event, shown, told_of};
-use crate::catalog::{Delivery, Document, Durability, Link, NewDelivery, Tx};
+use crate::catalog::{Delivery, Document, Durability, Link, NewDelivery, Tx, Uncollected};
 use crate::ingest::named::Named;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
+use crate::ingest::revise::{replace, revised};
 use crate::ingest::route::Routing;
-use crate::ingest::{named_in, routing_json, waits};
+use crate::ingest::{named_in, routing_json, waits_for};
 use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp};
 use crate::transfer::Readiness;
 
@@ -198,6 +199,13 @@ impl Sending {
             .await?;
         let readiness = readiness(&document);
         let mut plan = for_link(rule, flow, routing, &readiness, &rules.setup, now);
+        if held.duplicate_of.is_some() {
+            let choice = rules.setup.duplicates;
+            let deciding = self
+                .ingest
+                .suspect_again(tx, held.firm, &document, choice, &mut plan);
+            deciding.await?;
+        }
         if plan.hold == held.reason && plan.due == held.due {
             return Ok(false);
         }
@@ -223,7 +231,6 @@ impl Sending {
         }
         let document = catalog.document(firm, held.document).await?;
         let siblings = catalog.deliveries_of(firm, held.document).await?;
-        let is_copy = catalog.has_older_twin(firm, held.document).await?;
         let (setup, links) = self.ingest.setup(firm).await?;
         let named = match word {
             Word::Kept => named_in(&held.routing),
@@ -238,9 +245,11 @@ impl Sending {
         let mut waits = Some(&held);
         let mut offered = 0;
         for mut plan in missing(planned, &held, &siblings) {
-            if is_copy && plan.link.is_some() {
-                (plan.hold, plan.due) = (Some(HeldReason::SuspectedDuplicate), None);
-            }
+            let choice = setup.duplicates;
+            let deciding = self
+                .ingest
+                .suspect_again(&mut tx, firm, &document, choice, &mut plan);
+            deciding.await?;
             // The first takes the place of what waited; further ones are new.
             let context = (&links[..], &document);
             offered += usize::from(
@@ -282,6 +291,8 @@ impl Sending {
             digest: held.digest,
             bytes: held.bytes,
             offer: offer.as_ref(),
+            duplicate_of: plan.duplicate_of,
+            revision_of: offer.as_ref().and(plan.revision_of),
         };
         let id = match replaces {
             Some(old) => {
@@ -296,15 +307,18 @@ impl Sending {
             None => tx.add_delivery(held.firm, &new, now).await?,
         };
         let moved = Delivery { id, ..held.clone() };
-        let mut told = Vec::new();
+        // Not before it is won: else what is taken back here would not be told.
+        let newer = (held.document, &mut *plan);
+        let mut told = replace(tx, held.firm, newer, Uncollected::Untouched, now).await?;
         if let (Some(offer), Some(device)) = (&offer, plan.device) {
             let reason = held.reason.map_or("", HeldReason::as_str).to_owned();
             if replaces.is_some() {
                 told.push(event(&moved, EventKind::Released, device, reason));
             }
+            told.extend(revised(plan, (held.document, id), plan.device));
             told.push(event(&moved, EventKind::Offered, device, shown(offer)));
         } else if plan.hold != held.reason || plan.due != held.due || replaces.is_none() {
-            let why = waits(plan.hold, plan.due);
+            let why = waits_for(plan);
             told.push(told_of(&moved, EventKind::Held, why));
         }
         tx.tell(held.firm, now, told);

@@ -106,6 +106,18 @@ impl Session {
             .map_err(|failed| upload::Error::from(failed).into())
     }
 
+    /// Forgets what was noted of a file, for it was accepted now. It is in any case.
+    pub(super) async fn forget_rejected(&self, path: &VirtualPath) {
+        if let Err(failed) = self.parts.rejections.forget(self.owner(path)).await {
+            let fault: &dyn std::error::Error = &failed;
+            let login = &self.who.login;
+            warn!(
+                error = fault,
+                "Could not forget that `{path}` of `{login}` was not taken before"
+            );
+        }
+    }
+
     fn owner<'a>(&self, path: &'a VirtualPath) -> Owner<'a> {
         Owner {
             firm: self.who.firm,

@@ -254,6 +254,8 @@ impl Session {
                 self.parts.shelf.put_sight(self.who.device, sight, now);
                 if taken.quarantined {
                     self.note_unreadable(path, &taken, draft.bytes()).await?;
+                } else {
+                    self.forget_rejected(path).await;
                 }
                 Ok(())
             }

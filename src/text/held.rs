@@ -200,9 +200,9 @@ const SUSPECTED_DUPLICATE: Texts = Texts {
         "een document met dezelfde verkoper, nummer, datum en soort was er al",
     ],
     advice: [
-        "Compare the two. Withdraw this one if it is the same; send it by its digest with `sluis send` if it is not.",
-        "Comparez les deux. Retirez celui-ci si c'est le même ; sinon, envoyez-le par son empreinte avec `sluis send`.",
-        "Vergelijk de twee. Trek dit in als het hetzelfde is; verzend het anders op zijn hash met `sluis send`.",
+        "Compare the two. Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
+        "Comparez les deux. Retirez celui-ci si c'est le même ; mettez-le à la place du premier avec `sluis replace` si c'est une version plus récente ; envoyez-le par son empreinte avec `sluis send` si c'est un autre document.",
+        "Vergelijk de twee. Trek dit in als het hetzelfde is; zet het in de plaats van het eerste met `sluis replace` als het een nieuwere versie is; verzend het op zijn hash met `sluis send` als het een ander document is.",
     ],
 };
 

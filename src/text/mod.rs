@@ -10,12 +10,14 @@ mod nl;
 mod receipt;
 mod rejection;
 mod sentence;
+mod twin;
 mod words;
 
 pub use held::{Held, held};
 pub use receipt::{Label, Phrase, label, phrase};
 pub use rejection::{Put, RejectionText, Why};
 pub use sentence::{Leaves, Path, Sentence};
+pub use twin::{Read as TwinRead, Twin, twin};
 pub use words::{flow, kind, party, place, state};
 
 use crate::model::Language;

@@ -4,11 +4,13 @@
 //! plans once more in the transaction that sends, so that what changed meanwhile counts.
 
 mod calendar;
+mod duplicates;
 
 #[cfg(test)]
 mod tests;
 
 pub use calendar::{Calendar, InvalidHour, NightHour};
+pub use duplicates::{Books, EARLIER_MAX, Earlier, Judgement, Stand, decided, judge};
 
 use jiff::civil::Date;
 

@@ -12,6 +12,7 @@ mod base64;
 mod customization;
 mod date;
 mod decode;
+pub mod differences;
 mod document;
 mod lexis;
 pub mod limits;

@@ -34,6 +34,7 @@ mod receiver;
 mod rejecting;
 mod restarts;
 mod retaining;
+mod revising;
 mod scheduling;
 mod sending;
 mod service;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use sluis::catalog::Known;
 use sluis::ingest::plan::{LinkRule, Plan, Setup, plan};
-use sluis::model::{Approval, Declared, DeviceId, DossierId, LinkId, Timestamp, Transfer};
+use sluis::model::{
+    Approval, Declared, DeviceId, DossierId, Duplicates, LinkId, Timestamp, Transfer,
+};
 use sluis::transfer::{Calendar, Readiness, Rule};
 use sluis::ubl;
 
@@ -61,6 +63,7 @@ fn office() -> Setup {
         names: BTreeMap::new(),
         default_device: None,
         calendar: Calendar::default(),
+        duplicates: Duplicates::Hold,
     }
 }
 

@@ -164,6 +164,62 @@ async fn the_same_file_again_is_one_entry_and_another_of_its_name_a_second() {
     assert_eq!(second, b"nor this");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_in_the_end_is_no_longer_noted_as_refused() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    for name in ["F-1.xml", "F-2.xml", "F-3.xml"] {
+        let path = format!("/in/{name}");
+        peer.put(&path, b"no xml").await.unwrap();
+    }
+    peer.put("/in/F-1.xml", b"nor this").await.unwrap();
+    assert_eq!(peer.list("/rejected").await.unwrap().len(), 8);
+
+    peer.put("/in/f-1.XML", &invoice("F-1", 2000))
+        .await
+        .unwrap();
+
+    let left = ["F-2.xml", "F-2.xml.txt", "F-3.xml", "F-3.xml.txt"];
+    assert_eq!(peer.list("/rejected").await.unwrap(), left);
+    // What was noted before a restart is known as well; under a temporary name nothing was accepted yet.
+    program.kill();
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    let part = invoice("F-2", 2000);
+    peer.put("/in/F-2.xml.part", &part).await.unwrap();
+    assert_eq!(peer.list("/rejected").await.unwrap(), left);
+    peer.rename("/in/F-2.xml.part", "/in/F-2.xml")
+        .await
+        .unwrap();
+    let left = ["F-3.xml", "F-3.xml.txt"];
+    assert_eq!(peer.list("/rejected").await.unwrap(), left);
+    // The same document once more is accepted, too.
+    peer.put("/in/F-3.xml", &part).await.unwrap();
+    assert_eq!(peer.list("/rejected").await.unwrap(), Vec::<String>::new());
+    assert_eq!(program.events("quarantined"), 2, "what was kept is kept");
+}
+
+#[tokio::test]
+async fn another_devices_note_on_the_same_path_stays() {
+    let (gateway, office, scanner) = scene().await;
+    let second = gateway.device(&office, "second", DeviceKind::Source).await;
+    let (one, other) = (
+        gateway.connect(&scanner).await,
+        gateway.connect(&second).await,
+    );
+    for peer in [&one, &other] {
+        peer.put("/in/F-1.xml", b"no xml").await.unwrap();
+    }
+
+    one.put("/in/F-1.xml", &invoice("F-1", 1300)).await.unwrap();
+
+    assert_eq!(one.list("/rejected").await.unwrap(), Vec::<String>::new());
+    assert_eq!(other.list("/rejected").await.unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn after_a_week_it_is_forgotten() {
     let (gateway, _, scanner) = scene().await;

@@ -3,7 +3,8 @@
 use sluis::catalog::{FirmRules, LinkRules, NewLink};
 use sluis::ingest::{Arrival, Outcome};
 use sluis::model::{
-    Approval, Declared, DeviceId, DeviceKind, Flow, Language, Origin, Said, State, Status, Transfer,
+    Approval, Declared, DeviceId, DeviceKind, Duplicates, Flow, Language, Origin, Said, State,
+    Status, Transfer,
 };
 use sluis::scheduler::Scheduler;
 use sluis::sending::{Destination, Error, Released, Waiting};
@@ -294,6 +295,7 @@ async fn a_link_that_leaves_it_to_its_firm_follows_the_firm() {
         approval: Approval::NotNeeded,
         night_hour: "23:15".parse().unwrap(),
         time_zone: Some("Europe/Lisbon".to_owned()),
+        duplicates: Duplicates::Hold,
     };
     let catalog = &gateway.house.catalog;
     catalog

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::FirmRules;
 use crate::model::{
-    Approval, DeviceKind, InvalidRetention, Keep, Language, Name, OrFirm, Retention, Transfer,
-    Uploads,
+    Approval, DeviceKind, Duplicates, InvalidRetention, Keep, Language, Name, OrFirm, Retention,
+    Transfer, Uploads,
 };
 use crate::transfer::NightHour;
 
@@ -41,6 +41,8 @@ pub(super) struct WantedFirm {
     pub(super) keep_documents: Option<Keep>,
     #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
     pub(super) keep_events: Option<Keep>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) duplicates: Option<Duplicates>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default_device: Option<String>,
 }
@@ -54,6 +56,7 @@ impl WantedFirm {
             approval: self.approval.unwrap_or(present.approval),
             night_hour: self.night.unwrap_or(present.night_hour),
             time_zone: zone.cloned(),
+            duplicates: self.duplicates.unwrap_or(present.duplicates),
         }
     }
 

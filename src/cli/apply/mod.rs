@@ -9,8 +9,9 @@ mod plan;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -45,7 +46,7 @@ pub(super) struct Export {
 
 /// Makes a firm as its file says.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
-    let text = fs::read_to_string(&args.file).map_err(Error::file("read", &args.file))?;
+    let text = read(&args.file)?;
     let wanted: Wanted = toml::from_str(&text).map_err(|bad| {
         let what = format!("the file `{}` cannot be used", args.file.display());
         Error::failed(what, bad)
@@ -80,6 +81,25 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         .await?;
     tell_offered(sent);
     ended(call, changes.len(), "made")
+}
+
+/// The largest file, in bytes: a firm with ten thousand dossiers has some three million.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+fn read(file: &Path) -> Result<String, Error> {
+    let failed = || Error::file("read", file);
+    let opened = File::open(file).map_err(failed())?;
+    let mut bytes = Vec::new();
+    let mut limited = opened.take(FILE_BYTES_MAX + 1);
+    limited.read_to_end(&mut bytes).map_err(failed())?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::Refused(format!(
+            "`{}` is larger than {FILE_BYTES_MAX} bytes, the most that a firm's file has; is it the right file?",
+            file.display()
+        )));
+    }
+    let text = String::from_utf8(bytes).map_err(std::io::Error::other);
+    text.map_err(failed())
 }
 
 /// Writes a firm as its file would say it. Passwords are not in it.
@@ -324,6 +344,7 @@ fn written(present: &Present) -> Wanted {
             keep_in_view: Some(firm.keeps.in_view()),
             keep_documents: Some(firm.keeps.documents()),
             keep_events: Some(firm.keeps.events()),
+            duplicates: Some(firm.sends.duplicates),
             default_device: named(firm.default_device),
         },
         devices: devices.iter().map(device_written).collect(),

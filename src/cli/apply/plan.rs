@@ -89,8 +89,8 @@ impl std::fmt::Display for Change {
                 let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
                 write!(
                     f,
-                    "set the firm: transfer {}, approval {}, night {} in {zone}",
-                    rules.transfer, rules.approval, rules.night_hour
+                    "set the firm: transfer {}, approval {}, night {} in {zone}, duplicates {}",
+                    rules.transfer, rules.approval, rules.night_hour, rules.duplicates
                 )
             }
             Self::SetRetention(keeps) => write!(f, "set the firm: keep {keeps}"),

@@ -8,7 +8,7 @@ use crate::model::Identifier;
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
 
-async fn office(folder: &std::path::Path) -> (Office, Present) {
+async fn office(folder: &Path) -> (Office, Present) {
     let office = Office::found(folder, 0).await.unwrap();
     let firm = find_firm(&office.house, office.firm.slug.as_str()).await;
     let present = present(&office.house, firm.unwrap()).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_file_is_carried_out_once() {
         [
             "add device `laptop` (pull), 1 keys",
             "set uploads of device `laptop` on",
-            "set the firm: transfer nightly, approval required, night 02:00 in the configured zone",
+            "set the firm: transfer nightly, approval required, night 02:00 in the configured zone, duplicates hold",
             "make `laptop` the default device",
             "add dossier `Nieuwe Klant` with 0403.019.261",
             "add link `NIEUW` in `expertm` to 0403.019.261: to laptop, transfer after=10m, approval firm, from 2026-01-01",
@@ -215,5 +215,22 @@ async fn a_number_that_is_left_out_stays() {
     assert_eq!(
         planned(&wanted, &present, &office.house.profiles),
         Ok(Vec::new())
+    );
+}
+
+#[test]
+fn a_file_one_byte_past_the_limit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kantoor.toml");
+    let most = usize::try_from(FILE_BYTES_MAX).unwrap();
+    std::fs::write(&path, "#".repeat(most)).unwrap();
+    assert_eq!(read(&path).unwrap().len(), most);
+
+    std::fs::write(&path, "#".repeat(most + 1)).unwrap();
+
+    let refused = read(&path).unwrap_err().to_string();
+    assert!(
+        refused.contains("is larger than 16777216 bytes"),
+        "{refused}"
     );
 }

@@ -1,0 +1,129 @@
+//! What is shown of the earlier documents beside one that looks like them?
+
+use serde_json::{Value, json};
+
+use super::Error;
+use super::documents::short;
+use super::explain::Said;
+use super::story::Telling;
+use crate::catalog::{DeliveryRow, DocumentRow, EventRow};
+use crate::model::{EventKind, State};
+use crate::text::{self, Twin, TwinRead};
+use crate::ubl::differences::{Difference, differences};
+
+/// An earlier document, with its deliveries.
+pub(super) struct Beside {
+    document: DocumentRow,
+    deliveries: Vec<(DeliveryRow, TwinRead)>,
+    differs: Vec<Difference>,
+}
+
+/// Finds what a document looks like, oldest first; nothing where none of its deliveries says that it does.
+pub(super) async fn find(
+    telling: &Telling<'_>,
+    document: &DocumentRow,
+    deliveries: &[DeliveryRow],
+) -> Result<Vec<Beside>, Error> {
+    let looks_alike = |row: &DeliveryRow| row.delivery.duplicate_of.is_some();
+    if !deliveries.iter().any(looks_alike) {
+        return Ok(Vec::new());
+    }
+    let (catalog, firm) = (&telling.house.catalog, telling.firm.id);
+    let mut found = Vec::new();
+    for id in catalog.shown_beside(firm, document.id).await? {
+        let Some(older) = catalog.document_row(firm, id).await? else {
+            continue;
+        };
+        let events = catalog.events_of(firm, id).await?;
+        let rows = catalog.delivery_rows_of(firm, id).await?;
+        let rows = rows.into_iter().map(|row| {
+            let read = read(&row, &events);
+            (row, read)
+        });
+        found.push(Beside {
+            deliveries: rows.collect(),
+            differs: differences(&document.reading, &older.reading),
+            document: older,
+        });
+    }
+    Ok(found)
+}
+
+/// What was taken back under a reader was read all the same; only the event knows it.
+fn read(row: &DeliveryRow, events: &[EventRow]) -> TwinRead {
+    let told = events.iter().any(|told| {
+        told.event.kind == EventKind::Read && told.event.delivery == Some(row.delivery.id)
+    });
+    match row.delivery.state {
+        State::Offered | State::Withdrawn if told => TwinRead::Whole,
+        _ => TwinRead::Nothing,
+    }
+}
+
+/// Tells of the earlier documents.
+pub(super) fn story(telling: &Telling<'_>, beside: &[Beside]) -> Vec<Said> {
+    let mut story = Vec::new();
+    let mut say = |said: Twin<'_>| {
+        story.push((said.word(), text::twin(telling.language, &said)));
+    };
+    for one in beside {
+        let reading = &one.document.reading;
+        say(Twin::Earlier {
+            id: one.document.id,
+            digest: &short(&one.document.digest.to_string()),
+            kind: reading.kind,
+            number: reading.number.as_deref(),
+            issued: reading.issued.as_deref(),
+            at: &telling.at(one.document.received_at),
+        });
+        for (row, read) in &one.deliveries {
+            say(Twin::Stands {
+                dossier: row.dossier_name.as_deref(),
+                flow: row.delivery.flow,
+                device: row.device_name.as_deref(),
+                state: row.delivery.state,
+                read: *read,
+            });
+        }
+        for difference in &one.differs {
+            say(Twin::Differs {
+                field: difference.field,
+                newer: difference.newer.as_deref(),
+                older: difference.older.as_deref(),
+            });
+        }
+        if one.differs.is_empty() {
+            say(Twin::Alike);
+        }
+    }
+    story
+}
+
+/// Returns the earlier documents as JSON.
+pub(super) fn json_of(beside: &[Beside]) -> Value {
+    let one = |one: &Beside| {
+        let reading = &one.document.reading;
+        let differs = one.differs.iter().map(|differs| {
+            json!({
+                "field": differs.field.as_str(), "here": differs.newer, "there": differs.older,
+            })
+        });
+        let deliveries = one.deliveries.iter().map(|(row, read)| {
+            let delivery = &row.delivery;
+            json!({
+                "id": delivery.id, "dossier": row.dossier_name, "device": row.device_name,
+                "flow": delivery.flow.map(|flow| flow.as_str()), "state": delivery.state.as_str(),
+                "reason": delivery.reason.map(|reason| reason.as_str()),
+                "read": *read == TwinRead::Whole,
+            })
+        });
+        json!({
+            "document": one.document.id, "digest": one.document.digest.to_string(),
+            "kind": reading.kind.as_str(), "number": reading.number, "issued": reading.issued,
+            "payable": reading.payable, "currency": reading.currency,
+            "received_at": one.document.received_at.to_string(), "source": one.document.source,
+            "differs": differs.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
+        })
+    };
+    beside.iter().map(one).collect()
+}

@@ -1,0 +1,96 @@
+//! What becomes of the earlier deliveries, once it is decided that a newer document takes their place?
+
+use super::Ingest;
+use super::plan::{Planned, suspect};
+use crate::catalog::{self, Event, Tx, Uncollected};
+use crate::model::{
+    DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, Timestamp,
+};
+use crate::transfer::{Earlier, Stand};
+
+impl Ingest {
+    /// Returns what has become of the earlier deliveries, with what this process knows of who reads them now.
+    pub(crate) async fn earlier(
+        &self,
+        tx: &mut Tx,
+        firm: FirmId,
+        business_key: &str,
+        document: Option<DocumentId>,
+    ) -> Result<Vec<Earlier>, catalog::Error> {
+        let mut earlier = tx.earlier(firm, business_key, document).await?;
+        for one in &mut earlier {
+            if one.stand == Stand::Untouched && self.readers.count(one.delivery) > 0 {
+                one.stand = Stand::Touched;
+            }
+        }
+        Ok(earlier)
+    }
+
+    /// Decides once more, in the change that is to send it, what becomes of a delivery whose document looks
+    /// like an earlier one.
+    pub(crate) async fn suspect_again(
+        &self,
+        tx: &mut Tx,
+        firm: FirmId,
+        document: &catalog::Document,
+        choice: Duplicates,
+        planned: &mut Planned,
+    ) -> Result<(), catalog::Error> {
+        let mut known = tx.known_before(firm, document.id).await?;
+        if let Some(key) = document.business_key.as_deref()
+            && choice == Duplicates::Replace
+            && known.is_version()
+        {
+            known.earlier = self.earlier(tx, firm, key, Some(document.id)).await?;
+        }
+        suspect(planned, &known, choice);
+        Ok(())
+    }
+}
+
+/// Takes back what a delivery of `document` replaces, and returns what is to be told of it. What turned out
+/// to have no place replaces nothing.
+pub(crate) async fn replace(
+    tx: &mut Tx,
+    firm: FirmId,
+    (document, planned): (DocumentId, &mut Planned),
+    which: Uncollected,
+    now: Timestamp,
+) -> Result<Vec<Event>, catalog::Error> {
+    if matches!(planned.hold, Some(HeldReason::Format | HeldReason::NoPlace)) {
+        planned.replaces.clear();
+        planned.revision_of = None;
+    }
+    let mut told = Vec::new();
+    for (old, of) in &planned.replaces {
+        if !tx.replace(firm, (*old, which), document, now).await? {
+            return Err(catalog::Error::Refused(format!(
+                "delivery {old} was read or collected while document {document} was to take its place: try again"
+            )));
+        }
+        told.push(Event {
+            document: Some(*of),
+            delivery: Some(*old),
+            ..Event::new(
+                EventKind::Withdrawn,
+                format!("replaced by document {document}"),
+            )
+        });
+    }
+    Ok(told)
+}
+
+/// Says that a delivery that is offered is a revision, if it is one.
+pub(crate) fn revised(
+    planned: &Planned,
+    (document, delivery): (DocumentId, DeliveryId),
+    device: Option<DeviceId>,
+) -> Option<Event> {
+    let of = planned.revision_of?;
+    Some(Event {
+        document: Some(document),
+        delivery: Some(delivery),
+        device,
+        ..Event::new(EventKind::Revised, format!("revision of document {of}"))
+    })
+}
