@@ -11,7 +11,7 @@ use tracing::{error, info};
 
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Candidate, Catalog, Durability, Firm};
-use crate::model::{Clock, DocumentId, FirmId, Timestamp};
+use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp};
 use crate::retention::{Because, Verdict, is_forgotten, judge, may_forget};
 
 /// How often it is looked whether anything's time is over. Nobody waits for it.
@@ -244,35 +244,32 @@ impl Keeping {
     ///
     /// When the catalog does not answer, or a blob cannot be removed.
     pub async fn sweep_all(&self) -> Result<u64, Error> {
-        let mut removed = 0;
-        if self.catalog.doomed().await?.is_empty() {
-            return Ok(removed);
-        }
-        while self.mark_going().await? > 0 {
-            match self.sweep().await? {
-                0 => break,
-                count => removed += count,
-            }
+        let (mut removed, mut after) = (0, None);
+        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
+        loop {
+            let page = self.catalog.doomed_after(after, limit).await?;
+            let Some(last) = page.last() else {
+                return Ok(removed);
+            };
+            after = Some(*last);
+            self.mark_going(&page).await?;
+            removed += self.sweep().await?;
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(removed)
     }
 
-    /// The first step: marks blobs that nothing names, and returns how many are marked. Only after its
-    /// commit, which survives a power cut, is one removed.
-    async fn mark_going(&self) -> Result<u64, Error> {
+    /// The first step: marks those of these blobs that nothing names. Only after its commit, which survives a
+    /// power cut, is one removed.
+    async fn mark_going(&self, doomed: &[Digest]) -> Result<(), Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
-        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
-        let going = tx.mark_going(limit, self.clock.read()).await?;
-        tx.commit_unseen().await?;
-        Ok(going)
+        tx.mark_going(doomed, self.clock.read()).await?;
+        Ok(tx.commit_unseen().await?)
     }
 
     /// The second step: removes marked blobs while nobody else can write.
     async fn sweep(&self) -> Result<u64, Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
-        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
-        let going = tx.take_going(limit).await?;
+        let going = tx.take_going().await?;
         for digest in &going {
             // Here and now: what is handed to another thread could happen after this turn has ended.
             self.blobs.remove(*digest)?;

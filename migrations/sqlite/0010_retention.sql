@@ -45,6 +45,8 @@ create table doomed (
     bytes bigint not null,
     going bigint not null default 0
 );
+-- Each arrival asks whether any is going.
+create index doomed_going on doomed (going) where going = 1;
 
 -- How often blobs were removed. Who has stored one before it last moved looks whether it is there still.
 create table sweeps (

@@ -56,52 +56,69 @@ impl Catalog {
     }
 }
 
-impl Tx {
-    /// Marks blobs that nothing names as going, at most `limit`, and forgets those that a document names again.
-    /// Returns how many are going. Its commit must survive a power cut.
+impl Catalog {
+    /// Returns blobs that are to be removed, in order, after this one, at most `limit`.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn mark_going(&mut self, limit: i64, now: Timestamp) -> Result<u64, Error> {
-        let text = format!("delete from doomed where going = 0 and not ({UNNAMED})");
+    pub async fn doomed_after(
+        &self,
+        after: Option<Digest>,
+        limit: i64,
+    ) -> Result<Vec<Digest>, Error> {
+        let after = after.map_or_else(String::new, |digest| digest.to_string());
+        let rows = query("select digest from doomed where digest > $1 order by digest limit $2")
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| row.word("digest")).collect()
+    }
+}
+
+impl Tx {
+    /// Marks those of these doomed blobs as going that nothing names, and forgets those that a document names
+    /// again. Its commit must survive a power cut.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mark_going(&mut self, doomed: &[Digest], now: Timestamp) -> Result<(), Error> {
+        // They are ours: hexadecimal digits.
+        let listed: Vec<_> = doomed.iter().map(|digest| format!("'{digest}'")).collect();
+        let listed = listed.join(",");
+        let text = format!(
+            "delete from doomed where digest in ({listed}) and going = 0 and not ({UNNAMED})"
+        );
         query(AssertSqlSafe(text)).execute(&mut *self.inner).await?;
         // What a device sees in its `/rejected` stays until it sees it no longer.
         let text = format!(
-            "update doomed set going = 1 where digest in (select digest from doomed where going = 0 and {UNNAMED}
-                and not exists (select 1 from rejection r where r.digest = doomed.digest and r.at >= $1)
-                order by digest limit $2)"
+            "update doomed set going = 1 where digest in ({listed}) and going = 0 and {UNNAMED}
+                and not exists (select 1 from rejection r where r.digest = doomed.digest and r.at >= $1)"
         );
         query(AssertSqlSafe(text))
             .bind(now.plus_ms(-REJECTED_MS).0)
-            .bind(limit)
             .execute(&mut *self.inner)
             .await?;
-        let row = query("select count(*) as n from doomed where going = 1")
-            .fetch_one(&mut *self.inner)
-            .await?;
-        row.size("n")
+        Ok(())
     }
 
-    /// Takes the marks off blobs that were going before this turn, at most `limit`, and returns those that
-    /// nothing names still: whoever calls removes them before it commits.
+    /// Takes the marks off blobs that were going before this turn, and returns those that nothing names still:
+    /// whoever calls removes them before it commits.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn take_going(&mut self, limit: i64) -> Result<Vec<Digest>, Error> {
+    pub async fn take_going(&mut self) -> Result<Vec<Digest>, Error> {
         query("update sweeps set count = count + 1 where id = 1")
             .execute(&mut *self.inner)
             .await?;
         let text = format!("delete from doomed where going = 1 and not ({UNNAMED})");
         query(AssertSqlSafe(text)).execute(&mut *self.inner).await?;
-        let rows = query(
-            "delete from doomed where digest in (select digest from doomed where going = 1 order by digest limit $1)
-             returning digest",
-        )
-        .bind(limit)
-        .fetch_all(&mut *self.inner)
-        .await?;
+        let rows = query("delete from doomed where going = 1 returning digest")
+            .fetch_all(&mut *self.inner)
+            .await?;
         rows.iter().map(|row| row.word("digest")).collect()
     }
 

@@ -1,8 +1,11 @@
 //! How long do things stay, and what is left when their time is over?
 
+use std::process::Stdio;
+
 use russh_sftp::protocol::StatusCode;
 use sluis::audit;
-use sluis::catalog::NewLegalHold;
+use sluis::catalog::{NewLegalHold, NewWebhook};
+use sluis::dispatch::Secret;
 use sluis::evidence::chain::Misfit;
 use sluis::keeping::Run;
 use sluis::model::{DeviceKind, Digest, EventSeq, LegalHoldId, Retention};
@@ -10,6 +13,8 @@ use sluis::retention::HoldOn;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::program::Program;
+use crate::receiver::Receiver;
+use crate::telling;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
@@ -18,7 +23,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// An office whose device has collected an invoice in the morning.
 async fn collected() -> (Gateway, Office, Login) {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::start_with(telling::ALLOW).await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;
     gateway.receive(&office, invoice("F-1", 2000)).await;
     let peer = gateway.connect(&device).await;
@@ -299,6 +304,38 @@ async fn what_happened_is_forgotten_provably_and_nobody_else_can_blank_it() {
     assert_eq!(verified.misfit, Some(Misfit::Blanked { seq }));
 }
 
+#[tokio::test]
+async fn a_receiver_is_told_of_the_end_and_of_nothing_that_was_forgotten() {
+    let (gateway, office, _) = collected().await;
+    keeps(&gateway, &office, ["10d", "10d", "20d"]).await;
+    for _ in 0..2 {
+        gateway.pass_ms(10 * DAY_MS);
+        run(&gateway, &office).await;
+    }
+    let receiver = Receiver::start().await;
+    let new = NewWebhook {
+        url: &receiver.url(),
+        origin: "there",
+        kinds: &[],
+        secret: &Secret::shown([7; 32]),
+        from: Some(EventSeq(0)),
+    };
+    let adding = gateway
+        .house
+        .catalog
+        .add_webhook(office.firm, &new, gateway.now());
+    adding.await.unwrap();
+
+    telling::dispatcher(&gateway).turn().await.unwrap();
+
+    let told: Vec<_> = receiver
+        .seen()
+        .iter()
+        .map(|seen| seen.json()["type"].clone())
+        .collect();
+    assert_eq!(told, ["expired", "forgotten"]);
+}
+
 /// Blanks an event behind everybody's back.
 async fn tamper(gateway: &Gateway, seq: EventSeq) {
     use sqlx::Connection as _;
@@ -366,9 +403,11 @@ fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() 
         program.serve();
         // The same bytes come in through another program, as the server removes them.
         let mut ingest = program.command(&["ingest", "kantoor", &folder]);
-        let mut ingest = ingest.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let ingest = ingest.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut ingest = ingest.spawn().unwrap();
         let until = round * 50;
-        while count(&program, "expired") < until {
+        // What arrived again first is young, and stays: then there is nothing more to wait for.
+        while count(&program, "expired") < until && ingest.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }
         program.kill();

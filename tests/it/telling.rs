@@ -15,7 +15,7 @@ use crate::program::Program;
 use crate::receiver::{Away, Receiver, Reply, Seen, tls};
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
-const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
+pub const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
 
 /// A receiver that says nothing is waited for so long: a test has no more patience.
 const PATIENCE_MS: u64 = 300;
@@ -35,7 +35,7 @@ async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId {
         .unwrap()
 }
 
-fn dispatcher(gateway: &Gateway) -> Dispatcher {
+pub fn dispatcher(gateway: &Gateway) -> Dispatcher {
     let poster = Poster::new(&gateway.house.config.webhooks).waiting_at_most(PATIENCE_MS);
     let clock = gateway.house.clock.clone();
     Dispatcher::new(gateway.house.catalog.clone(), poster, clock).with_random(|| 9_999)
