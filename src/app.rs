@@ -20,8 +20,9 @@ use crate::ingest::Ingest;
 use crate::ingest::place::Places;
 use crate::layout::Profiles;
 use crate::login::Logins;
+use crate::lookout::{Lookout, RejectedFiles};
 use crate::mark::Marks;
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
 use crate::sending::{Sending, Waiting};
 use crate::sftp::{Door, HostKeys, Listening, Parts};
@@ -221,7 +222,10 @@ impl House {
     pub async fn serve(&self, listening: Listening, draining: CancellationToken) {
         self.look_again().await;
         let clock = self.clock.clone();
-        let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
+        let rejected = RejectedFiles::default();
+        let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone())
+            .reporting_to(rejected.clone());
+        let lookout = self.lookout(rejected);
         let scheduler = Scheduler::new(
             self.catalog.clone(),
             self.sending.clone(),
@@ -231,6 +235,8 @@ impl House {
         // Tasks of their own: while one has the turn to write, it must not wait for the others here.
         let ends = draining.clone();
         let sending = tokio::spawn(async move { scheduler.run(ends).await });
+        let ends = draining.clone();
+        let looking = tokio::spawn(async move { lookout.run(ends).await });
         let telling = tokio::spawn(self.dispatcher().run(draining));
         // Told when it happens, not when the others end: somebody must start the server again.
         let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
@@ -245,6 +251,7 @@ impl House {
             Box::pin(listening.run()),
             Box::pin(dropping),
             told("sends by itself", sending),
+            told("looks for what was forgotten", looking),
             told("tells receivers", telling),
         );
     }
@@ -255,11 +262,20 @@ impl House {
         Dispatcher::new(self.catalog.clone(), poster, self.clock.clone())
     }
 
+    /// Returns what looks whether something was forgotten; it does when it is run.
+    pub fn lookout(&self, rejected: RejectedFiles) -> Lookout {
+        let (catalog, clock) = (self.catalog.clone(), self.clock.clone());
+        Lookout::new(catalog, self.config.alarms, rejected, clock)
+    }
+
     /// Sends what waits no longer: a profile may have been mended while nobody served.
     async fn look_again(&self) {
         let firms = match self.catalog.firms().await {
             Ok(firms) => firms,
-            Err(error) => return tracing::error!("Could not ask which firms there are: {error}"),
+            Err(error) => {
+                let why = with_causes(&error);
+                return tracing::error!("Could not ask which firms there are: {why}");
+            }
         };
         for firm in firms {
             let now = self.clock.read();
@@ -270,7 +286,8 @@ impl House {
                     tracing::info!(firm = %firm.slug, "Sent {sent} documents of firm `{}` that wait no longer", firm.slug);
                 }
                 Err(error) => {
-                    tracing::error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {error}", firm.slug);
+                    let why = with_causes(&error);
+                    tracing::error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
                 }
             }
         }

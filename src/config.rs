@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::alarm::Limits;
 use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
@@ -35,6 +36,8 @@ pub struct Config {
     pub uploads: UploadLimits,
     /// Telling senders.
     pub webhooks: WebhookConfig,
+    /// When somebody is told of what was forgotten.
+    pub alarms: Limits,
     /// The log.
     pub log: Log,
 }
@@ -90,6 +93,7 @@ impl Default for Config {
             drop: DropFolderConfig::default(),
             uploads: UploadLimits::default(),
             webhooks: WebhookConfig::default(),
+            alarms: Limits::default(),
             log: Log::default(),
         }
     }

@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
-//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `evidence`), stores (`blobs`, `catalog`), doings
-//! (`ingest`, `tree`, `mark`, `dispatch`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
+//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `alarm`, `evidence`), stores (`blobs`, `catalog`),
+//! doings (`ingest`, `tree`, `mark`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
+pub mod alarm;
 pub mod app;
 pub mod audit;
 pub mod blobs;
@@ -26,6 +27,7 @@ pub mod hostkeys;
 pub mod ingest;
 pub mod layout;
 pub mod login;
+pub mod lookout;
 pub mod mark;
 pub mod model;
 pub mod scheduler;

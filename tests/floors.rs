@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 /// Lowest first.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["ubl", "layout", "collect", "transfer", "text", "evidence"],
+    &[
+        "alarm", "ubl", "layout", "collect", "transfer", "text", "evidence",
+    ],
     &["blobs", "catalog"],
     &[
         "ingest",
@@ -23,6 +25,7 @@ const FLOORS: &[&[&str]] = &[
         "scheduler",
         "audit",
         "dispatch",
+        "lookout",
     ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
@@ -39,11 +42,13 @@ const DOINGS: &[&str] = &[
     "upload",
     "audit",
     "dispatch",
+    "lookout",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
 const PURE: &[&str] = &[
     "model/",
+    "alarm.rs",
     "ubl/",
     "layout/",
     "collect/",

@@ -2,9 +2,11 @@
 
 use sqlx::query;
 
+use super::alarms::own_limits;
 use super::events::Event;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
+use crate::alarm::OwnLimits;
 use crate::model::{
     Approval, DeviceId, DossierId, EventKind, FirmId, Identifier, Language, Name, Timestamp,
     Transfer,
@@ -26,6 +28,8 @@ pub struct Firm {
     pub default_device: Option<DeviceId>,
     /// How it sends, where a link does not say otherwise.
     pub sends: FirmRules,
+    /// When it is told of what was forgotten.
+    pub alarms: OwnLimits,
     /// Moves with every change of its dossiers, links and devices.
     pub version: i64,
 }
@@ -210,6 +214,7 @@ impl Catalog {
             }
         }
         for statement in [
+            "delete from alarm where firm_id = $1",
             "delete from letter where webhook_id in (select id from webhook where firm_id = $1)",
             "delete from webhook where firm_id = $1",
             "delete from event where firm_id = $1",
@@ -425,6 +430,7 @@ fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
             night_hour: row.word("night_hour")?,
             time_zone: row.text_or("time_zone")?,
         },
+        alarms: own_limits(row)?,
         version: row.int("version")?,
     })
 }

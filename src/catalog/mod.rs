@@ -4,6 +4,7 @@
 //! one text serves SQLite and PostgreSQL. Every question names its firm. A transaction begins with
 //! its write: two that read first and then write would lock each other out on SQLite.
 
+mod alarms;
 mod checksums;
 mod deliveries;
 mod devices;
@@ -29,6 +30,7 @@ mod uploads;
 mod webhooks;
 mod writer;
 
+pub use alarms::{Alarm, Uncollected, Watched};
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
 pub use documents::{Document, Known, NewDocument};

@@ -153,18 +153,6 @@ impl Catalog {
         rows.iter().map(delivery).collect()
     }
 
-    /// Returns when the next delivery is to be looked at again, if one is.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
-        let row = query("select min(due_at) as due from delivery where due_at is not null")
-            .fetch_one(&self.readers)
-            .await?;
-        row.at_or("due")
-    }
-
     /// Returns what a link offers to another device than this one, oldest first.
     ///
     /// # Errors

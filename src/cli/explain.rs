@@ -99,7 +99,9 @@ fn insert(value: &mut Value, key: &str, item: Value) {
 }
 
 async fn nothing(call: &Call, house: &House, firm: &Firm, args: &Args) -> Result<(), Error> {
-    let (held, quarantined) = house.catalog.unsent(firm.id).await?;
+    let held = house.catalog.held_counts(firm.id).await?;
+    let held = held.iter().map(|one| one.count).sum();
+    let quarantined = house.catalog.quarantined_count(firm.id).await?;
     let sentence = Sentence::Nothing {
         what: &args.what,
         firm: firm.slug.as_str(),

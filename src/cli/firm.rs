@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, device_name, find_firm};
 use super::{Error, Exit, print, rules, table};
+use crate::alarm::{OrConfig, Patience};
 use crate::app::House;
 use crate::catalog::Firm;
 use crate::model::{Language, Name};
@@ -139,6 +140,7 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
                     .unwrap_or(&house.config.time_zone)
             ),
         ),
+        ("alarms", alarms_told(house, firm)),
         (
             "drop folder",
             drop_folder(house, firm.slug.as_str()).display().to_string(),
@@ -179,12 +181,27 @@ async fn default_device(house: &House, firm: &Firm) -> Result<String, Error> {
     Ok(device_name(&devices, firm.default_device))
 }
 
+fn alarms_told(house: &House, firm: &Firm) -> String {
+    let told = |own: OrConfig, configured: Patience| match own {
+        OrConfig::Config => format!("{configured}, as configured"),
+        OrConfig::Own(own) => own.to_string(),
+    };
+    let (own, configured) = (firm.alarms, house.config.alarms);
+    format!(
+        "a document not collected: {}\na device not seen: {}",
+        told(own.uncollected, configured.uncollected),
+        told(own.unseen, configured.unseen)
+    )
+}
+
 fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
     json!({
         "firm": firm.slug.as_str(), "name": firm.name, "language": firm.language.as_str(),
         "default_device": (!device.is_empty()).then_some(device),
         "transfer": firm.sends.transfer.to_string(), "approval": firm.sends.approval.as_str(),
         "night": firm.sends.night_hour.to_string(), "time_zone": firm.sends.time_zone,
+        "alarm_uncollected": firm.alarms.uncollected.to_string(),
+        "alarm_unseen": firm.alarms.unseen.to_string(),
         "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
     })
 }

@@ -13,8 +13,9 @@ use super::ping::message;
 use super::post::{Answer, Error, Sends};
 use super::signature::Secret;
 use super::target::Target;
-use super::{ATTEMPTS_MAX, Dispatcher, body, chain};
+use super::{ATTEMPTS_MAX, Dispatcher, body};
 use crate::catalog::{self, Letter, Settlement, Webhook};
+use crate::model::with_causes;
 
 /// How many lanes of one webhook are told at the same time.
 const LANES_MAX: usize = 8;
@@ -143,7 +144,7 @@ impl<S: Sends> Dispatcher<S> {
                 answer::judge(answer.status, answer.retry_after.as_deref(), now),
                 told_of(&answer, &round.target),
             ),
-            Err(error) => (Verdict::Away(None), chain(&error)),
+            Err(error) => (Verdict::Away(None), with_causes(&error)),
         };
         let after = match verdict {
             Verdict::Away(after) => after,

@@ -74,6 +74,10 @@ pub enum EventKind {
     WebhookPaused,
     /// A webhook is told again.
     WebhookResumed,
+    /// Something was forgotten: a document, a device, or rejected files.
+    AlarmRaised,
+    /// The reason of an alarm is gone.
+    AlarmCleared,
 }
 
 impl EventKind {
@@ -112,6 +116,8 @@ impl EventKind {
             Self::WebhookRemoved => "webhook_removed",
             Self::WebhookPaused => "webhook_paused",
             Self::WebhookResumed => "webhook_resumed",
+            Self::AlarmRaised => "alarm_raised",
+            Self::AlarmCleared => "alarm_cleared",
         }
     }
 }
@@ -153,9 +159,11 @@ impl FromStr for EventKind {
             "webhook_removed" => Ok(Self::WebhookRemoved),
             "webhook_paused" => Ok(Self::WebhookPaused),
             "webhook_resumed" => Ok(Self::WebhookResumed),
+            "alarm_raised" => Ok(Self::AlarmRaised),
+            "alarm_cleared" => Ok(Self::AlarmCleared),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, alarm_raised, alarm_cleared",
             )),
         }
     }

@@ -9,7 +9,7 @@ use crate::ingest::named::Named;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::route::Routing;
 use crate::ingest::{named_in, routing_json, waits};
-use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp, with_causes};
 use crate::transfer::Readiness;
 
 /// How many deliveries one change releases at the most: others wait for it.
@@ -340,7 +340,8 @@ pub(super) fn readiness(document: &Document) -> Readiness {
 fn told_failed(group: &[Delivery], error: &Error) {
     let ids: Vec<_> = group.iter().map(|held| held.id.to_string()).collect();
     let ids = ids.join(", ");
-    tracing::error!("Could not look again at delivery {ids}, which waits on: {error}");
+    let why = with_causes(error);
+    tracing::error!("Could not look again at delivery {ids}, which waits on: {why}");
 }
 
 /// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose

@@ -47,6 +47,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Device `{device}` collected it on {at}{}.",
             from.map_or_else(String::new, |from| format!(", from {from}"))
         ),
+        Sentence::Alarm { raised, cleared } => alarm(raised, *cleared),
         Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
         Sentence::DeviceGone { device } => format!(
             "Device `{device}` has been removed since, so nobody will collect it: `sluis resend` sends it to another."
@@ -73,6 +74,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Firm `{firm}` has no document with number, file name, digest or id `{what}`. If the sender says it was sent: it may not have arrived, or stand under another number. {held} documents are held, {quarantined} are in quarantine: `sluis documents {firm}` lists all."
         ),
     }
+}
+
+fn alarm(raised: &str, cleared: Option<&str>) -> String {
+    format!(
+        "It had waited too long, so an alarm was raised on {raised}{}.",
+        cleared.map_or_else(String::new, |at| format!("; it was cleared on {at}"))
+    )
 }
 
 fn assigned(way: Flow, dossier: &str) -> String {

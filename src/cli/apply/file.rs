@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::OrConfig;
 use crate::model::{Approval, DeviceKind, Language, Name, OrFirm, Transfer, Uploads};
 use crate::transfer::NightHour;
 
@@ -33,6 +34,10 @@ pub(super) struct WantedFirm {
     pub(super) time_zone: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default_device: Option<String>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) alarm_uncollected: Option<OrConfig>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) alarm_unseen: Option<OrConfig>,
 }
 
 /// An SFTP login. Passwords stand in no file.
