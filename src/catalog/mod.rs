@@ -45,6 +45,7 @@ pub use open::Catalog;
 pub use rejections::{NewRejection, Part, REJECTED_MAX, REJECTED_MS, Rejection};
 pub use reports::{DeliveryRow, DocumentRow};
 pub use snapshots::Snapshot;
+pub use standing::Due;
 pub use status::{HeldCount, OfferedCount};
 pub use tree::{Listed, Placed, Setup, Since};
 pub use uploads::Uploaded;
