@@ -98,3 +98,27 @@ pub(super) fn ping_body(webhook: &Webhook, now: Timestamp) -> String {
     });
     told.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EventSeq;
+
+    #[test]
+    fn two_events_that_had_the_same_number_have_two_ids() {
+        let id = |seq: i64, hash: &str| {
+            let row = EventRow {
+                seq: EventSeq(seq),
+                at: Timestamp(0),
+                event: Event::new(EventKind::Kept, ""),
+                hash: hash.to_owned(),
+            };
+            event_id(FirmId(1), &row)
+        };
+
+        let before = id(7, "0123456789abcdef");
+        assert_eq!(before, "evt_1_7_0123456789ab");
+        assert_eq!(id(7, "0123456789abcdef"), before);
+        assert_ne!(id(7, "fedcba9876543210"), before, "after a power cut");
+    }
+}
