@@ -21,8 +21,9 @@ use crate::ingest::place::Places;
 use crate::keeping::Keeping;
 use crate::layout::Profiles;
 use crate::login::Logins;
+use crate::lookout::{Lookout, RejectedFiles};
 use crate::mark::Marks;
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
 use crate::sending::{Sending, Waiting};
 use crate::sftp::{Door, HostKeys, Listening, Parts};
@@ -247,7 +248,10 @@ impl House {
     pub async fn serve(&self, listening: Listening, draining: CancellationToken) {
         self.look_again().await;
         let clock = self.clock.clone();
-        let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone());
+        let rejected = RejectedFiles::default();
+        let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone())
+            .reporting_to(rejected.clone());
+        let lookout = self.lookout(rejected);
         let scheduler = Scheduler::new(
             self.catalog.clone(),
             self.sending.clone(),
@@ -259,6 +263,8 @@ impl House {
         let sending = tokio::spawn(async move { scheduler.run(ends).await });
         let (keeping, ends) = (self.keeping(), draining.clone());
         let keeping = tokio::spawn(async move { keeping.run(ends).await });
+        let ends = draining.clone();
+        let looking = tokio::spawn(async move { lookout.run(ends).await });
         let telling = tokio::spawn(self.dispatcher().run(draining));
         // Told when it happens, not when the others end: somebody must start the server again.
         let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
@@ -273,6 +279,7 @@ impl House {
             Box::pin(listening.run()),
             Box::pin(dropping),
             told("sends by itself", sending),
+            told("looks for what was forgotten", looking),
             told("tells receivers", telling),
             told("removes what is kept no longer", keeping),
         );
@@ -289,11 +296,20 @@ impl House {
         Keeping::new(self.catalog.clone(), self.blobs.clone(), self.clock.clone())
     }
 
+    /// Returns what looks whether something was forgotten; it does when it is run.
+    pub fn lookout(&self, rejected: RejectedFiles) -> Lookout {
+        let (catalog, clock) = (self.catalog.clone(), self.clock.clone());
+        Lookout::new(catalog, self.config.alarms, rejected, clock)
+    }
+
     /// Sends what waits no longer: a profile may have been mended while nobody served.
     async fn look_again(&self) {
         let firms = match self.catalog.firms().await {
             Ok(firms) => firms,
-            Err(error) => return tracing::error!("Could not ask which firms there are: {error}"),
+            Err(error) => {
+                let why = with_causes(&error);
+                return tracing::error!("Could not ask which firms there are: {why}");
+            }
         };
         for firm in firms {
             let now = self.clock.read();
@@ -304,25 +320,11 @@ impl House {
                     tracing::info!(firm = %firm.slug, "Sent {sent} documents of firm `{}` that wait no longer", firm.slug);
                 }
                 Err(error) => {
-                    tracing::error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {error}", firm.slug);
+                    let why = with_causes(&error);
+                    tracing::error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
                 }
             }
         }
-    }
-
-    /// Keeps every blob where it is, though no row names it any more, until the value is dropped or the
-    /// process ends: a backup copies what the rows of a moment ago name.
-    ///
-    /// # Errors
-    ///
-    /// When the lock cannot be made.
-    pub fn keep_blobs(&self) -> Result<fs::File, Error> {
-        let path = self.config.data.join("blobs.lock");
-        let locked = fs::File::create(&path).and_then(|file| {
-            file.lock_shared()?;
-            Ok(file)
-        });
-        locked.map_err(|source| Error::Folder { path, source })
     }
 
     /// Holds off a second server on the same data, until the value is dropped or the process ends.

@@ -126,6 +126,10 @@ pub async fn replay(catalog: &Catalog, firm: FirmId) -> Result<Replayed, catalog
             }
         }
     }
+    let up = snapshot.alarms(firm).await?;
+    for difference in replay.compare_alarms(&up) {
+        found.differences.add(difference);
+    }
     for difference in replay.left() {
         found.differences.add(difference);
     }

@@ -5,6 +5,7 @@
 mod reader;
 mod unnamed;
 
+use std::fs::{File, TryLockError};
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -102,6 +103,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The removing of blobs could not be held off, or allowed.
+    #[error("could not lock the blob store")]
+    Lock(#[source] std::io::Error),
     /// The blobs could not be listed.
     #[error("could not list the blobs")]
     List(#[source] object_store::Error),
@@ -205,6 +209,39 @@ impl Blobs {
     pub async fn whole(&self, digest: Digest) -> Result<Bytes, Error> {
         let got = async { self.store.get(&path(digest)).await?.bytes().await };
         got.await.map_err(|source| Error::Get { digest, source })
+    }
+
+    /// Keeps every blob where it is, whoever wants to remove some, until the value is dropped or the process
+    /// ends: a backup copies what the rows of a moment ago name.
+    ///
+    /// # Errors
+    ///
+    /// When the lock cannot be made.
+    pub fn keep_all(&self) -> Result<File, Error> {
+        let locked = self.lock_file().and_then(|file| {
+            file.lock_shared()?;
+            Ok(file)
+        });
+        locked.map_err(Error::Lock)
+    }
+
+    /// Keeps others from [`Blobs::keep_all`], until the value is dropped; none if somebody keeps them now.
+    ///
+    /// # Errors
+    ///
+    /// When the lock cannot be made.
+    pub fn may_remove(&self) -> Result<Option<File>, Error> {
+        let file = self.lock_file().map_err(Error::Lock)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(failed)) => Err(Error::Lock(failed)),
+        }
+    }
+
+    /// Beside the folder, for in it are blobs alone.
+    fn lock_file(&self) -> std::io::Result<File> {
+        File::create(self.folder.with_extension("lock"))
     }
 
     /// Removes a blob that no row names, if it is there. It waits for the disk on the spot, so that it is done

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::Table;
 
+use crate::alarm::Limits;
 use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
 use crate::layout::{ProfileError, Profiles};
@@ -40,6 +41,8 @@ pub struct Config {
     pub uploads: UploadLimits,
     /// Telling senders.
     pub webhooks: WebhookConfig,
+    /// When somebody is told of what was forgotten.
+    pub alarms: Limits,
     /// The log.
     pub log: Log,
 }
@@ -95,6 +98,7 @@ impl Default for Config {
             drop: DropFolderConfig::default(),
             uploads: UploadLimits::default(),
             webhooks: WebhookConfig::default(),
+            alarms: Limits::default(),
             log: Log::default(),
         }
     }

@@ -9,10 +9,11 @@
 //! ```
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
-//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`,
+//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`, `alarm`,
 //! `evidence`), stores (`blobs`, `catalog`), doings
-//! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
+//! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
+pub mod alarm;
 pub mod app;
 pub mod audit;
 pub mod backup;
@@ -29,6 +30,7 @@ pub mod ingest;
 pub mod keeping;
 pub mod layout;
 pub mod login;
+pub mod lookout;
 pub mod mark;
 pub mod model;
 pub mod retention;

@@ -3,14 +3,15 @@
 //! The hours stand in the catalog, so what fell due while nobody ran is sent at the start. Each
 //! delivery is sent by one conditional update, so two schedulers send it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::catalog::{self, Catalog, Delivery};
-use crate::model::{Clock, DeliveryId, FirmId, Timestamp};
+use crate::catalog::{self, Catalog, Delivery, Due};
+use crate::model::{Clock, DeliveryId, FirmId, Timestamp, with_causes};
 use crate::sending::{Released, Sending};
 
 /// How often it is asked whether something is due: one look at a small index. Other processes write hours too.
@@ -19,8 +20,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How many deliveries are taken from the list at a time.
 const PAGE_ROWS: i64 = 512;
 
-/// How long to wait when something could not be sent: its cause is seldom gone within a second.
-const AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// How long what could not be sent is left alone: its cause is seldom gone within a second. Others go on.
+const AFTER_FAILURE_MS: i64 = 60_000;
+
+/// How many are left alone before all are: then the fault is hardly theirs.
+const RESTING_MAX: usize = 1000;
+
+/// How long nothing is asked when the catalog did not answer.
+const AFTER_SILENCE: Duration = Duration::from_secs(60);
 
 /// What sends by itself. A clone is the same.
 #[derive(Clone)]
@@ -28,6 +35,7 @@ pub struct Scheduler {
     catalog: Catalog,
     sending: Sending,
     clock: Clock,
+    resting: Arc<Mutex<Resting>>,
 }
 
 impl Scheduler {
@@ -37,6 +45,7 @@ impl Scheduler {
             catalog,
             sending,
             clock,
+            resting: Arc::default(),
         }
     }
 
@@ -44,11 +53,11 @@ impl Scheduler {
     pub async fn run(&self, cancel: CancellationToken) {
         loop {
             let pause = match self.run_due(self.clock.read()).await {
-                Ok(Released { failed: 0, .. }) => LOOK,
-                Ok(_) => AFTER_FAILURE,
+                Ok(_) => LOOK,
                 Err(error) => {
-                    error!("Could not ask what is due to be sent: {error}");
-                    AFTER_FAILURE
+                    let why = with_causes(&error);
+                    error!("Could not ask what is due to be sent: {why}");
+                    AFTER_SILENCE
                 }
             };
             tokio::select! {
@@ -58,7 +67,7 @@ impl Scheduler {
         }
     }
 
-    /// Sends what is due at `now`.
+    /// Sends what is due at `now`, but what could not be sent a short time ago.
     ///
     /// # Errors
     ///
@@ -66,32 +75,129 @@ impl Scheduler {
     pub async fn run_due(&self, now: Timestamp) -> Result<Released, catalog::Error> {
         let mut released = Released::default();
         let mut after = (Timestamp(i64::MIN), DeliveryId(0));
-        loop {
+        while !self.resting().all(now) {
             let due = self.catalog.due(now, after, PAGE_ROWS).await?;
             // What fails stands at the front still, and holds up no other.
-            let Some(last) = due.last() else {
-                return Ok(released);
-            };
-            after = (last.due.unwrap_or(now), last.id);
-            for (firm, due) in by_firm(due) {
-                let now = self.sending.release(firm, &due, now).await;
-                if now.sent > 0 {
+            let Some(last) = due.last() else { break };
+            after = (last.at, last.id);
+            for (firm, due) in self.awake(due, now) {
+                let here = self.sending.release(firm, &due, now).await;
+                if here.sent > 0 {
                     info!(
                         firm.id = firm.0,
-                        "Sent {} documents that were due", now.sent
+                        "Sent {} documents that were due", here.sent
                     );
                 }
-                released.sent += now.sent;
-                released.failed += now.failed;
+                released.sent += here.sent;
+                self.resting().add(&here.failed, now);
+                released.failed.extend(here.failed);
             }
         }
+        Ok(released)
+    }
+
+    /// Those that may be sent, by firm. A row that nobody understands is told once.
+    fn awake(&self, due: Vec<Due>, now: Timestamp) -> BTreeMap<FirmId, Vec<Delivery>> {
+        let mut resting = self.resting();
+        let mut firms: BTreeMap<FirmId, Vec<Delivery>> = BTreeMap::new();
+        for Due { id, delivery, .. } in due {
+            match delivery {
+                Ok(_) if resting.is_resting(id, now) => {}
+                Ok(delivery) => firms.entry(delivery.firm).or_default().push(delivery),
+                Err(error) if resting.is_news(id) => {
+                    let why = with_causes(&error);
+                    error!(delivery.id = %id, "Could not read delivery {id}, which is due and waits on: {why}");
+                }
+                Err(_) => {}
+            }
+        }
+        firms
+    }
+
+    fn resting(&self) -> MutexGuard<'_, Resting> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn by_firm(due: Vec<Delivery>) -> BTreeMap<FirmId, Vec<Delivery>> {
-    let mut firms: BTreeMap<FirmId, Vec<Delivery>> = BTreeMap::new();
-    for delivery in due {
-        firms.entry(delivery.firm).or_default().push(delivery);
+/// What is left alone for a while, and what was told.
+#[derive(Debug, Default)]
+struct Resting {
+    until: BTreeMap<DeliveryId, Timestamp>,
+    told: BTreeSet<DeliveryId>,
+}
+
+impl Resting {
+    fn add(&mut self, failed: &[DeliveryId], now: Timestamp) {
+        let until = now.plus_ms(AFTER_FAILURE_MS);
+        self.until.extend(failed.iter().map(|id| (*id, until)));
     }
-    firms
+
+    /// Says whether so many have failed that all are left alone.
+    fn all(&mut self, now: Timestamp) -> bool {
+        self.until.retain(|_, until| is_ahead(*until, now));
+        self.until.len() >= RESTING_MAX
+    }
+
+    fn is_resting(&self, id: DeliveryId, now: Timestamp) -> bool {
+        let until = self.until.get(&id);
+        until.is_some_and(|until| is_ahead(*until, now))
+    }
+
+    /// Says whether this was not told yet; so many are remembered as may rest.
+    fn is_news(&mut self, id: DeliveryId) -> bool {
+        if self.told.len() >= RESTING_MAX && !self.told.contains(&id) {
+            self.told.clear();
+        }
+        self.told.insert(id)
+    }
+}
+
+/// An end that is farther away than any was set was set before the clock went back.
+fn is_ahead(until: Timestamp, now: Timestamp) -> bool {
+    now < until && until <= now.plus_ms(AFTER_FAILURE_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    #[test]
+    fn what_failed_rests_for_a_minute_and_others_do_not() {
+        let mut resting = Resting::default();
+        resting.add(&[DeliveryId(7)], NOW);
+
+        let is_resting = |id, ms| resting.is_resting(DeliveryId(id), NOW.plus_ms(ms));
+        assert!(is_resting(7, 0));
+        assert!(is_resting(7, AFTER_FAILURE_MS - 1));
+        assert!(!is_resting(7, AFTER_FAILURE_MS));
+        assert!(!is_resting(7, -1), "the clock was set back");
+        assert!(!is_resting(8, 0));
+    }
+
+    #[test]
+    fn when_one_more_fails_than_may_all_rest_until_the_minute_is_over() {
+        let mut resting = Resting::default();
+        let ids = (1..).map(DeliveryId);
+        let ids: Vec<_> = ids.take(RESTING_MAX).collect();
+        resting.add(&ids[1..], NOW);
+        assert!(!resting.all(NOW));
+
+        resting.add(&ids[..1], NOW);
+
+        assert!(resting.all(NOW.plus_ms(AFTER_FAILURE_MS - 1)));
+        assert!(!resting.all(NOW.plus_ms(AFTER_FAILURE_MS)));
+    }
+
+    #[test]
+    fn a_row_that_nobody_understands_is_told_once_and_one_past_the_limit_is_remembered() {
+        let mut resting = Resting::default();
+        let most = i64::try_from(RESTING_MAX).unwrap();
+
+        assert!((0..most).all(|id| resting.is_news(DeliveryId(id))));
+        assert!((0..most).all(|id| !resting.is_news(DeliveryId(id))));
+        assert!(resting.is_news(DeliveryId(most)));
+        assert_eq!(resting.told.len(), 1);
+    }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["model"],
     &[
+        "alarm",
         "ubl",
         "layout",
         "collect",
@@ -32,6 +33,7 @@ const FLOORS: &[&[&str]] = &[
         "audit",
         "keeping",
         "dispatch",
+        "lookout",
     ],
     &["dropfolder", "sftp"],
     &[
@@ -57,11 +59,13 @@ const DOINGS: &[&str] = &[
     "audit",
     "keeping",
     "dispatch",
+    "lookout",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
 const PURE: &[&str] = &[
     "model/",
+    "alarm.rs",
     "ubl/",
     "layout/",
     "collect/",

@@ -1,5 +1,7 @@
 //! How do the contents get from one store to another, and are they what their names say?
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::{StreamExt as _, stream};
 
 use super::Error;
@@ -47,7 +49,7 @@ pub(super) async fn copy(
     named: &[(Digest, u64)],
     depth: Depth,
 ) -> Result<Copied, Error> {
-    let there: std::collections::BTreeMap<_, _> = to.list().await?.0.into_iter().collect();
+    let there: BTreeMap<_, _> = to.list().await?.0.into_iter().collect();
     let mut all = Copied::default();
     // Large ones one by one: each is in memory whole.
     let (large, small): (Vec<(Digest, u64)>, Vec<_>) = named
@@ -73,6 +75,17 @@ pub(super) async fn copy(
     }
     all.lost.sort();
     Ok(all)
+}
+
+/// Removes what the backup that counts does not name: documents whose time was over.
+pub(super) async fn prune(store: &Blobs, named: &[(Digest, u64)]) -> Result<(), Error> {
+    let named: BTreeSet<_> = named.iter().map(|(digest, _)| *digest).collect();
+    for (digest, _) in store.list().await?.0 {
+        if !named.contains(&digest) {
+            store.remove(digest)?;
+        }
+    }
+    Ok(())
 }
 
 async fn copy_one(

@@ -45,7 +45,7 @@ pub async fn make(
     files::make_folder(&blob_folder, files::PRIVATE)
         .map_err(Error::file("make the folder", &blob_folder))?;
     let _alone = hold(&to)?;
-    let _kept = house.keep_blobs()?;
+    let _kept = house.blobs.keep_all()?;
     sweep(&to)?;
     let stamp = now.0;
     let name = format!("catalog-{stamp}.sqlite");
@@ -71,6 +71,7 @@ pub async fn make(
     };
     put_manifest(&to, &manifest)?;
     sweep(&to)?;
+    blobs::prune(&into, &named).await?;
     Ok(Made { manifest, contents })
 }
 

@@ -222,41 +222,6 @@ impl Catalog {
             .collect()
     }
 
-    /// Returns how many documents wait at each device of `firm`.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn waiting(&self, firm: FirmId) -> Result<Vec<(DeviceId, u64)>, Error> {
-        let rows = query(
-            "select device_id, count(*) as n from delivery
-             where firm_id = $1 and state = 'offered' and current = 1 and device_id is not null
-             group by device_id order by device_id",
-        )
-        .bind(firm.0)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| Ok((DeviceId(row.int("device_id")?), row.size("n")?)))
-            .collect()
-    }
-
-    /// Returns how many deliveries of `firm` are held, and how many documents are quarantined.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn unsent(&self, firm: FirmId) -> Result<(u64, u64), Error> {
-        let row = query(
-            "select (select count(*) from delivery where firm_id = $1 and state = 'held' and current = 1) as held,
-                    (select count(*) from document where firm_id = $1 and quarantined is not null) as quarantined",
-        )
-        .bind(firm.0)
-        .fetch_one(&self.readers)
-        .await?;
-        Ok((row.size("held")?, row.size("quarantined")?))
-    }
-
     /// Returns the deliveries, of all firms, whose digest their document does not name.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 
 use sqlx::query;
 
+use super::alarms::own_limits;
 use super::events::Event;
 use super::retention::retention;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
+use crate::alarm::OwnLimits;
 use crate::model::{
     Approval, DeviceId, DossierId, Duplicates, EventKind, FirmId, Identifier, Language, Name,
     Retention, Timestamp, Transfer,
@@ -29,6 +31,8 @@ pub struct Firm {
     pub sends: FirmRules,
     /// For how long it keeps things.
     pub keeps: Retention,
+    /// When it is told of what was forgotten.
+    pub alarms: OwnLimits,
     /// Moves with every change of its dossiers, links and devices.
     pub version: i64,
 }
@@ -227,6 +231,7 @@ impl Catalog {
             }
         }
         for statement in [
+            "delete from alarm where firm_id = $1",
             "delete from letter where webhook_id in (select id from webhook where firm_id = $1)",
             "delete from webhook where firm_id = $1",
             "delete from event where firm_id = $1",
@@ -444,6 +449,7 @@ fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
             duplicates: row.word("duplicates")?,
         },
         keeps: retention(row)?,
+        alarms: own_limits(row)?,
         version: row.int("version")?,
     })
 }

@@ -181,7 +181,7 @@ impl Catalog {
         rows.iter().map(link).collect()
     }
 
-    /// Takes a link out of use. What it held goes back to waiting for a link.
+    /// Takes a link out of use. What it held goes back to waiting for a link; what is to be sent by hand stays so.
     ///
     /// # Errors
     ///
@@ -220,18 +220,19 @@ impl Catalog {
         .int("n")?;
         if on_hold > 0 {
             return Err(Error::Refused(format!(
-                "a person holds back {on_hold} documents of link {}, which the next link would send; send or withdraw them first",
-                link.id
+                "a person holds back {on_hold} documents of link {}, which the next link would send; send or withdraw them first: `sluis deliveries {} --state held` lists them",
+                link.id, link.firm_slug
             )));
         }
         let held = query(
-            "update delivery set link_id = null, device_id = null, reason = 'no_link', due_at = null
-             where link_id = $1 and state = 'held' and current = 1 returning id, document_id",
+            "update delivery set link_id = null, device_id = null, due_at = null,
+                    reason = case when reason = 'manual' then reason else 'no_link' end
+             where link_id = $1 and state = 'held' and current = 1 returning id, document_id, reason",
         )
         .bind(link.id.0)
         .fetch_all(&mut *tx.inner)
         .await?;
-        let held: Result<Vec<Event>, Error> = held.iter().map(held_without_link).collect();
+        let held: Result<Vec<_>, Error> = held.iter().map(held_without_link).collect();
         let detail = format!("link {}: `{}` in `{}`", link.id, link.code, link.profile);
         change(
             &mut tx,
@@ -240,17 +241,21 @@ impl Catalog {
             Event::new(EventKind::LinkRemoved, detail),
         )
         .await?;
-        tx.tell(firm, now, held?);
+        tx.tell(firm, now, held?.into_iter().flatten());
         tx.commit().await
     }
 }
 
-fn held_without_link(row: &AnyRow) -> Result<Event, Error> {
-    Ok(Event {
+/// What waits to be sent by hand waits for the same.
+fn held_without_link(row: &AnyRow) -> Result<Option<Event>, Error> {
+    if row.word::<HeldReason>("reason")? != HeldReason::NoLink {
+        return Ok(None);
+    }
+    Ok(Some(Event {
         document: Some(DocumentId(row.int("document_id")?)),
         delivery: Some(DeliveryId(row.int("id")?)),
         ..Event::new(EventKind::Held, HeldReason::NoLink.as_str())
-    })
+    }))
 }
 
 pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {

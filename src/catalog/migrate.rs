@@ -60,6 +60,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "revisions",
         include_str!("../../migrations/sqlite/0011_revisions.sql"),
     ),
+    (
+        12,
+        "alarms",
+        include_str!("../../migrations/sqlite/0012_alarms.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

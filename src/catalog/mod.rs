@@ -4,6 +4,7 @@
 //! one text serves SQLite and PostgreSQL. Every question names its firm. A transaction begins with
 //! its write: two that read first and then write would lock each other out on SQLite.
 
+mod alarms;
 mod checksums;
 mod copies;
 mod deliveries;
@@ -36,6 +37,7 @@ mod uploads;
 mod webhooks;
 mod writer;
 
+pub use alarms::{Alarm, Overdue, Watched};
 pub use copies::blobs_named_in;
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
@@ -54,6 +56,7 @@ pub use open::Catalog;
 pub use rejections::{NewRejection, Part, REJECTED_MAX, REJECTED_MS, Rejection};
 pub use reports::{DeliveryRow, DocumentRow};
 pub use snapshots::Snapshot;
+pub use standing::Due;
 pub use status::{HeldCount, OfferedCount};
 pub use tree::{Listed, Placed, Setup, Since};
 pub use twins::Uncollected;

@@ -16,7 +16,7 @@ use crate::model::{DeliveryId, EventSeq, FirmId};
 
 /// The catalog as it was when the first question was put.
 pub struct Snapshot {
-    inner: Transaction<'static, Any>,
+    pub(super) inner: Transaction<'static, Any>,
 }
 
 impl Catalog {

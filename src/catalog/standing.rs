@@ -9,6 +9,17 @@ use crate::model::{
     DeliveryId, DeviceId, DocumentId, FirmId, HeldReason, LinkId, Status, Timestamp,
 };
 
+/// A delivery that is to be looked at again.
+#[derive(Debug)]
+pub struct Due {
+    /// Which.
+    pub id: DeliveryId,
+    /// Since when.
+    pub at: Timestamp,
+    /// The delivery, if its row can be understood.
+    pub delivery: Result<Delivery, Error>,
+}
+
 impl Tx {
     /// Notes that a document has come to `status`; says whether that is news. It never goes back.
     ///
@@ -129,7 +140,7 @@ impl Tx {
 
 impl Catalog {
     /// Returns the deliveries of every firm that are to be looked at again by `now`, at most `limit`, the
-    /// longest due first, and after this one.
+    /// longest due first, and after this one. One that cannot be understood keeps no other back.
     ///
     /// # Errors
     ///
@@ -139,7 +150,7 @@ impl Catalog {
         now: Timestamp,
         after: (Timestamp, DeliveryId),
         limit: i64,
-    ) -> Result<Vec<Delivery>, Error> {
+    ) -> Result<Vec<Due>, Error> {
         let rows = query(
             "select * from delivery where due_at is not null and due_at <= $1 and state = 'held' and current = 1
                 and (due_at > $2 or (due_at = $2 and id > $3)) order by due_at, id limit $4",
@@ -150,19 +161,14 @@ impl Catalog {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(delivery).collect()
-    }
-
-    /// Returns when the next delivery is to be looked at again, if one is.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
-        let row = query("select min(due_at) as due from delivery where due_at is not null")
-            .fetch_one(&self.readers)
-            .await?;
-        row.at_or("due")
+        let due = |row: &sqlx::any::AnyRow| -> Result<Due, Error> {
+            Ok(Due {
+                id: DeliveryId(row.int("id")?),
+                at: row.at("due_at")?,
+                delivery: delivery(row),
+            })
+        };
+        rows.iter().map(due).collect()
     }
 
     /// Returns what a link offers to another device than this one, oldest first.

@@ -101,9 +101,12 @@ const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, 
        and +firm_id = $1 and +device_id = $2 and +link_id = $3 and flow = $4 and digest = $5 and current = 1
        and state in ('offered', 'collected', 'processed') order by state, id";
 
-/// Each step looks for the next folder after the one before: as many looks as folders, not as files.
+/// A question about the folders of a device, `placed`. Each step looks for the next after the one before: as many looks as folders, not as files.
 /// Column by column, for SQLite would go through all files of a folder to compare the three together.
-const PLACED: &str = "with recursive placed (folder, folder_key, link_id, flow) as (
+macro_rules! placed {
+    ($then:literal) => {
+        concat!(
+            "with recursive placed (folder, folder_key, link_id, flow) as (
        select * from (select folder, folder_key, link_id, flow from delivery
          where firm_id = $1 and device_id = $2 and current = 1
            and folder_key is not null and link_id is not null and flow is not null
@@ -119,7 +122,14 @@ const PLACED: &str = "with recursive placed (folder, folder_key, link_id, flow) 
          (select n.id from delivery n where n.firm_id = $1 and n.device_id = $2 and n.current = 1
              and n.folder_key > p.folder_key and n.link_id is not null and n.flow is not null
           order by n.folder_key, n.link_id, n.flow limit 1)))
-     select folder, link_id, flow from placed";
+     ",
+            $then
+        )
+    };
+}
+pub(super) use placed;
+
+const PLACED: &str = placed!("select folder, link_id, flow from placed");
 
 impl Catalog {
     /// Returns the files of `device` in the inbox folder with this key, by name.
@@ -372,4 +382,4 @@ fn listed(row: &AnyRow, name: &str) -> Result<Listed, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -234,6 +234,23 @@ impl Catalog {
         Ok(None)
     }
 
+    /// Says whether a webhook is told things still: neither removed nor paused.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn is_active(&self, webhook: &Webhook) -> Result<bool, Error> {
+        let row = query(
+            "select count(*) as n from webhook
+             where firm_id = $1 and id = $2 and removed_at is null and paused is null",
+        )
+        .bind(webhook.firm.0)
+        .bind(webhook.id.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.int("n")? == 1)
+    }
+
     /// Returns the webhooks of all firms that are told things.
     ///
     /// # Errors

@@ -10,13 +10,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::call::{Call, variables};
-use super::error::chain;
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::WebhookRow;
 use crate::config::Config;
 use crate::hostkeys;
-use crate::model::Flow;
+use crate::model::{Flow, with_causes};
 use crate::telemetry;
 
 /// How long a server on our port may take to say who it is.
@@ -32,7 +31,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let config = match Config::read(&file, variables()) {
         Ok(config) => config,
         Err(error) => {
-            report.say("configuration", Err(chain(&error)))?;
+            report.say("configuration", Err(with_causes(&error)))?;
             return Ok(report.exit());
         }
     };
@@ -57,7 +56,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     report.say("port", port(config.sftp.listen))?;
     match House::open(config).await {
         Ok(house) => stores(&house, &mut report).await?,
-        Err(error) => report.say("catalog", Err(chain(&error)))?,
+        Err(error) => report.say("catalog", Err(with_causes(&error)))?,
     }
     Ok(report.exit())
 }
@@ -80,7 +79,7 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
         let wrong: Vec<_> = links
             .iter()
             .flat_map(|link| Flow::ALL.map(|flow| house.places.folder(link, flow, today)))
-            .filter_map(|folder| folder.err().map(|error| chain(&error)))
+            .filter_map(|folder| folder.err().map(|error| with_causes(&error)))
             .collect();
         let finding = if wrong.is_empty() {
             Ok(format!("{} can be shown", links.len()))
@@ -146,12 +145,12 @@ impl Report {
 }
 
 fn told<E: std::error::Error>(result: Result<String, E>) -> Finding {
-    result.map_err(|error| chain(&error))
+    result.map_err(|error| with_causes(&error))
 }
 
 fn host_keys(config: &Config) -> Finding {
     let folder = config.key_folder();
-    let keys = hostkeys::read(&folder).map_err(|error| chain(&error))?;
+    let keys = hostkeys::read(&folder).map_err(|error| with_causes(&error))?;
     for file in hostkeys::FILES {
         let path = folder.join(file);
         let metadata = fs::metadata(&path).map_err(|error| error.to_string())?;

@@ -7,13 +7,12 @@ use serde_json::json;
 
 use super::call::Call;
 use super::dossier::named;
-use super::error::chain;
 use super::gone::missing;
 use super::select::{Selected, select, several};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{DeliveryRow, Firm};
-use crate::model::{DeliveryId, DocumentId, DossierId, Flow, HeldReason, State};
+use crate::model::{DeliveryId, DocumentId, DossierId, Flow, HeldReason, State, with_causes};
 use crate::sending::{self, Destination};
 
 /// The arguments of `approve`.
@@ -276,14 +275,14 @@ impl Desk {
             Err(sending::Error::Catalog(error)) => Err(error.into()),
             Err(refused) => {
                 self.refused += 1;
-                self.line(number, Some(id), "refused", 0, Some(&chain(&refused)))
+                self.line(number, Some(id), "refused", 0, Some(&with_causes(&refused)))
             }
         }
     }
 
     fn refuse(&mut self, what: &str, error: &Error) -> Result<(), Error> {
         self.refused += 1;
-        let why = chain(error);
+        let why = with_causes(error);
         self.line(Some(what), None, "refused", 0, Some(&why))
     }
 

@@ -244,13 +244,13 @@ fn public_keys(files: &[PathBuf]) -> Result<Vec<DeviceKey>, Error> {
 
 async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
     let firm = find_firm(house, firm).await?;
-    let waiting = house.catalog.waiting(firm.id).await?;
+    let waiting = house.catalog.offered_counts(firm.id).await?;
     let devices = house.catalog.devices(firm.id).await?;
     let row = |device: &Device| {
         let waits = waiting
             .iter()
-            .find(|(id, _)| *id == device.id)
-            .map_or(0, |(_, count)| *count);
+            .find(|own| own.device == device.id)
+            .map_or(0, |own| own.count);
         let default = if firm.default_device == Some(device.id) {
             "yes"
         } else {
@@ -332,7 +332,6 @@ async fn show(call: &Call, house: &House, firm: &Firm, device: &Device) -> Resul
 async fn remove(house: &House, named: &Named) -> Result<Exit, Error> {
     let firm = find_firm(house, &named.firm).await?;
     let device = find_device(house, &firm, &named.device).await?;
-    let waiting = house.catalog.waiting(firm.id).await?;
     house
         .catalog
         .remove_device(firm.id, &device, house.clock.read())
@@ -341,11 +340,6 @@ async fn remove(house: &House, named: &Named) -> Result<Exit, Error> {
         "removed device `{}`; it can no longer log in",
         device.name
     ))?;
-    if let Some((_, count)) = waiting.iter().find(|(id, _)| *id == device.id) {
-        print::note(&format!(
-            "note: {count} documents that it had not collected are still offered to it: `resend` sends them to another"
-        ));
-    }
     Ok(Exit::Done)
 }
 

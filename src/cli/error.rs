@@ -106,25 +106,10 @@ impl Error {
     }
 }
 
-/// Returns an error and its causes on one line: `what: cause: cause`.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let text = source.to_string();
-        // Some libraries say their cause themselves; once is enough.
-        if !told.ends_with(&text) {
-            told.push_str(": ");
-            told.push_str(text.trim_end());
-        }
-        cause = source.source();
-    }
-    told
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::with_causes;
 
     #[test]
     fn the_chain_tells_each_cause_once() {
@@ -132,7 +117,7 @@ mod tests {
         let error = Error::file("read", "/etc/shadow")(denied);
 
         assert_eq!(
-            chain(&error),
+            with_causes(&error),
             "could not read `/etc/shadow`: permission denied"
         );
     }

@@ -134,7 +134,9 @@ async fn nothing(call: &Call, house: &House, firm: &Firm, args: &Args) -> Result
             .iter()
             .try_for_each(|one| expired(call, house, (firm, args), one));
     }
-    let (held, quarantined) = house.catalog.unsent(firm.id).await?;
+    let held = house.catalog.held_counts(firm.id).await?;
+    let held = held.iter().map(|one| one.count).sum();
+    let quarantined = house.catalog.quarantined_count(firm.id).await?;
     let sentence = Sentence::Nothing {
         what: &args.what,
         firm: firm.slug.as_str(),

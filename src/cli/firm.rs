@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, device_name, find_firm};
 use super::{Error, Exit, print, rules, table};
+use crate::alarm::{OrConfig, Patience};
 use crate::app::House;
 use crate::catalog::Firm;
 use crate::model::{Language, Name};
@@ -141,6 +142,7 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
         ),
         ("keeps", firm.keeps.to_string()),
         ("duplicates", firm.sends.duplicates.to_string()),
+        ("alarms", alarms_told(house, firm)),
         (
             "drop folder",
             drop_folder(house, firm.slug.as_str()).display().to_string(),
@@ -181,6 +183,19 @@ async fn default_device(house: &House, firm: &Firm) -> Result<String, Error> {
     Ok(device_name(&devices, firm.default_device))
 }
 
+fn alarms_told(house: &House, firm: &Firm) -> String {
+    let told = |own: OrConfig, configured: Patience| match own {
+        OrConfig::Config => format!("{configured}, as configured"),
+        OrConfig::Own(own) => own.to_string(),
+    };
+    let (own, configured) = (firm.alarms, house.config.alarms);
+    format!(
+        "a document not collected: {}\na device not seen: {}",
+        told(own.uncollected, configured.uncollected),
+        told(own.unseen, configured.unseen)
+    )
+}
+
 fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
     json!({
         "firm": firm.slug.as_str(), "name": firm.name, "language": firm.language.as_str(),
@@ -191,6 +206,8 @@ fn json_of(house: &House, firm: &Firm, device: &str) -> Value {
         "keep_documents": firm.keeps.documents().to_string(),
         "keep_events": firm.keeps.events().to_string(),
         "duplicates": firm.sends.duplicates.as_str(),
+        "alarm_uncollected": firm.alarms.uncollected.to_string(),
+        "alarm_unseen": firm.alarms.unseen.to_string(),
         "drop_folder": drop_folder(house, firm.slug.as_str()).display().to_string(),
     })
 }

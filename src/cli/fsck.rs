@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::call::Call;
-use super::error::chain;
 use super::{Error, Exit, print};
 use crate::app::House;
-use crate::model::Digest;
+use crate::model::{Digest, with_causes};
 
 /// The arguments of `fsck`.
 #[derive(Debug, clap::Args)]
@@ -90,7 +89,7 @@ async fn deep(house: &House, digest: Digest, findings: &mut Findings) -> Result<
             &digest,
             "its bytes have changed: restore it from a backup",
         ),
-        Err(error) => findings.bad("lost", &digest, &chain(&error)),
+        Err(error) => findings.bad("lost", &digest, &with_causes(&error)),
     }
 }
 

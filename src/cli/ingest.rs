@@ -11,11 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::error::chain;
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::ingest::{Arrival, Outcome, Taken};
-use crate::model::{Declared, FirmId, HeldReason, Language, Origin, Said, Status};
+use crate::model::{Declared, FirmId, HeldReason, Language, Origin, Said, Status, with_causes};
 use crate::text;
 use crate::ubl::limits::DOCUMENT_BYTES_MAX;
 
@@ -201,7 +200,7 @@ impl Batch {
             let result = match first {
                 Ok(Some(taken)) => Ok(taken),
                 Ok(None) => Err("nothing came of it".to_owned()),
-                Err(error) => Err(chain(&error)),
+                Err(error) => Err(with_causes(&error)),
             };
             told.push((path, result));
         }

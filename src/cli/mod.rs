@@ -50,6 +50,8 @@ use clap_complete::Shell;
 use call::Call;
 pub use error::Error;
 
+use crate::model::with_causes;
+
 /// An SFTP gateway between e-invoices and accounting software.
 #[derive(Debug, Parser)]
 #[command(name = "sluis", version, propagate_version = true)]
@@ -216,7 +218,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
 
 /// Prints an error and its causes, once, where it ends.
 pub fn complain(error: &Error) {
-    print::note(&format!("sluis: {}", error::chain(error)));
+    print::note(&format!("sluis: {}", with_causes(error)));
 }
 
 fn completions(shell: Shell) -> Result<Exit, Error> {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::call::Call;
-use super::error::chain;
 use super::{Error, Exit, print};
+use crate::model::with_causes;
 use crate::ubl::{self, show};
 
 /// The arguments of `read`.
@@ -23,7 +23,7 @@ pub(super) fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
             Ok(bytes) => tell(call, file, &bytes)?,
             Err(source) => {
                 let error = Error::file("read", file)(source);
-                print::note(&format!("sluis: {}", chain(&error)));
+                print::note(&format!("sluis: {}", with_causes(&error)));
                 failed = true;
             }
         }

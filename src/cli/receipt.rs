@@ -18,7 +18,7 @@ use crate::evidence::receipt::{self, Facts, Receipt, Session, Told};
 use crate::evidence::signed::{self, NAMESPACE};
 use crate::evidence::{Collecting, Connected};
 use crate::hostkeys;
-use crate::model::EventKind;
+use crate::model::{EventKind, with_causes};
 use crate::text;
 
 /// The largest file of receipts that is read, in bytes: ten thousand receipts.
@@ -299,8 +299,7 @@ fn check(line: &str, key: &PublicKey) -> Result<Receipt, String> {
     let signed: Signed = serde_json::from_str(line).map_err(|_| {
         "this is no signed receipt: `sluis receipt --json` prints them, one a line".to_owned()
     })?;
-    signed::check(key, &signed.receipt, &signed.signature)
-        .map_err(|error| super::error::chain(&error))?;
+    signed::check(key, &signed.receipt, &signed.signature).map_err(|error| with_causes(&error))?;
     let receipt: Receipt = serde_json::from_str(&signed.receipt)
         .map_err(|_| "what is signed is not a receipt".to_owned())?;
     if receipt.form != receipt::FORM {

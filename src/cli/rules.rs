@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::call::{Call, find_device, find_firm, find_link};
 use super::link::receiver;
 use super::{Error, Exit, dossier, link, print};
+use crate::alarm::{OrConfig, OwnLimits};
 use crate::app::House;
 use crate::catalog::{Firm, FirmRules, LinkRules};
 use crate::model::{Approval, Duplicates, Keep, OrFirm, Transfer};
@@ -48,7 +49,7 @@ pub(super) struct Set {
 
 /// The arguments of `firm set`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events", "duplicates"]))]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events", "duplicates", "alarm_uncollected", "alarm_unseen"]))]
 pub(super) struct SetFirm {
     /// Which firm.
     slug: String,
@@ -79,6 +80,12 @@ pub(super) struct SetFirm {
     /// What becomes of a document that looks like an earlier one: hold it, or let it replace what was not collected.
     #[arg(long)]
     duplicates: Option<Duplicates>,
+    /// How long a document may wait for its device before an alarm is raised: 4d, never, or the `default` of the configuration.
+    #[arg(long, value_name = "TIME")]
+    alarm_uncollected: Option<OrConfig>,
+    /// How long a device may stay away before an alarm is raised: 4d, never, or the `default` of the configuration.
+    #[arg(long, value_name = "TIME")]
+    alarm_unseen: Option<OrConfig>,
     /// What waits to be sent by hand follows the new rule too.
     #[arg(long)]
     release_waiting: bool,
@@ -153,16 +160,22 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Erro
     let (in_view, documents) = (args.keep_in_view, args.keep_documents);
     let keeps = firm.keeps.with(in_view, documents, args.keep_events);
     let keeps = keeps.map_err(|unfit| Error::Refused(unfit.to_string()))?;
+    let alarms = OwnLimits {
+        uncollected: args.alarm_uncollected.unwrap_or(firm.alarms.uncollected),
+        unseen: args.alarm_unseen.unwrap_or(firm.alarms.unseen),
+    };
     let now = house.clock.read();
     if keeps != firm.keeps {
         house.catalog.set_retention(firm.id, &keeps, now).await?;
     }
-    if rules == *old {
-        return find_firm(house, &args.slug).await;
+    if alarms != firm.alarms {
+        house.catalog.set_alarms(firm.id, alarms, now).await?;
     }
-    house.catalog.set_firm_rules(firm.id, &rules, now).await?;
-    let sent = look_again(house, &firm, args.release_waiting).await?;
-    dossier::tell_offered(sent);
+    if rules != firm.sends || args.release_waiting {
+        house.catalog.set_firm_rules(firm.id, &rules, now).await?;
+        let sent = look_again(house, &firm, args.release_waiting).await?;
+        dossier::tell_offered(sent);
+    }
     find_firm(house, &args.slug).await
 }
 

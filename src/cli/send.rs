@@ -8,14 +8,13 @@ use serde_json::json;
 use super::call::{Call, find_device};
 use super::documents::PAGE_ROWS;
 use super::dossier::named;
-use super::error::chain;
 use super::gone::missing;
 use super::link::receiver;
 use super::select::{select, several};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Firm};
-use crate::model::{DeliveryId, DeviceId, DossierId, HeldReason, Language, State};
+use crate::model::{DeliveryId, DeviceId, DossierId, HeldReason, Language, State, with_causes};
 use crate::sending::Expected;
 use crate::{sending, text};
 
@@ -255,7 +254,7 @@ impl<'a> Hands<'a> {
         }
         for what in what {
             if let Err(error) = self.take_one(what).await {
-                self.refuse(what, &chain(&error))?;
+                self.refuse(what, &with_causes(&error))?;
             }
         }
         if self.told == 0 && !self.json {
@@ -380,7 +379,7 @@ impl<'a> Hands<'a> {
             Err(sending::Error::Catalog(error)) => Err(error.into()),
             Err(refused) => {
                 self.refused += 1;
-                self.tell(row, "refused", (id, None), Some(&chain(&refused)))
+                self.tell(row, "refused", (id, None), Some(&with_causes(&refused)))
             }
         }
     }

@@ -1,26 +1,27 @@
 //! What waits at each firm, for whom, and since when?
 
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::call::Call;
 use super::firm::drop_folder;
 use super::{Error, Exit, print};
+use crate::alarm::AlarmKind;
 use crate::app::House;
-use crate::catalog::{Device, Firm, HeldCount, OfferedCount};
-use crate::model::{Language, Timestamp};
+use crate::catalog::{Alarm, Device, Firm, HeldCount, OfferedCount};
+use crate::dropfolder::rejected_in;
+use crate::model::{DeviceId, Language, Timestamp};
 use crate::text;
-
-/// The folder of what was rejected, within a drop folder.
-const REJECTED: &str = "rejected";
 
 /// The arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Of which firm; else of all.
     firm: Option<String>,
+    /// End with status 1 where an alarm is up, for a monitoring system.
+    #[arg(long)]
+    check: bool,
 }
 
 /// Shows each firm at a glance.
@@ -29,8 +30,10 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     if firms.is_empty() && !call.json {
         print::note("there is no firm yet; `sluis firm add SLUG --name NAME` adds one");
     }
+    let mut is_alarmed = false;
     for firm in firms {
         let glance = Glance::take(&house, firm).await?;
+        is_alarmed |= !glance.alarms.is_empty();
         if call.json {
             print::json(&glance.json())?;
         } else {
@@ -40,13 +43,15 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
                 .try_for_each(|line| print::line(line))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::failed_if(args.check && is_alarmed))
 }
 
 /// What is known of a firm now.
 struct Glance {
     firm: Firm,
     now: Timestamp,
+    /// The longest first.
+    alarms: Vec<Alarm>,
     devices: Vec<(Device, Option<OfferedCount>)>,
     held: Vec<HeldCount>,
     quarantined: u64,
@@ -65,10 +70,11 @@ impl Glance {
             (device, own)
         });
         Ok(Self {
+            alarms: catalog.alarms(firm.id).await?,
             devices: devices.collect(),
             held: catalog.held_counts(firm.id).await?,
             quarantined: catalog.quarantined_count(firm.id).await?,
-            rejected: rejected(&drop_folder(house, firm.slug.as_str()).join(REJECTED)),
+            rejected: rejected_in(&drop_folder(house, firm.slug.as_str())).ok(),
             now: house.clock.read(),
             firm,
         })
@@ -76,6 +82,7 @@ impl Glance {
 
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{}  {}", self.firm.slug, self.firm.name)];
+        lines.extend(self.alarm_lines());
         for (device, offered) in &self.devices {
             let waits = offered.as_ref().map_or_else(
                 || "nothing waits".to_owned(),
@@ -124,7 +131,47 @@ impl Glance {
         lines
     }
 
+    /// One line for each device and kind: thousands may be up.
+    fn alarm_lines(&self) -> Vec<String> {
+        let mut groups: BTreeMap<_, (usize, Timestamp)> = BTreeMap::new();
+        for alarm in &self.alarms {
+            let key = (alarm.up.subject.kind(), alarm.device);
+            let (count, since) = groups.entry(key).or_insert((0, alarm.up.since));
+            *count += 1;
+            *since = (*since).min(alarm.up.since);
+        }
+        let line = |((kind, device), (count, since))| {
+            let device = self.device_name(device).unwrap_or("?");
+            let age = self.age(since);
+            match kind {
+                AlarmKind::Uncollected => format!(
+                    "  ALARM: {count} documents for device {device} are not collected, the oldest for {age}"
+                ),
+                AlarmKind::Unseen => format!("  ALARM: device {device} was not seen for {age}"),
+                AlarmKind::Rejected => {
+                    format!("  ALARM: the drop folder holds rejected files, for {age}")
+                }
+            }
+        };
+        groups.into_iter().map(line).collect()
+    }
+
+    fn device_name(&self, id: Option<DeviceId>) -> Option<&str> {
+        let mut devices = self.devices.iter();
+        let (own, _) = devices.find(|(own, _)| Some(own.id) == id)?;
+        Some(own.name.as_str())
+    }
+
     fn json(&self) -> Value {
+        let alarm = |alarm: &Alarm| {
+            let subject = alarm.up.subject;
+            let delivery = alarm.document.map(|_| subject.number());
+            json!({
+                "kind": subject.kind().as_str(), "document": alarm.document, "delivery": delivery,
+                "device": self.device_name(alarm.device), "since": alarm.up.since.to_string(),
+                "raised_at": alarm.up.raised_at.to_string(),
+            })
+        };
         let device = |(device, offered): &(Device, Option<OfferedCount>)| {
             json!({
                 "device": device.name.as_str(), "kind": device.kind.as_str(),
@@ -142,6 +189,7 @@ impl Glance {
         };
         json!({
             "firm": self.firm.slug.as_str(),
+            "alarms": self.alarms.iter().map(alarm).collect::<Vec<_>>(),
             "devices": self.devices.iter().map(device).collect::<Vec<_>>(),
             "held": self.held.iter().map(held).collect::<Vec<_>>(),
             "quarantined": self.quarantined, "rejected": self.rejected,
@@ -162,23 +210,6 @@ fn age(ms: i64) -> String {
         120..2_880 => format!("{} h", minutes / 60),
         _ => format!("{} days", minutes / 1_440),
     }
-}
-
-/// How many files were rejected, their texts apart; what is not there holds none.
-fn rejected(folder: &Path) -> Option<usize> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(0),
-        Err(_) => return None,
-    };
-    let names: Vec<_> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
-    let is_text = |name: &&String| {
-        name.strip_suffix(".txt")
-            .is_some_and(|of| names.iter().any(|other| other == of))
-    };
-    Some(names.iter().filter(|name| !is_text(name)).count())
 }
 
 #[cfg(test)]
@@ -211,16 +242,5 @@ mod tests {
                 "2 days"
             ]
         );
-    }
-
-    #[test]
-    fn a_text_beside_a_rejected_file_is_not_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["F-1.xml", "F-1.xml.txt", "notes.txt"] {
-            fs::write(folder.path().join(name), "x").unwrap();
-        }
-
-        assert_eq!(rejected(folder.path()), Some(2));
-        assert_eq!(rejected(&folder.path().join("none")), Some(0));
     }
 }

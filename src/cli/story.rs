@@ -177,6 +177,7 @@ pub(super) async fn delivery_story(
     if delivery.state == State::Offered {
         waiting(telling, row, device, &mut story);
     }
+    forgotten(telling, row, &mut story);
     if let Some(at) = row.collected_at {
         let from = from(telling, row).await?;
         telling.say(
@@ -327,6 +328,17 @@ fn waiting(telling: &Telling<'_>, row: &DeliveryRow, device: &str, story: &mut V
                 },
             );
         }
+    }
+}
+
+/// Tells that somebody was told, and that this is over.
+fn forgotten(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
+    let at = |kind| telling.last(row, kind).map(|told| telling.at(told.at));
+    if let Some(raised) = at(EventKind::AlarmRaised) {
+        let cleared = at(EventKind::AlarmCleared);
+        let cleared = cleared.as_deref();
+        let raised = &raised;
+        telling.say(story, &Sentence::Alarm { raised, cleared });
     }
 }
 

@@ -3,12 +3,11 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, find_firm};
-use super::error::chain;
 use super::{Error, Exit, letters, print, table};
 use crate::app::House;
 use crate::catalog::{Firm, NewWebhook, WebhookRow};
 use crate::dispatch::{self, Poster, Secret, Target};
-use crate::model::{EventKind, EventSeq, WebhookId};
+use crate::model::{EventKind, EventSeq, WebhookId, with_causes};
 
 /// The commands about webhooks.
 #[derive(Debug, clap::Subcommand)]
@@ -126,10 +125,10 @@ async fn check_target(house: &House, target: &Target) -> Result<(), Error> {
     match Poster::new(&house.config.webhooks).addresses(target).await {
         Ok(_) => {}
         Err(unknown @ (dispatch::Error::Lookup { .. } | dispatch::Error::NoAddress { .. })) => {
-            let text = format!("note: {}; it is added all the same", chain(&unknown));
+            let text = format!("note: {}; it is added all the same", with_causes(&unknown));
             print::note(&text);
         }
-        Err(refused) => return Err(Error::Refused(chain(&refused))),
+        Err(refused) => return Err(Error::Refused(with_causes(&refused))),
     }
     Ok(())
 }
@@ -253,7 +252,7 @@ async fn test(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> 
             "id": row.webhook.id, "taken": taken, "status": answer.status, "answer": answer.text, "error": null,
         }),
         Err(error) => json!({
-            "id": row.webhook.id, "taken": taken, "status": null, "answer": null, "error": chain(error),
+            "id": row.webhook.id, "taken": taken, "status": null, "answer": null, "error": with_causes(error),
         }),
     };
     if call.json {
@@ -261,7 +260,7 @@ async fn test(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> 
     } else {
         let answered = match &sent {
             Ok(answer) => format!("{} answered {}", target.origin(), answer.status),
-            Err(error) => format!("{} did not answer: {}", target.origin(), chain(error)),
+            Err(error) => format!("{} did not answer: {}", target.origin(), with_causes(error)),
         };
         print::line(&answered)?;
         if let Some(text) = sent

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{EventRow, Letter, Webhook};
+use crate::alarm::Told;
+use crate::catalog::{Event, EventRow, Letter, Webhook};
 use crate::model::{EventKind, FirmId, Timestamp, WebhookId};
 
 /// How many digits of an event's hash stand in its id.
@@ -24,7 +25,9 @@ pub(super) fn event_id(firm: FirmId, row: &EventRow) -> String {
 pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
     let (row, event) = (&letter.row, &letter.row.event);
     // What happens to the setup is told in words that name people's books.
-    let detail = event.document.map(|_| event.detail.as_str());
+    let alarm = alarm(event);
+    let is_told = event.document.is_some() || alarm.is_some();
+    let detail = is_told.then_some(event.detail.as_str());
     let document = event.document.map(|id| {
         let facts = letter.document.as_ref();
         json!({
@@ -37,7 +40,7 @@ pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
     let device = event
         .device
         .map(|id| json!({ "id": id, "name": letter.device_name }));
-    let told = json!({
+    let mut told = json!({
         "id": event_id(webhook.firm, row),
         "type": event.kind.as_str(),
         "timestamp": row.at.to_string(),
@@ -51,7 +54,17 @@ pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
             "detail": detail,
         },
     });
+    if let Some(alarm) = alarm {
+        told["data"]["alarm"] = alarm;
+    }
     told.to_string()
+}
+
+/// What an alarm tells, and since when its reason lasts.
+fn alarm(event: &Event) -> Option<Value> {
+    let is_alarm = matches!(event.kind, EventKind::AlarmRaised | EventKind::AlarmCleared);
+    let told = Told::parse(&event.detail).filter(|_| is_alarm)?;
+    Some(json!({ "kind": told.kind.as_str(), "since": told.since.to_string() }))
 }
 
 fn delivery(letter: &Letter) -> Option<Value> {
@@ -84,4 +97,28 @@ pub(super) fn ping_body(webhook: &Webhook, now: Timestamp) -> String {
         "data": { "firm": webhook.firm_slug, "webhook": webhook.id },
     });
     told.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EventSeq;
+
+    #[test]
+    fn two_events_that_had_the_same_number_have_two_ids() {
+        let id = |seq: i64, hash: &str| {
+            let row = EventRow {
+                seq: EventSeq(seq),
+                at: Timestamp(0),
+                event: Event::new(EventKind::Kept, ""),
+                hash: hash.to_owned(),
+            };
+            event_id(FirmId(1), &row)
+        };
+
+        let before = id(7, "0123456789abcdef");
+        assert_eq!(before, "evt_1_7_0123456789ab");
+        assert_eq!(id(7, "0123456789abcdef"), before);
+        assert_ne!(id(7, "fedcba9876543210"), before, "after a power cut");
+    }
 }

@@ -46,7 +46,7 @@ pub use self::target::{InvalidTarget, Named, Target, URL_BYTES_MAX};
 use self::breaker::Breaker;
 use self::lanes::Start;
 use crate::catalog::{self, Catalog, Webhook};
-use crate::model::{Clock, FirmId, Timestamp, WebhookId};
+use crate::model::{Clock, FirmId, Timestamp, WebhookId, with_causes};
 
 /// How often it is looked whether another process has told something, or a webhook was added.
 const LOOK: Duration = Duration::from_secs(2);
@@ -117,7 +117,10 @@ impl<S: Sends> Dispatcher<S> {
             let (starts, pause) = match found {
                 Ok(found) => found,
                 Err(error) => {
-                    error!("Could not ask which webhooks there are: {}", chain(&error));
+                    error!(
+                        "Could not ask which webhooks there are: {}",
+                        with_causes(&error)
+                    );
                     (Vec::new(), Pause::For(LOOK))
                 }
             };
@@ -221,7 +224,7 @@ impl<S: Sends> Dispatcher<S> {
     async fn round(&self, webhook: Webhook, limit: i64) -> WebhookId {
         let id = webhook.id;
         if let Err(error) = self.try_round(webhook, limit).await {
-            error!(webhook.id = %id, "Could not write down what webhook {id} was told: {}", chain(&error));
+            error!(webhook.id = %id, "Could not write down what webhook {id} was told: {}", with_causes(&error));
             self.rest(LOOK).await;
         }
         id
@@ -295,18 +298,6 @@ async fn beside<T>(
             Some(id) = rounds.next() => ended.push(id),
         }
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        told.push_str(": ");
-        told.push_str(&source.to_string());
-        cause = source.source();
-    }
-    told
 }
 
 /// Any number; if the system has none, always the same, and those that failed together come back together.

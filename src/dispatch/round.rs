@@ -13,14 +13,15 @@ use super::ping::message;
 use super::post::{Answer, Error, Sends};
 use super::signature::Secret;
 use super::target::Target;
-use super::{ATTEMPTS_MAX, Dispatcher, body, chain};
+use super::{ATTEMPTS_MAX, Dispatcher, body};
 use crate::catalog::{self, Letter, Settlement, Webhook};
+use crate::model::with_causes;
 
 /// How many lanes of one webhook are told at the same time.
 const LANES_MAX: usize = 8;
 
 /// How many dead letters a webhook may have: more are no list that a person reads, and its events wait where they are.
-const DEAD_MAX: i64 = 10_000;
+pub(super) const DEAD_MAX: i64 = 10_000;
 
 /// How much of what a receiver says stands in an error.
 const SAID_CHARS_MAX: usize = 200;
@@ -30,8 +31,8 @@ struct Round {
     webhook: Webhook,
     target: Target,
     secret: Secret,
-    /// The receiver wants nothing any more.
-    gone: AtomicBool,
+    /// No further call is made: the receiver wants nothing any more, or somebody has paused or removed the webhook.
+    over: AtomicBool,
 }
 
 impl<S: Sends> Dispatcher<S> {
@@ -73,7 +74,7 @@ impl<S: Sends> Dispatcher<S> {
             webhook,
             target,
             secret,
-            gone: AtomicBool::new(false),
+            over: AtomicBool::new(false),
         };
         let walks = plan.lanes.into_iter().map(|lane| self.walk(&round, lane));
         let results: Vec<_> = stream::iter(walks)
@@ -111,7 +112,12 @@ impl<S: Sends> Dispatcher<S> {
         let (Ok(_own), Ok(_call)) = (of_firm.acquire().await, self.calls.acquire().await) else {
             return Outcome::Unsent;
         };
-        if self.stop.is_cancelled() || round.gone.load(Ordering::Relaxed) {
+        if self.stop.is_cancelled() || round.over.load(Ordering::Relaxed) {
+            return Outcome::Unsent;
+        }
+        // Somebody may have paused or removed it since the round began; what is under way ends.
+        if !matches!(self.catalog.is_active(&round.webhook).await, Ok(true)) {
+            round.over.store(true, Ordering::Relaxed);
             return Outcome::Unsent;
         }
         let (now, webhook) = (self.clock.read(), &round.webhook);
@@ -130,7 +136,7 @@ impl<S: Sends> Dispatcher<S> {
         };
         let outcome = self.judge(round, sent);
         if outcome == Outcome::Gone {
-            round.gone.store(true, Ordering::Relaxed);
+            round.over.store(true, Ordering::Relaxed);
         }
         outcome
     }
@@ -143,7 +149,7 @@ impl<S: Sends> Dispatcher<S> {
                 answer::judge(answer.status, answer.retry_after.as_deref(), now),
                 told_of(&answer, &round.target),
             ),
-            Err(error) => (Verdict::Away(None), chain(&error)),
+            Err(error) => (Verdict::Away(None), with_causes(&error)),
         };
         let after = match verdict {
             Verdict::Away(after) => after,

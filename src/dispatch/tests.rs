@@ -9,6 +9,7 @@ use super::*;
 use crate::catalog::NewWebhook;
 use crate::model::{EventKind, EventSeq, Language};
 
+mod limits;
 mod world;
 
 use world::{Does, URL, World, seq_of};

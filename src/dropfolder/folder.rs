@@ -6,12 +6,13 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::reject::rejected_in;
 use super::scan::{Look, look};
 use super::settle::{Seen, Settling};
-use super::take::{Chain, Done, End, Place, Settled, batches, take_batch};
+use super::take::{Done, End, Place, Settled, batches, take_batch};
 use super::{DropFolderConfig, Takes};
 use crate::ingest::Firm;
-use crate::model::Timestamp;
+use crate::model::{FirmId, Timestamp, with_causes};
 
 /// One firm's drop folder.
 pub(super) struct Folder {
@@ -42,6 +43,18 @@ impl Folder {
     /// Returns when a file in it may be complete.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.settling.due()
+    }
+
+    /// Returns whose it is.
+    pub(super) fn firm(&self) -> FirmId {
+        self.place.firm.id
+    }
+
+    /// Returns how many rejected files lie in it; none where they cannot be counted.
+    pub(super) async fn rejected(&self) -> Option<usize> {
+        let folder = Arc::clone(&self.place.folder);
+        let counting = spawn_blocking(move || rejected_in(&folder).ok());
+        counting.await.ok().flatten()
     }
 
     /// Tells whether a look may show something.
@@ -84,9 +97,7 @@ impl Folder {
     async fn look(&mut self) -> Vec<Seen> {
         let folder = Arc::clone(&self.place.folder);
         let (seen, trouble) = match spawn_blocking(move || look(&folder)).await {
-            Ok(Look { seen, trouble }) => {
-                (seen, trouble.map(|trouble| Chain(&trouble).to_string()))
-            }
+            Ok(Look { seen, trouble }) => (seen, trouble.map(|trouble| with_causes(&trouble))),
             Err(died) => (Vec::new(), Some(format!("the look died: {died}"))),
         };
         if let Some(why) = self.trouble.news(trouble) {

@@ -29,14 +29,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use self::config::{DropFolderConfig, Watch};
+pub use self::reject::rejected_in;
 pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN};
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::{Folder, Trouble};
-use self::take::Chain;
 use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Taken};
-use crate::model::{FirmId, Name, Timestamp};
+use crate::lookout::RejectedFiles;
+use crate::model::{FirmId, Name, Timestamp, with_causes};
 
 /// How long hints gather before folders are looked at: a copy of a thousand files is one look, not a thousand.
 const GATHER: Duration = Duration::from_millis(250);
@@ -81,6 +82,7 @@ pub struct DropFolders<T = Ingest> {
     takes: T,
     folders: BTreeMap<Name, Folder>,
     trouble: Trouble,
+    rejected: RejectedFiles,
 }
 
 impl<T: Takes> DropFolders<T> {
@@ -91,7 +93,14 @@ impl<T: Takes> DropFolders<T> {
             takes,
             folders: BTreeMap::new(),
             trouble: Trouble::default(),
+            rejected: RejectedFiles::default(),
         }
+    }
+
+    /// Notes there how many rejected files each folder holds, at each look.
+    #[must_use]
+    pub fn reporting_to(self, rejected: RejectedFiles) -> Self {
+        Self { rejected, ..self }
     }
 
     /// Takes what is dropped, until it is cancelled; then it finishes the batch in hand.
@@ -163,7 +172,7 @@ impl<T: Takes> DropFolders<T> {
             Err(failure) => {
                 return error!(
                     "Could not ask which firms have a drop folder: {}",
-                    Chain(&failure)
+                    with_causes(&failure)
                 );
             }
         };
@@ -189,6 +198,9 @@ impl<T: Takes> DropFolders<T> {
         for folder in self.folders.values_mut() {
             if folder.wants_a_look(clock()) {
                 folder.turn(&self.takes, cancel, clock).await;
+                if let Some(count) = folder.rejected().await {
+                    self.rejected.note(folder.firm(), count);
+                }
             }
             if cancel.is_cancelled() {
                 return;

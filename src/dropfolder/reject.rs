@@ -6,6 +6,7 @@
 //! work: a text about the same file is used again, and a file that is in both folders is the
 //! same one. Nothing there is ever overwritten.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -43,6 +44,28 @@ pub(super) fn reject(folder: &Path, file: &Seen, text: &Text) -> io::Result<Opti
     }
     let tried = format!("the first {NAMES_TRIED_MAX} names are in use");
     Err(io::Error::new(io::ErrorKind::AlreadyExists, tried))
+}
+
+/// Returns how many rejected files lie in this drop folder, their texts apart; where nothing was rejected, none.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn rejected_in(folder: &Path) -> io::Result<usize> {
+    let entries = match fs::read_dir(folder.join(REJECTED)) {
+        Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name()));
+    let names: BTreeSet<OsString> = names.collect::<io::Result<_>>()?;
+    let is_text = |name: &&OsString| {
+        let path = Path::new(name);
+        let of = path
+            .file_stem()
+            .filter(|_| path.extension() == Some(OsStr::new("txt")));
+        of.is_some_and(|of| names.contains(of))
+    };
+    Ok(names.iter().filter(|name| !is_text(name)).count())
 }
 
 /// What came of trying one name.
@@ -272,6 +295,19 @@ mod tests {
             folder.all(),
             "rejected/F-1.xml: <, rejected/F-1.xml.txt: why now"
         );
+    }
+
+    #[test]
+    fn a_text_beside_a_rejected_file_is_not_counted() {
+        let folder = Folder::new();
+        assert_eq!(rejected_in(folder.root.path()).unwrap(), 0);
+        for name in ["F-1.xml", "F-1.xml.txt", "notes.txt"] {
+            folder.drop(&format!("rejected/{name}"), "x");
+        }
+
+        assert_eq!(rejected_in(folder.root.path()).unwrap(), 2);
+        folder.drop("other/rejected", "no folder");
+        assert!(rejected_in(&folder.root.path().join("other")).is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::settle::Seen;
 use super::source::{self, Still};
 use super::whole::{self, Bare, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
-use crate::model::{Declared, Language, Said, Timestamp};
+use crate::model::{Declared, Language, Said, Timestamp, with_causes};
 use crate::text::{Put, RejectionText, Why};
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
@@ -237,7 +237,7 @@ async fn offer<T: Takes>(
             taken.len(),
             read.len()
         )),
-        Err(failure) => Err(Chain(&failure).to_string()),
+        Err(failure) => Err(with_causes(&failure)),
     }
 }
 
@@ -375,21 +375,6 @@ impl Place {
                 "Took {taken} dropped files of firm `{}`", self.firm.slug
             );
         }
-    }
-}
-
-/// An error with all its causes, for the one line that tells of it.
-pub(super) struct Chain<'a>(pub(super) &'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::scan::stamp;
 use super::settle::REJECTED;
-use super::take::Chain;
+use crate::model::with_causes;
 
 /// How many folders are named in a hint; past it, every folder is meant.
 const HINTED_FOLDERS_MAX: usize = 1_024;
@@ -179,7 +179,7 @@ impl Watching {
             Err(failure) if !self.warned => {
                 warn!(
                     "Could not watch the drop folders, so they are looked at more often: {}",
-                    Chain(&failure)
+                    with_causes(&failure)
                 );
                 self.warned = true;
             }

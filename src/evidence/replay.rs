@@ -3,16 +3,19 @@
 //! Each mark is told with its event, so from the events follows what the table of deliveries must say. What
 //! is held of a delivery here is small and does not grow with its events; a place is held as its digest.
 
+mod alarms;
 mod difference;
 mod standing;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use difference::{DIFFERENCES_MAX, Difference, Differences};
+pub use difference::{AlarmFault, DIFFERENCES_MAX, Difference, Differences};
 pub use standing::{Place, Resent, Standing};
 
+use self::alarms::Alarms;
 use self::difference::differences;
 use super::{Collecting, EventRow, Sure};
+use crate::alarm::Up;
 use crate::model::{DeliveryId, DocumentId, EventKind, EventSeq, HeldReason, State, Timestamp};
 
 /// The events of one firm, played from the first.
@@ -28,6 +31,7 @@ pub struct Replay {
     /// The last link that was removed; early events did not tell of what it held.
     link_removed: Option<EventSeq>,
     held_at: HashMap<DeliveryId, EventSeq>,
+    alarms: Alarms,
 }
 
 impl Replay {
@@ -43,6 +47,9 @@ impl Replay {
         }
         if event.kind == EventKind::Expired {
             return self.expire(row);
+        }
+        if matches!(event.kind, EventKind::AlarmRaised | EventKind::AlarmCleared) {
+            return self.alarms.play(row);
         }
         if !moves_deliveries(event.kind) {
             return Ok(());
@@ -128,6 +135,11 @@ impl Replay {
             differences: differences(id, &told, found),
             unsaid,
         }
+    }
+
+    /// Compares the alarms that are up with those of the table, and forgets them.
+    pub fn compare_alarms(&mut self, found: &[Up]) -> Vec<Difference> {
+        std::mem::take(&mut self.alarms).compare(found)
     }
 
     /// Returns the deliveries that were not compared, for the table lacks them.

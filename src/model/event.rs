@@ -86,6 +86,10 @@ pub enum EventKind {
     LegalHoldPlaced,
     /// A legal hold was lifted.
     LegalHoldReleased,
+    /// Something was forgotten: a document, a device, or rejected files.
+    AlarmRaised,
+    /// The reason of an alarm is gone.
+    AlarmCleared,
 }
 
 impl EventKind {
@@ -130,6 +134,8 @@ impl EventKind {
             Self::Blank => "blank",
             Self::LegalHoldPlaced => "legal_hold_placed",
             Self::LegalHoldReleased => "legal_hold_released",
+            Self::AlarmRaised => "alarm_raised",
+            Self::AlarmCleared => "alarm_cleared",
         }
     }
 }
@@ -177,9 +183,11 @@ impl FromStr for EventKind {
             "blank" => Ok(Self::Blank),
             "legal_hold_placed" => Ok(Self::LegalHoldPlaced),
             "legal_hold_released" => Ok(Self::LegalHoldReleased),
+            "alarm_raised" => Ok(Self::AlarmRaised),
+            "alarm_cleared" => Ok(Self::AlarmCleared),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, revised, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, revised, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released, alarm_raised, alarm_cleared",
             )),
         }
     }

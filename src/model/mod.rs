@@ -2,6 +2,7 @@
 //!
 //! Floor 0: plain values, checked once when they are made. Nothing here touches the world.
 
+mod causes;
 mod checksum;
 mod delivery;
 mod device;
@@ -22,6 +23,7 @@ mod time;
 mod transfer;
 mod words;
 
+pub use causes::with_causes;
 pub use checksum::{ChecksumHasher, Checksums, ContentHash, HashName, InvalidChecksum};
 pub use delivery::{HeldReason, State};
 pub use device::{DeviceKind, Uploads};

@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Reads it as it is printed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(instant.as_millisecond()))
+    }
+
     /// Returns whole seconds since 1970, as SFTP's `mtime` counts them (filexfer-02 §5), within its 32 bits.
     pub fn as_sftp_seconds(self) -> u32 {
         u32::try_from(self.0.div_euclid(1000)).unwrap_or(if self.0 < 0 { 0 } else { u32::MAX })
@@ -106,6 +112,8 @@ mod tests {
             Timestamp(1_767_225_600_001).to_string(),
             "2026-01-01T00:00:00.001Z"
         );
+        let read = Timestamp::parse("2026-01-01T00:00:00.001Z");
+        assert_eq!(read, Some(Timestamp(1_767_225_600_001)));
     }
 
     #[test]

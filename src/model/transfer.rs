@@ -91,6 +91,11 @@ impl Delay {
             .then_some(Self { seconds })
     }
 
+    /// Returns the instant so long before `until`.
+    pub fn before(self, until: Timestamp) -> Timestamp {
+        until.plus_ms(self.seconds.saturating_mul(-1000))
+    }
+
     /// Returns the instant so long after `from`.
     pub fn after(self, from: Timestamp) -> Timestamp {
         from.plus_ms(self.seconds.saturating_mul(1000))

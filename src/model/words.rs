@@ -10,7 +10,7 @@ pub struct UnknownWord {
 
 impl UnknownWord {
     /// Names the word, and those that would have done.
-    pub(super) fn new(word: &str, known: &'static str) -> Self {
+    pub(crate) fn new(word: &str, known: &'static str) -> Self {
         Self {
             word: word.to_owned(),
             known,

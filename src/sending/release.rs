@@ -10,7 +10,9 @@ use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::revise::{replace, revised};
 use crate::ingest::route::Routing;
 use crate::ingest::{named_in, routing_json, waits_for};
-use crate::model::{DocumentId, EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::model::{
+    DeliveryId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp, with_causes,
+};
 use crate::transfer::Readiness;
 
 /// How many deliveries one change releases at the most: others wait for it.
@@ -26,12 +28,19 @@ pub enum Waiting {
 }
 
 /// What became of deliveries that were looked at again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Released {
     /// How many were sent.
     pub sent: usize,
-    /// How many could not be looked at, each told in the log.
-    pub failed: usize,
+    /// Those that could not be looked at, each told in the log.
+    pub failed: Vec<DeliveryId>,
+}
+
+impl Released {
+    fn note(&mut self, held: &Delivery, error: &Error) {
+        told_failed(held, error);
+        self.failed.push(held.id);
+    }
 }
 
 /// What its sender says of a document that waits.
@@ -74,6 +83,8 @@ impl Sending {
                     | HeldReason::CodeUnclear
                     | HeldReason::FlowUnknown,
                 ) => by_setup.push(held),
+                // Its link was removed, and there may be another.
+                Some(HeldReason::Manual) if held.link.is_none() => by_setup.push(held),
                 Some(HeldReason::Manual) if waiting == Waiting::Follows => by_rule.push(held),
                 Some(reason) if is_of_the_rule(reason) => by_rule.push(held),
                 _ => {}
@@ -81,10 +92,11 @@ impl Sending {
         }
         let mut sent = 0;
         for held in by_setup {
-            match self.route_again(firm, &held, Word::Kept, now).await {
+            let word = (Word::Kept, waiting);
+            match self.route_again(firm, &held, word, now).await {
                 Ok(more) => sent += more,
                 // It holds up no other.
-                Err(error) => told_failed(std::slice::from_ref(&held), &error),
+                Err(error) => told_failed(&held, &error),
             }
         }
         sent += self.release(firm, &by_rule, now).await.sent;
@@ -116,7 +128,7 @@ impl Sending {
                 )
             );
             if waits_for_a_word && held.state == State::Held && held.is_current {
-                let word = Word::Now(folder);
+                let word = (Word::Now(folder), Waiting::Stays);
                 sent += self.route_again(firm, &held, word, now).await?;
             }
         }
@@ -130,18 +142,15 @@ impl Sending {
         for group in due.chunks(GROUP_MAX) {
             match self.release_group(firm, group, now).await {
                 Ok(sent) => released.sent += sent,
-                Err(error) if group.len() == 1 => {
-                    released.failed += 1;
-                    told_failed(group, &error);
-                }
+                Err(error) if group.len() == 1 => released.note(&group[0], &error),
                 Err(_) => {
-                    for one in group.chunks(1) {
-                        match self.release_group(firm, one, now).await {
+                    for one in group {
+                        match self
+                            .release_group(firm, std::slice::from_ref(one), now)
+                            .await
+                        {
                             Ok(sent) => released.sent += sent,
-                            Err(error) => {
-                                released.failed += 1;
-                                told_failed(one, &error);
-                            }
+                            Err(error) => released.note(one, &error),
                         }
                     }
                 }
@@ -218,7 +227,7 @@ impl Sending {
         &self,
         firm: FirmId,
         listed: &Delivery,
-        word: Word<'_>,
+        (word, waiting): (Word<'_>, Waiting),
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
@@ -238,10 +247,16 @@ impl Sending {
         };
         let (reading, readiness) = (&document.reading, readiness(&document));
         // What a person said of it goes before what its parties say.
-        let planned = match by_hand::destination(&held) {
+        let mut planned = match by_hand::destination(&held) {
             Some(to) => by_hand::planned(to, &readiness, &setup, now),
             None => deliveries(reading, &readiness, &setup, named.as_ref(), now),
         };
+        if held.reason == Some(HeldReason::Manual) {
+            planned.retain(|plan| plan.link.is_some());
+            if waiting == Waiting::Stays {
+                planned.iter_mut().for_each(by_hand_still);
+            }
+        }
         let mut waits = Some(&held);
         let mut offered = 0;
         for mut plan in missing(planned, &held, &siblings) {
@@ -338,6 +353,18 @@ fn is_of_the_rule(reason: HeldReason) -> bool {
     )
 }
 
+/// What was to be sent by hand through a link that is gone is so through the next: a person may have booked it by
+/// now. What that link does not let go by itself anyway says so.
+fn by_hand_still(plan: &mut Planned) {
+    let goes_by_itself = matches!(
+        plan.hold,
+        None | Some(HeldReason::Due | HeldReason::BeforeStart | HeldReason::NoDevice)
+    );
+    if goes_by_itself {
+        (plan.hold, plan.due) = (Some(HeldReason::Manual), None);
+    }
+}
+
 /// Says what is known of a document that is here.
 pub(super) fn readiness(document: &Document) -> Readiness {
     let issued = document.reading.issued.as_deref();
@@ -351,10 +378,9 @@ pub(super) fn readiness(document: &Document) -> Readiness {
     }
 }
 
-fn told_failed(group: &[Delivery], error: &Error) {
-    let ids: Vec<_> = group.iter().map(|held| held.id.to_string()).collect();
-    let ids = ids.join(", ");
-    tracing::error!("Could not look again at delivery {ids}, which waits on: {error}");
+fn told_failed(held: &Delivery, error: &Error) {
+    let (id, why) = (held.id, with_causes(error));
+    tracing::error!(delivery.id = %id, "Could not look again at delivery {id}, which waits on: {why}");
 }
 
 /// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose

@@ -8,7 +8,7 @@ use std::io;
 use russh_sftp::protocol::{Packet, StatusCode};
 
 use super::handles::TooMany;
-use crate::model::InvalidPath;
+use crate::model::{InvalidPath, with_causes};
 use crate::{ingest, mark, sending, tree, upload};
 
 /// A refusal: its code (filexfer-02 §7), and a text that a person can act on.
@@ -62,11 +62,9 @@ impl Refusal {
     }
 
     fn ours(error: &dyn std::error::Error) -> Self {
-        let mut fault = error.to_string();
         let mut cause = error.source();
         let mut text = "the server could not do that; it is in its log";
         while let Some(source) = cause {
-            fault = format!("{fault}: {source}");
             let of_disk = source.downcast_ref::<io::Error>().map(io::Error::kind);
             if of_disk == Some(io::ErrorKind::StorageFull) {
                 text = "the disk of the server is full";
@@ -76,7 +74,7 @@ impl Refusal {
         Self {
             code: StatusCode::Failure,
             text: text.to_owned(),
-            fault: Some(fault),
+            fault: Some(with_causes(error)),
         }
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Device `{device}` collected it on {at}{}.",
             from.map_or_else(String::new, |from| format!(", from {from}"))
         ),
+        Sentence::Alarm { raised, cleared } => alarm(raised, *cleared),
         Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
         Sentence::DeviceGone { device } => format!(
             "Device `{device}` has been removed since, so nobody will collect it: `sluis resend` sends it to another."
@@ -68,6 +69,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Expired { .. } => expired(sentence),
         Sentence::Nothing { .. } => nothing(sentence),
     }
+}
+
+fn alarm(raised: &str, cleared: Option<&str>) -> String {
+    format!(
+        "It had waited too long, so an alarm was raised on {raised}{}.",
+        cleared.map_or_else(String::new, |at| format!("; it was cleared on {at}"))
+    )
 }
 
 fn legal_hold(at: &str, reason: &str) -> String {

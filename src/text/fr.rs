@@ -46,6 +46,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "L'appareil `{device}` l'a récupéré le {at}{}.",
             from.map_or_else(String::new, |from| format!(", depuis {from}"))
         ),
+        Sentence::Alarm { raised, cleared } => alarm(raised, *cleared),
         Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
         Sentence::DeviceGone { device } => format!("L'appareil `{device}` a été supprimé depuis, personne ne le récupérera : `sluis resend` l'envoie à un autre."),
         Sentence::Matched(matched) => format!("Numéros connus qu'il contient : {matched}."),
@@ -65,6 +66,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Le bureau `{firm}` n'a aucun document dont le numéro, le nom de fichier, l'empreinte ou l'identifiant est `{what}`. Si l'expéditeur dit l'avoir envoyé : il n'est peut-être pas arrivé, ou porte un autre numéro. {held} documents sont à traiter, {quarantined} en quarantaine : `sluis documents {firm}` les montre tous."
         ),
     }
+}
+
+fn alarm(raised: &str, cleared: Option<&str>) -> String {
+    format!(
+        "Il attendait depuis trop longtemps : une alarme a été déclenchée le {raised}{}.",
+        cleared.map_or_else(String::new, |at| format!(", et levée le {at}"))
+    )
 }
 
 fn assigned(way: Flow, dossier: &str) -> String {

@@ -14,9 +14,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
-        Sentence::Unwrapped => {
-            "Het kwam in een Peppol-omslag (SBDH); het document daarin wordt afgeleverd.".to_owned()
-        }
+        Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Opmerking: {text}."),
         Sentence::Quarantined { why } => format!(
             "Het staat in quarantaine, want het is onleesbaar: {why}. Het wordt bewaard en aan geen toestel getoond; vraag het de afzender opnieuw."
@@ -49,6 +47,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Toestel `{device}` haalde het op {at} op{}.",
             from.map_or_else(String::new, |from| format!(", vanaf {from}"))
         ),
+        Sentence::Alarm { raised, cleared } => alarm(raised, *cleared),
         Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
         Sentence::DeviceGone { device } => format!(
             "Toestel `{device}` is sindsdien verwijderd, dus niemand haalt het op: `sluis resend` stuurt het naar een ander."
@@ -70,6 +69,16 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Expired { .. } => expired(sentence),
         Sentence::Nothing { .. } => nothing(sentence),
     }
+}
+
+const UNWRAPPED: &str =
+    "Het kwam in een Peppol-omslag (SBDH); het document daarin wordt afgeleverd.";
+
+fn alarm(raised: &str, cleared: Option<&str>) -> String {
+    format!(
+        "Het wachtte te lang: op {raised} werd alarm geslagen{}.",
+        cleared.map_or_else(String::new, |at| format!("; dat is op {at} opgeheven"))
+    )
 }
 
 fn legal_hold(at: &str, reason: &str) -> String {

@@ -120,6 +120,13 @@ pub enum Sentence<'a> {
         /// Which.
         device: &'a str,
     },
+    /// It waited too long, and somebody was told.
+    Alarm {
+        /// When.
+        raised: &'a str,
+        /// When that was over, if it is.
+        cleared: Option<&'a str>,
+    },
     /// It was fetched.
     Collected {
         /// When.
@@ -228,6 +235,7 @@ impl Sentence<'_> {
             Self::Waiting { .. } => "waiting",
             Self::ReadOnly { .. } => "read",
             Self::DeviceGone { .. } => "device_gone",
+            Self::Alarm { .. } => "alarm",
             Self::Collected { .. } => "collected",
             Self::Hidden(_) => "hidden",
             Self::Processed { .. } => "processed",

@@ -370,9 +370,10 @@ async fn what_a_removed_link_held_is_told_again() {
     let office = gateway.office("peeters").await;
     let (firm, dossier) = (office.firm, office.dossier);
     gateway
-        .link_as(&office, dossier, "expertm", "ACME", None, Transfer::Manual)
+        .link_as(&office, dossier, "expertm", "ACME", None, Transfer::AtOnce)
         .await;
     gateway.receive(&office, invoice("F-1", 2000)).await;
+    assert_eq!(gateway.deliveries(&office).await, ["- held (no_device)"]);
     let catalog = &gateway.house.catalog;
     let link = catalog.links(firm).await.unwrap().remove(0);
 

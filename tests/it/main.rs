@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is amiss")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod alarming;
 mod arriving;
 mod backing;
 mod clients;

@@ -29,6 +29,8 @@ pub enum Reply {
     TakesAndHangsUp,
     /// Answers with success when it is told to.
     Waits(Arc<Notify>),
+    /// The same, and says first that it was called.
+    Asks(Arc<Notify>, Arc<Notify>),
     /// Takes it with an answer that has no end.
     Babbles,
     /// Takes it, and says what is not HTTP.
@@ -172,7 +174,10 @@ async fn answer(
     let mut seen = read(&mut stream).await?;
     let reply = replies.lock().unwrap().pop_front();
     let reply = reply.unwrap_or(Reply::Answers(200, ""));
-    if let Reply::Waits(until) = &reply {
+    if let Reply::Asks(called, _) = &reply {
+        called.notify_one();
+    }
+    if let Reply::Waits(until) | Reply::Asks(_, until) = &reply {
         until.notified().await;
     }
     seen.is_taken = match reply {
@@ -185,7 +190,7 @@ async fn answer(
         Reply::Answers(status, headers) => {
             format!("HTTP/1.1 {status} X\r\n{headers}content-length: 4\r\n\r\ntext")
         }
-        Reply::Waits(_) => "HTTP/1.1 204 X\r\n\r\n".to_owned(),
+        Reply::Waits(_) | Reply::Asks(..) => "HTTP/1.1 204 X\r\n\r\n".to_owned(),
         Reply::Boasts => "HTTP/1.1 200 X\r\n".to_owned(),
         Reply::Mumbles => "220 mail.example.com ESMTP\r\n".to_owned(),
         Reply::Babbles => "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),

@@ -525,3 +525,58 @@ async fn an_operator_sees_dead_letters_and_has_them_tried_again() {
     assert_eq!(program.json(&["webhook", "dead", "kantoor"]).len(), 0);
     assert_eq!(program.terminate(), Some(0));
 }
+
+#[tokio::test]
+async fn a_webhook_that_is_paused_or_removed_in_the_middle_of_a_round_is_called_no_more() {
+    let gateway = Gateway::start_with(ALLOW).await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let (catalog, firm) = (&gateway.house.catalog, office.firm);
+    let dispatcher = dispatcher(&gateway);
+    for is_removed in [false, true] {
+        let mut receiver = Receiver::start().await;
+        let id = webhook(&gateway, &office, &receiver.url()).await;
+        let number = format!("F-{id}");
+        gateway.receive(&office, invoice(&number, 0)).await; // kept, then offered
+        let until = Arc::new(Notify::new());
+        let reached = Arc::new(Notify::new());
+        receiver.does([Reply::Asks(Arc::clone(&reached), Arc::clone(&until))]);
+        let stopping = async {
+            reached.notified().await;
+            if is_removed {
+                catalog
+                    .remove_webhook(firm, id, gateway.now())
+                    .await
+                    .unwrap();
+            } else {
+                let pausing = catalog.pause_webhook(firm, id, "asked to", gateway.now());
+                assert!(pausing.await.unwrap());
+            }
+            until.notify_one();
+        };
+
+        let (turned, ()) = tokio::join!(dispatcher.turn(), stopping);
+
+        turned.unwrap();
+        receiver.has_seen(1).await;
+        assert_eq!(receiver.seen().len(), 1, "the call under way ended");
+        if !is_removed {
+            assert!(
+                catalog
+                    .resume_webhook(firm, id, gateway.now())
+                    .await
+                    .unwrap()
+            );
+            dispatcher.turn().await.unwrap();
+            let seen = receiver.seen();
+            let kinds: Vec<_> = seen
+                .iter()
+                .map(|seen| seen.json()["type"].clone())
+                .collect();
+            assert_eq!(kinds, ["kept", "offered"]);
+            catalog
+                .remove_webhook(firm, id, gateway.now())
+                .await
+                .unwrap();
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::*;
 use crate::catalog::deliveries::tests::office;
 
 /// How SQLite would look for the answer.
-async fn plan(catalog: &Catalog, question: &'static str) -> String {
+pub(in crate::catalog) async fn plan(catalog: &Catalog, question: &'static str) -> String {
     let explained = format!("explain query plan {question}");
     let rows = query(sqlx::AssertSqlSafe(explained))
         .fetch_all(&catalog.readers)

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::OrConfig;
 use crate::catalog::FirmRules;
 use crate::model::{
     Approval, DeviceKind, Duplicates, InvalidRetention, Keep, Language, Name, OrFirm, Retention,
@@ -45,6 +46,10 @@ pub(super) struct WantedFirm {
     pub(super) duplicates: Option<Duplicates>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default_device: Option<String>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) alarm_uncollected: Option<OrConfig>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) alarm_unseen: Option<OrConfig>,
 }
 
 impl WantedFirm {

@@ -2,6 +2,7 @@
 //!
 //! The changes are made one after the other, each whole; whoever is interrupted runs it once more.
 
+mod change;
 mod file;
 mod plan;
 
@@ -15,16 +16,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use self::change::Change;
 use self::file::{Wanted, WantedDevice, WantedDossier, WantedFirm, WantedLink};
-use self::plan::{Change, Present, plan};
+use self::plan::{Present, plan};
 use super::call::{Call, device_name, find_device, find_firm};
 use super::dossier::tell_offered;
-use super::error::chain;
 use super::{Error, Exit, keys, link, print};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
 use crate::layout::LinkFacts;
-use crate::model::DeviceId;
+use crate::model::{DeviceId, with_causes};
 use crate::sending::Waiting;
 
 /// The arguments of `apply`.
@@ -67,7 +68,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let mut doing = Doing::begin(&house, present);
     for change in &changes {
         doing.make(change).await.map_err(|refused| {
-            let why = chain(&refused);
+            let why = with_causes(&refused);
             Error::Refused(format!(
                 "could not {change}: {why}; what was told before is done"
             ))
@@ -202,6 +203,7 @@ impl<'a> Doing<'a> {
                 let device = self.device(device).await?;
                 catalog.make_default(firm, &device, now).await?;
             }
+            Change::SetAlarms(own) => catalog.set_alarms(firm, *own, now).await?,
             Change::SetFirm(rules) => catalog.set_firm_rules(firm, rules, now).await?,
             Change::SetRetention(keeps) => catalog.set_retention(firm, keeps, now).await?,
             Change::AddDossier { name, ids } => {
@@ -346,6 +348,8 @@ fn written(present: &Present) -> Wanted {
             keep_events: Some(firm.keeps.events()),
             duplicates: Some(firm.sends.duplicates),
             default_device: named(firm.default_device),
+            alarm_uncollected: Some(firm.alarms.uncollected),
+            alarm_unseen: Some(firm.alarms.unseen),
         },
         devices: devices.iter().map(device_written).collect(),
         dossiers: dossiers.iter().map(dossier).collect(),

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::change::Change;
 use super::file::{Wanted, WantedDossier, WantedLink};
-use crate::catalog::{Device, DeviceKey, Dossier, Firm, FirmRules, Link, LinkRules};
+use crate::alarm::OwnLimits;
+use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, LinkRules};
 use crate::layout::{LinkFacts, Profiles};
-use crate::model::{DeviceKind, Identifier, Language, Name, Retention, Uploads, fold};
+use crate::model::{DeviceKind, Identifier, Language, Uploads, fold};
 
 /// What is there.
 pub(super) struct Present {
@@ -19,130 +21,6 @@ pub(super) struct Present {
     pub(super) devices: Vec<Device>,
     pub(super) dossiers: Vec<Dossier>,
     pub(super) links: Vec<Link>,
-}
-
-/// One thing to change. Devices are named, for those that come are not there yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
-    AddDevice {
-        name: Name,
-        kind: DeviceKind,
-        keys: Vec<DeviceKey>,
-    },
-    AddKey {
-        device: String,
-        key: DeviceKey,
-    },
-    SetUploads {
-        device: String,
-        uploads: Uploads,
-    },
-    SetDefault {
-        device: String,
-    },
-    SetFirm(FirmRules),
-    SetRetention(Retention),
-    AddDossier {
-        name: String,
-        ids: Vec<Identifier>,
-    },
-    SetDossier {
-        dossier: Dossier,
-        name: String,
-        ids: Vec<Identifier>,
-    },
-    AddLink {
-        /// By one of its numbers.
-        dossier: Identifier,
-        profile: String,
-        code: String,
-        language: Language,
-        device: Option<String>,
-        sends: LinkRules,
-    },
-    SetLink {
-        link: Box<Link>,
-        device: Option<String>,
-        sends: LinkRules,
-    },
-}
-
-impl std::fmt::Display for Change {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::AddDevice { name, kind, keys } => {
-                write!(
-                    f,
-                    "add device `{name}` ({}), {} keys",
-                    kind.as_str(),
-                    keys.len()
-                )
-            }
-            Self::AddKey { device, key } => {
-                write!(f, "add a key to device `{device}`: {}", key.fingerprint)
-            }
-            Self::SetUploads { device, uploads } => {
-                write!(f, "set uploads of device `{device}` {}", uploads.as_str())
-            }
-            Self::SetDefault { device } => write!(f, "make `{device}` the default device"),
-            Self::SetFirm(rules) => {
-                let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
-                write!(
-                    f,
-                    "set the firm: transfer {}, approval {}, night {} in {zone}, duplicates {}",
-                    rules.transfer, rules.approval, rules.night_hour, rules.duplicates
-                )
-            }
-            Self::SetRetention(keeps) => write!(f, "set the firm: keep {keeps}"),
-            Self::AddDossier { name, ids } => write!(f, "add dossier `{name}` with {}", told(ids)),
-            Self::SetDossier { dossier, name, ids } => {
-                write!(
-                    f,
-                    "set dossier `{}`: `{name}` with {}",
-                    dossier.name,
-                    told(ids)
-                )
-            }
-            Self::AddLink {
-                dossier,
-                profile,
-                code,
-                device,
-                sends,
-                ..
-            } => {
-                write!(f, "add link `{code}` in `{profile}` to {}", dossier.raw)?;
-                rules(f, device.as_deref(), sends)
-            }
-            Self::SetLink {
-                link,
-                device,
-                sends,
-            } => {
-                write!(f, "set link `{}` in `{}`", link.code, link.profile)?;
-                rules(f, device.as_deref(), sends)
-            }
-        }
-    }
-}
-
-fn told(ids: &[Identifier]) -> String {
-    let raw: Vec<_> = ids.iter().map(|id| id.raw.as_str()).collect();
-    raw.join(", ")
-}
-
-fn rules(
-    f: &mut std::fmt::Formatter<'_>,
-    device: Option<&str>,
-    sends: &LinkRules,
-) -> std::fmt::Result {
-    let device = device.unwrap_or("the default device");
-    write!(
-        f,
-        ": to {device}, transfer {}, approval {}",
-        sends.transfer, sends.approval
-    )?;
-    sends.from.map_or(Ok(()), |from| write!(f, ", from {from}"))
 }
 
 /// Decides what must change, or says of everything that is wrong with the file what it is.
@@ -258,6 +136,13 @@ impl Planning<'_> {
             Ok(None) => {}
             Ok(Some(keeps)) => self.changes.push(Change::SetRetention(keeps)),
             Err(unfit) => self.faults.push(unfit.to_string()),
+        }
+        let alarms = OwnLimits {
+            uncollected: wanted.alarm_uncollected.unwrap_or(firm.alarms.uncollected),
+            unseen: wanted.alarm_unseen.unwrap_or(firm.alarms.unseen),
+        };
+        if alarms != firm.alarms {
+            self.changes.push(Change::SetAlarms(alarms));
         }
         if let Some(device) = &wanted.default_device {
             self.receiver(device);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::standing::{Place, Standing};
+use crate::alarm::Subject;
 use crate::model::{DeliveryId, EventKind, EventSeq, State, Timestamp};
 
 /// Something that the events and the table do not agree on, or that the events alone cannot be.
@@ -42,6 +43,13 @@ pub enum Difference {
         /// Which.
         delivery: DeliveryId,
     },
+    /// An alarm is not as the events have it.
+    Alarm {
+        /// About what.
+        subject: Subject,
+        /// What is wrong.
+        wrong: AlarmFault,
+    },
     /// The table lacks a delivery that events tell of.
     Lacking {
         /// Which.
@@ -55,6 +63,10 @@ impl Difference {
         match self {
             Self::Impossible { delivery, .. } => *delivery,
             Self::Unreadable { .. } => None,
+            Self::Alarm { subject, .. } => match subject {
+                Subject::Delivery(id) => Some(*id),
+                _ => None,
+            },
             Self::Other { delivery, .. }
             | Self::Untold { delivery }
             | Self::Lacking { delivery } => Some(*delivery),
@@ -68,6 +80,7 @@ impl Difference {
             Self::Unreadable { .. } => "unreadable",
             Self::Other { fact, .. } => fact,
             Self::Untold { .. } => "untold",
+            Self::Alarm { .. } => "alarm",
             Self::Lacking { .. } => "lacking",
         }
     }
@@ -110,12 +123,46 @@ impl fmt::Display for Difference {
             Self::Untold { delivery } => {
                 write!(f, "d{delivery} is in the table, and no event tells of it")
             }
+            Self::Alarm { subject, wrong } => {
+                let kind = subject.kind().as_str();
+                write!(f, "the alarm `{kind}` of {subject} {wrong}")
+            }
             Self::Lacking { delivery } => {
                 write!(
                     f,
                     "d{delivery} is told by the events, and is not in the table"
                 )
             }
+        }
+    }
+}
+
+/// What is wrong with an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmFault {
+    /// An event raises it while it is up.
+    Twice(EventSeq),
+    /// An event clears it while it is not up.
+    NotUp(EventSeq),
+    /// An event says of it what nobody understands.
+    Unclear(EventSeq),
+    /// It is in the table, and no event raises it.
+    Untold,
+    /// The events have it up, and it is not in the table.
+    Lacking,
+    /// Its reason lasts since another time.
+    Since,
+}
+
+impl fmt::Display for AlarmFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Twice(seq) => write!(f, "is raised by event {seq}, while it is up"),
+            Self::NotUp(seq) => write!(f, "is cleared by event {seq}, while it is not up"),
+            Self::Unclear(seq) => write!(f, "is told by event {seq} in words that are none"),
+            Self::Untold => f.write_str("is in the table, and no event raises it"),
+            Self::Lacking => f.write_str("is up by the events, and is not in the table"),
+            Self::Since => f.write_str("has another beginning in the table than in its event"),
         }
     }
 }

@@ -1,0 +1,513 @@
+//! What has been forgotten, and must somebody be told?
+//!
+//! Facts and `now` in, a decision out: nothing here reads a clock or a table. An alarm is up from when
+//! its reason has lasted too long until the reason is gone, however often somebody looks meanwhile.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::model::{Delay, DeliveryId, DeviceId, DeviceKind, Timestamp, UnknownWord};
+
+/// How many documents of a firm become alarms at one look: a receiver that is told of each is not flooded when
+/// thousands wait.
+pub const RAISED_PER_LOOK_MAX: usize = 64;
+
+/// How many alarms about documents a firm has up at the same time: nobody reads a longer list. Others follow as
+/// these are cleared.
+pub const UP_MAX: usize = 10_000;
+
+/// What an alarm tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AlarmKind {
+    /// A device has not collected a document.
+    Uncollected,
+    /// A device was not there.
+    Unseen,
+    /// A drop folder holds rejected files.
+    Rejected,
+}
+
+impl AlarmKind {
+    /// Returns the word that tables, JSON and events use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Uncollected => "uncollected",
+            Self::Unseen => "unseen",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl FromStr for AlarmKind {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "uncollected" => Ok(Self::Uncollected),
+            "unseen" => Ok(Self::Unseen),
+            "rejected" => Ok(Self::Rejected),
+            other => Err(UnknownWord::new(other, "uncollected, unseen, rejected")),
+        }
+    }
+}
+
+/// What an alarm is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A delivery that is not collected.
+    Delivery(DeliveryId),
+    /// A device that was not seen.
+    Device(DeviceId),
+    /// The firm's drop folder, with rejected files in it.
+    DropFolder,
+}
+
+impl Subject {
+    /// Returns the subject of an alarm of this kind with this number.
+    pub fn of(kind: AlarmKind, number: i64) -> Self {
+        match kind {
+            AlarmKind::Uncollected => Self::Delivery(DeliveryId(number)),
+            AlarmKind::Unseen => Self::Device(DeviceId(number)),
+            AlarmKind::Rejected => Self::DropFolder,
+        }
+    }
+
+    /// Returns what an alarm about it tells.
+    pub fn kind(self) -> AlarmKind {
+        match self {
+            Self::Delivery(_) => AlarmKind::Uncollected,
+            Self::Device(_) => AlarmKind::Unseen,
+            Self::DropFolder => AlarmKind::Rejected,
+        }
+    }
+
+    /// Returns its number, 0 for what has none.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Delivery(id) => id.0,
+            Self::Device(id) => id.0,
+            Self::DropFolder => 0,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivery(id) => write!(f, "d{id}"),
+            Self::Device(id) => write!(f, "device {id}"),
+            Self::DropFolder => f.write_str("the drop folder"),
+        }
+    }
+}
+
+/// How long something may last before somebody is told.
+///
+/// ```
+/// use sluis::alarm::Patience;
+///
+/// assert_eq!("72h".parse::<Patience>().unwrap().to_string(), "3d");
+/// assert_eq!("never".parse::<Patience>().unwrap(), Patience::Never);
+/// assert!("3".parse::<Patience>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Patience {
+    /// For ever.
+    Never,
+    /// So long, in days of 24 hours, by day and night.
+    For(Delay),
+}
+
+impl Patience {
+    /// Says whether what began at `since` has lasted too long. On a clock that stands before `since` it has not.
+    pub fn is_over(self, since: Timestamp, now: Timestamp) -> bool {
+        self.began_by(now).is_some_and(|latest| since <= latest)
+    }
+
+    /// Returns until when something must have begun that has lasted too long; never, where nothing has.
+    pub fn began_by(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Never => None,
+            Self::For(delay) => Some(delay.before(now)),
+        }
+    }
+}
+
+impl fmt::Display for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::For(delay) => delay.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Patience {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "never" => Ok(Self::Never),
+            other => Delay::parse(other).map(Self::For).ok_or_else(|| {
+                UnknownWord::new(
+                    other,
+                    "never, or a time such as 4d (s, m, h or d; a year at most)",
+                )
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for Patience {
+    type Error = UnknownWord;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// When somebody is told: the operator's decision, behind that of each firm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// How long a document may wait for its device.
+    pub uncollected: Patience,
+    /// How long a device may stay away.
+    pub unseen: Patience,
+}
+
+/// From Thursday evening to Monday morning, and from Friday to Tuesday where a holiday follows, an office is closed for
+/// less than four days.
+impl Default for Limits {
+    fn default() -> Self {
+        let four_days = Delay::parse("4d").map_or(Patience::Never, Patience::For);
+        Self {
+            uncollected: four_days,
+            unseen: four_days,
+        }
+    }
+}
+
+/// What a firm decides itself, or leaves to the operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OrConfig {
+    /// As the configuration has it.
+    #[default]
+    Config,
+    /// Its own.
+    Own(Patience),
+}
+
+impl OrConfig {
+    /// Returns what holds, where the configuration has `configured`.
+    pub fn or(self, configured: Patience) -> Patience {
+        match self {
+            Self::Config => configured,
+            Self::Own(own) => own,
+        }
+    }
+}
+
+impl fmt::Display for OrConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config => f.write_str("default"),
+            Self::Own(own) => own.fmt(f),
+        }
+    }
+}
+
+impl FromStr for OrConfig {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "default" => Ok(Self::Config),
+            other => other.parse().map(Self::Own),
+        }
+    }
+}
+
+/// When a firm is told, as far as it does not leave that to the operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnLimits {
+    /// How long a document may wait for its device.
+    pub uncollected: OrConfig,
+    /// How long a device may stay away.
+    pub unseen: OrConfig,
+}
+
+impl OwnLimits {
+    /// Returns what holds, where the configuration has `configured`.
+    pub fn or(self, configured: Limits) -> Limits {
+        Limits {
+            uncollected: self.uncollected.or(configured.uncollected),
+            unseen: self.unseen.or(configured.unseen),
+        }
+    }
+}
+
+impl fmt::Display for OwnLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "uncollected {}, unseen {}",
+            self.uncollected, self.unseen
+        )
+    }
+}
+
+/// What is known of a device in use that decides whether it is missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presence {
+    /// How it works.
+    pub kind: DeviceKind,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// When it was there last, if it ever was: the latest end, or else beginning, of a connection.
+    pub seen: Option<Timestamp>,
+    /// Whether it is there now.
+    pub is_connected: bool,
+    /// Since when documents are to go there, if any are: a link names it, or it is the default device.
+    pub expected_since: Option<Timestamp>,
+    /// Since when the oldest document waits there, if one does.
+    pub waits_since: Option<Timestamp>,
+}
+
+impl Presence {
+    /// Returns since when a device is missed, if it is missed at all.
+    ///
+    /// A program fetches whether or not something waits, and one that has stopped is told of before something does.
+    /// A drive is opened by people, when there is something on it. A source comes when it has something to bring.
+    pub fn missed_since(&self) -> Option<Timestamp> {
+        let wanted = match self.kind {
+            _ if self.is_connected => None,
+            DeviceKind::Source => None,
+            DeviceKind::Mount => self.waits_since,
+            DeviceKind::Pull | DeviceKind::Bridge => self.expected_since.or(self.waits_since),
+        };
+        let seen = self.seen.unwrap_or(self.added_at);
+        wanted.map(|wanted| wanted.max(seen))
+    }
+}
+
+/// An alarm that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Up {
+    /// About what.
+    pub subject: Subject,
+    /// Since when its reason lasts.
+    pub since: Timestamp,
+    /// When it was raised.
+    pub raised_at: Timestamp,
+}
+
+impl Up {
+    /// Says whether it stays up, where its reason lasts since `reason`, or is gone.
+    ///
+    /// That the clock was set back since is no end of it.
+    pub fn stays(&self, reason: Option<Timestamp>, patience: Patience, now: Timestamp) -> bool {
+        match reason {
+            None => false,
+            Some(since) if since == self.since => patience.is_over(since, now.max(self.raised_at)),
+            Some(since) => patience.is_over(since, now),
+        }
+    }
+}
+
+/// Returns how many alarms about documents may be raised at this look, where so many are up.
+pub fn room(up: usize) -> usize {
+    RAISED_PER_LOOK_MAX.min(UP_MAX.saturating_sub(up))
+}
+
+/// What an event of an alarm says beside what it names.
+///
+/// ```
+/// use sluis::alarm::{AlarmKind, Told};
+/// use sluis::model::Timestamp;
+///
+/// let told = Told { kind: AlarmKind::Unseen, since: Timestamp(0) };
+/// assert_eq!(told.to_string(), "unseen since 1970-01-01T00:00:00.000Z");
+/// assert_eq!(Told::parse(&told.to_string()), Some(told));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// What the alarm tells.
+    pub kind: AlarmKind,
+    /// Since when its reason lasts.
+    pub since: Timestamp,
+}
+
+impl Told {
+    /// Understands the detail of an event.
+    pub fn parse(detail: &str) -> Option<Self> {
+        let (kind, since) = detail.split_once(" since ")?;
+        Some(Self {
+            kind: kind.parse().ok()?,
+            since: Timestamp::parse(since)?,
+        })
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} since {}", self.kind.as_str(), self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600 * 1000;
+    const NOW: Timestamp = Timestamp(100 * DAY);
+
+    fn days(text: &str) -> Patience {
+        text.parse().unwrap()
+    }
+
+    fn ago(days: i64) -> Timestamp {
+        NOW.plus_ms(-days * DAY)
+    }
+
+    #[test]
+    fn what_has_lasted_as_long_as_may_be_is_told_and_a_moment_before_is_not() {
+        #[rustfmt::skip]
+        let table = [
+            ("4d",    ago(4),             true),
+            ("4d",    ago(4).plus_ms(1),  false),
+            ("4d",    ago(400),           true),
+            ("4d",    NOW.plus_ms(DAY),   false), // the clock was set back
+            ("never", ago(400),           false),
+            ("1s",    NOW.plus_ms(-1000), true),
+        ];
+        for (patience, since, is_over) in table {
+            assert_eq!(
+                days(patience).is_over(since, NOW),
+                is_over,
+                "{patience} {since}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_office_that_is_closed_over_a_long_weekend_is_not_told() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let limit = Limits::default().uncollected;
+        // Easter 2026: from Friday evening to Tuesday morning.
+        let friday = at("2026-04-03T17:00:00Z");
+
+        assert!(!limit.is_over(friday, at("2026-04-07T08:00:00Z")));
+        assert!(limit.is_over(friday, at("2026-04-07T17:00:00Z")));
+    }
+
+    #[test]
+    fn the_table_of_who_is_missed_and_since_when() {
+        use DeviceKind::*;
+        let of = |kind, seen: Option<i64>, expected: Option<i64>, waits: Option<i64>| Presence {
+            kind,
+            added_at: ago(30),
+            seen: seen.map(ago),
+            is_connected: false,
+            expected_since: expected.map(ago),
+            waits_since: waits.map(ago),
+        };
+        #[rustfmt::skip]
+        let table = [
+            // A script that has stopped, whether or not something waits.
+            (of(Pull,   Some(5), Some(20), None),    Some(5)),
+            (of(Pull,   Some(5), Some(20), Some(9)), Some(5)),
+            (of(Bridge, Some(5), Some(20), None),    Some(5)),
+            // It never logged in: since it was added, or had something to do.
+            (of(Pull,   None,    Some(30), None),    Some(30)),
+            (of(Pull,   None,    Some(2),  None),    Some(2)),
+            // Nothing goes there: a spare, or one that is done with. Unless something does wait there.
+            (of(Pull,   Some(5), None,     None),    None),
+            (of(Pull,   Some(5), None,     Some(3)), Some(3)),
+            // A drive that nobody opens, for nothing is there; and one on which something waits.
+            (of(Mount,  Some(5), Some(20), None),    None),
+            (of(Mount,  Some(5), Some(20), Some(9)), Some(5)),
+            (of(Mount,  Some(9), Some(20), Some(1)), Some(1)),
+            (of(Mount,  None,    Some(20), Some(1)), Some(1)),
+            // It comes when it has something to bring.
+            (of(Source, Some(5), None,     None),    None),
+            (of(Source, None,    Some(20), Some(9)), None),
+        ];
+        for (presence, missed) in table {
+            assert_eq!(presence.missed_since(), missed.map(ago), "{presence:?}");
+            let connected = Presence {
+                is_connected: true,
+                ..presence
+            };
+            assert_eq!(connected.missed_since(), None);
+        }
+    }
+
+    #[test]
+    fn an_alarm_stays_up_as_long_as_its_reason_and_no_longer() {
+        let up = Up {
+            subject: Subject::Device(DeviceId(1)),
+            since: ago(5),
+            raised_at: NOW,
+        };
+        #[rustfmt::skip]
+        let table = [
+            ("4d",    Some(ago(5)),  NOW,                true),
+            ("4d",    Some(ago(5)),  NOW.plus_ms(DAY),   true),
+            ("4d",    None,          NOW,                false), // collected, removed, or no longer expected
+            ("4d",    Some(NOW),     NOW.plus_ms(1),     false), // seen
+            ("6d",    Some(ago(5)),  NOW,                false), // one may wait longer now
+            ("never", Some(ago(5)),  NOW,                false),
+            ("4d",    Some(ago(5)),  ago(3),             true),  // the clock was set back
+            ("4d",    Some(ago(3)),  ago(3),             false), // and then it was seen
+            ("4d",    Some(ago(40)), NOW,                true),
+        ];
+        for (patience, reason, now, stays) in table {
+            assert_eq!(
+                up.stays(reason, days(patience), now),
+                stays,
+                "{patience} {reason:?} {now}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_alarm_past_either_limit_waits_for_the_next_look() {
+        assert_eq!(room(0), RAISED_PER_LOOK_MAX);
+        assert_eq!(room(UP_MAX - 1), 1);
+        assert_eq!(room(UP_MAX), 0);
+        assert_eq!(room(UP_MAX + 1), 0);
+    }
+
+    #[test]
+    fn a_firm_leaves_to_the_operator_what_it_does_not_decide() {
+        let configured = Limits::default();
+        let own = OwnLimits {
+            uncollected: "never".parse().unwrap(),
+            unseen: "default".parse().unwrap(),
+        };
+
+        let limits = own.or(configured);
+
+        assert_eq!(limits.uncollected, Patience::Never);
+        assert_eq!(limits.unseen, configured.unseen);
+        for text in ["default", "never", "3d", "12h"] {
+            assert_eq!(text.parse::<OrConfig>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_no_event_of_an_alarm_says_is_not_understood() {
+        for bad in [
+            "",
+            "unseen",
+            "lost since 1970-01-01T00:00:00.000Z",
+            "unseen since then",
+        ] {
+            assert_eq!(Told::parse(bad), None, "{bad}");
+        }
+    }
+}
