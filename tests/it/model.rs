@@ -58,7 +58,7 @@ fn whatever_happens_in_whatever_order_all_agree() {
     let found = TestRunner::new_with_rng(config, random).run(&commands(), |commands| {
         let followed = runtime.block_on(follow(&commands));
         agreed.set(agreed.get() + u64::from(followed.is_ok()));
-        if first.get().is_none() && agreed.get() % TOLD_EACH == 0 {
+        if first.get().is_none() && agreed.get().is_multiple_of(TOLD_EACH) {
             println!("{} sequences from seed {seed} agree", agreed.get());
         }
         followed.map_err(|why| {

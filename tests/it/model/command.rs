@@ -88,13 +88,24 @@ pub struct Sends {
 }
 
 pub fn commands() -> impl Strategy<Value = Vec<Command>> {
-    vec(command(), 8..72)
+    // Of what nobody has sent and nobody looks at, little can be asked.
+    let first = vec(prop_oneof![arrive(), connect()], 3..8);
+    (first, vec(command(), 8..56)).prop_map(|(first, then)| [first, then].concat())
+}
+
+fn arrive() -> impl Strategy<Value = Command> {
+    (0..2_usize, vec(arriving(), 1..4)).prop_map(|(at, all)| Command::Arrive(at, all))
+}
+
+fn connect() -> impl Strategy<Value = Command> {
+    let device = prop_oneof![2 => Just(Device::Pull), 2 => Just(Device::Mount), 1 => device()];
+    (0..2_usize, device).prop_map(|(at, device)| Command::Connect(at, device))
 }
 
 fn command() -> impl Strategy<Value = Command> {
     let office = || 0..2_usize;
     prop_oneof![
-        8 => (office(), vec(arriving(), 1..4)).prop_map(|(at, all)| Command::Arrive(at, all)),
+        8 => arrive(),
         2 => pick().prop_map(Command::Approve),
         3 => (pick(), of(device())).prop_map(|(at, to)| Command::Send(at, to)),
         1 => office().prop_map(Command::SendAll),
@@ -110,8 +121,8 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (office(), device(), waiting()).prop_map(|(at, to, waiting)| Command::SetDefault(at, to, waiting)),
         5 => prop::sample::select(vec![1, 1000, 11 * 60_000, 17 * 3_600_000]).prop_map(Command::Pass),
         3 => Just(Command::RunDue),
-        8 => (office(), device()).prop_map(|(at, device)| Command::Connect(at, device)),
-        44 => (pick(), act()).prop_map(|(at, act)| Command::Act(at, act)),
+        8 => connect(),
+        60 => (near(), act()).prop_map(|(at, act)| Command::Act(at, act)),
         1 => Just(Command::Restart),
         1 => Just(Command::Kill),
     ]
@@ -119,16 +130,23 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        6 => pick().prop_map(Act::Open),
-        8 => (pick(), 0..4_u8, 0..4_u8).prop_map(|(at, one, other)| Act::Read(at, one.min(other), one.max(other) + 1)),
-        5 => pick().prop_map(Act::Close),
-        6 => pick().prop_map(Act::Get),
-        4 => pick().prop_map(Act::Remove),
-        4 => (pick(), name()).prop_map(|(at, name)| Act::Rename(at, name)),
-        3 => (pick(), name()).prop_map(|(at, name)| Act::Copy(at, name)),
+        8 => near().prop_map(Act::Open),
+        6 => near().prop_map(|at| Act::Read(at, 0, 4)),
+        6 => (near(), 0..4_u8, 0..4_u8)
+            .prop_map(|(at, one, other)| Act::Read(at, one.min(other), one.max(other) + 1)),
+        5 => near().prop_map(Act::Close),
+        5 => near().prop_map(Act::Get),
+        4 => near().prop_map(Act::Remove),
+        4 => (near(), name()).prop_map(|(at, name)| Act::Rename(at, name)),
+        3 => (near(), name()).prop_map(|(at, name)| Act::Copy(at, name)),
         3 => Just(Act::Leave),
         3 => Just(Act::Cut),
     ]
+}
+
+/// More often the first than another: so that several things happen to one.
+fn near() -> impl Strategy<Value = Pick> {
+    prop_oneof![2 => Just(0), 1 => pick()]
 }
 
 fn pick() -> impl Strategy<Value = Pick> {
@@ -176,7 +194,7 @@ fn sends() -> impl Strategy<Value = Sends> {
 }
 
 fn code() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["ACME", "MILL", "THIRD"])
+    prop::sample::select(vec!["ACME", "MILL", "THIRD", "FOURTH"])
 }
 
 fn device() -> impl Strategy<Value = Device> {

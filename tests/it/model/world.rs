@@ -82,11 +82,15 @@ impl World {
                 when: When::AtOnce,
                 asks_approval,
             };
-            let own = at_once(Some(Device::Pull), false);
-            world.add_link(at, Party::Bakery, "ACME", own).await?;
-            world
-                .add_link(at, Party::Mill, "MILL", at_once(None, true))
-                .await?;
+            let (pull, mount) = (Some(Device::Pull), Some(Device::Mount));
+            let links = [
+                (Party::Bakery, "ACME", at_once(pull, false)),
+                (Party::Bakery, "THIRD", at_once(mount, false)),
+                (Party::Mill, "MILL", at_once(None, true)),
+            ];
+            for (dossier, code, sends) in links {
+                world.add_link(at, dossier, code, sends).await?;
+            }
         }
         world.pass(7);
         Ok(world)
