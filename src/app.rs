@@ -6,7 +6,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
+use crate::guard::Guard;
 use crate::hostkeys;
 use crate::ingest::Ingest;
 use crate::ingest::place::Places;
@@ -24,7 +25,7 @@ use crate::mark::Marks;
 use crate::model::{Clock, Timestamp};
 use crate::scheduler::Scheduler;
 use crate::sending::{Sending, Waiting};
-use crate::sftp::{Door, HostKeys, Listening, Parts};
+use crate::sftp::{Door, HostKeys, Listening, Parts, Transport};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
 
@@ -210,7 +211,16 @@ impl House {
             draining,
         };
         let logins = Logins::new(self.catalog.clone());
-        let door = Door::new(logins, parts, keys, self.config.sftp.rekey_bytes);
+        let rules = self.config.guard.clone();
+        let guard = Guard::open(self.catalog.clone(), rules, self.clock.read()).await?;
+        let sftp = &self.config.sftp;
+        let transport = Transport {
+            keys,
+            algorithms: sftp.algorithms,
+            rekey_bytes: sftp.rekey_bytes,
+            rekey_after: Duration::from_secs(sftp.rekey_seconds.get().into()),
+        };
+        let door = Door::new(logins, guard, parts, transport);
         let address = self.config.sftp.listen;
         door.listen(address)
             .await

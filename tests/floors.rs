@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "scheduler",
         "audit",
         "dispatch",
+        "guard",
     ],
     &["dropfolder", "sftp"],
     &["config", "hostkeys", "app", "cli", "telemetry", "main"],
@@ -39,6 +40,7 @@ const DOINGS: &[&str] = &[
     "upload",
     "audit",
     "dispatch",
+    "guard",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
@@ -54,6 +56,11 @@ const PURE: &[&str] = &[
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",
+    "guard/config.rs",
+    "guard/known.rs",
+    "guard/penalties.rs",
+    "guard/startups.rs",
+    "guard/turned.rs",
     "dispatch/address.rs",
     "dispatch/answer.rs",
     "dispatch/backoff.rs",
@@ -62,10 +69,13 @@ const PURE: &[&str] = &[
     "dispatch/lanes.rs",
     "dispatch/signature.rs",
     "dispatch/target.rs",
+    "sftp/algorithms.rs",
     "sftp/command.rs",
     "sftp/frames.rs",
     "sftp/handles.rs",
     "sftp/listing.rs",
+    "sftp/pace.rs",
+    "sftp/proxy.rs",
     "tree/folders.rs",
 ];
 

@@ -50,6 +50,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "sources",
         include_str!("../../migrations/sqlite/0009_sources.sql"),
     ),
+    (
+        13,
+        "penalties",
+        include_str!("../../migrations/sqlite/0013_penalties.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

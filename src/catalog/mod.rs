@@ -18,6 +18,7 @@ mod marks;
 mod migrate;
 mod names;
 mod open;
+mod penalties;
 mod rejections;
 mod reports;
 mod rows;

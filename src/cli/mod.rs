@@ -24,6 +24,7 @@ mod keys;
 mod letters;
 mod link;
 mod password;
+mod penalties;
 mod print;
 mod read;
 mod receipt;
@@ -116,6 +117,8 @@ enum Command {
     Resend(send::Resend),
     /// Take back what nobody has collected.
     Withdraw(send::Withdraw),
+    /// List networks from which logins fail, or lift what they have come to.
+    Penalties(penalties::Args),
     /// Compare what is written down with the bytes that are there.
     Fsck(fsck::Args),
     /// Try everything in a folder that is thrown away afterwards.
@@ -190,6 +193,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Reclassify(args) => decide::reclassify(&call, &args).await,
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
+        Command::Penalties(args) => penalties::run(&call, &args).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,
         Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Completions { shell } => completions(shell),

@@ -11,9 +11,11 @@ mod dossier;
 mod event;
 mod firm;
 mod ids;
+mod network;
 
 mod party;
 mod path;
+mod penalty;
 mod rejection;
 mod temporary;
 mod time;
@@ -32,8 +34,11 @@ pub use ids::{
     DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LetterId, LinkId, SessionId,
     WebhookId,
 };
+pub(crate) use network::shares;
+pub use network::{InvalidNetwork, Network};
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
+pub use penalty::{Fault, Penalty};
 pub use rejection::Rejected;
 pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};

@@ -11,6 +11,7 @@ mod clients;
 mod evidence;
 mod extensions;
 mod gateway;
+mod guarding;
 mod hashes;
 #[path = "../interop/mod.rs"]
 mod interop;
