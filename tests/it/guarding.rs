@@ -12,7 +12,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{Gateway, Login, invoice};
+use crate::interop::wait_until;
 use crate::peer::{Peer, Trusting};
+use crate::program::Program;
 
 /// Loopback has many addresses: this one is nobody's, and that of an office; devices of tests have 127.0.0.1.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
@@ -495,4 +497,54 @@ async fn a_forwarder_must_say_for_whom_it_speaks_and_is_never_barred_itself() {
     scene.serves_the_honest().await;
     scene.gateway.drain().await;
     assert_eq!(scene.written().await, Vec::<String>::new());
+}
+
+#[test]
+fn an_operator_sees_who_is_barred_and_why_and_lifts_it() {
+    use std::io::{Read as _, Write as _};
+    let mut program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let text = std::fs::read_to_string(&file).unwrap() + "\n[guard]\nexempt = []\n";
+    std::fs::write(&file, text).unwrap();
+    program.serve();
+    let greeted = || {
+        let mut stream = std::net::TcpStream::connect(program.address.unwrap()).unwrap();
+        let mut line = [0; 13];
+        drop(stream.read_exact(&mut line));
+        line == *b"SSH-2.0-Sluis"
+    };
+    assert_eq!(
+        program.json(&["penalties"]),
+        Vec::<serde_json::Value>::new()
+    );
+
+    let mut browser = std::net::TcpStream::connect(program.address.unwrap()).unwrap();
+    browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    drop(browser.read_to_end(&mut Vec::new()));
+    wait_until(|| !greeted());
+    assert!(program.log_says("Barred 127.0.0.1/32 until "));
+    assert!(program.log_says("`sluis penalties lift 127.0.0.1/32` lifts it"));
+    wait_until(|| !program.json(&["penalties"]).is_empty());
+    let told = program.json(&["penalties"]).remove(0);
+    assert_eq!(
+        (&told["network"], &told["standing"], &told["last"]),
+        (&"127.0.0.1/32".into(), &"barred".into(), &"protocol".into())
+    );
+    assert!(
+        program
+            .ok(&["penalties"])
+            .contains("it did not speak SSH as it should")
+    );
+
+    assert_eq!(
+        program.ok(&["penalties", "lift", "127.0.0.1"]),
+        "lifted 127.0.0.1/32\n"
+    );
+    wait_until(greeted);
+    assert!(
+        !program
+            .run(&["penalties", "lift", "office"])
+            .status
+            .success()
+    );
 }
