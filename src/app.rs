@@ -6,7 +6,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
 use crate::dispatch::{Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
+use crate::guard::Guard;
 use crate::hostkeys;
 use crate::ingest::Ingest;
 use crate::ingest::place::Places;
@@ -26,7 +27,7 @@ use crate::mark::Marks;
 use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
 use crate::sending::{Sending, Waiting};
-use crate::sftp::{Door, HostKeys, Listening, Parts};
+use crate::sftp::{Door, HostKeys, Listening, Parts, Transport};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
 
@@ -189,12 +190,12 @@ impl House {
     /// # Errors
     ///
     /// When the keys cannot be read, or it is no socket that listens.
-    pub fn listen_on(
+    pub async fn listen_on(
         &self,
         socket: std::net::TcpListener,
         draining: CancellationToken,
     ) -> Result<Listening, Error> {
-        let door = self.door(self.host_keys()?, draining);
+        let door = self.door(self.host_keys()?, draining).await?;
         let taken = socket
             .set_nonblocking(true)
             .and_then(|()| tokio::net::TcpListener::from_std(socket));
@@ -214,11 +215,11 @@ impl House {
         draining: CancellationToken,
     ) -> Result<Listening, Error> {
         let address = self.config.sftp.listen;
-        let listening = self.door(keys, draining).listen(address).await;
+        let listening = self.door(keys, draining).await?.listen(address).await;
         listening.map_err(|source| Error::Listen { address, source })
     }
 
-    fn door(&self, keys: HostKeys, draining: CancellationToken) -> Door {
+    async fn door(&self, keys: HostKeys, draining: CancellationToken) -> Result<Door, Error> {
         let parts = Parts {
             tree: Tree::new(
                 self.catalog.clone(),
@@ -241,7 +242,16 @@ impl House {
             draining,
         };
         let logins = Logins::new(self.catalog.clone());
-        Door::new(logins, parts, keys, self.config.sftp.rekey_bytes)
+        let rules = self.config.guard.clone();
+        let guard = Guard::open(self.catalog.clone(), rules, self.clock.read()).await?;
+        let sftp = &self.config.sftp;
+        let transport = Transport {
+            keys,
+            algorithms: sftp.algorithms,
+            rekey_bytes: sftp.rekey_bytes,
+            rekey_after: Duration::from_secs(sftp.rekey_seconds.get().into()),
+        };
+        Ok(Door::new(logins, guard, parts, transport))
     }
 
     /// Serves through every door until `draining` is cancelled, and what is under way has ended.

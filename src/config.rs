@@ -6,6 +6,7 @@
 mod variables;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 pub use self::variables::Wrong;
@@ -17,8 +18,11 @@ use toml::Table;
 use crate::alarm::Limits;
 use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
+use crate::guard::GuardConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::model::Declared;
+use crate::sftp::Algorithms;
+use crate::sftp::limits::REKEY_BYTES_MAX;
 use crate::upload::UploadLimits;
 
 /// The operator's decisions, with paths made absolute.
@@ -33,6 +37,8 @@ pub struct Config {
     pub time_zone: String,
     /// The SFTP door.
     pub sftp: Sftp,
+    /// What holds before login.
+    pub guard: GuardConfig,
     /// Taking in by hand.
     pub ingest: Ingest,
     /// The drop folders.
@@ -53,8 +59,12 @@ pub struct Config {
 pub struct Sftp {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Which algorithms are offered.
+    pub algorithms: Algorithms,
     /// After how many bytes in either direction keys are exchanged anew.
     pub rekey_bytes: usize,
+    /// After how many seconds keys are exchanged anew.
+    pub rekey_seconds: NonZeroU16,
     /// What is true of a document that is put into `/in`.
     pub declared: Declared,
 }
@@ -94,6 +104,7 @@ impl Default for Config {
             profiles: None,
             time_zone: "Europe/Brussels".to_owned(),
             sftp: Sftp::default(),
+            guard: GuardConfig::default(),
             ingest: Ingest::default(),
             drop: DropFolderConfig::default(),
             uploads: UploadLimits::default(),
@@ -104,11 +115,16 @@ impl Default for Config {
     }
 }
 
+/// An hour (RFC 4253 §9).
+const REKEY_SECONDS: NonZeroU16 = NonZeroU16::MIN.saturating_add(3599);
+
 impl Default for Sftp {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 2222)),
-            rekey_bytes: 1 << 30,
+            algorithms: Algorithms::default(),
+            rekey_bytes: REKEY_BYTES_MAX,
+            rekey_seconds: REKEY_SECONDS,
             declared: Declared::default(),
         }
     }

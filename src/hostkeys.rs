@@ -13,7 +13,7 @@ use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PublicKey};
 use crate::sftp::HostKeys;
 
 /// Their files; the names are OpenSSH's. ECDSA is for older libraries, as `JSch`, that know no Ed25519
-/// and sign with RSA only over SHA-1.
+/// and sign with RSA only over SHA-1: it is offered with `algorithms = "legacy"` alone.
 pub const FILES: [&str; 3] = ["ssh_host_ed25519_key", ECDSA, "ssh_host_rsa_key"];
 const ECDSA: &str = "ssh_host_ecdsa_key";
 

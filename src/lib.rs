@@ -25,6 +25,7 @@ pub mod config;
 pub mod dispatch;
 pub mod dropfolder;
 pub mod evidence;
+pub mod guard;
 pub mod hostkeys;
 pub mod ingest;
 pub mod keeping;

@@ -34,6 +34,7 @@ const FLOORS: &[&[&str]] = &[
         "keeping",
         "dispatch",
         "lookout",
+        "guard",
     ],
     &["dropfolder", "sftp"],
     &[
@@ -60,6 +61,7 @@ const DOINGS: &[&str] = &[
     "keeping",
     "dispatch",
     "lookout",
+    "guard",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
@@ -78,6 +80,11 @@ const PURE: &[&str] = &[
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",
+    "guard/config.rs",
+    "guard/known.rs",
+    "guard/penalties.rs",
+    "guard/startups.rs",
+    "guard/turned.rs",
     "dispatch/address.rs",
     "dispatch/answer.rs",
     "dispatch/backoff.rs",
@@ -86,10 +93,13 @@ const PURE: &[&str] = &[
     "dispatch/lanes.rs",
     "dispatch/signature.rs",
     "dispatch/target.rs",
+    "sftp/algorithms.rs",
     "sftp/command.rs",
     "sftp/frames.rs",
     "sftp/handles.rs",
     "sftp/listing.rs",
+    "sftp/pace.rs",
+    "sftp/proxy.rs",
     "tree/folders.rs",
 ];
 

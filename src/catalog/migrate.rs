@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "alarms",
         include_str!("../../migrations/sqlite/0012_alarms.sql"),
     ),
+    (
+        13,
+        "penalties",
+        include_str!("../../migrations/sqlite/0013_penalties.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

@@ -24,6 +24,7 @@ mod marks;
 mod migrate;
 mod names;
 mod open;
+mod penalties;
 mod rejections;
 mod reports;
 mod retention;

@@ -27,6 +27,7 @@ mod keys;
 mod letters;
 mod link;
 mod password;
+mod penalties;
 mod print;
 mod read;
 mod receipt;
@@ -128,6 +129,8 @@ enum Command {
     /// For how long things are kept, and what must not go.
     #[command(subcommand)]
     Retention(retention::Command),
+    /// List networks from which logins fail, or lift what they have come to.
+    Penalties(penalties::Args),
     /// Compare what is written down with the bytes that are there.
     Fsck(fsck::Args),
     /// Keep everything a second time, while the server runs or not.
@@ -208,6 +211,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Resend(args) => send::resend(&call, &args).await,
         Command::Withdraw(args) => send::withdraw(&call, &args).await,
         Command::Retention(command) => retention::run(&call, command).await,
+        Command::Penalties(args) => penalties::run(&call, &args).await,
         Command::Fsck(args) => fsck::run(&call, &args).await,
         Command::Backup(args) => backup::run(&call, &args).await,
         Command::Restore(args) => backup::restore(&call, &args).await,

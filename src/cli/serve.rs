@@ -21,7 +21,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let ending = Ending::begin()?;
     let draining = CancellationToken::new();
     let listening = match service::socket()? {
-        Some(socket) => house.listen_on(socket, draining.clone())?,
+        Some(socket) => house.listen_on(socket, draining.clone()).await?,
         None => house.listen(draining.clone()).await?,
     };
     let address = listening.address();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::address::Network;
+use crate::model::Network;
 
 /// Webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]

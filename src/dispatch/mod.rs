@@ -33,7 +33,6 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-pub use self::address::{InvalidNetwork, Network};
 pub use self::backoff::ATTEMPTS_MAX;
 pub use self::config::WebhookConfig;
 pub use self::ping::{is_taken, make_secret, ping};

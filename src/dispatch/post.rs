@@ -26,9 +26,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
-use super::address::{Judgement, Network, judge};
+use super::address::{Judgement, judge};
 use super::config::WebhookConfig;
 use super::target::{Named, Target};
+use crate::model::Network;
 
 /// For how long a receiver may be looked up, connected to, and agreed with on TLS.
 pub const CONNECT_MS_MAX: u64 = 5_000;

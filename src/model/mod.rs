@@ -13,9 +13,11 @@ mod duplicates;
 mod event;
 mod firm;
 mod ids;
+mod network;
 
 mod party;
 mod path;
+mod penalty;
 mod rejection;
 mod retention;
 mod temporary;
@@ -37,8 +39,11 @@ pub use ids::{
     DeliveryId, DeviceId, DocumentId, DossierId, EventSeq, FirmId, LegalHoldId, LetterId, LinkId,
     SessionId, WebhookId,
 };
+pub(crate) use network::shares;
+pub use network::{InvalidNetwork, Network};
 pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
+pub use penalty::{Fault, Penalty};
 pub use rejection::Rejected;
 pub use retention::{InvalidKeep, InvalidRetention, KEEP_YEARS_MAX, Keep, Retention};
 pub use temporary::is_temporary;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use russh::server::{
@@ -14,6 +15,7 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, MethodSet};
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -23,7 +25,9 @@ use super::command::{Command, command};
 use super::exec::Exec;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
+use super::pace::{Tried, told_after};
 use super::serve::{Parts, Session};
+use crate::guard::{Guard, Patience};
 use crate::login::{Logins, Proven};
 use crate::tree::{View, Who};
 
@@ -31,15 +35,31 @@ use crate::tree::{View, Who};
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) logins: Logins,
+    pub(super) guard: Guard,
     pub(super) parts: Parts,
     /// Sessions, so that the door can wait for them.
     pub(super) sessions: TaskTracker,
+}
+
+/// A connection that may log in.
+pub(super) struct Attempt {
+    /// Where the client is.
+    pub(super) address: SocketAddr,
+    /// How patient the door is with it.
+    pub(super) patience: Patience,
+    /// Set once a key or a password was refused.
+    pub(super) tried: Arc<AtomicBool>,
 }
 
 /// One connection, from its version to its end.
 pub(super) struct Connection {
     shared: Shared,
     address: SocketAddr,
+    patience: Patience,
+    /// Set once a key or a password was refused.
+    tried: Arc<AtomicBool>,
+    /// How many were.
+    refused: u32,
     proven: Option<Proven>,
     software: Arc<str>,
     who: Option<Arc<Who>>,
@@ -78,14 +98,17 @@ impl Port {
 impl Connection {
     pub(super) fn new(
         shared: Shared,
-        address: SocketAddr,
+        attempt: Attempt,
         dead: CancellationToken,
         serving: TaskTracker,
         logged_in: watch::Sender<Option<Arc<Who>>>,
     ) -> Self {
         Self {
             shared,
-            address,
+            address: attempt.address,
+            patience: attempt.patience,
+            tried: attempt.tried,
+            refused: 0,
             proven: None,
             software: "".into(),
             who: None,
@@ -118,6 +141,14 @@ impl Connection {
                 None
             }
         }
+    }
+
+    /// Lets a refusal take its time from when it was asked for.
+    async fn refuse(&mut self, tried: Tried, asked: Instant) {
+        self.tried.store(true, Ordering::Relaxed);
+        let told = told_after(tried, self.refused, self.patience, asked.elapsed());
+        self.refused = self.refused.saturating_add(1);
+        tokio::time::sleep_until(asked + told).await;
     }
 
     fn answer(&mut self, user: &str, proven: Option<Proven>) -> Auth {
@@ -230,11 +261,13 @@ impl Handler for Connection {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        let known = self
-            .judge_key(user, offer.public_key, offer.algorithm)
-            .await
-            .is_some();
-        Ok(if known { Auth::Accept } else { Auth::reject() })
+        let asked = Instant::now();
+        let judged = self.judge_key(user, offer.public_key, offer.algorithm);
+        if judged.await.is_some() {
+            return Ok(Auth::Accept);
+        }
+        self.refuse(Tried::Key, asked).await;
+        Ok(Auth::reject())
     }
 
     async fn auth_publickey(
@@ -242,11 +275,16 @@ impl Handler for Connection {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
+        let asked = Instant::now();
         let proven = self.judge_key(user, key.public_key, key.algorithm).await;
+        if proven.is_none() {
+            self.refuse(Tried::Key, asked).await;
+        }
         Ok(self.answer(user, proven))
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        let asked = Instant::now();
         let proven = match self.shared.logins.by_password(user, password).await {
             Ok(proven) => proven,
             Err(error) => {
@@ -254,6 +292,9 @@ impl Handler for Connection {
                 None
             }
         };
+        if proven.is_none() {
+            self.refuse(Tried::Password, asked).await;
+        }
         Ok(self.answer(user, proven))
     }
 

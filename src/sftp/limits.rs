@@ -54,8 +54,14 @@ pub const INPUT_BYTES_MAX: usize = 64 * 1024;
 /// Users, and groups, whose names one request may ask for: the answer fits in the smallest packet.
 pub const IDS_MAX: usize = 1024;
 
-/// The time from accepting a connection to the end of its login.
-pub const LOGIN_GRACE: Duration = Duration::from_secs(30);
+/// After how many bytes in one direction keys are exchanged anew at the latest (RFC 4253 §9).
+pub const REKEY_BYTES_MAX: usize = 1 << 30;
+
+/// After how long keys are exchanged anew at the latest (RFC 4253 §9).
+pub const REKEY_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How often penalties are written down, and lifted ones read.
+pub const GUARD_ROUND: Duration = Duration::from_secs(2);
 
 /// How long open files may go on being read when the server ends.
 pub const DRAIN: Duration = Duration::from_secs(10);

@@ -4,8 +4,10 @@
 //! answer are ours. See `docs/protocol.md`.
 
 mod acting;
+mod algorithms;
 mod answers;
 mod command;
+mod connect;
 mod connection;
 mod exec;
 mod extended;
@@ -17,6 +19,8 @@ pub mod limits;
 mod listen;
 mod listing;
 mod moving;
+mod pace;
+mod proxy;
 mod reading;
 mod refusing;
 mod requests;
@@ -24,7 +28,11 @@ mod serve;
 mod sights;
 mod status;
 mod trace;
+mod transport;
 mod uploading;
+mod wire;
 
+pub use algorithms::Algorithms;
 pub use listen::{Door, HostKeys, Listening};
 pub use serve::Parts;
+pub use transport::Transport;

@@ -5,6 +5,7 @@
 //! client does is a story of its own beside it. Where a client is not installed, the test says so and
 //! ends; `SLUIS_TEST_CLIENTS=all`, which `.ci/run` sets, makes that a failure.
 
+mod audit;
 mod crowd;
 mod errand;
 mod lftp;

@@ -32,7 +32,13 @@ pub const MOUNT_DONE: &str = "/expertm/DESK/Verwerkt/Aankopen";
 
 impl Scene {
     pub fn new(sizes: &[usize]) -> Self {
+        Self::offering("modern", sizes)
+    }
+
+    /// One whose server offers this set of algorithms.
+    pub fn offering(algorithms: &str, sizes: &[usize]) -> Self {
         let mut program = Program::init();
+        program.offer(algorithms);
         let server = program.device("server", "pull", "ACME");
         let desk = program.device("desk", "mount", "DESK");
         program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);

@@ -13,6 +13,7 @@ mod clients;
 mod evidence;
 mod extensions;
 mod gateway;
+mod guarding;
 mod hashes;
 #[path = "../interop/mod.rs"]
 mod interop;

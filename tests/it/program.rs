@@ -62,6 +62,14 @@ impl Program {
         program
     }
 
+    /// Has its server offer this set of algorithms.
+    pub fn offer(&self, algorithms: &str) {
+        let file = self.path("sluis/sluis.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let section = format!("[sftp]\nalgorithms = \"{algorithms}\"\n");
+        std::fs::write(&file, text.replacen("[sftp]\n", &section, 1)).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

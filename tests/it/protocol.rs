@@ -206,6 +206,52 @@ async fn keys_are_exchanged_anew_in_the_middle_of_transfers_in_both_directions()
     );
 }
 
+/// Trusts any host key, and tells of each exchange of keys after the first.
+struct Exchanges(tokio::sync::mpsc::UnboundedSender<()>);
+
+impl russh::client::Handler for Exchanges {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        _key: &russh::keys::PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
+
+    async fn kex_done(
+        &mut self,
+        _shared_secret: Option<&[u8]>,
+        _names: &russh::Names,
+        _session: &mut russh::client::Session,
+    ) -> Result<(), Self::Error> {
+        self.0.send(()).map_err(|_| russh::Error::Disconnect)
+    }
+}
+
+#[tokio::test]
+async fn keys_are_exchanged_anew_after_a_time_although_nothing_is_said() {
+    let gateway = Gateway::start_with("[sftp]\nrekey_seconds = 2\n").await;
+    let (_, device) = gateway.office_with(DeviceKind::Pull).await;
+    let (told, mut exchanges) = tokio::sync::mpsc::unbounded_channel();
+    let config = std::sync::Arc::default();
+    let connecting = russh::client::connect(config, gateway.address, Exchanges(told));
+    let mut ssh = connecting.await.unwrap();
+    let key = std::sync::Arc::new(device.key.clone());
+    let key = russh::keys::PrivateKeyWithHashAlg::new(key, None);
+    assert!(
+        ssh.authenticate_publickey(&device.name, key)
+            .await
+            .unwrap()
+            .success()
+    );
+
+    for _ in 0..3 {
+        let exchanged = tokio::time::timeout(std::time::Duration::from_secs(30), exchanges.recv());
+        assert_eq!(exchanged.await.unwrap(), Some(()));
+    }
+}
+
 #[tokio::test]
 async fn the_extensions_answer_as_openssh_does() {
     let (gateway, _, device) = office().await;

@@ -1,0 +1,271 @@
+//! Who may try to log in?
+//!
+//! Whoever has not logged in is nobody, and there are many of them. The guard counts them, turns away
+//! the one too many, and remembers which networks fail again and again. It judges before a key is
+//! exchanged, so that a refusal costs nearly nothing. The rules are in `startups`, `penalties` and
+//! `known`, which touch nothing; what they come to is written down every few seconds.
+
+mod config;
+mod known;
+mod penalties;
+mod startups;
+mod turned;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::{info, warn};
+
+pub use self::config::{GuardConfig, NetworkBits};
+pub use self::known::{KNOWN_MAX, KNOWN_MS};
+pub use self::penalties::{PENALTIES_MAX, PenaltyRules};
+pub use self::startups::{InvalidStartups, Startups};
+
+use self::known::Known;
+use self::penalties::Penalties;
+use self::turned::Turned;
+use crate::catalog::{self, Catalog};
+use crate::model::{Fault, Network, Timestamp};
+
+/// Connections that may be logging in from a network that is barred but known: one for what fails there,
+/// and one for whoever does not.
+pub const NARROW_MAX: usize = 2;
+
+/// Changes that are written down in one transaction: others wait for it.
+const CHANGES_MAX: usize = 500;
+
+/// Sessions that are looked through at the start, for the networks that are known.
+const SESSIONS_MAX: u32 = 20_000;
+
+/// What judges those who have not logged in. A clone is the same.
+#[derive(Clone)]
+pub struct Guard {
+    catalog: Catalog,
+    config: Arc<GuardConfig>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    /// Connections that have not logged in.
+    startups: usize,
+    /// The same, by network, where they are counted.
+    by_network: HashMap<Network, usize>,
+    penalties: Penalties,
+    known: Known,
+    turned: Turned,
+    /// The last lift that was read.
+    lift: i64,
+}
+
+/// Why a connection is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Too many connections have not logged in.
+    Startups,
+    /// Too many of them come from its network.
+    Network,
+    /// Its network is barred.
+    Barred,
+}
+
+/// How patient the door is with a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// As with anybody.
+    Usual,
+    /// Its network would be barred, were it not known.
+    Narrowed,
+}
+
+impl Guard {
+    /// Makes a guard that remembers what was written down.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn open(
+        catalog: Catalog,
+        config: GuardConfig,
+        now: Timestamp,
+    ) -> Result<Self, catalog::Error> {
+        let mut penalties = Penalties::new(config.penalties);
+        for (network, penalty) in catalog.penalties().await? {
+            penalties.restore(network, penalty, now);
+        }
+        let mut known = Known::default();
+        for (address, at) in catalog.last_addresses(SESSIONS_MAX).await? {
+            if let Ok(address) = address.parse::<SocketAddr>() {
+                known.note(config.network_of(address.ip()), at);
+            }
+        }
+        // What was lifted while nobody served is gone from the rows.
+        let (_, lift) = catalog.lifts_after(0).await?;
+        let state = State {
+            startups: 0,
+            by_network: HashMap::new(),
+            penalties,
+            known,
+            turned: Turned::default(),
+            lift,
+        };
+        Ok(Self {
+            catalog,
+            config: Arc::new(config),
+            state: Arc::new(Mutex::new(state)),
+        })
+    }
+
+    /// Returns what the operator has decided.
+    pub fn config(&self) -> &GuardConfig {
+        &self.config
+    }
+
+    /// Takes a place among those that have not logged in; `die` is thrown by the caller, from 0 to 99.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room.
+    pub fn enter(&self, die: u8) -> Result<Place, Refusal> {
+        let mut state = self.state();
+        if !self.config.startups.admits(state.startups, die) {
+            state.turned.count(Refusal::Startups);
+            return Err(Refusal::Startups);
+        }
+        state.startups += 1;
+        Ok(Place {
+            guard: self.clone(),
+            network: None,
+            is_counted: false,
+        })
+    }
+
+    /// Writes down what has changed, and reads what was lifted. The door calls it every few seconds.
+    pub async fn round(&self, now: Timestamp) {
+        if let Err(error) = self.read_lifts().await {
+            warn!("Could not read which penalties are lifted; it is tried again: {error}");
+        }
+        self.state().penalties.pass(now);
+        // A flood of networks is written in pieces; others write in between.
+        loop {
+            let changes = self.state().penalties.take_changes(CHANGES_MAX);
+            if changes.is_empty() {
+                break;
+            }
+            if let Err(error) = self.catalog.put_penalties(&changes).await {
+                self.state().penalties.untake(&changes);
+                warn!("Could not write penalties down; it is tried again: {error}");
+                break;
+            }
+        }
+        let told = self.state().turned.tell(now);
+        if let Some(told) = told {
+            warn!("{told}");
+        }
+    }
+
+    async fn read_lifts(&self) -> Result<(), catalog::Error> {
+        let after = self.state().lift;
+        let (networks, last) = self.catalog.lifts_after(after).await?;
+        let mut state = self.state();
+        state.lift = last;
+        for range in networks {
+            let lifted = state.penalties.lift(&range);
+            info!("Lifted the penalties of {lifted} networks in {range}");
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked with it has left whole values behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of a connection that has not logged in, until it is dropped.
+pub struct Place {
+    guard: Guard,
+    /// Where it comes from, once that is known and if it counts.
+    network: Option<Network>,
+    is_counted: bool,
+}
+
+impl Place {
+    /// Says where the connection comes from.
+    ///
+    /// # Errors
+    ///
+    /// When its network is barred, or has too many such connections.
+    pub fn named(&mut self, address: IpAddr, now: Timestamp) -> Result<Patience, Refusal> {
+        let config = &self.guard.config;
+        if config.is_exempt(address) {
+            return Ok(Patience::Usual);
+        }
+        let network = config.network_of(address);
+        let mut state = self.guard.state();
+        let beside = state.by_network.get(&network).copied().unwrap_or(0);
+        let most = usize::from(config.network_startups_max.get());
+        let judged = if !state.penalties.bars(network, now) {
+            if beside < most {
+                Ok(Patience::Usual)
+            } else {
+                Err(Refusal::Network)
+            }
+        } else if state.known.contains(network, now) && beside < NARROW_MAX.min(most) {
+            Ok(Patience::Narrowed)
+        } else {
+            Err(Refusal::Barred)
+        };
+        match judged {
+            Ok(_) => *state.by_network.entry(network).or_default() += 1,
+            Err(refusal) => state.turned.count(refusal),
+        }
+        drop(state);
+        self.network = Some(network);
+        self.is_counted = judged.is_ok();
+        judged
+    }
+
+    /// Ends it with a failure, which costs its network.
+    pub fn failed(self, fault: Fault, now: Timestamp) {
+        let Some(network) = self.network else { return };
+        let mut state = self.guard.state();
+        let bar = state.penalties.add(network, fault, now);
+        let is_known = state.known.contains(network, now);
+        drop(state);
+        let Some(bar) = bar else { return };
+        let lifts = format!("`sluis penalties lift {network}` lifts it");
+        if is_known {
+            warn!(peer.network = %network, "Narrowed {network} until {}, for {}; devices have logged in from there, so {NARROW_MAX} at a time may still try; {lifts}", bar.until, bar.fault);
+        } else {
+            warn!(peer.network = %network, "Barred {network} until {}, for {}; {lifts}", bar.until, bar.fault);
+        }
+    }
+
+    /// Ends it with a login, which forgives its network.
+    pub fn logged_in(self, now: Timestamp) {
+        let Some(network) = self.network else { return };
+        let mut state = self.guard.state();
+        state.known.note(network, now);
+        state.penalties.forgive(network);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.guard.state();
+        state.startups = state.startups.saturating_sub(1);
+        let Some(network) = self.network.filter(|_| self.is_counted) else {
+            return;
+        };
+        if let Some(count) = state.by_network.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                state.by_network.remove(&network);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! How do a device and this server agree to talk?
+//!
+//! Three sets. What stands first is taken first, if the device knows it.
+
+use std::borrow::Cow;
+
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
+use russh::{Preferred, cipher, kex, mac};
+use serde::Deserialize;
+
+/// Which algorithms are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithms {
+    /// Only key exchanges that a quantum computer does not break: few devices know one yet.
+    PostQuantum,
+    /// What is known to be sound.
+    #[default]
+    Modern,
+    /// Also what older devices need: finite fields, curves of NIST, encrypt-and-MAC. Nothing of it is broken.
+    Legacy,
+}
+
+impl Algorithms {
+    /// Returns them as the library wants them.
+    pub(super) fn preferred(self) -> Preferred {
+        let (kex, mac): (&[_], &[_]) = match self {
+            Self::PostQuantum => (&KEX_POST_QUANTUM, &MACS),
+            Self::Modern => (&KEX, &MACS),
+            Self::Legacy => (&KEX_LEGACY, &MACS_LEGACY),
+        };
+        Preferred {
+            kex: kex.iter().chain(&KEX_EXTENSIONS).copied().collect(),
+            key: self.host_keys().into(),
+            cipher: Cow::Borrowed(&CIPHERS),
+            mac: mac.to_vec().into(),
+            ..Preferred::DEFAULT
+        }
+    }
+
+    /// Returns the algorithms of host keys.
+    fn host_keys(self) -> Vec<Algorithm> {
+        let ecdsa = |curve| Algorithm::Ecdsa { curve };
+        let rsa = |hash| Algorithm::Rsa { hash: Some(hash) };
+        let curves: &[_] = match self {
+            Self::PostQuantum | Self::Modern => &[],
+            Self::Legacy => &[
+                ecdsa(EcdsaCurve::NistP256),
+                ecdsa(EcdsaCurve::NistP384),
+                ecdsa(EcdsaCurve::NistP521),
+            ],
+        };
+        let first = [Algorithm::Ed25519].into_iter();
+        first
+            .chain(curves.iter().cloned())
+            .chain([rsa(HashAlg::Sha512), rsa(HashAlg::Sha256)])
+            .collect()
+    }
+}
+
+const KEX_POST_QUANTUM: [kex::Name; 1] = [kex::MLKEM768X25519_SHA256];
+
+const KEX: [kex::Name; 3] = [
+    kex::MLKEM768X25519_SHA256,
+    kex::CURVE25519,
+    kex::CURVE25519_PRE_RFC_8731,
+];
+
+/// Groups of 3072 bits and more, and one of 2048 with SHA-256, for who knows no other.
+const KEX_LEGACY: [kex::Name; 8] = [
+    kex::MLKEM768X25519_SHA256,
+    kex::CURVE25519,
+    kex::CURVE25519_PRE_RFC_8731,
+    kex::DH_GEX_SHA256,
+    kex::DH_G18_SHA512,
+    kex::DH_G16_SHA512,
+    kex::DH_G15_SHA512,
+    kex::DH_G14_SHA256,
+];
+
+/// No algorithms: that signatures are told (RFC 8308), and strict key exchange, against Terrapin.
+const KEX_EXTENSIONS: [kex::Name; 4] = [
+    kex::EXTENSION_SUPPORT_AS_CLIENT,
+    kex::EXTENSION_SUPPORT_AS_SERVER,
+    kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
+    kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
+];
+
+/// AEAD first. Counter mode with encrypt-then-MAC is for libraries that have none.
+const CIPHERS: [cipher::Name; 6] = [
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_128_GCM, // OpenSSH likes it best of the GCMs
+    cipher::AES_256_GCM,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+
+const MACS: [mac::Name; 2] = [mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM];
+
+const MACS_LEGACY: [mac::Name; 4] = [
+    mac::HMAC_SHA512_ETM,
+    mac::HMAC_SHA256_ETM,
+    mac::HMAC_SHA512,
+    mac::HMAC_SHA256,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_sha_1_or_a_short_group_is_in_any_set() {
+        for set in [
+            Algorithms::PostQuantum,
+            Algorithms::Modern,
+            Algorithms::Legacy,
+        ] {
+            let preferred = set.preferred();
+            let names = preferred
+                .kex
+                .iter()
+                .map(AsRef::<str>::as_ref)
+                .chain(preferred.mac.iter().map(AsRef::as_ref))
+                .chain(preferred.cipher.iter().map(AsRef::as_ref));
+            for name in names {
+                let is_weak = ["sha1", "group1-", "cbc", "md5", "none", "arcfour", "3des"]
+                    .iter()
+                    .any(|weak| name.contains(weak));
+                assert!(!is_weak, "{set:?} has {name}");
+            }
+            assert!(!preferred.key.contains(&Algorithm::Rsa { hash: None }));
+        }
+    }
+
+    #[test]
+    fn keys_of_the_curves_of_nist_are_offered_to_older_devices_only() {
+        let is_ecdsa = |key: &Algorithm| matches!(key, Algorithm::Ecdsa { .. });
+        let offered = |set: Algorithms| set.preferred().key.iter().any(is_ecdsa);
+        assert!(!offered(Algorithms::PostQuantum));
+        assert!(!offered(Algorithms::Modern));
+        assert!(offered(Algorithms::Legacy));
+    }
+}

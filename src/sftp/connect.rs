@@ -1,0 +1,286 @@
+//! What happens to one connection, from its first byte to its last?
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use russh::Disconnect;
+use russh::server::{Config, RunningSession, run_stream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use super::connection::{Attempt, Connection, Shared};
+use super::proxy::{self, Malformed, Named, Step};
+use super::wire::Wire;
+use crate::guard::{Patience, Place};
+use crate::model::Fault;
+use crate::tree::Who;
+
+/// How long a peer may take to hear that the server ends.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// What whoever is turned away reads before the version that it waits for (RFC 4253 §4.2). OpenSSH says the same.
+pub(super) const TURNED_AWAY: &[u8] = b"Not allowed at this time\r\n";
+
+/// A connection that was accepted, and has a place among those that have not logged in.
+pub(super) struct Accepted {
+    pub(super) shared: Shared,
+    pub(super) config: Arc<Config>,
+    pub(super) stream: TcpStream,
+    /// Where it comes from; behind a forwarder, the forwarder.
+    pub(super) peer: SocketAddr,
+    pub(super) place: Place,
+    /// How patient the door is; none for a forwarder, which must say first for whom it speaks.
+    pub(super) patience: Option<Patience>,
+    /// Ends it in order.
+    pub(super) cut: CancellationToken,
+}
+
+/// How a connection ended, as far as its login goes.
+enum End {
+    /// It had logged in, or it was this server that ended.
+    InOrder,
+    /// It did not log in in time.
+    Overdue,
+    /// It ended before it logged in.
+    Early(Option<russh::Error>),
+}
+
+impl Accepted {
+    /// Serves it to its end, and notes the end of its session.
+    pub(super) async fn serve(self) {
+        let Self {
+            shared,
+            config,
+            stream,
+            mut peer,
+            mut place,
+            patience,
+            cut,
+        } = self;
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(peer.address = %peer, "Could not set nodelay: {error}");
+        }
+        // One deadline for all that comes before a session.
+        let deadline = Instant::now() + shared.guard.config().grace();
+        let wire_cut = CancellationToken::new();
+        let mut wire = Wire::new(stream, wire_cut.clone());
+        let patience = match patience {
+            Some(patience) => patience,
+            None => {
+                let introduced = introduced(&mut wire, peer, &mut place, &shared);
+                let introduced = tokio::select! {
+                    introduced = timeout_at(deadline, introduced) => introduced,
+                    () = cut.cancelled() => return,
+                };
+                let Ok(Some((client, patience))) = introduced else {
+                    return;
+                };
+                peer = client;
+                patience
+            }
+        };
+        let (told, login) = watch::channel(None);
+        let serving = TaskTracker::new();
+        let tried = Arc::new(AtomicBool::new(false));
+        let attempt = Attempt {
+            address: peer,
+            patience,
+            tried: Arc::clone(&tried),
+        };
+        let dead = CancellationToken::new();
+        let connection = Connection::new(shared.clone(), attempt, dead, serving.clone(), told);
+        let started = tokio::select! {
+            started = timeout_at(deadline, run_stream(config, wire, connection)) => started,
+            () = cut.cancelled() => return,
+        };
+        let mut place = Some(place);
+        let end = match started {
+            Ok(Ok(running)) => {
+                let welcome = || {
+                    if let Some(place) = place.take() {
+                        place.logged_in(shared.parts.clock.read());
+                    }
+                };
+                attend(running, deadline, (cut, wire_cut), login.clone(), welcome).await
+            }
+            Ok(Err(error)) => End::Early(Some(error)),
+            Err(_) => End::Overdue,
+        };
+        serving.close();
+        serving.wait().await;
+        if let Some(place) = place {
+            note_failure(&shared, peer, place, end, tried.load(Ordering::Relaxed));
+        }
+        note_end(&shared, &login).await;
+    }
+}
+
+/// Hears from a forwarder for whom it speaks; none if that one is turned away, or it does not say.
+async fn introduced(
+    wire: &mut Wire,
+    forwarder: SocketAddr,
+    place: &mut Place,
+    shared: &Shared,
+) -> Option<(SocketAddr, Patience)> {
+    match read_header(wire).await {
+        Ok(Named::Client(client)) => {
+            match place.named(client.ip(), shared.parts.clock.read()) {
+                Ok(patience) => Some((client, patience)),
+                Err(_) => {
+                    // It is gone already if it does not take this.
+                    drop(wire.write_all(TURNED_AWAY).await);
+                    None
+                }
+            }
+        }
+        Ok(Named::Nobody) => Some((forwarder, Patience::Usual)),
+        Err(HeaderError::Malformed(wrong)) => {
+            warn!(peer.address = %forwarder, "Refused a connection from {forwarder}, which [guard] proxies names: {wrong}");
+            None
+        }
+        // A check whether somebody listens.
+        Err(HeaderError::Io(error)) => {
+            debug!(peer.address = %forwarder, "Forwarder {forwarder} said nothing: {error}");
+            None
+        }
+    }
+}
+
+enum HeaderError {
+    Malformed(Malformed),
+    Io(std::io::Error),
+}
+
+async fn read_header(wire: &mut Wire) -> Result<Named, HeaderError> {
+    let mut bytes = Vec::new();
+    loop {
+        match proxy::step(&bytes).map_err(HeaderError::Malformed)? {
+            Step::Done(named) => return Ok(named),
+            Step::More(more) => {
+                let from = bytes.len();
+                bytes.resize(from + more, 0);
+                let fresh = bytes.get_mut(from..).unwrap_or_default();
+                wire.read_exact(fresh).await.map_err(HeaderError::Io)?;
+            }
+        }
+    }
+}
+
+/// Waits for a connection's end, or ends it: when nobody logs in, and when the server ends.
+async fn attend(
+    running: RunningSession<Connection>,
+    deadline: Instant,
+    (cut, wire_cut): (CancellationToken, CancellationToken),
+    login: watch::Receiver<Option<Arc<Who>>>,
+    welcome: impl FnOnce(),
+) -> End {
+    let mut told = login.clone();
+    let handle = running.handle();
+    tokio::pin!(running);
+    let mut end = End::InOrder;
+    tokio::select! {
+        ended = &mut running => return early_or_not(ended, &login),
+        Ok(_) = told.wait_for(Option::is_some) => welcome(),
+        () = tokio::time::sleep_until(deadline) => {
+            end = End::Overdue;
+            cut.cancel();
+        }
+        () = cut.cancelled() => {}
+    }
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = cut.cancelled() => {
+            // The last answers and a farewell, if the peer takes them at once; then the wire is cut in any case.
+            let farewell = async {
+                drop(handle.disconnect(Disconnect::ByApplication, "the server ends".into(), "en".into()).await);
+                (&mut running).await
+            };
+            match tokio::time::timeout(FAREWELL, farewell).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    wire_cut.cancel();
+                    running.await
+                }
+            }
+        }
+    };
+    if let Err(error) = ended {
+        debug!("Connection ended: {error}");
+    }
+    end
+}
+
+/// A connection may log in and end before anybody looks.
+fn early_or_not(ended: Result<(), russh::Error>, login: &watch::Receiver<Option<Arc<Who>>>) -> End {
+    if login.borrow().is_some() {
+        End::InOrder
+    } else {
+        End::Early(ended.err())
+    }
+}
+
+fn note_failure(shared: &Shared, peer: SocketAddr, place: Place, end: End, tried: bool) {
+    let fault = match end {
+        End::InOrder => return,
+        End::Overdue => {
+            let grace = shared.guard.config().grace_seconds;
+            info!(peer.address = %peer, "{peer} did not log in within {grace} s");
+            Fault::Overdue
+        }
+        End::Early(error) => {
+            if let Some(error) = &error {
+                debug!(peer.address = %peer, "Connection ended before its login: {error}");
+            }
+            match error.filter(breaks_the_protocol) {
+                Some(_) => Fault::Protocol,
+                None if tried => Fault::Refused,
+                None => Fault::NoAttempt,
+            }
+        }
+    };
+    place.failed(fault, shared.parts.clock.read());
+}
+
+/// Whether an error is one that no peer meets who speaks SSH. To have no algorithm in common is no fault,
+/// nor is a connection that breaks.
+fn breaks_the_protocol(error: &russh::Error) -> bool {
+    use russh::Error as E;
+    matches!(
+        error,
+        E::Version
+            | E::Kex
+            | E::KexInit
+            | E::PacketAuth
+            | E::DecryptionError
+            | E::PacketSize(_)
+            | E::Inconsistent
+            | E::IndexOutOfBounds
+            | E::Utf8(_)
+            | E::SshEncoding(_)
+            | E::SshKey(_)
+            | E::Signature(_)
+            | E::StrictKeyExchangeViolation { .. }
+            | E::UnknownAlgo
+            | E::WrongChannel
+            | E::Join(_)
+    )
+}
+
+async fn note_end(shared: &Shared, login: &watch::Receiver<Option<Arc<Who>>>) {
+    let who = login.borrow().clone();
+    let Some(who) = who else { return };
+    let now = shared.parts.clock.read();
+    if let Err(error) = shared.logins.end(who.session, now).await {
+        warn!(
+            session.id = who.session.0,
+            "Could not note the end of a session: {error}"
+        );
+    }
+}

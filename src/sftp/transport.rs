@@ -1,0 +1,61 @@
+//! Which rules does every connection follow?
+
+use std::time::Duration;
+
+use russh::server::Config;
+use russh::{Limits, SshId};
+
+use super::algorithms::Algorithms;
+use super::connection::methods;
+use super::limits::{REKEY_BYTES_MAX, REKEY_MAX};
+use super::listen::HostKeys;
+use super::pace::STEP;
+
+/// How many failed logins one connection may try.
+const LOGINS_PER_CONNECTION_MAX: usize = 6;
+
+/// After this long without a word a peer is asked whether it is there, and after three it is gone.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// A peer that neither sends nor takes anything for this long is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// What the operator has decided about the transport.
+pub struct Transport {
+    /// The server's keys.
+    pub keys: HostKeys,
+    /// Which algorithms are offered.
+    pub algorithms: Algorithms,
+    /// After how many bytes in either direction keys are exchanged anew; a gigabyte at most.
+    pub rekey_bytes: usize,
+    /// After how long keys are exchanged anew; an hour at most.
+    pub rekey_after: Duration,
+}
+
+impl Transport {
+    /// Returns it as the library wants it.
+    pub(super) fn config(self) -> Config {
+        let rekey = self.rekey_bytes.min(REKEY_BYTES_MAX);
+        Config {
+            server_id: SshId::Standard(concat!("SSH-2.0-Sluis_", env!("CARGO_PKG_VERSION")).into()),
+            methods: methods(),
+            // What the library refuses by itself. Our own refusals take their time in `pace`.
+            auth_rejection_time: STEP,
+            auth_rejection_time_initial: Some(Duration::ZERO),
+            keys: self.keys.0,
+            limits: Limits {
+                rekey_write_limit: rekey,
+                rekey_read_limit: rekey,
+                rekey_time_limit: self.rekey_after.min(REKEY_MAX),
+            },
+            preferred: self.algorithms.preferred(),
+            max_auth_attempts: LOGINS_PER_CONNECTION_MAX,
+            inactivity_timeout: Some(SILENCE_MAX),
+            keepalive_interval: Some(KEEPALIVE),
+            keepalive_max: 3,
+            event_buffer_size: 32,
+            nodelay: true,
+            ..Config::default()
+        }
+    }
+}

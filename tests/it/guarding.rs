@@ -1,0 +1,550 @@
+//! What holds whoever has not logged in, and who is served all along?
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
+use russh::{MethodKind, client};
+use sluis::model::DeviceKind;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::{Gateway, Login, invoice};
+use crate::interop::wait_until;
+use crate::peer::{Peer, Trusting};
+use crate::program::Program;
+
+/// Loopback has many addresses: this one is nobody's, and that of an office; devices of tests have 127.0.0.1.
+const NOBODY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+const OFFICE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
+
+/// What a test waits for at most, for what should come at once.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A gateway with a device that is logged in from elsewhere, and whose document waits.
+struct Scene {
+    gateway: Gateway,
+    device: Login,
+    honest: Peer,
+    file: String,
+}
+
+impl Scene {
+    /// With these lines in `[guard]`; only the honest device's address is exempt, unless they say otherwise.
+    async fn start(lines: &str) -> Self {
+        let lines = format!("[guard]\nexempt = ['127.0.0.1']\n{lines}");
+        let gateway = Gateway::start_with(&lines).await;
+        let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+        gateway.receive(&office, invoice("F-1", 2000)).await;
+        let honest = gateway.connect(&device).await;
+        let folder = "/expertm/ACME/Te Verwerken/Aankopen";
+        let file = format!("{folder}/{}", honest.list(folder).await.unwrap()[0]);
+        Self {
+            gateway,
+            device,
+            honest,
+            file,
+        }
+    }
+
+    /// The honest device is served: the session that it has, and a new one.
+    async fn serves_the_honest(&self) {
+        assert_eq!(self.honest.get(&self.file).await.unwrap().len(), 2000);
+        let again = self.gateway.connect(&self.device).await;
+        assert_eq!(again.list("/").await.unwrap().len(), 1);
+        again.leave().await;
+    }
+
+    async fn dial(&self, from: Ipv4Addr) -> TcpStream {
+        dial(self.gateway.address, from).await
+    }
+
+    /// Whether a connection from there is greeted with a version.
+    async fn greets(&self, from: Ipv4Addr) -> bool {
+        greeting(&mut self.dial(from).await)
+            .await
+            .starts_with("SSH-2.0-Sluis")
+    }
+
+    /// Connects from there with a header of a forwarder.
+    async fn forwarded(&self, from: Ipv4Addr, header: &[u8]) -> TcpStream {
+        let mut stream = self.dial(from).await;
+        stream.write_all(header).await.unwrap();
+        stream
+    }
+
+    /// Logs in from there, or fails to.
+    async fn log_in(&self, from: Ipv4Addr, login: &str, keys: &[PrivateKey]) -> bool {
+        let stream = self.dial(from).await;
+        let Ok(mut ssh) = client::connect_stream(Arc::default(), stream, Trusting).await else {
+            return false;
+        };
+        let accepted = offer(&mut ssh, login, keys).await;
+        drop(
+            ssh.disconnect(russh::Disconnect::ByApplication, "", "en")
+                .await,
+        );
+        drop(ssh.await);
+        accepted
+    }
+
+    /// Fails to log in three times, which comes to a bar.
+    async fn fail_to_a_bar(&self, from: Ipv4Addr) {
+        for _ in 0..3 {
+            assert!(!self.log_in(from, &self.device.name, &[wrong_key()]).await);
+        }
+        let bar = [format!("{from}/32 barred refused")];
+        self.until(async || self.written().await == bar).await;
+        assert!(!self.greets(from).await);
+    }
+
+    /// Waits until it is so. The gateway notes how a connection ended when it has, which is soon after.
+    async fn until(&self, holds: impl AsyncFn() -> bool) {
+        let held = async {
+            while !holds().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, held).await.unwrap();
+    }
+
+    async fn written(&self) -> Vec<String> {
+        let written = self.gateway.house.catalog.penalties().await.unwrap();
+        written
+            .iter()
+            .map(|(network, penalty)| {
+                let standing = if penalty.is_bar { "barred" } else { "counting" };
+                format!("{network} {standing} {}", penalty.fault.as_str())
+            })
+            .collect()
+    }
+
+    async fn addresses(&self) -> Vec<String> {
+        let rows = self.gateway.house.catalog.last_addresses(10).await.unwrap();
+        rows.into_iter().map(|(address, _)| address).collect()
+    }
+}
+
+async fn dial(to: SocketAddr, from: Ipv4Addr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// The first line, or nothing if there is none.
+async fn greeting(stream: &mut TcpStream) -> String {
+    let mut line = Vec::new();
+    let reading = async {
+        while let Ok(byte) = stream.read_u8().await {
+            line.push(byte);
+            if byte == b'\n' {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap();
+    String::from_utf8(line).unwrap()
+}
+
+/// Waits until the other side has hung up.
+async fn hung_up(stream: &mut TcpStream) {
+    let mut all = Vec::new();
+    let end = stream.read_to_end(&mut all);
+    drop(tokio::time::timeout(PATIENCE, end).await.unwrap());
+}
+
+async fn offer(ssh: &mut client::Handle<Trusting>, login: &str, keys: &[PrivateKey]) -> bool {
+    for key in keys {
+        let key = PrivateKeyWithHashAlg::new(Arc::new(key.clone()), None);
+        let answer = ssh.authenticate_publickey(login, key).await;
+        if answer.is_ok_and(|answer| answer.success()) {
+            return true;
+        }
+    }
+    false
+}
+
+fn wrong_key() -> PrivateKey {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
+}
+
+#[tokio::test]
+async fn one_network_past_its_limit_is_turned_away_and_another_is_not() {
+    let scene = Scene::start("").await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let mut stream = scene.dial(NOBODY).await;
+        assert!(greeting(&mut stream).await.starts_with("SSH-2.0-Sluis"));
+        silent.push(stream);
+    }
+
+    let mut one_more = scene.dial(NOBODY).await;
+
+    assert_eq!(
+        greeting(&mut one_more).await,
+        "Not allowed at this time\r\n"
+    );
+    assert!(scene.greets(OFFICE).await);
+    scene.serves_the_honest().await;
+    silent.pop();
+    scene.until(async || scene.greets(NOBODY).await).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_silent_ones_is_bounded_and_open_sessions_go_on() {
+    let scene = Scene::start("startups = '12:0:12'").await;
+    let mut silent = Vec::new();
+    for network in 1..=12 {
+        let mut stream = scene.dial(Ipv4Addr::new(127, 1, 0, network)).await;
+        assert!(greeting(&mut stream).await.starts_with("SSH-2.0-Sluis"));
+        silent.push(stream);
+    }
+
+    let mut one_more = scene.dial(Ipv4Addr::new(127, 1, 0, 13)).await;
+
+    assert_eq!(
+        greeting(&mut one_more).await,
+        "Not allowed at this time\r\n"
+    );
+    // A new session finds no room in this small house; the one that is open does not notice.
+    assert_eq!(scene.honest.get(&scene.file).await.unwrap().len(), 2000);
+    silent.clear();
+    scene.until(async || scene.greets(OFFICE).await).await;
+    scene.serves_the_honest().await;
+}
+
+#[tokio::test]
+async fn whoever_drips_is_gone_after_one_grace_time_for_all() {
+    let scene = Scene::start("grace_seconds = 1").await;
+    let silent = scene.dial(NOBODY).await;
+    let mut told_its_version = scene.dial(NOBODY).await;
+    told_its_version
+        .write_all(b"SSH-2.0-drip\r\n")
+        .await
+        .unwrap();
+    let keyed = client::connect_stream(Arc::default(), scene.dial(NOBODY).await, Trusting).await;
+
+    for mut stream in [silent, told_its_version] {
+        hung_up(&mut stream).await;
+    }
+    drop(
+        tokio::time::timeout(PATIENCE, keyed.unwrap())
+            .await
+            .unwrap(),
+    );
+
+    // Three times ten seconds bar a network.
+    scene.until(async || !scene.greets(NOBODY).await).await;
+    scene.serves_the_honest().await;
+}
+
+#[tokio::test]
+async fn who_fails_again_and_again_is_barred_until_it_has_passed() {
+    let scene = Scene::start("").await;
+    scene.fail_to_a_bar(NOBODY).await;
+
+    // Not even with the right key; and nobody else is.
+    let right = [scene.device.key.clone()];
+    assert!(!scene.log_in(NOBODY, &scene.device.name, &right).await);
+    assert!(scene.greets(OFFICE).await);
+    scene.serves_the_honest().await;
+    scene.gateway.pass_ms(16_000);
+
+    assert!(scene.log_in(NOBODY, &scene.device.name, &right).await);
+}
+
+#[tokio::test]
+async fn an_unknown_login_costs_what_a_known_one_costs_and_reads_the_same() {
+    let known = Scene::start("").await;
+    let logins = [
+        &known.device.name[..],
+        "peeters.nobody",
+        "nobody.server",
+        "root",
+    ];
+    let mut answers = Vec::new();
+    for (at, login) in (0..).zip(logins) {
+        let from = Ipv4Addr::new(127, 2, 0, at);
+        let stream = known.dial(from).await;
+        let mut ssh = client::connect_stream(Arc::default(), stream, Trusting)
+            .await
+            .unwrap();
+        let key = PrivateKeyWithHashAlg::new(Arc::new(wrong_key()), None);
+        let by_key = ssh.authenticate_publickey(login, key).await.unwrap();
+        let by_password = ssh.authenticate_password(login, "zomer2026").await.unwrap();
+        answers.push(format!("{by_key:?} {by_password:?}"));
+    }
+    let told = format!("{:?}", MethodKind::PublicKey);
+    assert!(answers[0].contains(&told), "{}", answers[0]);
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
+
+    let expected: Vec<_> = (0..4)
+        .map(|at| format!("127.2.0.{at}/32 counting refused"))
+        .collect();
+    known
+        .until(async || known.written().await == expected)
+        .await;
+}
+
+#[tokio::test]
+async fn an_agent_with_wrong_keys_first_logs_in_and_nothing_is_held_against_it() {
+    let mut scene = Scene::start("").await;
+    let keys = [
+        wrong_key(),
+        wrong_key(),
+        wrong_key(),
+        scene.device.key.clone(),
+    ];
+
+    for _ in 0..5 {
+        assert!(scene.log_in(OFFICE, &scene.device.name, &keys).await);
+    }
+
+    scene.gateway.drain().await;
+    assert_eq!(scene.written().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn behind_one_address_a_device_logs_in_although_a_script_fails_there() {
+    let scene = Scene::start("").await;
+    let right = [scene.device.key.clone()];
+    assert!(scene.log_in(OFFICE, &scene.device.name, &right).await);
+    for _ in 0..3 {
+        assert!(
+            !scene
+                .log_in(OFFICE, &scene.device.name, &[wrong_key()])
+                .await
+        );
+    }
+    // It would be barred: two at a time are let in still, and not a third.
+    scene
+        .until(async || {
+            let mut held = [scene.dial(OFFICE).await, scene.dial(OFFICE).await];
+            for stream in &mut held {
+                greeting(stream).await;
+            }
+            !scene.greets(OFFICE).await
+        })
+        .await;
+
+    scene
+        .until(async || scene.log_in(OFFICE, &scene.device.name, &right).await)
+        .await;
+
+    // That login has forgiven what came before.
+    scene
+        .until(async || {
+            let mut held = [scene.dial(OFFICE).await, scene.dial(OFFICE).await];
+            for stream in &mut held {
+                greeting(stream).await;
+            }
+            scene.greets(OFFICE).await
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_not_ssh_is_a_fault_and_a_forged_header_is_one() {
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: sluis\r\n\r\n"[..],
+        b"PROXY TCP4 127.0.0.1 127.0.0.1 1 22\r\nSSH-2.0-forged\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\x01\0\x16SSH-2.0-forged\r\n",
+        b"SSH-2.0-x\r\n\xff\xff\xff\xff garbage for a packet",
+    ] {
+        let scene = Scene::start("").await;
+
+        let mut stream = scene.forwarded(NOBODY, bytes).await;
+        hung_up(&mut stream).await;
+
+        let told = String::from_utf8_lossy(bytes).into_owned();
+        let expected = ["127.0.0.66/32 barred protocol"];
+        scene
+            .until(async || scene.written().await == expected)
+            .await;
+        assert!(!scene.greets(NOBODY).await, "{told}");
+        // The address that it forged is nobody's fault.
+        scene.serves_the_honest().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bar_outlives_a_restart_and_an_operator_lifts_it() {
+    let mut scene = Scene::start("").await;
+    scene.fail_to_a_bar(NOBODY).await;
+    scene.gateway.drain().await;
+    assert_eq!(scene.written().await, ["127.0.0.66/32 barred refused"]);
+
+    let draining = CancellationToken::new();
+    let listening = scene.gateway.house.listen(draining.clone()).await.unwrap();
+    let address = listening.address();
+    let serving = tokio::spawn(listening.run());
+    assert_eq!(
+        greeting(&mut dial(address, NOBODY).await).await,
+        "Not allowed at this time\r\n"
+    );
+    assert!(
+        greeting(&mut dial(address, OFFICE).await)
+            .await
+            .starts_with("SSH-2.0-Sluis")
+    );
+
+    let catalog = &scene.gateway.house.catalog;
+    let range = "127.0.0.0/8".parse().unwrap();
+    catalog
+        .lift_penalties(&range, scene.gateway.now())
+        .await
+        .unwrap();
+    let greeted = async || {
+        greeting(&mut dial(address, NOBODY).await)
+            .await
+            .starts_with("SSH-2.0")
+    };
+    scene.until(greeted).await;
+
+    drop(Peer::connect(address, &scene.device).await);
+    draining.cancel();
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_exempt_is_not_barred() {
+    let scene = Scene::start("network_startups_max = 1").await;
+    // 127.0.0.1 is exempt: it may hold as many as there is room for, and fail as often as it likes.
+    let here = Ipv4Addr::LOCALHOST;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        assert!(!scene.log_in(here, "peeters.nobody", &[wrong_key()]).await);
+        let mut stream = scene.forwarded(here, b"GET / HTTP/1.1\r\n\r\n").await;
+        hung_up(&mut stream).await;
+        held.push(scene.dial(here).await);
+    }
+
+    scene.serves_the_honest().await;
+}
+
+#[tokio::test]
+async fn behind_a_forwarder_every_client_has_its_own_address() {
+    let lines = "proxies = ['127.0.0.9']\nnetwork_startups_max = 1";
+    let scene = Scene::start(lines).await;
+    let forwarder = Ipv4Addr::new(127, 0, 0, 9);
+    let v1 = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 22\r\n";
+    let v2 =
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f\xcb\0\x71\x08\xc6\x33\x64\x01\x12\x67\0\x16\x04\0\0";
+
+    for header in [&v1[..], v2] {
+        let stream = scene.forwarded(forwarder, header).await;
+        let mut ssh = client::connect_stream(Arc::default(), stream, Trusting)
+            .await
+            .unwrap();
+        assert!(
+            offer(
+                &mut ssh,
+                &scene.device.name,
+                std::slice::from_ref(&scene.device.key)
+            )
+            .await
+        );
+    }
+    let addresses = scene.addresses().await;
+    assert_eq!(addresses[..2], ["203.0.113.8:4711", "203.0.113.7:4711"]);
+
+    // One that is silent fills its own network, and no other; a fault is its own.
+    let mut silent = scene
+        .forwarded(forwarder, b"PROXY TCP4 203.0.113.9 127.0.0.1 1 22\r\n")
+        .await;
+    assert!(greeting(&mut silent).await.starts_with("SSH-2.0-Sluis"));
+    let mut second = scene
+        .forwarded(forwarder, b"PROXY TCP4 203.0.113.9 127.0.0.1 2 22\r\n")
+        .await;
+    assert_eq!(greeting(&mut second).await, "Not allowed at this time\r\n");
+    let forged = b"PROXY TCP6 2001:db8:7:8::1 ::1 1 22\r\nPROXY TCP4 127.0.0.1 127.0.0.1 1 22\r\n";
+    hung_up(&mut scene.forwarded(forwarder, forged).await).await;
+    let expected = ["2001:db8:7:8::/64 barred protocol"];
+    scene
+        .until(async || scene.written().await == expected)
+        .await;
+    scene.serves_the_honest().await;
+}
+
+#[tokio::test]
+async fn a_forwarder_must_say_for_whom_it_speaks_and_is_never_barred_itself() {
+    let mut scene = Scene::start("proxies = ['127.0.0.9']\ngrace_seconds = 1").await;
+    let forwarder = Ipv4Addr::new(127, 0, 0, 9);
+    let long = [b"PROXY UNKNOWN ", &[b'x'; 200][..]].concat();
+    for malformed in [
+        &b"SSH-2.0-OpenSSH_9.9\r\n"[..],
+        b"PROXY TCP4 office 127.0.0.1 1 22\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
+        &long,
+        b"PROXY TCP4 203.0.113.7", // and then nothing, for the whole grace time
+        b"",
+    ] {
+        let mut stream = scene.forwarded(forwarder, malformed).await;
+        let told = String::from_utf8_lossy(malformed).into_owned();
+        assert_eq!(greeting(&mut stream).await, "", "{told}");
+    }
+
+    // It asks for itself whether somebody is here, and is answered.
+    for check in [&b"PROXY UNKNOWN\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
+        let mut stream = scene.forwarded(forwarder, check).await;
+        assert!(greeting(&mut stream).await.starts_with("SSH-2.0-Sluis"));
+    }
+    scene.serves_the_honest().await;
+    scene.gateway.drain().await;
+    assert_eq!(scene.written().await, Vec::<String>::new());
+}
+
+#[test]
+fn an_operator_sees_who_is_barred_and_why_and_lifts_it() {
+    use std::io::{Read as _, Write as _};
+    let mut program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let text = std::fs::read_to_string(&file).unwrap() + "\n[guard]\nexempt = []\n";
+    std::fs::write(&file, text).unwrap();
+    program.serve();
+    let greeted = || {
+        let mut stream = std::net::TcpStream::connect(program.address.unwrap()).unwrap();
+        let mut line = [0; 13];
+        drop(stream.read_exact(&mut line));
+        line == *b"SSH-2.0-Sluis"
+    };
+    assert_eq!(
+        program.json(&["penalties"]),
+        Vec::<serde_json::Value>::new()
+    );
+
+    let mut browser = std::net::TcpStream::connect(program.address.unwrap()).unwrap();
+    browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    drop(browser.read_to_end(&mut Vec::new()));
+    wait_until(|| !greeted());
+    assert!(program.log_says("Barred 127.0.0.1/32 until "));
+    assert!(program.log_says("`sluis penalties lift 127.0.0.1/32` lifts it"));
+    wait_until(|| !program.json(&["penalties"]).is_empty());
+    let told = program.json(&["penalties"]).remove(0);
+    assert_eq!(
+        (&told["network"], &told["standing"], &told["last"]),
+        (&"127.0.0.1/32".into(), &"barred".into(), &"protocol".into())
+    );
+    assert!(
+        program
+            .ok(&["penalties"])
+            .contains("it did not speak SSH as it should")
+    );
+
+    assert_eq!(
+        program.ok(&["penalties", "lift", "127.0.0.1"]),
+        "lifted 127.0.0.1/32\n"
+    );
+    wait_until(greeted);
+    assert!(
+        !program
+            .run(&["penalties", "lift", "office"])
+            .status
+            .success()
+    );
+}
