@@ -11,7 +11,9 @@ use crate::collect::{End, HandleReads, Removal, Verdict, judge, judge_removal};
 use crate::evidence::Collecting;
 use crate::ingest::Readers;
 pub use crate::ingest::Reads;
-use crate::model::{DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp};
+use crate::model::{
+    DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp, fold,
+};
 use crate::tree::{File, Place, Who};
 
 /// What writes marks down. A clone is the same.
@@ -30,6 +32,11 @@ pub enum Error {
     /// The bytes are not those of a document of this folder.
     #[error("these are not the bytes of a document that was offered here")]
     NoCopy,
+    /// Two files would show under one name, and one of them could not be reached.
+    #[error(
+        "this is the name of another document of this folder: use the file's own name, or one that no file has"
+    )]
+    NameInUse,
     /// The delivery is not there any more.
     #[error("no such file")]
     Missing,
@@ -98,6 +105,13 @@ impl Marks {
         let id = file.delivery;
         let mut tx = self.catalog.begin(Durability::Kill).await?;
         let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
+        if let Some(name) = act.name()
+            && let Some(other) = tx.name_in_use(who.firm, id, name).await?
+        {
+            // The same bytes once more, where they are already: an importer that repeats itself has done no wrong.
+            let is_again = matches!(act, Act::Copied(_)) && other == file.digest;
+            return is_again.then_some(()).ok_or(Error::NameInUse);
+        }
         if mark.state == State::Processed && tx.mark_copy_removed(who.firm, id).await? {
             if let Act::Moved(name) = act {
                 tx.rename_moved(who.firm, id, name).await?;
@@ -152,10 +166,13 @@ impl Marks {
             .catalog
             .copies(who.firm, who.device, place, digest)
             .await?;
-        let waiting = copies
+        let own = fold(name);
+        let mut waiting = copies
             .iter()
-            .find(|listed| listed.state != State::Processed);
-        match waiting {
+            .filter(|listed| listed.state != State::Processed);
+        let first = waiting.clone().next();
+        // Of several with these bytes the one that is called so is meant.
+        match waiting.find(|listed| fold(&listed.name) == own).or(first) {
             Some(listed) => {
                 self.acted(who, listed, &Act::Copied(name.to_owned()), now)
                     .await
@@ -173,6 +190,11 @@ impl Marks {
     /// When it is not there, or the catalog does not take it.
     pub async fn renamed(&self, who: &Who, file: &Listed, name: &str) -> Result<(), Error> {
         let mut tx = self.catalog.begin(Durability::Kill).await?;
+        let id = file.delivery;
+        tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
+        if tx.name_in_use(who.firm, id, name).await?.is_some() {
+            return Err(Error::NameInUse);
+        }
         if !tx.rename_moved(who.firm, file.delivery, name).await? {
             return Err(Error::Missing);
         }

@@ -8,7 +8,7 @@ use super::rows::Columns as _;
 use super::writer::{Durability, FOREIGN_LAG_MAX};
 use super::{Catalog, Error, Event, Tx, events};
 use crate::collect::Progress;
-use crate::model::{DeliveryId, FirmId, State, Timestamp, fold};
+use crate::model::{DeliveryId, Digest, FirmId, State, Timestamp, fold};
 
 /// A delivery under a mark: how far it has come, and what its device has read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +184,34 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Returns what is behind `name` in the processed folder of a delivery, or will be once its importer has
+    /// done with it, if that is another delivery.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn name_in_use(
+        &mut self,
+        firm: FirmId,
+        id: DeliveryId,
+        name: &str,
+    ) -> Result<Option<Digest>, Error> {
+        // A question for each index.
+        let row = query(
+            "select o.digest from delivery d join delivery o on o.link_id = d.link_id and o.flow = d.flow and o.name_key = $3
+             where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id
+             union all
+             select o.digest from delivery d join delivery o on o.link_id = d.link_id and o.flow = d.flow and o.moved_key = $3
+             where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id limit 1",
+        )
+        .bind(firm.0)
+        .bind(id.0)
+        .bind(fold(name))
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        row.map(|row| row.word("digest")).transpose()
+    }
+
     /// Gives a file in the processed folder another name; says whether it is there.
     ///
     /// # Errors
@@ -245,7 +273,8 @@ impl Act {
         }
     }
 
-    fn name(&self) -> Option<&str> {
+    /// Returns the name that the importer gave the file in the processed folder, if it did.
+    pub fn name(&self) -> Option<&str> {
         match self {
             Self::Removed => None,
             Self::Moved(name) | Self::Copied(name) => Some(name),

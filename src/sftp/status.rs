@@ -101,6 +101,7 @@ impl From<mark::Error> for Refusal {
             mark::Error::NotFetched | mark::Error::NoCopy => {
                 Self::new(StatusCode::PermissionDenied, error.to_string())
             }
+            mark::Error::NameInUse => Self::new(StatusCode::Failure, error.to_string()),
             mark::Error::Catalog(_) => Self::ours(&error),
         }
     }

@@ -100,6 +100,30 @@ async fn an_importer_that_copies_the_bytes_and_then_removes_the_file_has_process
 }
 
 #[tokio::test]
+async fn no_importer_takes_the_name_that_another_file_will_have_in_the_processed_folder() {
+    let (gateway, office, device, path, _) = one_invoice().await;
+    let other = invoice("F-0018", 9_000);
+    gateway.receive(&office, other.clone()).await;
+    let peer = gateway.connect(&device).await;
+    let names = peer.list(INBOX).await.unwrap();
+    let second = names.iter().find(|name| *name != NAME).unwrap();
+    let taken = format!("{DONE}/{NAME}");
+
+    let moved = peer.rename(&format!("{INBOX}/{second}"), &taken).await;
+    let copied = peer.put(&taken, &other).await;
+
+    assert_eq!(moved, Err(StatusCode::Failure));
+    assert!(copied.is_err());
+    peer.remove(&path).await.unwrap();
+    peer.rename(&format!("{INBOX}/{second}"), &format!("{DONE}/{second}"))
+        .await
+        .unwrap();
+    let renamed = peer.rename(&format!("{DONE}/{second}"), &taken).await;
+    assert_eq!(renamed, Err(StatusCode::Failure));
+    assert_eq!(peer.list(DONE).await.unwrap(), names);
+}
+
+#[tokio::test]
 async fn an_importer_that_copies_under_one_name_and_moves_under_another_finds_the_last() {
     let (gateway, office, device, path, bytes) = one_invoice().await;
     let peer = gateway.connect(&device).await;

@@ -192,6 +192,9 @@ impl Model {
         {
             return false;
         }
+        if self.has_name(file.delivery, name).is_some() {
+            return false;
+        }
         match file.role {
             Role::Inbox(..) => self.act(session, file.delivery, Some(name)),
             Role::Done(..) => {
@@ -239,14 +242,30 @@ impl Model {
             })
             .collect();
         copies.sort_by_key(|&at| order(self.deliveries[at].state));
-        let waiting = copies
+        let mut waiting = copies
             .iter()
-            .find(|&&at| self.deliveries[at].state != State::Processed);
-        if let Some(&at) = waiting {
+            .filter(|&&at| self.deliveries[at].state != State::Processed);
+        let first = waiting.clone().next();
+        let so_called = waiting.find(|&&at| self.deliveries[at].name() == name);
+        if let Some(&at) = so_called.or(first) {
+            if let Some(other) = self.has_name(at, name) {
+                return self.deliveries[other].document == document;
+            }
             self.processed(at, Some(name));
             self.deliveries[at].is_copied = true;
         }
         !copies.is_empty()
+    }
+
+    /// Another delivery of the same folder that is called so, or will be.
+    fn has_name(&self, delivery: usize, name: &str) -> Option<usize> {
+        let place = |one: &Delivery| (one.link, one.flow);
+        let mine = place(&self.deliveries[delivery]);
+        (0..self.deliveries.len()).find(|&at| {
+            let one = &self.deliveries[at];
+            let is_called = one.name() == name || one.moved_name.as_deref() == Some(name);
+            at != delivery && one.is_current && place(one) == mine && is_called
+        })
     }
 
     /// The importer has done with a file: a mount is believed, another must have fetched it.
