@@ -156,6 +156,7 @@ pub struct Poster {
     tls: OnceCell<TlsConnector>,
     connect_ms_max: u64,
     whole_ms_max: u64,
+    answer_ms_max: u64,
 }
 
 impl Poster {
@@ -167,6 +168,7 @@ impl Poster {
             tls: OnceCell::new(),
             connect_ms_max: CONNECT_MS_MAX,
             whole_ms_max: WHOLE_MS_MAX,
+            answer_ms_max: ANSWER_MS_MAX,
         }
     }
 
@@ -176,6 +178,15 @@ impl Poster {
         Self {
             connect_ms_max: ms,
             whole_ms_max: ms,
+            ..self
+        }
+    }
+
+    /// Waits at most so long for the text of an answer.
+    #[must_use]
+    pub fn reading_at_most(self, ms: u64) -> Self {
+        Self {
+            answer_ms_max: ms,
             ..self
         }
     }
@@ -284,7 +295,7 @@ impl Poster {
                 what: "the answer",
                 ms: self.whole_ms_max,
             })??;
-            Ok::<_, Error>(answer(head).await)
+            Ok::<_, Error>(answer(head, self.answer_ms_max).await)
         };
         tokio::select! {
             answer = exchange => answer,
@@ -335,7 +346,7 @@ fn request(message: &Message) -> Result<Request<Full<Bytes>>, Error> {
 }
 
 /// Reads what counts of an answer, and the beginning of its text if that comes soon.
-async fn answer(response: Response<Incoming>) -> Answer {
+async fn answer(response: Response<Incoming>, ms_max: u64) -> Answer {
     let retry_after = response.headers().get(header::RETRY_AFTER);
     let retry_after = retry_after.and_then(|field| Some(field.to_str().ok()?.to_owned()));
     let status = response.status().as_u16();
@@ -352,7 +363,7 @@ async fn answer(response: Response<Incoming>) -> Answer {
         }
     };
     // What has come by then is enough.
-    drop(timeout(Duration::from_millis(ANSWER_MS_MAX), reading).await);
+    drop(timeout(Duration::from_millis(ms_max), reading).await);
     let text = String::from_utf8_lossy(&text).trim().to_owned();
     Answer {
         status,

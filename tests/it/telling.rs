@@ -262,7 +262,7 @@ async fn of_an_answer_without_end_four_kibibytes_are_read() {
     let webhook = row(&gateway, &office).await.webhook;
     let target = Target::parse(&webhook.url).unwrap();
     let secret = Secret::parse(&webhook.secret).unwrap();
-    let poster = Poster::new(&gateway.house.config.webhooks);
+    let poster = Poster::new(&gateway.house.config.webhooks).reading_at_most(60_000);
     receiver.does([Reply::Babbles, Reply::Boasts]);
     let send = || ping(&poster, &webhook, (&target, &secret), Timestamp(0));
 
