@@ -241,7 +241,9 @@ impl Blobs {
 
     /// Beside the folder, for in it are blobs alone.
     fn lock_file(&self) -> std::io::Result<File> {
-        File::create(self.folder.with_extension("lock"))
+        let path = self.folder.with_extension("lock");
+        // Another user's command may have made it.
+        File::open(&path).or_else(|_| File::create(path))
     }
 
     /// Removes a blob that no row names, if it is there. It waits for the disk on the spot, so that it is done

@@ -245,7 +245,9 @@ impl Keeping {
     /// When the catalog does not answer, or a blob cannot be removed.
     pub async fn sweep_all(&self) -> Result<u64, Error> {
         let Some(_alone) = self.blobs.may_remove()? else {
-            info!("A backup is being made: blobs that no document names are removed later");
+            info!(
+                "A backup is being made, or another process removes blobs: those that no document names go later"
+            );
             return Ok(0);
         };
         let (mut removed, mut after) = (0, None);

@@ -234,8 +234,20 @@ impl Marks {
             let has_it = how != End::Broken && given.coverage().is_whole(file.bytes);
             if has_it && mark.state == State::Withdrawn {
                 let detail = "read whole, but taken back before it was closed";
-                let told = event(who, file, EventKind::Read, detail.to_owned());
-                tx.tell(who.firm, now, [told]);
+                let mut told = vec![event(who, file, EventKind::Read, detail.to_owned())];
+                // Then what took its place meanwhile is a revision of what its reader has.
+                if let Some((delivery, document, device)) = tx.newer(who.firm, id).await? {
+                    tx.note_revision(who.firm, delivery, file.document).await?;
+                    told.push(Event {
+                        kind: EventKind::Revised,
+                        document: Some(document),
+                        delivery: Some(delivery),
+                        device,
+                        session: None,
+                        detail: format!("revision of document {}", file.document),
+                    });
+                }
+                tx.tell(who.firm, now, told);
                 tx.commit_unseen().await?;
                 return Ok(Some(EventKind::Read));
             }

@@ -23,7 +23,7 @@ const PAGE_ROWS: i64 = 512;
 /// How long what could not be sent is left alone: its cause is seldom gone within a second. Others go on.
 const AFTER_FAILURE_MS: i64 = 60_000;
 
-/// How many are left alone before all are: then the fault is hardly theirs.
+/// How many of a firm are left alone before all of it is: then the fault is hardly theirs.
 const RESTING_MAX: usize = 1000;
 
 /// How long nothing is asked when the catalog did not answer.
@@ -75,8 +75,10 @@ impl Scheduler {
     pub async fn run_due(&self, now: Timestamp) -> Result<Released, catalog::Error> {
         let mut released = Released::default();
         let mut after = (Timestamp(i64::MIN), DeliveryId(0));
-        while !self.resting().all(now) {
-            let due = self.catalog.due(now, after, PAGE_ROWS).await?;
+        loop {
+            // A firm of which so many fail holds up no other.
+            let except = self.resting().firms(now);
+            let due = self.catalog.due(now, after, &except, PAGE_ROWS).await?;
             // What fails stands at the front still, and holds up no other.
             let Some(last) = due.last() else { break };
             after = (last.at, last.id);
@@ -89,7 +91,7 @@ impl Scheduler {
                     );
                 }
                 released.sent += here.sent;
-                self.resting().add(&here.failed, now);
+                self.resting().add(firm, &here.failed, now);
                 released.failed.extend(here.failed);
             }
         }
@@ -122,25 +124,31 @@ impl Scheduler {
 /// What is left alone for a while, and what was told.
 #[derive(Debug, Default)]
 struct Resting {
-    until: BTreeMap<DeliveryId, Timestamp>,
+    until: BTreeMap<DeliveryId, (FirmId, Timestamp)>,
     told: BTreeSet<DeliveryId>,
 }
 
 impl Resting {
-    fn add(&mut self, failed: &[DeliveryId], now: Timestamp) {
+    fn add(&mut self, firm: FirmId, failed: &[DeliveryId], now: Timestamp) {
         let until = now.plus_ms(AFTER_FAILURE_MS);
-        self.until.extend(failed.iter().map(|id| (*id, until)));
+        self.until
+            .extend(failed.iter().map(|id| (*id, (firm, until))));
     }
 
-    /// Says whether so many have failed that all are left alone.
-    fn all(&mut self, now: Timestamp) -> bool {
-        self.until.retain(|_, until| is_ahead(*until, now));
-        self.until.len() >= RESTING_MAX
+    /// Returns the firms of which so many have failed that all of them is left alone.
+    fn firms(&mut self, now: Timestamp) -> Vec<FirmId> {
+        self.until.retain(|_, (_, until)| is_ahead(*until, now));
+        let mut counts: BTreeMap<FirmId, usize> = BTreeMap::new();
+        for (firm, _) in self.until.values() {
+            *counts.entry(*firm).or_default() += 1;
+        }
+        counts.retain(|_, count| *count >= RESTING_MAX);
+        counts.into_keys().collect()
     }
 
     fn is_resting(&self, id: DeliveryId, now: Timestamp) -> bool {
         let until = self.until.get(&id);
-        until.is_some_and(|until| is_ahead(*until, now))
+        until.is_some_and(|(_, until)| is_ahead(*until, now))
     }
 
     /// Says whether this was not told yet; so many are remembered as may rest.
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn what_failed_rests_for_a_minute_and_others_do_not() {
         let mut resting = Resting::default();
-        resting.add(&[DeliveryId(7)], NOW);
+        resting.add(FirmId(1), &[DeliveryId(7)], NOW);
 
         let is_resting = |id, ms| resting.is_resting(DeliveryId(id), NOW.plus_ms(ms));
         assert!(is_resting(7, 0));
@@ -177,17 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn when_one_more_fails_than_may_all_rest_until_the_minute_is_over() {
+    fn when_one_more_of_a_firm_fails_than_may_that_firm_rests_until_the_minute_is_over() {
         let mut resting = Resting::default();
         let ids = (1..).map(DeliveryId);
         let ids: Vec<_> = ids.take(RESTING_MAX).collect();
-        resting.add(&ids[1..], NOW);
-        assert!(!resting.all(NOW));
+        resting.add(FirmId(1), &ids[1..], NOW);
+        resting.add(FirmId(2), &[DeliveryId(5000)], NOW);
+        assert_eq!(resting.firms(NOW), []);
 
-        resting.add(&ids[..1], NOW);
+        resting.add(FirmId(1), &ids[..1], NOW);
 
-        assert!(resting.all(NOW.plus_ms(AFTER_FAILURE_MS - 1)));
-        assert!(!resting.all(NOW.plus_ms(AFTER_FAILURE_MS)));
+        let firms = |resting: &mut Resting, ms| resting.firms(NOW.plus_ms(ms));
+        assert_eq!(firms(&mut resting, AFTER_FAILURE_MS - 1), [FirmId(1)]);
+        assert_eq!(firms(&mut resting, AFTER_FAILURE_MS), []);
     }
 
     #[test]

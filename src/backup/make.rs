@@ -10,7 +10,7 @@ use crate::app::House;
 use crate::blobs::Blobs;
 use crate::catalog;
 use crate::hostkeys;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 
 /// What a backup has become.
 #[derive(Debug)]
@@ -33,25 +33,24 @@ pub async fn make(
     depth: Depth,
     now: Timestamp,
 ) -> Result<Made, Error> {
-    let to = std::path::absolute(to).map_err(Error::file("find", to))?;
-    if to.starts_with(&house.config.data) {
-        let text = format!(
-            "a backup in `{}` would be lost with the data: name a folder elsewhere, on another disk",
-            to.display()
-        );
-        return Err(Error::Refused(text));
-    }
+    files::make_folder(to, files::PRIVATE).map_err(Error::file("make the folder", to))?;
+    let to = elsewhere(to, &house.config.data)?;
     let blob_folder = to.join(BLOBS);
     files::make_folder(&blob_folder, files::PRIVATE)
         .map_err(Error::file("make the folder", &blob_folder))?;
     let _alone = hold(&to)?;
     let _kept = house.blobs.keep_all()?;
-    sweep(&to)?;
+    let before = read_manifest(&to)?;
+    sweep(&to, before.as_ref())?;
     let stamp = now.0;
     let name = format!("catalog-{stamp}.sqlite");
     let file = to.join(&name);
     house.catalog.copy_to(&file).await?;
     let named = catalog::blobs_named_in(&file).await?;
+    let before = match before {
+        Some(before) => named_before(&to, &before, &file).await?,
+        None => Vec::new(),
+    };
     let into = Blobs::in_folder(&blob_folder)?;
     let contents = blobs::copy(&house.blobs, &into, &named, depth).await?;
     let (folder, house_files) = (format!("house-{stamp}"), house_files(house, config)?);
@@ -70,8 +69,8 @@ pub async fn make(
             .collect(),
     };
     put_manifest(&to, &manifest)?;
-    sweep(&to)?;
-    blobs::prune(&into, &named).await?;
+    sweep(&to, Some(&manifest))?;
+    blobs::prune(&into, &[&named[..], &before[..]].concat()).await?;
     Ok(Made { manifest, contents })
 }
 
@@ -153,24 +152,61 @@ fn put_manifest(to: &Path, manifest: &Manifest) -> Result<(), Error> {
     written.map_err(Error::file("write", &whole))
 }
 
-/// Removes what belongs to no backup that counts: what an interrupted one left, or the one before.
-fn sweep(to: &Path) -> Result<(), Error> {
+/// Nobody's backup is in his own data, whatever links lead there.
+fn elsewhere(to: &Path, data: &Path) -> Result<PathBuf, Error> {
+    let to = to.canonicalize().map_err(Error::file("find", to))?;
+    let data = data.canonicalize().map_err(Error::file("find", data))?;
+    if to.starts_with(&data) || data.starts_with(&to) {
+        let text = format!(
+            "a backup in `{}` would be lost with the data in `{}`: name a folder elsewhere, on another disk",
+            to.display(),
+            data.display()
+        );
+        return Err(Error::Refused(text));
+    }
+    Ok(to)
+}
+
+/// Returns what the backup before names, which stays until the next one: whoever sees too late that too much
+/// has expired still has it. A backup of other books is never written over.
+async fn named_before(
+    to: &Path,
+    before: &Manifest,
+    file: &Path,
+) -> Result<Vec<(Digest, u64)>, Error> {
+    let old = to.join(&before.catalog.path);
+    if let Some(firm) = catalog::not_continued(&old, file).await? {
+        let text = format!(
+            "`{}` holds a backup of {} in which firm `{firm}` is further than here, or another firm: it is left as it is. Restore it, or name another folder",
+            to.display(),
+            before.made_at
+        );
+        return Err(Error::Refused(text));
+    }
+    Ok(catalog::blobs_named_in(&old).await?)
+}
+
+fn read_manifest(to: &Path) -> Result<Option<Manifest>, Error> {
     let manifest = to.join(MANIFEST);
-    let counts: Vec<String> = match fs::read_to_string(&manifest) {
-        Ok(text) => {
-            let read = Manifest::parse(&text).map_err(|why| {
-                Error::Refused(format!(
-                    "`{}` is no manifest of a backup ({why}): move it away, or name another folder",
-                    manifest.display()
-                ))
-            })?;
-            let parts = read.house.into_iter().chain([read.catalog]);
-            let first = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
-            parts.map(|part| first(&part.path)).collect()
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Error::file("read", &manifest)(error)),
-    };
+    match fs::read_to_string(&manifest) {
+        Ok(text) => Manifest::parse(&text).map(Some).map_err(|why| {
+            Error::Refused(format!(
+                "`{}` is no manifest of a backup ({why}): move it away, or name another folder",
+                manifest.display()
+            ))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", &manifest)(error)),
+    }
+}
+
+/// Removes what belongs to no backup that counts: what an interrupted one left, or the one before.
+fn sweep(to: &Path, counts: Option<&Manifest>) -> Result<(), Error> {
+    let parts = counts
+        .into_iter()
+        .flat_map(|read| read.house.iter().chain([&read.catalog]));
+    let first = |part: &Part| part.path.split('/').next().unwrap_or_default().to_owned();
+    let counts: Vec<String> = parts.map(first).collect();
     let entries = fs::read_dir(to).map_err(Error::file("read the folder", to))?;
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -31,6 +31,7 @@ pub struct Restored {
 ///
 /// When the backup is not whole or was changed, something is in the way, or cannot be written.
 pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
+    let _still = hold(from)?;
     let manifest = read_manifest(from)?;
     for part in &manifest.house {
         compare(from, part)?;
@@ -72,6 +73,20 @@ async fn open_doors(config: Config) -> Result<(), Error> {
     }
     house.catalog.close().await;
     Ok(())
+}
+
+/// Keeps a new backup out meanwhile. Where nothing can be locked, as on a disk that is read only, none is made.
+fn hold(from: &Path) -> Result<Option<fs::File>, Error> {
+    let Ok(file) = fs::File::open(from.join("backup.lock")) else {
+        return Ok(None);
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(_) => Err(Error::Refused(format!(
+            "a backup goes to `{}` now: wait for its end",
+            from.display()
+        ))),
+    }
 }
 
 fn read_manifest(from: &Path) -> Result<Manifest, Error> {

@@ -70,6 +70,9 @@ const UP: &str = "select a.*, v.offered_at as still from alarm a
           and v.state = 'offered' and v.current = 1
      where a.firm_id = $1 order by a.since, a.kind, a.subject";
 
+const UP_ABOUT: &str =
+    "select a.*, a.since as still from alarm a where a.firm_id = $1 and a.document_id = $2";
+
 pub(super) const OLDEST: &str = placed!(
     "select min(v.offered_at) as oldest from placed p cross join delivery v
      where v.firm_id = $1 and v.device_id = $2 and v.folder_key = p.folder_key and v.link_id = p.link_id
@@ -244,6 +247,26 @@ impl Tx {
             self.tell(firm, now, [event]);
         }
         Ok(is_cleared)
+    }
+}
+
+impl Tx {
+    /// Clears the alarms about a document that expires: its events may be forgotten together.
+    pub(super) async fn clear_alarms_of(
+        &mut self,
+        firm: FirmId,
+        document: DocumentId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let rows = query(UP_ABOUT)
+            .bind(firm.0)
+            .bind(document.0)
+            .fetch_all(&mut *self.inner)
+            .await?;
+        for row in &rows {
+            self.clear(firm, &alarm(row)?, now).await?;
+        }
+        Ok(())
     }
 }
 

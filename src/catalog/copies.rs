@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::{Connection as _, query};
 
 use super::documents::{NAMED, named};
+use super::rows::Columns as _;
 use super::{Catalog, Error, open};
 use crate::model::Digest;
 
@@ -22,6 +23,42 @@ impl Catalog {
             .await?;
         Ok(())
     }
+}
+
+/// Says whether `copy` knows all that `before` does, so that nothing is lost where it takes its place: every
+/// firm's last event is in it. Returns the first firm of which that is not so.
+///
+/// # Errors
+///
+/// When one of them cannot be opened or does not answer.
+pub async fn not_continued(before: &Path, copy: &Path) -> Result<Option<String>, Error> {
+    let mut old = open::connect_to_copy(before).await?;
+    let firms = query("select id, slug, event_seq, event_hash from firm order by id")
+        .fetch_all(&mut old)
+        .await?;
+    old.close().await?;
+    let mut new = open::connect_to_copy(copy).await?;
+    let mut lost = None;
+    for firm in &firms {
+        // A firm that was removed since has left its number.
+        let row = query(
+            "select 1 as known from event where firm_id = $1 and seq = $2 and hash = $3
+             union all select 1 as known from firm where id = $1 and $2 = 0
+             union all select 1 as known from sqlite_sequence where name = 'firm' and seq >= $1
+                and not exists (select 1 from firm where id = $1) limit 1",
+        )
+        .bind(firm.int("id")?)
+        .bind(firm.int("event_seq")?)
+        .bind(firm.text("event_hash")?)
+        .fetch_optional(&mut new)
+        .await?;
+        if row.is_none() {
+            lost = Some(firm.text("slug")?);
+            break;
+        }
+    }
+    new.close().await?;
+    Ok(lost)
 }
 
 /// Returns every digest that a row of a copy names, with its size; the copy is not changed.

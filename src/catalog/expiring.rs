@@ -180,12 +180,14 @@ impl Tx {
         .bind(gone.digest.to_string())
         .bind(gone.content.0.to_string())
         .bind(stored_size(gone.bytes))
-        .bind(reading(&row)?.number)
+        // One that cannot be understood goes all the same.
+        .bind(reading(&row).ok().and_then(|reading| reading.number))
         .bind(format!(",{deliveries},"))
         .bind(touched.0)
         .bind(now.0)
         .execute(&mut *self.inner)
         .await?;
+        self.clear_alarms_of(firm, document, now).await?;
         for statement in [
             "delete from delivery where +firm_id = $1 and document_id = $2",
             "delete from document where firm_id = $1 and id = $2",

@@ -39,7 +39,7 @@ mod webhooks;
 mod writer;
 
 pub use alarms::{Alarm, Overdue, Watched};
-pub use copies::blobs_named_in;
+pub use copies::{blobs_named_in, not_continued};
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
 pub use documents::{Document, Known, NewDocument};

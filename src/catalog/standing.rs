@@ -1,6 +1,6 @@
 //! How far has a document come with whoever made it, and what is looked at again because of that?
 
-use sqlx::query;
+use sqlx::{AssertSqlSafe, query};
 
 use super::deliveries::delivery;
 use super::rows::Columns as _;
@@ -139,8 +139,8 @@ impl Tx {
 }
 
 impl Catalog {
-    /// Returns the deliveries of every firm that are to be looked at again by `now`, at most `limit`, the
-    /// longest due first, and after this one. One that cannot be understood keeps no other back.
+    /// Returns the deliveries of every firm but `except` that are to be looked at again by `now`, at most
+    /// `limit`, the longest due first, and after this one. One that cannot be understood keeps no other back.
     ///
     /// # Errors
     ///
@@ -149,18 +149,22 @@ impl Catalog {
         &self,
         now: Timestamp,
         after: (Timestamp, DeliveryId),
+        except: &[FirmId],
         limit: i64,
     ) -> Result<Vec<Due>, Error> {
-        let rows = query(
+        let except: Vec<_> = except.iter().map(|firm| firm.0.to_string()).collect();
+        let except = except.join(",");
+        let text = format!(
             "select * from delivery where due_at is not null and due_at <= $1 and state = 'held' and current = 1
-                and (due_at > $2 or (due_at = $2 and id > $3)) order by due_at, id limit $4",
-        )
-        .bind(now.0)
-        .bind(after.0.0)
-        .bind(after.1.0)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
+                and (due_at > $2 or (due_at = $2 and id > $3)) and firm_id not in ({except}) order by due_at, id limit $4"
+        );
+        let rows = query(AssertSqlSafe(text))
+            .bind(now.0)
+            .bind(after.0.0)
+            .bind(after.1.0)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
         let due = |row: &sqlx::any::AnyRow| -> Result<Due, Error> {
             Ok(Due {
                 id: DeliveryId(row.int("id")?),

@@ -6,7 +6,7 @@ use sqlx::query;
 use super::rows::Columns as _;
 use super::{Catalog, Error, Known, Tx};
 use crate::model::{
-    DeliveryId, DocumentId, DossierId, FirmId, HeldReason, LinkId, State, Timestamp,
+    DeliveryId, DeviceId, DocumentId, DossierId, FirmId, HeldReason, LinkId, State, Timestamp,
 };
 use crate::transfer::{Books, EARLIER_MAX, Earlier, Stand};
 
@@ -36,7 +36,13 @@ const BEFORE: &str = "select 'business' as level, min(o.id) as id from document 
 
 /// By the index of business keys, then by that of documents.
 const EARLIER: &str = "select v.id, v.document_id, v.dossier_id, v.link_id, v.flow, v.current, v.state, v.reason, v.moved_at,
-        case when v.read_at is not null or v.progress is not null then 1 else 0 end as touched
+        case when v.read_at is not null or v.progress is not null
+             or exists (select 1 from delivery g where g.document_id = v.document_id and g.current = 0
+                  and g.link_id = v.link_id and g.flow = v.flow and (g.read_at is not null or g.progress is not null))
+             or exists (select 1 from event e join delivery g on g.id = e.delivery_id
+                  where e.firm_id = $1 and e.document_id = v.document_id and e.kind = 'read'
+                    and g.link_id = v.link_id and g.flow = v.flow)
+             then 1 else 0 end as touched
      from document d join delivery v on v.document_id = d.id
      where d.firm_id = $1 and d.business_key = $2 and d.id < $3 order by v.id desc limit $4";
 
@@ -130,6 +136,57 @@ impl Tx {
             .execute(&mut *self.inner)
             .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Says whether `document` has taken the place of a delivery already.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn has_replaced(
+        &mut self,
+        firm: FirmId,
+        delivery: DeliveryId,
+        document: DocumentId,
+    ) -> Result<bool, Error> {
+        let row =
+            query("select id from delivery where firm_id = $1 and id = $2 and replaced_by = $3")
+                .bind(firm.0)
+                .bind(delivery.0)
+                .bind(document.0)
+                .fetch_optional(&mut *self.inner)
+                .await?;
+        Ok(row.is_some())
+    }
+
+    /// Returns the delivery that took the place of this one, where that is not called a revision yet.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn newer(
+        &mut self,
+        firm: FirmId,
+        delivery: DeliveryId,
+    ) -> Result<Option<(DeliveryId, DocumentId, Option<DeviceId>)>, Error> {
+        let row = query(
+            "select n.id, n.document_id, n.device_id from delivery o join delivery n on n.document_id = o.replaced_by
+             where o.firm_id = $1 and o.id = $2 and n.current = 1 and n.revision_of is null and n.state <> 'withdrawn'
+               and n.dossier_id = o.dossier_id and n.flow = o.flow and n.link_id = o.link_id limit 1",
+        )
+        .bind(firm.0)
+        .bind(delivery.0)
+        .fetch_optional(&mut *self.inner)
+        .await?;
+        row.map(|row| {
+            let device = row.int_or("device_id")?.map(DeviceId);
+            Ok((
+                DeliveryId(row.int("id")?),
+                DocumentId(row.int("document_id")?),
+                device,
+            ))
+        })
+        .transpose()
     }
 
     /// Notes of which document a delivery is a revision.

@@ -18,8 +18,12 @@ impl Ingest {
         document: Option<DocumentId>,
     ) -> Result<Vec<Earlier>, catalog::Error> {
         let mut earlier = tx.earlier(firm, business_key, document).await?;
+        // In whatever generation: what was sent again may be open under its old one.
+        let is_open = |one: &&Earlier| self.readers.count(one.delivery) > 0;
+        let open = earlier.iter().filter(is_open);
+        let open: Vec<_> = open.map(|one| (one.document, one.books)).collect();
         for one in &mut earlier {
-            if one.stand == Stand::Untouched && self.readers.count(one.delivery) > 0 {
+            if one.stand == Stand::Untouched && open.contains(&(one.document, one.books)) {
                 one.stand = Stand::Touched;
             }
         }
@@ -64,6 +68,10 @@ pub(crate) async fn replace(
     let mut told = Vec::new();
     for (old, of) in &planned.replaces {
         if !tx.replace(firm, (*old, which), document, now).await? {
+            // What waited for books may have been where several of the newer ones are.
+            if tx.has_replaced(firm, *old, document).await? {
+                continue;
+            }
             return Err(catalog::Error::Refused(format!(
                 "delivery {old} was read or collected while document {document} was to take its place: try again"
             )));

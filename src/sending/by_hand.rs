@@ -117,8 +117,8 @@ impl Sending {
         for plan in &mut planned {
             if named.state == State::Held {
                 suspect(plan, &known, Duplicates::Hold);
+                plan.duplicate_of = known.first();
             }
-            plan.duplicate_of = known.first();
             if plan.link.is_some() && named.reason == Some(HeldReason::OnHold) {
                 (plan.hold, plan.due) = (named.reason, None);
             }

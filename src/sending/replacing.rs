@@ -103,7 +103,9 @@ impl Sending {
         }
         let firm = delivery.firm;
         let choice = self.ingest.catalog.firm_by_id(firm).await?.sends.duplicates;
-        if choice == Duplicates::Hold {
+        // It came while the newer was to replace the first, so nobody has been asked yet.
+        let was_asked = delivery.reason == Some(HeldReason::OnHold);
+        if choice == Duplicates::Hold && was_asked {
             return goes;
         }
         let mut planned = planned(delivery);

@@ -213,3 +213,84 @@ async fn a_document_that_is_lost_is_told_and_comes_back_from_the_backup_before()
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("nothing is written over"), "{why}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_other_books_is_never_written_over() {
+    let (program, _) = office().await;
+    let (to, _) = backup(&program);
+    let kept = files(Path::new(&to));
+    // The machine is made anew, and its timer comes before anybody restores.
+    let new = Program::init();
+    let refused = new.run(&["backup", &to]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("firm `kantoor` is further than here"), "{why}");
+    assert_eq!(
+        files(Path::new(&to))
+            .iter()
+            .filter(|file| kept.contains(file))
+            .count(),
+        kept.len()
+    );
+
+    // An older copy came back, and went on by itself.
+    let into = program.path("older").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+    program.ingest(&[invoice("F-8", 900)]);
+    backup(&program);
+    let older = program.path("older/sluis.toml");
+    let mut behind = program.command(&["backup", &to]);
+    let refused = behind.env("SLUIS_CONFIG", older).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    program.ok(&["backup", &to, "--deep"]);
+}
+
+#[test]
+fn what_has_expired_leaves_a_backup_with_the_second_one_after() {
+    let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    let count = || files(&Path::new(&to).join("blobs")).len();
+    assert_eq!(count(), 2);
+    program.ok(&[
+        "firm",
+        "set",
+        "kantoor",
+        "--keep-in-view",
+        "1d",
+        "--keep-documents",
+        "1d",
+    ]);
+    program.query("update document set received_at = 1000");
+    program.query("update delivery set created_at = 1000, offered_at = 1000, collected_at = 1000, read_at = 1000 where state = 'collected'");
+    program.query("update session set ended_at = 2000, started_at = 1000");
+
+    program.ok(&["retention", "run", "kantoor"]);
+
+    assert_eq!(files(&program.path("sluis/data/blobs")).len(), 1);
+    backup(&program);
+    assert_eq!(
+        count(),
+        2,
+        "a setting that was a mistake can still be mended"
+    );
+    backup(&program);
+    assert_eq!(count(), 1);
+    let into = program.path("again").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_link_leads_a_backup_into_the_data() {
+    let (program, _) = office().await;
+    let link = program.path("link");
+    std::os::unix::fs::symlink(program.path("sluis"), &link).unwrap();
+    let blobs = files(&program.path("sluis/data/blobs"));
+
+    for to in ["data", "data/x", "", "data/../../sluis/data"] {
+        let to = link.join(to).to_str().unwrap().to_owned();
+        let refused = program.run(&["backup", &to]);
+        assert_eq!(refused.status.code(), Some(1), "{to}");
+    }
+
+    assert_eq!(files(&program.path("sluis/data/blobs")), blobs);
+}

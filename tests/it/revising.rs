@@ -255,6 +255,111 @@ async fn what_was_collected_before_the_night_is_revised_in_it() {
 }
 
 #[tokio::test]
+async fn what_waits_for_the_night_leaves_the_first_where_it_is_until_then() {
+    let (gateway, office, _) = replacing_as("nightly").await;
+    gateway.receive(&office, version(1)).await;
+    let (firm, id) = (office.firm, last(&gateway, &office).await);
+    let sending = gateway.house.sending.clone();
+    sending.send(firm, id, None, gateway.now()).await.unwrap();
+
+    gateway.receive(&office, version(2)).await;
+
+    let expected = ["1 offered", "2 held due"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    gateway.pass_ms(20 * HOUR);
+    run_due(&gateway).await;
+    let expected = ["1 withdrawn by 2", "2 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+/// The first waits for books, so it is where each of the newer ones would be.
+#[tokio::test]
+async fn what_waits_for_books_gives_way_once_to_a_version_that_two_programs_get() {
+    let (gateway, office, device) = replacing(DeviceKind::Pull).await;
+    let id = Some(device.id);
+    let dossier = office.dossier;
+    gateway
+        .link_as(&office, dossier, "bob-demat", "ACME", id, Transfer::AtOnce)
+        .await;
+    let lost = invoice_between(MILL, "0999999922", "F-1", 2000);
+    gateway.receive(&office, lost).await;
+    assert_eq!(stand(&gateway, &office).await, ["1 held unknown_dossier"]);
+
+    gateway.receive(&office, version(2)).await;
+
+    let expected = ["1 withdrawn by 2", "2 offered", "2 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+#[tokio::test]
+async fn what_was_read_before_it_was_sent_again_is_not_taken_away_without_a_person() {
+    let (gateway, office, device) = replacing(DeviceKind::Mount).await;
+    gateway.receive(&office, version(1)).await;
+    let peer = gateway.connect(&device).await;
+    peer.get(FIRST).await.unwrap();
+    let (firm, id) = (office.firm, last(&gateway, &office).await);
+    let sending = gateway.house.sending.clone();
+    let again = sending.resend(firm, id, "he wants it", gateway.now());
+    again.await.unwrap();
+
+    gateway.receive(&office, version(2)).await;
+
+    let expected = ["1 withdrawn", "1 offered", "2 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+#[tokio::test]
+async fn what_is_open_under_its_old_generation_is_not_taken_away_without_a_person() {
+    let (gateway, office, device) = replacing(DeviceKind::Pull).await;
+    gateway.receive(&office, version(1)).await;
+    let peer = gateway.connect(&device).await;
+    let handle = peer.open(FIRST).await.unwrap();
+    let (firm, id) = (office.firm, last(&gateway, &office).await);
+    let sending = gateway.house.sending.clone();
+    let again = sending.resend(firm, id, "he wants it", gateway.now());
+    again.await.unwrap();
+
+    gateway.receive(&office, version(2)).await;
+    peer.read(&handle, 0, u64::MAX).await.unwrap();
+    peer.close(&handle).await.unwrap();
+
+    let expected = ["1 withdrawn", "1 offered", "2 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    gateway.receive(&office, version(3)).await;
+    assert_eq!(
+        stand(&gateway, &office).await[3],
+        "3 held suspected_duplicate",
+        "it was read whole meanwhile"
+    );
+}
+
+#[tokio::test]
+async fn what_came_while_it_was_to_replace_is_asked_about_when_the_firm_holds_again() {
+    let (gateway, office, _) = replacing_as("manual").await;
+    let (sending, firm) = (gateway.house.sending.clone(), office.firm);
+    gateway.receive(&office, version(1)).await;
+    let first = last(&gateway, &office).await;
+    sending
+        .send(firm, first, None, gateway.now())
+        .await
+        .unwrap();
+    gateway.receive(&office, version(2)).await;
+    choose(&gateway, &office, Duplicates::Hold).await;
+
+    let second = last(&gateway, &office).await;
+    let sent = sending.send(firm, second, None, gateway.now()).await;
+
+    assert!(sent.is_err());
+    let expected = ["1 offered", "2 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    sending
+        .send(firm, second, None, gateway.now())
+        .await
+        .unwrap();
+    assert_eq!(stand(&gateway, &office).await, ["1 offered", "2 offered"]);
+}
+
+#[tokio::test]
 async fn what_is_sent_by_hand_takes_the_place_when_it_is_sent() {
     let (gateway, office, _) = replacing_as("manual").await;
     let (sending, firm) = (&gateway.house.sending, office.firm);
@@ -354,12 +459,20 @@ async fn what_is_replaced_under_a_reader_is_never_collected_and_its_reading_is_t
     assert_eq!(bytes, version(1), "nothing changes under a reader");
     assert_eq!(
         stand(&gateway, &office).await,
-        ["1 withdrawn by 2", "2 offered"]
+        ["1 withdrawn by 2", "2 offered revises 1"],
+        "its reader has the first"
     );
     let events = gateway.events(&office).await;
     assert_eq!(
         events[3..],
-        ["held", "withdrawn", "released", "offered", "read"]
+        [
+            "held",
+            "withdrawn",
+            "released",
+            "offered",
+            "read",
+            "revised"
+        ]
     );
 }
 
@@ -606,6 +719,8 @@ async fn what_a_command_replaces_under_a_reader_is_shown_as_read() {
 
     assert_eq!(bytes, version(1));
     assert_eq!(program.states(), ["withdrawn", "offered"]);
+    let rows = program.json(&["deliveries", "kantoor"]);
+    assert_eq!(rows[1]["revision_of"], 1, "its reader has the first");
     let story = &program.json(&["explain", "kantoor", "d2"])[0]["looks_like"][0];
     assert_eq!(story["deliveries"][0]["read"], true);
     let told = program.ok(&["explain", "kantoor", "d2"]);
