@@ -1,6 +1,6 @@
 //! Which devices may log in, and with what?
 
-use sqlx::query;
+use sqlx::{AssertSqlSafe, query};
 
 use super::events::Event;
 use super::firms::change;
@@ -380,17 +380,19 @@ impl Catalog {
         tx.commit_unseen().await
     }
 
-    /// Notes that no session lasts: whoever served them is gone.
+    /// Notes that no session lasts: whoever served them is gone. They ended when something last happened at their
+    /// firm, as far as is known, and not now: a device was not there while nobody served.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn end_all_sessions(&self, now: Timestamp) -> Result<(), Error> {
+    pub async fn end_all_sessions(&self) -> Result<(), Error> {
         let mut tx = self.begin(Durability::Kill).await?;
-        query("update session set ended_at = $1 where ended_at is null")
-            .bind(now.0)
-            .execute(&mut *tx.inner)
-            .await?;
+        let last = "(select max(e.at) from firm f join event e on e.firm_id = f.id and e.seq = f.event_seq where f.id = session.firm_id)";
+        let text = format!(
+            "update session set ended_at = case when {last} > started_at then {last} else started_at end where ended_at is null"
+        );
+        query(AssertSqlSafe(text)).execute(&mut *tx.inner).await?;
         tx.commit_unseen().await
     }
 

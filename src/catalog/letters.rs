@@ -344,8 +344,10 @@ impl Tx {
             "dead"
         };
         query(
+            // What was forgotten meanwhile is told no more.
             "insert into letter (webhook_id, seq, lane, state, attempts, due_at, error)
-             values ($1, $2, $3, $4, $5, $6, $7)
+             select $1, $2, $3, $4, $5, $6, $7 from webhook w join event e on e.firm_id = w.firm_id and e.seq = $2
+             where w.id = $1 and e.kind <> 'blank'
              on conflict (webhook_id, seq) do update set state = $4, attempts = $5, due_at = $6, error = $7",
         )
         .bind(id.0)

@@ -73,7 +73,9 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (firm, what) = (firm.unwrap_or_default(), what.unwrap_or_default());
     let (house, firm) = call.firm(firm).await?;
     let mut receipts = Vec::new();
-    for one in select(&house, &firm, what).await? {
+    let found = select(&house, &firm, what).await?;
+    let is_here = !found.is_empty();
+    for one in found {
         receipts.extend(receipts_of(&house, &firm, &one).await?);
     }
     if receipts.is_empty() && !gone(&house, &firm, what).await?.is_empty() {
@@ -81,9 +83,15 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     }
     if receipts.is_empty() {
         let slug = &firm.slug;
-        let text = format!(
-            "nobody has collected `{what}`, so there is no receipt: `sluis explain {slug} {what}` says where it is"
-        );
+        let text = if is_here {
+            format!(
+                "nobody has collected `{what}`, so there is no receipt: `sluis explain {slug} {what}` says where it is"
+            )
+        } else {
+            format!(
+                "firm `{slug}` has no document `{what}`, or none any more, so there is no receipt"
+            )
+        };
         return Err(Error::Refused(text));
     }
     if call.json {

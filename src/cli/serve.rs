@@ -16,8 +16,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let house = House::open(config).await?;
     let _held = house.hold_data()?;
     // Of a server that was killed; who holds the data is alone.
-    let now = house.clock.read();
-    house.catalog.end_all_sessions(now).await?;
+    house.catalog.end_all_sessions().await?;
     let ending = Ending::begin()?;
     let draining = CancellationToken::new();
     let listening = match service::socket()? {

@@ -80,7 +80,9 @@ impl Replay {
             .document
             .and_then(|id| self.of_document().remove(&id));
         let ids = of_it.unwrap_or_default();
-        let waiting = ids.iter().find_map(|id| {
+        // Of what was perhaps replaced the table knows more.
+        let sure = ids.iter().filter(|id| !self.unsure.contains_key(id));
+        let waiting = sure.into_iter().find_map(|id| {
             let standing = self.deliveries.get(id)?;
             let waits = standing.is_in(&[State::Held, State::Offered]);
             waits.then_some((*id, standing.state))

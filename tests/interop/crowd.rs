@@ -81,7 +81,8 @@ fn failure(client: &Client, output: &Output) -> String {
 }
 
 fn crowded() -> Scene {
-    let mut scene = Scene::new(&[1234]);
+    // The set that every one of them knows.
+    let mut scene = Scene::offering("legacy", &[1234]);
     scene.program.terminate();
     scene.program.query(MULTIPLY);
     scene.program.serve();

@@ -3,11 +3,13 @@
 use std::process::Stdio;
 
 use russh_sftp::protocol::StatusCode;
+use sluis::alarm::Subject;
 use sluis::audit;
 use sluis::catalog::{NewLegalHold, NewWebhook};
 use sluis::dispatch::Secret;
 use sluis::evidence::chain::Misfit;
 use sluis::keeping::Run;
+use sluis::lookout::RejectedFiles;
 use sluis::model::{DeviceKind, Digest, EventSeq, LegalHoldId, Retention};
 use sluis::retention::HoldOn;
 
@@ -516,4 +518,35 @@ fn what_is_held_stays_and_of_what_is_gone_is_said_since_when() {
         assert!(kinds.iter().any(|row| row["kind"] == kind), "{kind}");
     }
     check(&program);
+}
+
+/// What is forgotten together must fit together: the story's end plays all events again.
+#[tokio::test]
+async fn an_alarm_goes_with_the_document_that_it_is_about() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    keeps(&gateway, &office, ["1d", "1d", "1d"]).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let lookout = gateway.house.lookout(RejectedFiles::default());
+    gateway.pass_ms(5 * DAY_MS);
+    lookout.look(gateway.now()).await.unwrap();
+    let up = gateway.house.catalog.alarms(office.firm).await.unwrap();
+    assert!(up.iter().any(|alarm| alarm.document.is_some()));
+    // Taken back while nobody looks out, and nobody does before it has expired.
+    let delivery = up.iter().find_map(|alarm| match alarm.up.subject {
+        Subject::Delivery(id) => Some(id),
+        _ => None,
+    });
+    let sending = gateway.house.sending.clone();
+    let taking = sending.withdraw(office.firm, delivery.unwrap(), "no more", gateway.now());
+    taking.await.unwrap();
+    gateway.pass_ms(2 * DAY_MS);
+
+    let (gone, _) = run(&gateway, &office).await;
+
+    assert_eq!(gone.expired, 1);
+    assert!(gone.forgotten > 0);
+    let up = gateway.house.catalog.alarms(office.firm).await.unwrap();
+    assert!(up.iter().all(|alarm| alarm.document.is_none()));
+    lookout.look(gateway.now()).await.unwrap();
 }
