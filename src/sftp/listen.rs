@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::connect::{Accepted, TURNED_AWAY};
 use super::connection::Shared;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Pulse};
 use super::limits::{DRAIN, GUARD_ROUND};
 use super::serve::Parts;
 use super::transport::Transport;
@@ -108,6 +108,11 @@ impl Listening {
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns what says whether connections are served.
+    pub fn pulse(&self) -> Pulse {
+        self.lanes.pulse()
     }
 
     /// Serves until the parts' `draining` is cancelled; then lets open files be read for a bounded time, and ends.

@@ -33,6 +33,7 @@ mod uploading;
 mod wire;
 
 pub use algorithms::Algorithms;
+pub use lanes::Pulse;
 pub use listen::{Door, HostKeys, Listening};
 pub use serve::Parts;
 pub use transport::Transport;
