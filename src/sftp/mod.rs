@@ -6,6 +6,7 @@
 mod acting;
 mod algorithms;
 mod answers;
+mod attempt;
 mod command;
 mod connect;
 mod connection;
