@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub use self::variables::Wrong;
 
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Table;
 
 use crate::alarm::Limits;
@@ -22,7 +22,7 @@ use crate::guard::GuardConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::model::Declared;
 use crate::sftp::Algorithms;
-use crate::sftp::limits::REKEY_BYTES_MAX;
+use crate::sftp::limits::{REKEY_BYTES_MAX, REKEY_BYTES_MIN};
 use crate::upload::UploadLimits;
 
 /// The operator's decisions, with paths made absolute.
@@ -62,11 +62,23 @@ pub struct Sftp {
     /// Which algorithms are offered.
     pub algorithms: Algorithms,
     /// After how many bytes in either direction keys are exchanged anew.
+    #[serde(deserialize_with = "checked_rekey_bytes")]
     pub rekey_bytes: usize,
     /// After how many seconds keys are exchanged anew.
     pub rekey_seconds: NonZeroU16,
     /// What is true of a document that is put into `/in`.
     pub declared: Declared,
+}
+
+fn checked_rekey_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let bytes = usize::deserialize(deserializer)?;
+    if bytes >= REKEY_BYTES_MIN {
+        return Ok(bytes);
+    }
+    let why = format!(
+        "{bytes} bytes are too few for one key: write {REKEY_BYTES_MIN} or more, or leave it out for a gigabyte"
+    );
+    Err(serde::de::Error::custom(why))
 }
 
 /// Taking in by hand, by `sluis ingest`.
@@ -347,6 +359,24 @@ mod tests {
         let error = Config::parse("[sftp]\nlisten_on = 3\n", Path::new("/")).unwrap_err();
 
         assert!(error.to_string().contains("listen_on"), "{error}");
+    }
+
+    #[test]
+    fn too_few_bytes_for_one_key_are_refused_with_the_least() {
+        for (bytes, is_taken) in [
+            (0, false),
+            (REKEY_BYTES_MIN - 1, false),
+            (REKEY_BYTES_MIN, true),
+        ] {
+            let text = format!("[sftp]\nrekey_bytes = {bytes}\n");
+            match Config::parse(&text, Path::new("/")) {
+                Ok(config) => assert!(is_taken && config.sftp.rekey_bytes == bytes),
+                Err(error) => assert!(
+                    !is_taken && error.to_string().contains("write 65536 or more"),
+                    "{error}"
+                ),
+            }
+        }
     }
 
     #[test]

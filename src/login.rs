@@ -3,12 +3,14 @@
 //! A login is `FIRM.DEVICE`. Whatever goes wrong, the answer is no: only a value of [`Proven`] opens
 //! a session, and only a matching key or password makes one.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
 
 use tokio::sync::Semaphore;
+use tracing::{debug, info, warn};
 
 use crate::catalog::{self, Catalog, Credential, NewSession};
 use crate::evidence::Connected;
@@ -20,7 +22,15 @@ use crate::tree::Who;
 pub struct Logins {
     catalog: Catalog,
     verifying: Arc<Semaphore>,
+    unended: Arc<Mutex<BTreeMap<SessionId, Timestamp>>>,
 }
+
+/// Ends of sessions that are kept until the catalog answers: more than may be connected. Of those past it the
+/// next start notes the end.
+pub const UNENDED_MAX: usize = 100_000;
+
+/// Ends of sessions that are noted in one transaction: others wait for it.
+const ENDS_MAX: usize = 500;
 
 /// Passwords that are verified at a time. Each takes 19 MiB, and nobody has logged in yet.
 const VERIFIED_AT_ONCE: usize = 2;
@@ -39,6 +49,7 @@ impl Logins {
         Self {
             catalog,
             verifying: Arc::new(Semaphore::new(VERIFIED_AT_ONCE)),
+            unended: Arc::default(),
         }
     }
 
@@ -136,13 +147,52 @@ impl Logins {
         })
     }
 
-    /// Notes that a session has ended.
+    /// Notes that a session has ended, at once or when the catalog answers again.
     ///
-    /// # Errors
-    ///
-    /// When the catalog does not answer.
-    pub async fn end(&self, session: SessionId, now: Timestamp) -> Result<(), catalog::Error> {
-        self.catalog.end_session(session, now).await
+    /// One that seems to last would tell that its device is there, and keep documents from expiring.
+    pub async fn end(&self, session: SessionId, now: Timestamp) {
+        if let Err(error) = self.catalog.end_sessions(&[(session, now)]).await {
+            warn!(
+                session.id = session.0,
+                "Could not note the end of a session; it is tried again: {error}"
+            );
+            self.keep_unended(&[(session, now)]);
+        }
+    }
+
+    /// Notes the ends that could not be noted before, each with its own time. The door calls it every few seconds.
+    pub async fn end_late(&self) {
+        loop {
+            let ends = self.take_unended();
+            if ends.is_empty() {
+                return;
+            }
+            if let Err(error) = self.catalog.end_sessions(&ends).await {
+                self.keep_unended(&ends);
+                debug!("Could not note the ends of sessions; it is tried again: {error}");
+                return;
+            }
+            info!("Noted the ends of {} sessions late", ends.len());
+        }
+    }
+
+    fn keep_unended(&self, ends: &[(SessionId, Timestamp)]) {
+        let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = UNENDED_MAX.saturating_sub(unended.len());
+        unended.extend(ends.iter().take(room).copied());
+    }
+
+    fn take_unended(&self) -> Vec<(SessionId, Timestamp)> {
+        let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
+        let first: Vec<_> = unended
+            .iter()
+            .take(ENDS_MAX)
+            .map(|(id, at)| (*id, *at))
+            .collect();
+        for (id, _) in &first {
+            unended.remove(id);
+        }
+        first
     }
 
     async fn find(&self, login: &str) -> Result<Option<Credential>, catalog::Error> {
@@ -195,6 +245,23 @@ mod tests {
         assert!(verify(Some(&hash), "Zeer-Geheim-1"));
         assert!(!verify(Some(&hash), "zeer-geheim-1"));
         assert!(!verify(Some(&hash), ""));
+    }
+
+    #[tokio::test]
+    async fn one_end_more_than_there_is_room_for_is_left_to_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        let logins = Logins::new(Catalog::open(&file).await.unwrap());
+        let one_more = i64::try_from(UNENDED_MAX).unwrap() + 1;
+        let ends: Vec<_> = (0..one_more)
+            .map(|id| (SessionId(id), Timestamp(id)))
+            .collect();
+
+        logins.keep_unended(&ends);
+
+        assert_eq!(logins.unended.lock().unwrap().len(), UNENDED_MAX);
+        assert_eq!(logins.take_unended(), ends[..ENDS_MAX]);
+        assert_eq!(logins.unended.lock().unwrap().len(), UNENDED_MAX - ENDS_MAX);
     }
 
     #[test]

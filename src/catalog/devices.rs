@@ -365,18 +365,20 @@ impl Catalog {
         Ok(SessionId(row.int("id")?))
     }
 
-    /// Notes that a session has ended.
+    /// Notes that sessions have ended, and when.
     ///
     /// # Errors
     ///
-    /// When the database does not answer.
-    pub async fn end_session(&self, session: SessionId, now: Timestamp) -> Result<(), Error> {
+    /// When the database does not answer; then none has.
+    pub async fn end_sessions(&self, ends: &[(SessionId, Timestamp)]) -> Result<(), Error> {
         let mut tx = self.begin(Durability::Kill).await?;
-        query("update session set ended_at = $2 where id = $1")
-            .bind(session.0)
-            .bind(now.0)
-            .execute(&mut *tx.inner)
-            .await?;
+        for (session, at) in ends {
+            query("update session set ended_at = $2 where id = $1")
+                .bind(session.0)
+                .bind(at.0)
+                .execute(&mut *tx.inner)
+                .await?;
+        }
         tx.commit_unseen().await
     }
 

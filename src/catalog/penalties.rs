@@ -106,20 +106,32 @@ impl Catalog {
         Ok((networks?, last))
     }
 
-    /// Returns from where, and when, the last `most` sessions began, the last one first.
+    /// Returns from where, and when, each device's last `most` sessions began, of those from `since` on, the
+    /// last one first.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn last_addresses(&self, most: u32) -> Result<Vec<(String, Timestamp)>, Error> {
-        let rows = query("select address, started_at from session order by id desc limit $1")
+    pub async fn last_addresses(
+        &self,
+        most: u32,
+        since: Timestamp,
+    ) -> Result<Vec<(String, Timestamp)>, Error> {
+        let rows = query(LAST_ADDRESSES)
             .bind(i64::from(most))
+            .bind(since.0)
             .fetch_all(&self.readers)
             .await?;
         let read = |row: &AnyRow| Ok((row.text("address")?, row.at("started_at")?));
         rows.iter().map(read).collect()
     }
 }
+
+/// By device, for the last sessions of a whole busy gateway may be those of an hour.
+const LAST_ADDRESSES: &str = "select s.address, s.started_at
+    from device d join session s on s.id in
+        (select o.id from session o where o.device_id = d.id order by o.id desc limit $1)
+    where s.started_at >= $2 order by s.id desc";
 
 fn network(row: &AnyRow) -> Result<Network, Error> {
     let text = row.text("network")?;
@@ -141,7 +153,55 @@ fn penalty(row: &AnyRow) -> Result<(Network, Penalty), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Fault;
+    use crate::catalog::deliveries::tests::office;
+    use crate::catalog::tree::tests::plan;
+    use crate::catalog::{NewDevice, NewSession};
+    use crate::model::{DeviceKind, Fault};
+
+    #[tokio::test]
+    async fn a_device_that_logs_in_all_the_time_does_not_hide_where_another_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, quiet) = office(&folder.path().join("c.sqlite")).await;
+        let name = "busy".parse().unwrap();
+        let new = NewDevice {
+            name: &name,
+            kind: DeviceKind::Pull,
+            password_hash: None,
+            keys: &[],
+            is_default: false,
+        };
+        let busy = catalog.add_device(firm, &new, Timestamp(0)).await.unwrap();
+        let log_in = async |device, address: String, at| {
+            let session = NewSession {
+                firm,
+                device,
+                address: &address,
+                software: "",
+                credential: "password",
+            };
+            catalog
+                .begin_session(&session, Timestamp(at))
+                .await
+                .unwrap();
+        };
+        log_in(quiet, "long ago".to_owned(), 1).await;
+        log_in(quiet, "quiet".to_owned(), 5).await;
+        for at in 10..20 {
+            log_in(busy, format!("busy {at}"), at).await;
+        }
+
+        let found = catalog.last_addresses(2, Timestamp(5)).await.unwrap();
+
+        let expected = [("busy 19", 19), ("busy 18", 18), ("quiet", 5)];
+        let expected = expected.map(|(address, at)| (address.to_owned(), Timestamp(at)));
+        assert_eq!(found, expected);
+        let plan = plan(&catalog, LAST_ADDRESSES).await;
+        assert!(plan.contains("session_device (device_id=?)"), "{plan}");
+        let all = plan
+            .lines()
+            .any(|step| step.starts_with("SCAN s") || step.starts_with("SCAN o"));
+        assert!(!all, "{plan}");
+    }
 
     #[tokio::test]
     async fn what_is_written_down_is_listed_until_it_is_lifted_or_passes() {

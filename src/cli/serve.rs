@@ -28,7 +28,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
     print::line(&format!("listening on {address}"))?; // scripts wait for this line
     service::tell_ready(address);
-    let watching = service::watch();
+    let watching = service::watch(listening.pulse());
     let told = async {
         ending.told().await;
         service::tell_ending();

@@ -12,14 +12,22 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::Error;
+use crate::sftp::Pulse;
 
 /// Returns the socket that the service manager listens on for this program, if it does.
 ///
 /// # Errors
 ///
-/// When it passed something else.
+/// When it passed something else, or more than one: nobody would answer at the others.
 pub(super) fn socket() -> Result<Option<TcpListener>, Error> {
-    let passed = ListenFd::from_env().take_tcp_listener(0);
+    let mut sockets = ListenFd::from_env();
+    if sockets.len() > 1 {
+        return Err(Error::Refused(format!(
+            "the service manager passed {} sockets, and one is served; leave one `ListenStream=` in sluis.socket and its drop-ins: `[::]:2222` takes IPv4 and IPv6, and an empty `ListenStream=` before it removes what stands there",
+            sockets.len()
+        )));
+    }
+    let passed = sockets.take_tcp_listener(0);
     passed.map_err(|source| {
         Error::failed(
             "could not take the socket of the service manager; is it one of TCP?",
@@ -43,9 +51,9 @@ pub(super) fn tell_ending() {
 }
 
 /// Tells that the program is alive, as often as the service manager wants to hear it, until the value is
-/// dropped; none if it does not ask. It comes from where all else runs: what is stuck tells nothing, and is
-/// started again.
-pub(super) fn watch() -> Option<AbortOnDropHandle<()>> {
+/// dropped; none if it does not ask. It comes from where all but the connections runs, and only once each
+/// thread that serves those has run something: what is stuck tells nothing, and is started again.
+pub(super) fn watch(pulse: Pulse) -> Option<AbortOnDropHandle<()>> {
     let limit = sd_notify::watchdog_enabled()?;
     info!("The service manager restarts what says nothing for {limit:?}");
     let telling = async move {
@@ -53,6 +61,7 @@ pub(super) fn watch() -> Option<AbortOnDropHandle<()>> {
         let mut beat = tokio::time::interval(limit / 2);
         loop {
             beat.tick().await;
+            pulse.felt().await;
             tell(&[NotifyState::Watchdog]);
         }
     };

@@ -4,7 +4,8 @@ use core::net::IpAddr;
 use core::num::NonZeroU16;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::penalties::PenaltyRules;
 use super::startups::Startups;
@@ -27,6 +28,7 @@ pub struct GuardConfig {
     /// Networks of forwarders that tell the client's address by the PROXY protocol.
     pub proxies: Vec<Network>,
     /// What a failure costs.
+    #[serde(deserialize_with = "checked_rules")]
     pub penalties: PenaltyRules,
 }
 
@@ -35,8 +37,10 @@ pub struct GuardConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkBits {
     /// Of IPv4.
+    #[serde(deserialize_with = "checked_bits::<_, 32>")]
     pub v4: u32,
     /// Of IPv6.
+    #[serde(deserialize_with = "checked_bits::<_, 128>")]
     pub v6: u32,
 }
 
@@ -44,6 +48,31 @@ impl Default for NetworkBits {
     fn default() -> Self {
         Self { v4: 32, v6: 64 }
     }
+}
+
+/// With no bits everybody is one network: the first who guesses bars the world.
+fn checked_bits<'de, D: Deserializer<'de>, const WIDTH: u32>(
+    deserializer: D,
+) -> Result<u32, D::Error> {
+    let bits = u32::deserialize(deserializer)?;
+    if (1..=WIDTH).contains(&bits) {
+        return Ok(bits);
+    }
+    let why = format!("a network is the first 1 to {WIDTH} bits of such an address, not {bits}");
+    Err(D::Error::custom(why))
+}
+
+/// What never adds up to a bar is a guard that does not guard. A `bar` of 0 bars at the first failure.
+fn checked_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PenaltyRules, D::Error> {
+    let rules = PenaltyRules::deserialize(deserializer)?;
+    if rules.bar <= rules.max {
+        return Ok(rules);
+    }
+    let (bar, max) = (rules.bar, rules.max);
+    let why = format!(
+        "penalties add up to `max` = {max} seconds at most, so none would ever reach `bar` = {bar}; let `max` be `bar` or more, or let each cost 0 to bar nobody"
+    );
+    Err(D::Error::custom(why))
 }
 
 /// The time to log in, in seconds.
@@ -122,6 +151,31 @@ mod tests {
         for (address, network) in table {
             let found = config.network_of(address.parse().unwrap());
             assert_eq!(found.to_string(), network, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_would_guard_nothing_is_refused_with_the_reason() {
+        #[rustfmt::skip]
+        let table = [
+            ("network_bits = { v4 = 1, v6 = 128 }",    ""),
+            ("network_bits = { v4 = 0 }",              "the first 1 to 32 bits"),
+            ("network_bits = { v4 = 33 }",             "the first 1 to 32 bits"),
+            ("network_bits = { v6 = 0 }",              "the first 1 to 128 bits"),
+            ("network_bits = { v6 = 129 }",            "the first 1 to 128 bits"),
+            ("penalties = { bar = 600 }",              ""),
+            ("penalties = { bar = 601 }",              "`max` = 600 seconds at most"),
+            ("penalties = { max = 14 }",               "none would ever reach `bar` = 15"),
+            ("penalties = { bar = 0, max = 0 }",       ""),
+        ];
+        for (line, refusal) in table {
+            match toml::from_str::<GuardConfig>(line) {
+                Ok(_) => assert_eq!(refusal, "", "{line}"),
+                Err(error) => {
+                    let told = error.to_string();
+                    assert!(!refusal.is_empty() && told.contains(refusal), "{told}");
+                }
+            }
         }
     }
 

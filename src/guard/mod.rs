@@ -28,15 +28,19 @@ use self::turned::Turned;
 use crate::catalog::{self, Catalog};
 use crate::model::{Fault, Network, Timestamp};
 
-/// Connections that may be logging in from a network that is barred but known: one for what fails there,
-/// and one for whoever does not.
-pub const NARROW_MAX: usize = 2;
+/// Connections that may be logging in from a network that is barred but known: eight for a script that
+/// fails with as many at a time, as transfer programs do, and some for whoever does not.
+pub const NARROW_MAX: usize = 12;
+
+/// Refused keys or passwords after which such a connection ends: what fails gives its place back soon.
+pub const NARROW_REFUSED_MAX: u32 = 2;
 
 /// Changes that are written down in one transaction: others wait for it.
 const CHANGES_MAX: usize = 500;
 
-/// Sessions that are looked through at the start, for the networks that are known.
-const SESSIONS_MAX: u32 = 20_000;
+/// Sessions of each device that are looked through at the start, for the networks that are known: a few,
+/// for one login may be used in more than one place.
+const SESSIONS_PER_DEVICE_MAX: u32 = 10;
 
 /// What judges those who have not logged in. A clone is the same.
 #[derive(Clone)]
@@ -49,6 +53,8 @@ pub struct Guard {
 struct State {
     /// Connections that have not logged in.
     startups: usize,
+    /// Those of them that are exempt.
+    exempt: usize,
     /// The same, by network, where they are counted.
     by_network: HashMap<Network, usize>,
     penalties: Penalties,
@@ -94,7 +100,11 @@ impl Guard {
             penalties.restore(network, penalty, now);
         }
         let mut known = Known::default();
-        for (address, at) in catalog.last_addresses(SESSIONS_MAX).await? {
+        let since = now.plus_ms(-KNOWN_MS);
+        for (address, at) in catalog
+            .last_addresses(SESSIONS_PER_DEVICE_MAX, since)
+            .await?
+        {
             if let Ok(address) = address.parse::<SocketAddr>() {
                 known.note(config.network_of(address.ip()), at);
             }
@@ -103,6 +113,7 @@ impl Guard {
         let (_, lift) = catalog.lifts_after(0).await?;
         let state = State {
             startups: 0,
+            exempt: 0,
             by_network: HashMap::new(),
             penalties,
             known,
@@ -121,22 +132,24 @@ impl Guard {
         &self.config
     }
 
-    /// Takes a place among those that have not logged in; `die` is thrown by the caller, from 0 to 99.
+    /// Takes a place among those that have not logged in, whoever it is for; `die` is thrown by the caller,
+    /// from 0 to 99, and falls when it is known who that is.
     ///
     /// # Errors
     ///
-    /// When there is no room.
+    /// When all places are taken.
     pub fn enter(&self, die: u8) -> Result<Place, Refusal> {
         let mut state = self.state();
-        if !self.config.startups.admits(state.startups, die) {
+        if self.config.startups.is_full(state.startups) {
             state.turned.count(Refusal::Startups);
             return Err(Refusal::Startups);
         }
         state.startups += 1;
         Ok(Place {
             guard: self.clone(),
+            die,
             network: None,
-            is_counted: false,
+            counted: Counted::InAll,
         })
     }
 
@@ -185,9 +198,21 @@ impl Guard {
 /// The place of a connection that has not logged in, until it is dropped.
 pub struct Place {
     guard: Guard,
-    /// Where it comes from, once that is known and if it counts.
+    die: u8,
+    /// Where it comes from, once that is known and if it can fail.
     network: Option<Network>,
-    is_counted: bool,
+    counted: Counted,
+}
+
+/// Where a place is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// Among all.
+    InAll,
+    /// Among those that are exempt, too.
+    AsExempt,
+    /// Among those of its network, too.
+    OfNetwork(Network),
 }
 
 impl Place {
@@ -195,14 +220,23 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When its network is barred, or has too many such connections.
+    /// When its network is barred, or has too many such connections, or the lot falls on it.
     pub fn named(&mut self, address: IpAddr, now: Timestamp) -> Result<Patience, Refusal> {
         let config = &self.guard.config;
+        let mut state = self.guard.state();
         if config.is_exempt(address) {
+            state.exempt += 1;
+            drop(state);
+            self.counted = Counted::AsExempt;
             return Ok(Patience::Usual);
         }
+        // Its own place is among them.
+        let others = state.startups.saturating_sub(state.exempt + 1);
+        if !config.startups.admits(others, self.die) {
+            state.turned.count(Refusal::Startups);
+            return Err(Refusal::Startups);
+        }
         let network = config.network_of(address);
-        let mut state = self.guard.state();
         let beside = state.by_network.get(&network).copied().unwrap_or(0);
         let most = usize::from(config.network_startups_max.get());
         let judged = if !state.penalties.bars(network, now) {
@@ -222,7 +256,9 @@ impl Place {
         }
         drop(state);
         self.network = Some(network);
-        self.is_counted = judged.is_ok();
+        if judged.is_ok() {
+            self.counted = Counted::OfNetwork(network);
+        }
         judged
     }
 
@@ -255,8 +291,13 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.guard.state();
         state.startups = state.startups.saturating_sub(1);
-        let Some(network) = self.network.filter(|_| self.is_counted) else {
-            return;
+        let network = match self.counted {
+            Counted::InAll => return,
+            Counted::AsExempt => {
+                state.exempt = state.exempt.saturating_sub(1);
+                return;
+            }
+            Counted::OfNetwork(network) => network,
         };
         if let Some(count) = state.by_network.get_mut(&network) {
             *count -= 1;

@@ -94,6 +94,13 @@ impl Penalties {
     /// Remembers what was written down; it need not be written again.
     pub(super) fn restore(&mut self, network: Network, penalty: Penalty, now: Timestamp) {
         if now < penalty.until {
+            // A clock that was set back, or a smaller limit, bars nobody for longer than is allowed.
+            let most = now.plus_ms(self.most_ms());
+            if most < penalty.until {
+                self.changed.insert(network);
+            }
+            let until = penalty.until.min(most);
+            let penalty = Penalty { until, ..penalty };
             // What the table has no room for goes when what is left of it is written.
             let forgotten = self.table(network).put(network, penalty);
             self.changed.extend(forgotten);
@@ -114,10 +121,7 @@ impl Penalties {
         if cost == 0 {
             return None;
         }
-        let (most, bar) = (
-            i64::from(self.rules.max) * 1000,
-            i64::from(self.rules.bar) * 1000,
-        );
+        let (most, bar) = (self.most_ms(), i64::from(self.rules.bar) * 1000);
         let table = self.table(network);
         let before = table.penalties.get(&network).copied();
         let from = before.map_or(now, |penalty| penalty.until.max(now));
@@ -158,9 +162,16 @@ impl Penalties {
         meant.len()
     }
 
-    /// Forgets what has passed.
+    /// Forgets what has passed. Where the clock was set back, nothing lasts longer than it may from now on.
     pub(super) fn pass(&mut self, now: Timestamp) {
+        let most = now.plus_ms(self.most_ms());
         for table in [&mut self.v4, &mut self.v6] {
+            while let Some(&(until, network)) = table.ends.last()
+                && most < until
+            {
+                table.shorten(network, most);
+                self.changed.insert(network);
+            }
             while let Some(&(until, network)) = table.ends.first() {
                 if now < until {
                     break;
@@ -188,6 +199,10 @@ impl Penalties {
     pub(super) fn untake(&mut self, changes: &[Change]) {
         self.changed
             .extend(changes.iter().map(|(network, _)| *network));
+    }
+
+    fn most_ms(&self) -> i64 {
+        i64::from(self.rules.max) * 1000
     }
 
     fn table(&mut self, network: Network) -> &mut Table {
@@ -219,6 +234,14 @@ impl Table {
         let (_, soonest) = self.ends.pop_first()?;
         self.penalties.remove(&soonest);
         Some(soonest)
+    }
+
+    fn shorten(&mut self, network: Network, until: Timestamp) {
+        if let Some(penalty) = self.penalties.get_mut(&network) {
+            self.ends.remove(&(penalty.until, network));
+            penalty.until = until;
+            self.ends.insert((until, network));
+        }
     }
 
     fn remove(&mut self, network: Network) -> bool {
@@ -387,6 +410,30 @@ mod tests {
         assert!(!after.bars(network(1), seconds(90)));
         // Five seconds have passed meanwhile: the row of the other goes.
         assert_eq!(after.take_changes(10), [(network(2), None)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_bars_nobody_for_longer_than_is_allowed() {
+        let mut running = penalties();
+        for _ in 0..10 {
+            running.add(network(1), Fault::Protocol, seconds(86_400));
+        }
+        let written = running.take_changes(10);
+        assert_eq!(written[0].1.unwrap().until, seconds(86_400 + 600));
+
+        // Set back a day while it runs, and while it does not.
+        running.pass(seconds(0));
+        let mut restarted = penalties();
+        restarted.restore(network(1), written[0].1.unwrap(), seconds(0));
+
+        for mut penalties in [running, restarted] {
+            assert!(penalties.bars(network(1), seconds(599)));
+            assert!(!penalties.bars(network(1), seconds(600)));
+            let changes = penalties.take_changes(10);
+            assert_eq!(changes[0].1.unwrap().until, seconds(600), "it is written");
+            penalties.pass(seconds(600));
+            assert_eq!(penalties.take_changes(10), [(network(1), None)]);
+        }
     }
 
     proptest! {

@@ -42,13 +42,18 @@ impl Startups {
         if count < self.begin {
             return true;
         }
-        if count >= self.full {
+        if self.is_full(count) {
             return false;
         }
         // Not empty: `begin` is at most `count`, which is below `full`.
         let (past, span) = (count - self.begin, self.full - self.begin);
         let refused = self.percent + (100 - self.percent) * past / span;
         usize::from(die) >= refused
+    }
+
+    /// Says whether there is no room for one more beside `count` others, whatever the die says.
+    pub fn is_full(&self, count: usize) -> bool {
+        count >= self.full
     }
 }
 

@@ -115,21 +115,55 @@ async fn behind_one_address_a_forgotten_script_does_not_lock_a_device_out() {
         fail(&guard, OFFICE, Fault::Refused, 1000);
     }
 
-    // The script has one place, and there is another.
-    let (script, patience) = try_in(&guard, OFFICE, 2000).unwrap();
-    assert_eq!(patience, Patience::Narrowed);
+    // The script has eight places, and there are others.
+    let mut scripts: Vec<_> = (0..8)
+        .map(|_| try_in(&guard, OFFICE, 2000).unwrap())
+        .collect();
+    assert!(
+        scripts
+            .iter()
+            .all(|(_, patience)| *patience == Patience::Narrowed)
+    );
     let (device, _) = try_in(&guard, OFFICE, 2000).unwrap();
+    while scripts.len() + 1 < NARROW_MAX {
+        scripts.push(try_in(&guard, OFFICE, 2000).unwrap());
+    }
     assert_eq!(try_in(&guard, OFFICE, 2000).err(), Some(Refusal::Barred));
     device.logged_in(Timestamp(2000));
 
     let (_, patience) = try_in(&guard, OFFICE, 2000).unwrap();
     assert_eq!(patience, Patience::Usual, "a login forgives");
-    script.failed(Fault::Refused, Timestamp(2000));
+    for (script, _) in scripts {
+        script.failed(Fault::Refused, Timestamp(2000));
+    }
 
     // Nobody logs in from there any more: after a week it is a network as any other.
     let later = KNOWN_MS + 2000;
     fail(&guard, OFFICE, Fault::Protocol, later);
     assert_eq!(try_in(&guard, OFFICE, later).err(), Some(Refusal::Barred));
+}
+
+#[tokio::test]
+async fn who_is_exempt_draws_no_lot_and_is_not_counted_against_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let guard = guard(&folder, "startups = '2:100:5'").await;
+    let exempt = [127, 0, 0, 1];
+
+    // Two of those do not bring the lot upon anybody else; past two others it falls on nobody exempt.
+    let mut held: Vec<_> = [exempt, exempt, NOBODY, OFFICE]
+        .map(|address| try_in(&guard, address, 0).unwrap())
+        .into();
+    assert_eq!(try_in(&guard, NOBODY, 0).err(), Some(Refusal::Startups));
+    held.push(try_in(&guard, exempt, 0).unwrap());
+    assert_eq!(
+        try_in(&guard, exempt, 0).err(),
+        Some(Refusal::Startups),
+        "full is full"
+    );
+
+    drop(held);
+    let state = guard.state();
+    assert_eq!((state.startups, state.exempt), (0, 0));
 }
 
 #[tokio::test]

@@ -51,11 +51,28 @@ impl Network {
         self.contains(other.base) || other.contains(self.base)
     }
 
+    /// Returns a range of disguised IPv4 addresses as the one of IPv4 that is meant.
+    fn canonical(self) -> Self {
+        let IpAddr::V4(v4) = self.base.to_canonical() else {
+            return self;
+        };
+        match self.bits.checked_sub(DISGUISE_BITS) {
+            Some(bits) if self.base.is_ipv6() => Self {
+                base: v4.into(),
+                bits,
+            },
+            _ => self,
+        }
+    }
+
     /// Says whether it is of IPv4.
     pub fn is_v4(&self) -> bool {
         self.base.is_ipv4()
     }
 }
+
+/// How many bits stand before a disguised address of IPv4 (RFC 4291 §2.5.5.2).
+const DISGUISE_BITS: u32 = 96;
 
 /// Whether two numbers of `width` bits have the first `prefix` of them alike.
 pub(crate) fn shares(width: u32, one: u128, other: u128, prefix: u32) -> bool {
@@ -86,7 +103,7 @@ impl FromStr for Network {
         if bits > width {
             return Err(invalid());
         }
-        Ok(Self { base, bits })
+        Ok(Self { base, bits }.canonical())
     }
 }
 
@@ -141,6 +158,22 @@ mod tests {
         assert!(network("192.0.2.0/24").meets(&network("192.0.2.7")));
         assert!(!network("192.0.3.7").meets(&network("192.0.2.0/24")));
         assert!(!network("::/0").meets(&network("192.0.2.7")));
+    }
+
+    #[test]
+    fn a_range_of_disguised_addresses_is_the_range_that_is_meant() {
+        #[rustfmt::skip]
+        let table = [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7",    "192.0.2.7/32"),
+            ("::ffff:0.0.0.0/96",   "0.0.0.0/0"),
+            ("::ffff:0.0.0.0/95",   "::ffff:0.0.0.0/95"),
+            ("10.0.0.0/8",          "10.0.0.0/8"),
+            ("2001:db8::/104",      "2001:db8::/104"),
+        ];
+        for (text, meant) in table {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), meant);
+        }
     }
 
     #[test]

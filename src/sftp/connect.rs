@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use russh::Disconnect;
@@ -15,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::connection::{Attempt, Connection, Shared};
+use super::attempt::{Attempt, End};
+use super::connection::{Connection, Shared};
 use super::proxy::{self, Malformed, Named, Step};
 use super::wire::Wire;
 use crate::guard::{Patience, Place};
@@ -40,16 +40,6 @@ pub(super) struct Accepted {
     pub(super) patience: Option<Patience>,
     /// Ends it in order.
     pub(super) cut: CancellationToken,
-}
-
-/// How a connection ended, as far as its login goes.
-enum End {
-    /// It had logged in, or it was this server that ended.
-    InOrder,
-    /// It did not log in in time.
-    Overdue,
-    /// It ended before it logged in.
-    Early(Option<russh::Error>),
 }
 
 impl Accepted {
@@ -88,14 +78,12 @@ impl Accepted {
         };
         let (told, login) = watch::channel(None);
         let serving = TaskTracker::new();
-        let tried = Arc::new(AtomicBool::new(false));
-        let attempt = Attempt {
-            address: peer,
-            patience,
-            tried: Arc::clone(&tried),
-        };
+        let attempt = Attempt::new(peer, patience);
         let dead = CancellationToken::new();
-        let connection = Connection::new(shared.clone(), attempt, dead, serving.clone(), told);
+        let connection = {
+            let attempt = attempt.clone();
+            Connection::new(shared.clone(), attempt, dead, serving.clone(), told)
+        };
         let started = tokio::select! {
             started = timeout_at(deadline, run_stream(config, wire, connection)) => started,
             () = cut.cancelled() => return,
@@ -108,18 +96,27 @@ impl Accepted {
                         place.logged_in(shared.parts.clock.read());
                     }
                 };
-                attend(running, deadline, (cut, wire_cut), login.clone(), welcome).await
+                let cuts = (cut, wire_cut);
+                attend(running, deadline, &attempt, cuts, login.clone(), welcome).await
             }
             Ok(Err(error)) => End::Early(Some(error)),
             Err(_) => End::Overdue,
         };
         serving.close();
         serving.wait().await;
+        // It may have logged in while it was being ended.
+        let place = place.filter(|_| login.borrow().is_none());
         if let Some(place) = place {
-            note_failure(&shared, peer, place, end, tried.load(Ordering::Relaxed));
+            note_failure(&shared, place, &attempt, &end);
         }
         note_end(&shared, &login).await;
     }
+}
+
+/// Returns where it is; an IPv4 address in disguise, as a listener of `[::]` sees it, as itself.
+pub(super) fn undisguised(mut address: SocketAddr) -> SocketAddr {
+    address.set_ip(address.ip().to_canonical());
+    address
 }
 
 /// Hears from a forwarder for whom it speaks; none if that one is turned away, or it does not say.
@@ -131,6 +128,7 @@ async fn introduced(
 ) -> Option<(SocketAddr, Patience)> {
     match read_header(wire).await {
         Ok(Named::Client(client)) => {
+            let client = undisguised(client);
             match place.named(client.ip(), shared.parts.clock.read()) {
                 Ok(patience) => Some((client, patience)),
                 Err(_) => {
@@ -173,10 +171,11 @@ async fn read_header(wire: &mut Wire) -> Result<Named, HeaderError> {
     }
 }
 
-/// Waits for a connection's end, or ends it: when nobody logs in, and when the server ends.
+/// Waits for a connection's end, or ends it: when nobody logs in, has failed too often, and when the server ends.
 async fn attend(
     running: RunningSession<Connection>,
     deadline: Instant,
+    attempt: &Attempt,
     (cut, wire_cut): (CancellationToken, CancellationToken),
     login: watch::Receiver<Option<Arc<Who>>>,
     welcome: impl FnOnce(),
@@ -189,7 +188,11 @@ async fn attend(
         ended = &mut running => return early_or_not(ended, &login),
         Ok(_) = told.wait_for(Option::is_some) => welcome(),
         () = tokio::time::sleep_until(deadline) => {
-            end = End::Overdue;
+            end = attempt.overdue();
+            cut.cancel();
+        }
+        () = attempt.spent.cancelled() => {
+            end = End::Early(None);
             cut.cancel();
         }
         () = cut.cancelled() => {}
@@ -226,61 +229,40 @@ fn early_or_not(ended: Result<(), russh::Error>, login: &watch::Receiver<Option<
     }
 }
 
-fn note_failure(shared: &Shared, peer: SocketAddr, place: Place, end: End, tried: bool) {
-    let fault = match end {
-        End::InOrder => return,
-        End::Overdue => {
-            let grace = shared.guard.config().grace_seconds;
-            info!(peer.address = %peer, "{peer} did not log in within {grace} s");
-            Fault::Overdue
-        }
-        End::Early(error) => {
-            if let Some(error) = &error {
-                debug!(peer.address = %peer, "Connection ended before its login: {error}");
-            }
-            match error.filter(breaks_the_protocol) {
-                Some(_) => Fault::Protocol,
-                None if tried => Fault::Refused,
-                None => Fault::NoAttempt,
-            }
-        }
+fn note_failure(shared: &Shared, place: Place, attempt: &Attempt, end: &End) {
+    let peer = attempt.address;
+    if let End::Early(Some(error)) = end {
+        debug!(peer.address = %peer, "Connection ended before its login: {error}");
+    }
+    let Some(fault) = attempt.fault(end) else {
+        return;
     };
+    if fault == Fault::Overdue {
+        let grace = shared.guard.config().grace_seconds;
+        info!(peer.address = %peer, "{peer} did not log in within {grace} s");
+    }
     place.failed(fault, shared.parts.clock.read());
-}
-
-/// Whether an error is one that no peer meets who speaks SSH. To have no algorithm in common is no fault,
-/// nor is a connection that breaks.
-fn breaks_the_protocol(error: &russh::Error) -> bool {
-    use russh::Error as E;
-    matches!(
-        error,
-        E::Version
-            | E::Kex
-            | E::KexInit
-            | E::PacketAuth
-            | E::DecryptionError
-            | E::PacketSize(_)
-            | E::Inconsistent
-            | E::IndexOutOfBounds
-            | E::Utf8(_)
-            | E::SshEncoding(_)
-            | E::SshKey(_)
-            | E::Signature(_)
-            | E::StrictKeyExchangeViolation { .. }
-            | E::UnknownAlgo
-            | E::WrongChannel
-            | E::Join(_)
-    )
 }
 
 async fn note_end(shared: &Shared, login: &watch::Receiver<Option<Arc<Who>>>) {
     let who = login.borrow().clone();
     let Some(who) = who else { return };
     let now = shared.parts.clock.read();
-    if let Err(error) = shared.logins.end(who.session, now).await {
-        warn!(
-            session.id = who.session.0,
-            "Could not note the end of a session: {error}"
-        );
+    shared.logins.end(who.session, now).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_disguise_is_shown_as_itself() {
+        for (seen, shown) in [
+            ("[::ffff:192.0.2.7]:4711", "192.0.2.7:4711"),
+            ("[2001:db8::7]:4711", "[2001:db8::7]:4711"),
+            ("192.0.2.7:4711", "192.0.2.7:4711"),
+        ] {
+            assert_eq!(undisguised(seen.parse().unwrap()).to_string(), shown);
+        }
     }
 }

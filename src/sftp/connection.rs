@@ -5,9 +5,8 @@
 //! command, no forwarding, no agent, no X11.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use russh::server::{
@@ -21,13 +20,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use super::answers::Answers;
+use super::attempt::Attempt;
 use super::command::{Command, command};
 use super::exec::Exec;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
 use super::pace::{Tried, told_after};
 use super::serve::{Parts, Session};
-use crate::guard::{Guard, Patience};
+use crate::guard::Guard;
 use crate::login::{Logins, Proven};
 use crate::tree::{View, Who};
 
@@ -41,24 +41,11 @@ pub(super) struct Shared {
     pub(super) sessions: TaskTracker,
 }
 
-/// A connection that may log in.
-pub(super) struct Attempt {
-    /// Where the client is.
-    pub(super) address: SocketAddr,
-    /// How patient the door is with it.
-    pub(super) patience: Patience,
-    /// Set once a key or a password was refused.
-    pub(super) tried: Arc<AtomicBool>,
-}
-
 /// One connection, from its version to its end.
 pub(super) struct Connection {
     shared: Shared,
-    address: SocketAddr,
-    patience: Patience,
-    /// Set once a key or a password was refused.
-    tried: Arc<AtomicBool>,
-    /// How many were.
+    attempt: Attempt,
+    /// How many keys and passwords were refused.
     refused: u32,
     proven: Option<Proven>,
     software: Arc<str>,
@@ -105,9 +92,7 @@ impl Connection {
     ) -> Self {
         Self {
             shared,
-            address: attempt.address,
-            patience: attempt.patience,
-            tried: attempt.tried,
+            attempt,
             refused: 0,
             proven: None,
             software: "".into(),
@@ -134,21 +119,26 @@ impl Connection {
             .to_openssh()
             .ok()?;
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-        match self.shared.logins.by_key(user, &text, &fingerprint).await {
-            Ok(proven) => proven,
-            Err(error) => {
-                error!("Could not look up a login from {}: {error}", self.address);
-                None
-            }
-        }
+        self.attempt.wait();
+        let found = self.shared.logins.by_key(user, &text, &fingerprint).await;
+        self.judged(found)
+    }
+
+    /// Where the catalog does not answer nobody is let in, and it is nobody's fault.
+    fn judged<E: Display>(&self, found: Result<Option<Proven>, E>) -> Option<Proven> {
+        self.attempt.answered(found).unwrap_or_else(|error| {
+            let address = self.attempt.address;
+            error!("Could not look up a login from {address}: {error}");
+            None
+        })
     }
 
     /// Lets a refusal take its time from when it was asked for.
     async fn refuse(&mut self, tried: Tried, asked: Instant) {
-        self.tried.store(true, Ordering::Relaxed);
-        let told = told_after(tried, self.refused, self.patience, asked.elapsed());
+        let told = told_after(tried, self.refused, self.attempt.patience, asked.elapsed());
         self.refused = self.refused.saturating_add(1);
         tokio::time::sleep_until(asked + told).await;
+        self.attempt.refused(self.refused);
     }
 
     fn answer(&mut self, user: &str, proven: Option<Proven>) -> Auth {
@@ -157,7 +147,7 @@ impl Connection {
         if accepted {
             Auth::Accept
         } else {
-            info!(peer.address = %self.address, "Refused a login as `{}`", printable(user));
+            info!(peer.address = %self.attempt.address, "Refused a login as `{}`", printable(user));
             // The methods stay: a person who mistypes a password is asked again, a few times.
             Auth::Reject {
                 proceed_with_methods: Some(methods()),
@@ -285,13 +275,9 @@ impl Handler for Connection {
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
         let asked = Instant::now();
-        let proven = match self.shared.logins.by_password(user, password).await {
-            Ok(proven) => proven,
-            Err(error) => {
-                error!("Could not look up a login from {}: {error}", self.address);
-                None
-            }
-        };
+        self.attempt.wait();
+        let found = self.shared.logins.by_password(user, password).await;
+        let proven = self.judged(found);
         if proven.is_none() {
             self.refuse(Tried::Password, asked).await;
         }
@@ -304,17 +290,14 @@ impl Handler for Connection {
         };
         let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
         self.software = software.as_str().into();
-        let address = self.address.to_string();
+        let address = self.attempt.address.to_string();
         let now = self.shared.parts.clock.read();
-        let who = self
-            .shared
-            .logins
-            .begin(proven, &address, &software, now)
-            .await
-            .map_err(|failed| {
-                error!("Could not begin a session from {address}: {failed}");
-                russh::Error::Disconnect
-            })?;
+        self.attempt.wait();
+        let begun = self.shared.logins.begin(proven, &address, &software, now);
+        let who = self.attempt.answered(begun.await).map_err(|failed| {
+            error!("Could not begin a session from {address}: {failed}");
+            russh::Error::Disconnect
+        })?;
         let login = &who.login;
         info!(
             session.id = who.session.0, device.login = %login, peer.address = %address, peer.software = %software,
@@ -378,7 +361,7 @@ impl Handler for Connection {
         };
         if let Err(overrun) = port.intake.push(data).await {
             let login = self.who.as_ref().map_or("nobody", |who| &who.login);
-            warn!(peer.address = %self.address, "Connection of `{login}` ends: {overrun}");
+            warn!(peer.address = %self.attempt.address, "Connection of `{login}` ends: {overrun}");
             return Err(russh::Error::Disconnect);
         }
         Ok(())

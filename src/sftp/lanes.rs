@@ -27,6 +27,23 @@ struct Lane {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What says whether the lanes run.
+#[derive(Debug, Clone)]
+pub struct Pulse {
+    lanes: Vec<Handle>,
+}
+
+impl Pulse {
+    /// Waits until each lane has run something: one that is stuck never does. Lanes that have ended are not
+    /// waited for.
+    pub async fn felt(&self) {
+        for lane in &self.lanes {
+            // An error is that of a lane that has ended.
+            drop(lane.spawn(async {}).await);
+        }
+    }
+}
+
 /// A connection's place on a lane, until it is dropped.
 pub(super) struct Place {
     load: Arc<AtomicUsize>,
@@ -59,6 +76,14 @@ impl Lanes {
             load: Arc::clone(&lane.load),
         };
         Some((&lane.runtime, place))
+    }
+
+    /// Returns what says whether they run.
+    pub(super) fn pulse(&self) -> Pulse {
+        let runtimes = self.lanes.iter().map(|lane| lane.runtime.clone());
+        Pulse {
+            lanes: runtimes.collect(),
+        }
     }
 }
 
@@ -118,6 +143,33 @@ mod tests {
 
         assert_eq!(loads().iter().sum::<usize>(), 3);
         assert!(loads().iter().all(|load| *load > 0));
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_is_stuck_gives_no_pulse_and_one_that_has_ended_is_not_waited_for() {
+        let lanes = Lanes::open(2).unwrap();
+        let pulse = lanes.pulse();
+        pulse.felt().await;
+
+        let (stuck, is_stuck) = tokio::sync::oneshot::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (lane, _place) = lanes.place().unwrap();
+        let blocked = lane.spawn(async move {
+            stuck.send(()).unwrap();
+            released.recv()
+        });
+        is_stuck.await.unwrap();
+        let mut felt = Box::pin(pulse.felt());
+        let more = std::time::Duration::from_millis(20); // it would take microseconds
+        assert!(tokio::time::timeout(more, felt.as_mut()).await.is_err());
+        release.send(()).unwrap();
+        felt.await;
+        drop(blocked.await);
+
+        tokio::task::spawn_blocking(move || drop(lanes))
+            .await
+            .unwrap();
+        pulse.felt().await;
     }
 
     #[test]

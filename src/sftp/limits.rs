@@ -57,6 +57,9 @@ pub const IDS_MAX: usize = 1024;
 /// After how many bytes in one direction keys are exchanged anew at the latest (RFC 4253 §9).
 pub const REKEY_BYTES_MAX: usize = 1 << 30;
 
+/// Keys are exchanged anew after no fewer bytes than this: else a peer and the server do little besides.
+pub const REKEY_BYTES_MIN: usize = 64 * 1024;
+
 /// After how long keys are exchanged anew at the latest (RFC 4253 §9).
 pub const REKEY_MAX: Duration = Duration::from_secs(60 * 60);
 

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::connect::{Accepted, TURNED_AWAY};
+use super::connect::{Accepted, TURNED_AWAY, undisguised};
 use super::connection::Shared;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Pulse};
 use super::limits::{DRAIN, GUARD_ROUND};
 use super::serve::Parts;
 use super::transport::Transport;
@@ -91,15 +91,20 @@ impl Door {
         Ok((place, Some(patience)))
     }
 
-    /// Keeps what the guard remembers, until the door closes.
+    /// Keeps what the guard remembers, and the ends of sessions that could not be noted, until the door
+    /// closes: then once more, for what came in since.
     async fn keep(&self, closed: &CancellationToken) {
         let clock = &self.shared.parts.clock;
-        while !closed.is_cancelled() {
-            tokio::select! {
-                () = tokio::time::sleep(GUARD_ROUND) => {}
-                () = closed.cancelled() => {}
-            }
+        loop {
+            let is_last = tokio::select! {
+                () = tokio::time::sleep(GUARD_ROUND) => false,
+                () = closed.cancelled() => true,
+            };
             self.shared.guard.round(clock.read()).await;
+            self.shared.logins.end_late().await;
+            if is_last {
+                return;
+            }
         }
     }
 }
@@ -108,6 +113,11 @@ impl Listening {
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns what says whether connections are served.
+    pub fn pulse(&self) -> Pulse {
+        self.lanes.pulse()
     }
 
     /// Serves until the parts' `draining` is cancelled; then lets open files be read for a bounded time, and ends.
@@ -157,7 +167,7 @@ async fn accept(
             () = draining.cancelled() => return,
         };
         let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+            Ok((stream, peer)) => (stream, undisguised(peer)),
             Err(error) => {
                 // Out of file descriptors, mostly: what is open ends, and there is room again.
                 warn!("Could not accept a connection: {error}");

@@ -6,6 +6,7 @@
 mod acting;
 mod algorithms;
 mod answers;
+mod attempt;
 mod command;
 mod connect;
 mod connection;
@@ -33,6 +34,7 @@ mod uploading;
 mod wire;
 
 pub use algorithms::Algorithms;
+pub use lanes::Pulse;
 pub use listen::{Door, HostKeys, Listening};
 pub use serve::Parts;
 pub use transport::Transport;

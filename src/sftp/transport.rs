@@ -11,8 +11,9 @@ use super::limits::{REKEY_BYTES_MAX, REKEY_MAX};
 use super::listen::HostKeys;
 use super::pace::STEP;
 
-/// How many failed logins one connection may try.
-const LOGINS_PER_CONNECTION_MAX: usize = 6;
+/// How many failed logins one connection may try. Most clients first ask which methods there are, which the
+/// library counts too; OpenSSH's six keys or passwords come on top, and some of agents that hold more.
+const LOGINS_PER_CONNECTION_MAX: usize = 10;
 
 /// After this long without a word a peer is asked whether it is there, and after three it is gone.
 const KEEPALIVE: Duration = Duration::from_secs(60);

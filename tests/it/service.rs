@@ -87,6 +87,35 @@ async fn a_device_that_comes_while_the_service_restarts_is_served_and_not_refuse
 }
 
 #[test]
+fn a_second_socket_at_which_nobody_would_answer_is_refused_with_what_to_do() {
+    let program = Program::init();
+    let socket = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut shell = Command::new("sh");
+    let script = "LISTEN_FDS=2 LISTEN_PID=$$ exec \"$0\" serve 3<&0 4<&2 0</dev/null 2>&1";
+    let refused = shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_sluis")])
+        .env("SLUIS_CONFIG", program.path("sluis/sluis.toml"))
+        .stdin(Stdio::from(OwnedFd::from(socket())))
+        .stderr(Stdio::from(OwnedFd::from(socket())))
+        .output()
+        .unwrap();
+
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(why.contains("passed 2 sockets"), "{why}");
+    assert!(why.contains("leave one `ListenStream=`"), "{why}");
+}
+
+#[test]
+fn a_start_that_brings_a_large_catalog_up_to_date_is_not_killed() {
+    let unit = include_str!("../../systemd/sluis.service");
+
+    // Of a type that tells when it is ready systemd else waits 90 seconds.
+    let says = |line| unit.lines().any(|own| own == line);
+    assert!(says("Type=notify") && says("TimeoutStartSec=infinity"));
+}
+
+#[test]
 fn what_is_no_listening_socket_is_refused_with_the_reason() {
     let program = Program::init();
     let mut shell = Command::new("sh");
