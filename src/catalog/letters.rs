@@ -346,8 +346,9 @@ impl Tx {
         query(
             // What was forgotten meanwhile is told no more.
             "insert into letter (webhook_id, seq, lane, state, attempts, due_at, error)
-             select $1, $2, $3, $4, $5, $6, $7 from webhook w join event e on e.firm_id = w.firm_id and e.seq = $2
-             where w.id = $1 and e.kind <> 'blank'
+             select $1, $2, $3, $4, $5, $6, $7 where not exists
+                (select 1 from webhook w join event e on e.firm_id = w.firm_id and e.seq = $2
+                 where w.id = $1 and e.kind = 'blank')
              on conflict (webhook_id, seq) do update set state = $4, attempts = $5, due_at = $6, error = $7",
         )
         .bind(id.0)
