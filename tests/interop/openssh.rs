@@ -47,7 +47,7 @@ pub const SSHFS: Client = Client {
     needs: "command -v sshfs && test -e /dev/fuse",
     command: |errand| {
         let script = [
-            "mnt=$(mktemp -d); trap 'fusermount3 -u \"$mnt\"; rmdir \"$mnt\"' EXIT",
+            "mnt=$(mktemp -d); trap 'fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
             &format!(
                 "sshfs {} -p {} {}@127.0.0.1:/ \"$mnt\" || exit",
                 errand.ssh_options().join(" "),
@@ -289,6 +289,6 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        drop(Command::new("fusermount3").arg("-u").arg(&self.0).status());
+        drop(Command::new("fusermount3").arg("-uz").arg(&self.0).status());
     }
 }

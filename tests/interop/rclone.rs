@@ -39,7 +39,7 @@ pub const MOUNT: Client = Client {
             .map(|word| word.to_str().unwrap())
             .collect();
         let script = [
-            "mnt=$(mktemp -d); trap 'fusermount3 -u \"$mnt\"; rmdir \"$mnt\"' EXIT",
+            "mnt=$(mktemp -d); trap 'fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
             &format!(
                 "rclone {} mount s: \"$mnt\" --daemon --vfs-cache-mode off --cache-dir cache || exit",
                 config.join(" ")

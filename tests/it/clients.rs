@@ -141,6 +141,6 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        drop(Command::new("fusermount3").arg("-u").arg(&self.0).status());
+        drop(Command::new("fusermount3").arg("-uz").arg(&self.0).status());
     }
 }
