@@ -26,6 +26,7 @@ mod init;
 mod keys;
 mod letters;
 mod link;
+mod manual;
 mod password;
 mod penalties;
 mod print;
@@ -144,6 +145,8 @@ enum Command {
         /// Which shell.
         shell: Shell,
     },
+    /// Write the manual pages into a folder.
+    Manual(manual::Args),
 }
 
 /// How a command ended.
@@ -217,6 +220,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Restore(args) => backup::restore(&call, &args).await,
         Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Completions { shell } => completions(shell),
+        Command::Manual(args) => manual::run(&args),
     }
 }
 
