@@ -5,14 +5,16 @@
 //! command, no forwarding, no agent, no X11.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::{Algorithm, Certificate, PublicKey};
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, MethodSet};
+use russh::{
+    Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect, MethodKind, MethodSet,
+};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,12 +25,13 @@ use super::answers::Answers;
 use super::attempt::Attempt;
 use super::command::{Command, command};
 use super::exec::Exec;
+use super::idle::Activity;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
 use super::pace::{Tried, told_after};
 use super::serve::{Parts, Session};
 use crate::guard::Guard;
-use crate::login::{Logins, Proven};
+use crate::login::{Answer, Half, Knock, Logins, NotBegun, Proven, Refused, Stay};
 use crate::tree::{View, Who};
 
 /// What every connection needs.
@@ -37,6 +40,8 @@ pub(super) struct Shared {
     pub(super) logins: Logins,
     pub(super) guard: Guard,
     pub(super) parts: Parts,
+    /// How long a session may stay without asking for anything.
+    pub(super) idle: Duration,
     /// Sessions, so that the door can wait for them.
     pub(super) sessions: TaskTracker,
 }
@@ -45,8 +50,11 @@ pub(super) struct Shared {
 pub(super) struct Connection {
     shared: Shared,
     attempt: Attempt,
+    activity: Activity,
     /// How many keys and passwords were refused.
     refused: u32,
+    /// The key was right where a password is to follow.
+    half: Option<Half>,
     proven: Option<Proven>,
     software: Arc<str>,
     who: Option<Arc<Who>>,
@@ -60,7 +68,7 @@ pub(super) struct Connection {
     /// What it serves: its session has ended when all of them have.
     serving: TaskTracker,
     /// Told of the login, which frees its place among those that have not logged in.
-    logged_in: watch::Sender<Option<Arc<Who>>>,
+    logged_in: watch::Sender<Option<Arc<Stay>>>,
 }
 
 /// The near end of a channel.
@@ -86,51 +94,57 @@ impl Connection {
     pub(super) fn new(
         shared: Shared,
         attempt: Attempt,
-        dead: CancellationToken,
+        activity: Activity,
         serving: TaskTracker,
-        logged_in: watch::Sender<Option<Arc<Who>>>,
+        logged_in: watch::Sender<Option<Arc<Stay>>>,
     ) -> Self {
         Self {
             shared,
             attempt,
+            activity,
             refused: 0,
+            half: None,
             proven: None,
             software: "".into(),
             who: None,
             channels: HashMap::new(),
             view: None,
             told_of_command: false,
-            dead,
+            dead: CancellationToken::new(),
             serving,
             logged_in,
         }
     }
 
-    async fn judge_key(
-        &self,
-        user: &str,
-        key: &PublicKey,
-        algorithm: &Algorithm,
-    ) -> Option<Proven> {
+    async fn judge_key(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Judged {
         if matches!(algorithm, Algorithm::Rsa { hash: None } | Algorithm::Dsa) {
-            return None; // signed with SHA-1
+            return Judged::No(Some(Refused::OldSignature));
         }
-        let text = PublicKey::new(key.key_data().clone(), "")
-            .to_openssh()
-            .ok()?;
-        let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         self.attempt.wait();
-        let found = self.shared.logins.by_key(user, &text, &fingerprint).await;
+        let found = self.shared.logins.by_key(self.knock(user), key).await;
         self.judged(found)
     }
 
+    fn knock<'a>(&self, login: &'a str) -> Knock<'a> {
+        Knock {
+            login,
+            address: self.attempt.address,
+            at: self.shared.parts.clock.read(),
+        }
+    }
+
     /// Where the catalog does not answer nobody is let in, and it is nobody's fault.
-    fn judged<E: Display>(&self, found: Result<Option<Proven>, E>) -> Option<Proven> {
-        self.attempt.answered(found).unwrap_or_else(|error| {
-            let address = self.attempt.address;
-            error!("Could not look up a login from {address}: {error}");
-            None
-        })
+    fn judged<E: std::fmt::Display>(&self, found: Result<Answer, E>) -> Judged {
+        match self.attempt.answered(found) {
+            Ok(Answer::Proven(proven)) => Judged::Whole(proven),
+            Ok(Answer::Half(half)) => Judged::Half(half),
+            Ok(Answer::Refused(why)) => Judged::No(Some(why)),
+            Err(error) => {
+                let address = self.attempt.address;
+                error!("Could not look up a login from {address}: {error}");
+                Judged::No(None)
+            }
+        }
     }
 
     /// Lets a refusal take its time from when it was asked for.
@@ -141,19 +155,58 @@ impl Connection {
         self.attempt.refused(self.refused);
     }
 
-    fn answer(&mut self, user: &str, proven: Option<Proven>) -> Auth {
-        let accepted = proven.is_some();
-        self.proven = proven;
-        if accepted {
-            Auth::Accept
-        } else {
-            info!(peer.address = %self.attempt.address, "Refused a login as `{}`", printable(user));
-            // The methods stay: a person who mistypes a password is asked again, a few times.
-            Auth::Reject {
-                proceed_with_methods: Some(methods()),
-                partial_success: false,
+    /// Answers a key or a password whose holder has proven it.
+    async fn answer(
+        &mut self,
+        user: &str,
+        judged: Judged,
+        (tried, asked): (Tried, Instant),
+    ) -> Auth {
+        self.proven = None;
+        match judged {
+            Judged::Whole(proven) => {
+                self.proven = Some(*proven);
+                Auth::Accept
+            }
+            Judged::Half(half) => {
+                debug!(peer.address = %self.attempt.address, "The key of `{}` is right; its password is to follow", printable(user));
+                self.half = Some(half);
+                Auth::Reject {
+                    proceed_with_methods: Some(second_methods()),
+                    partial_success: true,
+                }
+            }
+            Judged::No(why) => {
+                self.refuse(tried, asked).await;
+                self.tell_refused(user, why.as_ref());
+                // The methods stay: a person who mistypes a password is asked again, a few times.
+                let is_half = self.half.as_ref().is_some_and(|half| half.login() == user);
+                let methods = if is_half { second_methods() } else { methods() };
+                Auth::Reject {
+                    proceed_with_methods: Some(methods),
+                    partial_success: false,
+                }
             }
         }
+    }
+
+    fn tell_refused(&self, user: &str, why: Option<&Refused>) {
+        let (address, login) = (self.attempt.address, printable(user));
+        match why {
+            Some(why) => {
+                info!(peer.address = %address, "Refused a login as `{login}` from {address}: {why}")
+            }
+            None => info!(peer.address = %address, "Refused a login as `{login}` from {address}"),
+        }
+    }
+
+    /// Begins the session of whoever has proven itself; none, if it may not after all.
+    async fn begin(&mut self, proven: Proven, software: &str) -> Result<Stay, NotBegun> {
+        let now = self.shared.parts.clock.read();
+        self.attempt.wait();
+        let begun = self.shared.logins.begin(proven, software, now).await;
+        // Whatever it is, it had proven itself: nobody has guessed.
+        self.attempt.answered(begun)
     }
 
     fn start(&mut self, channel: ChannelId) -> bool {
@@ -253,11 +306,17 @@ impl Handler for Connection {
     ) -> Result<Auth, Self::Error> {
         let asked = Instant::now();
         let judged = self.judge_key(user, offer.public_key, offer.algorithm);
-        if judged.await.is_some() {
-            return Ok(Auth::Accept);
+        match judged.await {
+            Judged::Whole(_) | Judged::Half(_) => Ok(Auth::Accept),
+            Judged::No(why) => {
+                self.refuse(Tried::Key, asked).await;
+                // An agent offers many that are none of the device's.
+                if why.as_ref().is_some_and(|why| !why.is_usual()) {
+                    self.tell_refused(user, why.as_ref());
+                }
+                Ok(Auth::reject())
+            }
         }
-        self.refuse(Tried::Key, asked).await;
-        Ok(Auth::reject())
     }
 
     async fn auth_publickey(
@@ -266,46 +325,61 @@ impl Handler for Connection {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         let asked = Instant::now();
-        let proven = self.judge_key(user, key.public_key, key.algorithm).await;
-        if proven.is_none() {
-            self.refuse(Tried::Key, asked).await;
-        }
-        Ok(self.answer(user, proven))
+        let judged = self.judge_key(user, key.public_key, key.algorithm).await;
+        Ok(self.answer(user, judged, (Tried::Key, asked)).await)
+    }
+
+    async fn auth_openssh_certificate(
+        &mut self,
+        user: &str,
+        _certificate: &Certificate,
+    ) -> Result<Auth, Self::Error> {
+        let (tried, asked) = (Tried::Key, Instant::now());
+        let judged = Judged::No(Some(Refused::Certificate));
+        Ok(self.answer(user, judged, (tried, asked)).await)
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
         let asked = Instant::now();
         self.attempt.wait();
-        let found = self.shared.logins.by_password(user, password).await;
-        let proven = self.judged(found);
-        if proven.is_none() {
-            self.refuse(Tried::Password, asked).await;
-        }
-        Ok(self.answer(user, proven))
+        let (logins, knock) = (&self.shared.logins, self.knock(user));
+        let found = logins.by_password(knock, password, self.half.as_ref());
+        let judged = self.judged(found.await);
+        Ok(self.answer(user, judged, (Tried::Password, asked)).await)
     }
 
     async fn auth_succeeded(&mut self, session: &mut Ssh) -> Result<(), Self::Error> {
         let Some(proven) = self.proven.take() else {
             return Err(russh::Error::NotAuthenticated);
         };
+        let login = proven.login().to_owned();
         let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
         self.software = software.as_str().into();
-        let address = self.attempt.address.to_string();
-        let now = self.shared.parts.clock.read();
-        self.attempt.wait();
-        let begun = self.shared.logins.begin(proven, &address, &software, now);
-        let who = self.attempt.answered(begun.await).map_err(|failed| {
-            error!("Could not begin a session from {address}: {failed}");
-            russh::Error::Disconnect
-        })?;
-        let login = &who.login;
+        let address = self.attempt.address;
+        let stay = match self.begin(proven, &software).await {
+            Ok(stay) => stay,
+            Err(NotBegun::Catalog(failed)) => {
+                error!("Could not begin a session from {address}: {failed}");
+                return Err(russh::Error::Disconnect);
+            }
+            Err(full @ NotBegun::Full(_)) => {
+                warn!(peer.address = %address, device.login = %login, "Turned a session of `{login}` from {address} away: {full}");
+                let text = "this device has too many sessions";
+                return session.disconnect(Disconnect::TooManyConnections, text, "en");
+            }
+            Err(changed) => {
+                info!(peer.address = %address, device.login = %login, "Turned a session of `{login}` from {address} away: {changed}");
+                return Err(russh::Error::Disconnect);
+            }
+        };
+        let who = Arc::clone(stay.who());
         info!(
             session.id = who.session.0, device.login = %login, peer.address = %address, peer.software = %software,
             "Device `{login}` logged in from {address} with {software}"
         );
-        let who = Arc::new(who);
-        self.who = Some(Arc::clone(&who));
-        self.logged_in.send_replace(Some(who));
+        self.activity.note();
+        self.who = Some(who);
+        self.logged_in.send_replace(Some(Arc::new(stay)));
         Ok(())
     }
 
@@ -315,6 +389,7 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
+        self.activity.note();
         self.channels.retain(|_, port| port.is_in_use());
         if self.who.is_none() || self.channels.len() >= CHANNELS_MAX {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
@@ -354,6 +429,7 @@ impl Handler for Connection {
         data: &[u8],
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
+        self.activity.note();
         // Without a subsystem nobody would ever take it.
         let started = |port: &&Port| port.writer.is_none();
         let Some(port) = self.channels.get(&channel).filter(started) else {
@@ -364,6 +440,17 @@ impl Handler for Connection {
             warn!(peer.address = %self.attempt.address, "Connection of `{login}` ends: {overrun}");
             return Err(russh::Error::Disconnect);
         }
+        Ok(())
+    }
+
+    async fn window_adjusted(
+        &mut self,
+        _channel: ChannelId,
+        _size: u32,
+        _session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        // Whoever takes what it asked for long ago is not idle.
+        self.activity.note();
         Ok(())
     }
 
@@ -455,6 +542,19 @@ impl Handler for Connection {
         session.channel_failure(channel)?;
         Ok(false)
     }
+}
+
+/// What a key or a password has come to.
+enum Judged {
+    Whole(Box<Proven>),
+    Half(Half),
+    /// For this reason, or because nobody could look.
+    No(Option<Refused>),
+}
+
+/// What may follow a key that is not enough.
+fn second_methods() -> MethodSet {
+    MethodSet::from(&[MethodKind::Password][..])
 }
 
 /// By what a device may prove itself.

@@ -14,6 +14,7 @@ mod exec;
 mod extended;
 mod frames;
 mod handles;
+mod idle;
 mod intake;
 mod lanes;
 pub mod limits;
