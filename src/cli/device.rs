@@ -73,7 +73,7 @@ pub(super) struct Set {
     /// With what it logs in: `key-or-password`, `key`, `password`, or `key-and-password`.
     #[arg(long, value_name = "WITH")]
     login: Option<Means>,
-    /// From where it logs in: networks such as 192.0.2.0/24,2001:db8::/32, or `anywhere`.
+    /// From where it logs in: networks such as `192.0.2.0/24,2001:db8::/32`, or `anywhere`.
     #[arg(long, value_name = "NETWORKS")]
     from: Option<Networks>,
     /// Its password.

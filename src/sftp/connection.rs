@@ -8,19 +8,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::keys::{Algorithm, Certificate, PublicKey};
+use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
-use russh::{
-    Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect, MethodKind, MethodSet,
-};
+use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect};
 use tokio::sync::{Mutex, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::admission::{Admission, TurnedAway};
 use super::answers::Answers;
 use super::attempt::Attempt;
 use super::command::{Command, command};
@@ -28,10 +26,9 @@ use super::exec::Exec;
 use super::idle::Activity;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
-use super::pace::{Tried, told_after};
 use super::serve::{Parts, Session};
 use crate::guard::Guard;
-use crate::login::{Answer, Half, Knock, Logins, NotBegun, Proven, Refused, Stay};
+use crate::login::{Logins, Stay};
 use crate::tree::{View, Who};
 
 /// What every connection needs.
@@ -49,13 +46,8 @@ pub(super) struct Shared {
 /// One connection, from its version to its end.
 pub(super) struct Connection {
     shared: Shared,
-    attempt: Attempt,
+    admission: Admission,
     activity: Activity,
-    /// How many keys and passwords were refused.
-    refused: u32,
-    /// The key was right where a password is to follow.
-    half: Option<Half>,
-    proven: Option<Proven>,
     software: Arc<str>,
     who: Option<Arc<Who>>,
     channels: HashMap<ChannelId, Port>,
@@ -98,13 +90,12 @@ impl Connection {
         serving: TaskTracker,
         logged_in: watch::Sender<Option<Arc<Stay>>>,
     ) -> Self {
+        let clock = shared.parts.clock.clone();
+        let admission = Admission::new(shared.logins.clone(), attempt, clock);
         Self {
             shared,
-            attempt,
+            admission,
             activity,
-            refused: 0,
-            half: None,
-            proven: None,
             software: "".into(),
             who: None,
             channels: HashMap::new(),
@@ -114,99 +105,6 @@ impl Connection {
             serving,
             logged_in,
         }
-    }
-
-    async fn judge_key(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Judged {
-        if matches!(algorithm, Algorithm::Rsa { hash: None } | Algorithm::Dsa) {
-            return Judged::No(Some(Refused::OldSignature));
-        }
-        self.attempt.wait();
-        let found = self.shared.logins.by_key(self.knock(user), key).await;
-        self.judged(found)
-    }
-
-    fn knock<'a>(&self, login: &'a str) -> Knock<'a> {
-        Knock {
-            login,
-            address: self.attempt.address,
-            at: self.shared.parts.clock.read(),
-        }
-    }
-
-    /// Where the catalog does not answer nobody is let in, and it is nobody's fault.
-    fn judged<E: std::fmt::Display>(&self, found: Result<Answer, E>) -> Judged {
-        match self.attempt.answered(found) {
-            Ok(Answer::Proven(proven)) => Judged::Whole(proven),
-            Ok(Answer::Half(half)) => Judged::Half(half),
-            Ok(Answer::Refused(why)) => Judged::No(Some(why)),
-            Err(error) => {
-                let address = self.attempt.address;
-                error!("Could not look up a login from {address}: {error}");
-                Judged::No(None)
-            }
-        }
-    }
-
-    /// Lets a refusal take its time from when it was asked for.
-    async fn refuse(&mut self, tried: Tried, asked: Instant) {
-        let told = told_after(tried, self.refused, self.attempt.patience, asked.elapsed());
-        self.refused = self.refused.saturating_add(1);
-        tokio::time::sleep_until(asked + told).await;
-        self.attempt.refused(self.refused);
-    }
-
-    /// Answers a key or a password whose holder has proven it.
-    async fn answer(
-        &mut self,
-        user: &str,
-        judged: Judged,
-        (tried, asked): (Tried, Instant),
-    ) -> Auth {
-        self.proven = None;
-        match judged {
-            Judged::Whole(proven) => {
-                self.proven = Some(*proven);
-                Auth::Accept
-            }
-            Judged::Half(half) => {
-                debug!(peer.address = %self.attempt.address, "The key of `{}` is right; its password is to follow", printable(user));
-                self.half = Some(half);
-                Auth::Reject {
-                    proceed_with_methods: Some(second_methods()),
-                    partial_success: true,
-                }
-            }
-            Judged::No(why) => {
-                self.refuse(tried, asked).await;
-                self.tell_refused(user, why.as_ref());
-                // The methods stay: a person who mistypes a password is asked again, a few times.
-                let is_half = self.half.as_ref().is_some_and(|half| half.login() == user);
-                let methods = if is_half { second_methods() } else { methods() };
-                Auth::Reject {
-                    proceed_with_methods: Some(methods),
-                    partial_success: false,
-                }
-            }
-        }
-    }
-
-    fn tell_refused(&self, user: &str, why: Option<&Refused>) {
-        let (address, login) = (self.attempt.address, printable(user));
-        match why {
-            Some(why) => {
-                info!(peer.address = %address, "Refused a login as `{login}` from {address}: {why}")
-            }
-            None => info!(peer.address = %address, "Refused a login as `{login}` from {address}"),
-        }
-    }
-
-    /// Begins the session of whoever has proven itself; none, if it may not after all.
-    async fn begin(&mut self, proven: Proven, software: &str) -> Result<Stay, NotBegun> {
-        let now = self.shared.parts.clock.read();
-        self.attempt.wait();
-        let begun = self.shared.logins.begin(proven, software, now).await;
-        // Whatever it is, it had proven itself: nobody has guessed.
-        self.attempt.answered(begun)
     }
 
     fn start(&mut self, channel: ChannelId) -> bool {
@@ -304,19 +202,8 @@ impl Handler for Connection {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        let asked = Instant::now();
-        let judged = self.judge_key(user, offer.public_key, offer.algorithm);
-        match judged.await {
-            Judged::Whole(_) | Judged::Half(_) => Ok(Auth::Accept),
-            Judged::No(why) => {
-                self.refuse(Tried::Key, asked).await;
-                // An agent offers many that are none of the device's.
-                if why.as_ref().is_some_and(|why| !why.is_usual()) {
-                    self.tell_refused(user, why.as_ref());
-                }
-                Ok(Auth::reject())
-            }
-        }
+        let offered = (offer.public_key, offer.algorithm);
+        Ok(self.admission.key_offered(user, offered).await)
     }
 
     async fn auth_publickey(
@@ -324,9 +211,8 @@ impl Handler for Connection {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        let asked = Instant::now();
-        let judged = self.judge_key(user, key.public_key, key.algorithm).await;
-        Ok(self.answer(user, judged, (Tried::Key, asked)).await)
+        let held = (key.public_key, key.algorithm);
+        Ok(self.admission.key_held(user, held).await)
     }
 
     async fn auth_openssh_certificate(
@@ -334,51 +220,25 @@ impl Handler for Connection {
         user: &str,
         _certificate: &Certificate,
     ) -> Result<Auth, Self::Error> {
-        let (tried, asked) = (Tried::Key, Instant::now());
-        let judged = Judged::No(Some(Refused::Certificate));
-        Ok(self.answer(user, judged, (tried, asked)).await)
+        Ok(self.admission.certificate(user).await)
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        let asked = Instant::now();
-        self.attempt.wait();
-        let (logins, knock) = (&self.shared.logins, self.knock(user));
-        let found = logins.by_password(knock, password, self.half.as_ref());
-        let judged = self.judged(found.await);
-        Ok(self.answer(user, judged, (Tried::Password, asked)).await)
+        Ok(self.admission.password(user, password).await)
     }
 
     async fn auth_succeeded(&mut self, session: &mut Ssh) -> Result<(), Self::Error> {
-        let Some(proven) = self.proven.take() else {
-            return Err(russh::Error::NotAuthenticated);
-        };
-        let login = proven.login().to_owned();
         let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
-        self.software = software.as_str().into();
-        let address = self.attempt.address;
-        let stay = match self.begin(proven, &software).await {
+        let stay = match self.admission.begin(&software).await {
             Ok(stay) => stay,
-            Err(NotBegun::Catalog(failed)) => {
-                error!("Could not begin a session from {address}: {failed}");
-                return Err(russh::Error::Disconnect);
-            }
-            Err(full @ NotBegun::Full(_)) => {
-                warn!(peer.address = %address, device.login = %login, "Turned a session of `{login}` from {address} away: {full}");
-                let text = "this device has too many sessions";
+            Err(TurnedAway::Told(text)) => {
                 return session.disconnect(Disconnect::TooManyConnections, text, "en");
             }
-            Err(changed) => {
-                info!(peer.address = %address, device.login = %login, "Turned a session of `{login}` from {address} away: {changed}");
-                return Err(russh::Error::Disconnect);
-            }
+            Err(TurnedAway::Silently(error)) => return Err(error),
         };
-        let who = Arc::clone(stay.who());
-        info!(
-            session.id = who.session.0, device.login = %login, peer.address = %address, peer.software = %software,
-            "Device `{login}` logged in from {address} with {software}"
-        );
+        self.software = software.into();
         self.activity.note();
-        self.who = Some(who);
+        self.who = Some(Arc::clone(stay.who()));
         self.logged_in.send_replace(Some(Arc::new(stay)));
         Ok(())
     }
@@ -437,7 +297,7 @@ impl Handler for Connection {
         };
         if let Err(overrun) = port.intake.push(data).await {
             let login = self.who.as_ref().map_or("nobody", |who| &who.login);
-            warn!(peer.address = %self.attempt.address, "Connection of `{login}` ends: {overrun}");
+            warn!(peer.address = %self.admission.address(), "Connection of `{login}` ends: {overrun}");
             return Err(russh::Error::Disconnect);
         }
         Ok(())
@@ -544,25 +404,7 @@ impl Handler for Connection {
     }
 }
 
-/// What a key or a password has come to.
-enum Judged {
-    Whole(Box<Proven>),
-    Half(Half),
-    /// For this reason, or because nobody could look.
-    No(Option<Refused>),
-}
-
-/// What may follow a key that is not enough.
-fn second_methods() -> MethodSet {
-    MethodSet::from(&[MethodKind::Password][..])
-}
-
-/// By what a device may prove itself.
-pub(super) fn methods() -> MethodSet {
-    MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..])
-}
-
 /// What a peer sends of its own choice may not break a line of the log.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

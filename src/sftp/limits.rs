@@ -55,7 +55,9 @@ pub const INPUT_BYTES_MAX: usize = 64 * 1024;
 /// Users, and groups, whose names one request may ask for: the answer fits in the smallest packet.
 pub const IDS_MAX: usize = 1024;
 
-/// How many failed logins one connection may try. Most clients first ask which methods there are, which the
+/// How many failed logins one connection may try.
+///
+/// Most clients first ask which methods there are, which the
 /// library counts too; OpenSSH's six keys or passwords come on top, and some of agents that hold more.
 pub const LOGINS_PER_CONNECTION_MAX: usize = 10;
 

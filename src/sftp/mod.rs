@@ -4,6 +4,7 @@
 //! answer are ours. See `docs/protocol.md`.
 
 mod acting;
+mod admission;
 mod algorithms;
 mod answers;
 mod attempt;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use russh::server::Config;
 use russh::{Limits, SshId};
 
+use super::admission::methods;
 use super::algorithms::Algorithms;
-use super::connection::methods;
 use super::limits::{
     KEEPALIVE_SECONDS_MAX, LOGINS_PER_CONNECTION_MAX, REKEY_BYTES_MAX, REKEY_MAX, SILENCE_MAX,
     UNANSWERED_MAX,

@@ -352,7 +352,7 @@ async fn behind_a_forwarder_the_clients_own_address_counts() {
 #[tokio::test]
 async fn where_both_are_asked_for_neither_opens_a_session_alone() {
     let lines = "[guard]\nexempt = []";
-    let mut scene = Scene::start_with(DeviceKind::Pull, lines).await;
+    let scene = Scene::start_with(DeviceKind::Pull, lines).await;
     scene.set_password(&hash_password(PASSWORD).unwrap()).await;
     let peer = scene.gateway.connect(&scene.login).await;
     scene.set_login(Means::KeyAndPassword, "anywhere").await;
@@ -408,16 +408,19 @@ async fn where_both_are_asked_for_neither_opens_a_session_alone() {
     assert_eq!(by_key(&mut ssh, &scene.login).await, half);
     assert_eq!(by_password(&mut ssh, &scene.login, "wrong").await, wrong);
     drop(ssh);
-    scene.gateway.drain().await;
-    let written = scene.outside.penalties().await.unwrap();
-    let written: Vec<_> = written
-        .iter()
-        .map(|(network, penalty)| format!("{network} {}", penalty.fault.as_str()))
-        .collect();
-    assert!(
-        written.contains(&"127.0.0.8/32 refused".to_owned()),
-        "{written:?}"
-    );
+    let is_noted = async || {
+        let written = scene.outside.penalties().await.unwrap();
+        let mut written = written.iter();
+        written.any(|(network, penalty)| {
+            format!("{network} {}", penalty.fault.as_str()) == "127.0.0.8/32 refused"
+        })
+    };
+    let noted = async {
+        while !is_noted().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noted).await.unwrap();
 }
 
 #[tokio::test]
@@ -539,13 +542,13 @@ async fn a_session_that_asks_for_nothing_ends_and_a_peer_that_is_dead_is_found()
     };
     let (address, login) = (scene.gateway.address, scene.login.clone());
     // Its connection stays, and nobody is there to answer.
-    let dead = std::thread::spawn(move || {
+    let dead = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();
         let peer = runtime.block_on(Peer::connect(address, &login));
         (runtime, peer)
     });
-    let dead = dead.join().unwrap();
+    let (runtime, _peer) = dead.await.unwrap();
     assert_eq!(lasting().await, 2);
 
     let found = async {
@@ -556,7 +559,7 @@ async fn a_session_that_asks_for_nothing_ends_and_a_peer_that_is_dead_is_found()
     tokio::time::timeout(PATIENCE, found).await.unwrap();
 
     assert_eq!(living.list("/").await.unwrap().len(), 1, "it answers");
-    drop(dead);
+    runtime.shutdown_background();
 }
 
 #[test]
