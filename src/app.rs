@@ -241,15 +241,17 @@ impl House {
             clock: self.clock.clone(),
             draining,
         };
-        let logins = Logins::new(self.catalog.clone());
         let rules = self.config.guard.clone();
         let guard = Guard::open(self.catalog.clone(), rules, self.clock.read()).await?;
         let sftp = &self.config.sftp;
+        let logins = Logins::new(self.catalog.clone()).with_sessions_max(sftp.sessions_per_device);
         let transport = Transport {
             keys,
             algorithms: sftp.algorithms,
             rekey_bytes: sftp.rekey_bytes,
             rekey_after: Duration::from_secs(sftp.rekey_seconds.get().into()),
+            keepalive: Duration::from_secs(sftp.keepalive_seconds.get().into()),
+            idle: Duration::from_secs(sftp.idle_seconds.get().into()),
         };
         Ok(Door::new(logins, guard, parts, transport))
     }

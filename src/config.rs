@@ -6,7 +6,7 @@
 mod variables;
 
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 
 pub use self::variables::Wrong;
@@ -20,9 +20,12 @@ use crate::dispatch::WebhookConfig;
 use crate::dropfolder::DropFolderConfig;
 use crate::guard::GuardConfig;
 use crate::layout::{ProfileError, Profiles};
+use crate::login::SESSIONS_PER_DEVICE_MAX;
 use crate::model::Declared;
 use crate::sftp::Algorithms;
-use crate::sftp::limits::{REKEY_BYTES_MAX, REKEY_BYTES_MIN};
+use crate::sftp::limits::{
+    IDLE_SECONDS, KEEPALIVE_SECONDS, KEEPALIVE_SECONDS_MAX, REKEY_BYTES_MAX, REKEY_BYTES_MIN,
+};
 use crate::upload::UploadLimits;
 
 /// The operator's decisions, with paths made absolute.
@@ -66,8 +69,26 @@ pub struct Sftp {
     pub rekey_bytes: usize,
     /// After how many seconds keys are exchanged anew.
     pub rekey_seconds: NonZeroU16,
+    /// How many sessions a device may have at a time.
+    pub sessions_per_device: NonZeroU16,
+    /// After how many seconds without a word a device is asked whether it is there.
+    #[serde(deserialize_with = "checked_keepalive")]
+    pub keepalive_seconds: NonZeroU16,
+    /// How many seconds a session may stay without asking for anything.
+    pub idle_seconds: NonZeroU32,
     /// What is true of a document that is put into `/in`.
     pub declared: Declared,
+}
+
+fn checked_keepalive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU16, D::Error> {
+    let seconds = NonZeroU16::deserialize(deserializer)?;
+    if seconds.get() <= KEEPALIVE_SECONDS_MAX {
+        return Ok(seconds);
+    }
+    let why = format!(
+        "a device that is asked only every {seconds} s whether it is there is found gone too late: write {KEEPALIVE_SECONDS_MAX} or less"
+    );
+    Err(serde::de::Error::custom(why))
 }
 
 fn checked_rekey_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
@@ -137,6 +158,9 @@ impl Default for Sftp {
             algorithms: Algorithms::default(),
             rekey_bytes: REKEY_BYTES_MAX,
             rekey_seconds: REKEY_SECONDS,
+            sessions_per_device: SESSIONS_PER_DEVICE_MAX,
+            keepalive_seconds: KEEPALIVE_SECONDS,
+            idle_seconds: IDLE_SECONDS,
             declared: Declared::default(),
         }
     }
@@ -376,6 +400,19 @@ mod tests {
                     "{error}"
                 ),
             }
+        }
+    }
+
+    #[test]
+    fn a_device_is_asked_often_enough_and_no_limit_of_a_session_is_nothing() {
+        let parsed = |line: &str| Config::parse(&format!("[sftp]\n{line}\n"), Path::new("/"));
+        let most = KEEPALIVE_SECONDS_MAX;
+
+        assert!(parsed(&format!("keepalive_seconds = {most}")).is_ok());
+        let error = parsed(&format!("keepalive_seconds = {}", most + 1)).unwrap_err();
+        assert!(error.to_string().contains("write 300 or less"), "{error}");
+        for key in ["keepalive_seconds", "idle_seconds", "sessions_per_device"] {
+            assert!(parsed(&format!("{key} = 0")).is_err(), "{key}");
         }
     }
 

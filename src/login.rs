@@ -1,46 +1,125 @@
-//! Who is at the door?
+//! Who is at the door, and may whoever came in stay?
 //!
 //! A login is `FIRM.DEVICE`. Whatever goes wrong, the answer is no: only a value of [`Proven`] opens
-//! a session, and only a matching key or password makes one.
+//! a session, and only what a device alone can have makes one.
 
+mod ends;
+mod judging;
+mod passwords;
+mod present;
+mod strength;
+mod who;
+
+use core::num::NonZeroU16;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
-
+use russh::keys::PublicKey;
 use tokio::sync::Semaphore;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use crate::catalog::{self, Catalog, Credential, NewSession};
+pub use ends::UNENDED_MAX;
+pub use judging::Refused;
+pub use passwords::hash_password;
+pub use strength::{RSA_BITS_MAX, RSA_BITS_MIN, Weakness, weakness};
+pub use who::Who;
+
+use judging::{Shown, Verdict, judge};
+use present::{Present, Seat};
+use who::Checked;
+
+use crate::catalog::{self, Catalog, Credential, NewSession, StoredPassword};
 use crate::evidence::Connected;
 use crate::model::{SessionId, Timestamp};
-use crate::tree::Who;
 
 /// What lets devices in. A clone is the same.
 #[derive(Clone)]
 pub struct Logins {
     catalog: Catalog,
+    sessions_max: usize,
     verifying: Arc<Semaphore>,
+    present: Arc<Present>,
+    /// The catalog did not say who may stay, the last time.
+    is_blind: Arc<AtomicBool>,
     unended: Arc<Mutex<BTreeMap<SessionId, Timestamp>>>,
 }
 
-/// Ends of sessions that are kept until the catalog answers: more than may be connected. Of those past it the
-/// next start notes the end.
-pub const UNENDED_MAX: usize = 100_000;
-
-/// Ends of sessions that are noted in one transaction: others wait for it.
-const ENDS_MAX: usize = 500;
+/// Sessions of one device at a time. Programs open one, or some for as many transfers: lftp and rclone four to
+/// twelve. Several may share a login, and a dead one keeps its place until it is found out.
+pub const SESSIONS_PER_DEVICE_MAX: NonZeroU16 = NonZeroU16::MIN.saturating_add(31);
 
 /// Passwords that are verified at a time. Each takes 19 MiB, and nobody has logged in yet.
 const VERIFIED_AT_ONCE: usize = 2;
+
+/// How often a login is judged again whose device is being changed while its session begins.
+const JUDGED_MAX: usize = 8;
+
+/// How exactly it is known when a key was last used, in milliseconds: a script that logs in each minute writes
+/// that down once an hour.
+const USED_STEP_MS: i64 = 60 * 60 * 1000;
+
+/// Somebody at the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Knock<'a> {
+    /// Who it says it is.
+    pub login: &'a str,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What whoever knocks has come to.
+#[derive(Debug)]
+pub enum Answer {
+    /// A session may begin.
+    Proven(Box<Proven>),
+    /// Its key is right, and its password is still to come.
+    Half(Half),
+    /// Nothing.
+    Refused(Refused),
+}
 
 /// A device that has proven itself.
 #[derive(Debug, Clone)]
 pub struct Proven {
     login: String,
-    credential: Credential,
-    by: String,
+    device: Credential,
+    shown: Shown,
+    address: SocketAddr,
+}
+
+/// A device that has shown its key, where its password is asked for too.
+#[derive(Debug, Clone)]
+pub struct Half {
+    login: String,
+    fingerprint: String,
+}
+
+/// A session that is open. Dropped, it no longer counts among those of its device.
+#[derive(Debug)]
+pub struct Stay {
+    who: Arc<Who>,
+    seat: Seat,
+}
+
+/// No session has begun, though the device had proven itself.
+#[derive(Debug, thiserror::Error)]
+pub enum NotBegun {
+    /// It has as many as it may.
+    #[error("it has {0} sessions already, which is the most (`[sftp] sessions_per_device`)")]
+    Full(usize),
+    /// Something has changed since, and it may no longer come in.
+    #[error("{0}")]
+    Refused(Refused),
+    /// Its device is being changed again and again.
+    #[error("its device was changed {JUDGED_MAX} times meanwhile")]
+    Changing,
+    /// The catalog does not answer.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
 }
 
 impl Logins {
@@ -48,151 +127,228 @@ impl Logins {
     pub fn new(catalog: Catalog) -> Self {
         Self {
             catalog,
+            sessions_max: SESSIONS_PER_DEVICE_MAX.get().into(),
             verifying: Arc::new(Semaphore::new(VERIFIED_AT_ONCE)),
+            present: Arc::default(),
+            is_blind: Arc::default(),
             unended: Arc::default(),
         }
     }
 
-    /// Says whether `key`, in OpenSSH's one-line form without comment, is one of the device's.
+    /// Lets each device have so many sessions at a time.
+    #[must_use]
+    pub fn with_sessions_max(self, sessions_max: NonZeroU16) -> Self {
+        Self {
+            sessions_max: sessions_max.get().into(),
+            ..self
+        }
+    }
+
+    /// Judges a key that whoever knocks holds, or says that it holds.
     ///
     /// # Errors
     ///
     /// When the catalog does not answer; the peer is told no.
     pub async fn by_key(
         &self,
-        login: &str,
-        key: &str,
-        fingerprint: &str,
-    ) -> Result<Option<Proven>, catalog::Error> {
-        let credential = self.find(login).await?;
-        let known =
-            credential.filter(|credential| credential.public_keys.iter().any(|own| own == key));
-        Ok(known.map(|credential| Proven {
-            login: login.to_owned(),
-            credential,
-            by: fingerprint.to_owned(),
-        }))
+        knock: Knock<'_>,
+        key: &PublicKey,
+    ) -> Result<Answer, catalog::Error> {
+        let Some(device) = self.find(knock.login).await? else {
+            return Ok(Answer::Refused(Refused::Unknown));
+        };
+        let bare = PublicKey::new(key.key_data().clone(), "").to_openssh();
+        let mut keys = device.keys.iter();
+        let own = keys.find(|own| {
+            bare.as_ref()
+                .is_ok_and(|bare| own.key.public_key.as_str() == bare)
+        });
+        let Some(own) = own else {
+            return Ok(Answer::Refused(Refused::WrongKey));
+        };
+        let fingerprint = own.key.fingerprint.clone();
+        if let Some(weakness) = weakness(key.key_data()) {
+            let weak = Refused::Weak {
+                fingerprint,
+                weakness,
+            };
+            return Ok(Answer::Refused(weak));
+        }
+        let shown = Shown {
+            key: Some(fingerprint),
+            password: None,
+        };
+        Ok(answer(knock, device, shown))
     }
 
-    /// Says whether `password` is the device's. An unknown login takes as long as a known one.
+    /// Judges a password. An unknown login takes as long as a known one. Where a key must come first, `half` is
+    /// what it has come to.
     ///
     /// # Errors
     ///
     /// When the catalog does not answer; the peer is told no.
     pub async fn by_password(
         &self,
-        login: &str,
+        knock: Knock<'_>,
         password: &str,
-    ) -> Result<Option<Proven>, catalog::Error> {
-        let credential = self.find(login).await?;
-        let hash = credential
-            .as_ref()
-            .and_then(|credential| credential.password_hash.clone());
-        let password = password.to_owned();
-        let Ok(_turn) = self.verifying.acquire().await else {
-            return Ok(None);
+        half: Option<&Half>,
+    ) -> Result<Answer, catalog::Error> {
+        let device = self.find(knock.login).await?;
+        let stored = device.as_ref().and_then(|device| device.password.clone());
+        let hash = stored.as_ref().map(|stored| stored.hash.clone());
+        let tried = password.to_owned();
+        let is_right = self
+            .compute(move || passwords::verify(hash.as_deref(), &tried))
+            .await;
+        let Some(device) = device else {
+            return Ok(Answer::Refused(Refused::Unknown));
         };
-        let matches = tokio::task::spawn_blocking(move || verify(hash.as_deref(), &password))
-            .await
-            .unwrap_or(false);
-        let proven = |credential| Proven {
-            login: login.to_owned(),
-            credential,
-            by: "password".to_owned(),
+        let Some(stored) = stored.filter(|_| is_right == Some(true)) else {
+            return Ok(Answer::Refused(Refused::WrongPassword));
         };
-        Ok(credential.filter(|_| matches).map(proven))
+        let half = half.filter(|half| half.login == knock.login);
+        let shown = Shown {
+            key: half.map(|half| half.fingerprint.clone()),
+            password: Some(stored.version),
+        };
+        let answer = answer(knock, device, shown);
+        if let Answer::Proven(proven) = &answer {
+            self.rehash(proven, &stored, password).await;
+        }
+        Ok(answer)
+    }
+
+    /// Keeps a password under a hash of today, where it was made when less was taken.
+    async fn rehash(&self, proven: &Proven, stored: &StoredPassword, password: &str) {
+        if !passwords::is_outdated(&stored.hash) {
+            return;
+        }
+        let tried = password.to_owned();
+        let hash = self.compute(move || hash_password(&tried).ok()).await;
+        let Some(hash) = hash.flatten() else { return };
+        let (login, id) = (&proven.login, proven.device.device);
+        match self.catalog.rehash_password(id, (stored, &hash)).await {
+            Ok(()) => info!("Keeps the password of `{login}` under a stronger hash"),
+            // The next login tries again.
+            Err(error) => warn!("Could not keep a stronger hash for `{login}`: {error}"),
+        }
+    }
+
+    /// Computes with passwords, a few at a time.
+    async fn compute<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _turn = self.verifying.acquire().await.ok()?;
+        tokio::task::spawn_blocking(compute).await.ok()
     }
 
     /// Opens a session for a device that has proven itself.
     ///
     /// # Errors
     ///
-    /// When the catalog does not answer.
+    /// When it has as many as it may, something has changed since it was judged, or the catalog does not answer.
     pub async fn begin(
         &self,
-        proven: Proven,
-        address: &str,
+        mut proven: Proven,
         software: &str,
         now: Timestamp,
-    ) -> Result<Who, catalog::Error> {
-        let Proven {
-            login,
-            credential,
-            by,
-        } = proven;
-        let (firm, device) = (credential.firm, credential.device);
+    ) -> Result<Stay, NotBegun> {
+        for _ in 0..JUDGED_MAX {
+            let by = (&proven.shown, proven.address.ip());
+            let most = self.sessions_max;
+            let seat = self.present.enter(&proven.device, by, most);
+            let seat = seat.ok_or(NotBegun::Full(most))?;
+            if let Some(who) = self.write_down(&proven, software, now).await? {
+                let who = Arc::new(who);
+                return Ok(Stay { who, seat });
+            }
+            drop(seat);
+            proven = self.judge_again(proven, now).await?;
+        }
+        Err(NotBegun::Changing)
+    }
+
+    /// None, if something about the device has changed since it was judged.
+    async fn write_down(
+        &self,
+        proven: &Proven,
+        software: &str,
+        now: Timestamp,
+    ) -> Result<Option<Who>, catalog::Error> {
+        let device = &proven.device;
+        let (address, credential) = (proven.address.to_string(), proven.shown.told());
         let new = NewSession {
-            firm,
-            device,
-            address,
+            firm: device.firm,
+            device: device.device,
+            address: &address,
             software,
-            credential: &by,
+            credential: &credential,
+            access: device.access,
+            key_used: proven.key_to_note(now),
         };
         let connected = Connected {
-            device,
-            address,
+            device: device.device,
+            address: &address,
             software,
-            credential: &by,
+            credential: &credential,
             started_at: now,
         };
         let session = self.catalog.begin_session(&new, now).await?;
-        Ok(Who {
-            firm,
-            device,
-            login,
-            kind: credential.kind,
+        Ok(session.map(|session| Who {
+            firm: device.firm,
+            device: device.device,
+            login: proven.login.clone(),
+            kind: device.kind,
             session,
             since: now,
             seal: connected.seal(),
-        })
+            checked: Checked,
+        }))
     }
 
-    /// Notes that a session has ended, at once or when the catalog answers again.
-    ///
-    /// One that seems to last would tell that its device is there, and keep documents from expiring.
-    pub async fn end(&self, session: SessionId, now: Timestamp) {
-        if let Err(error) = self.catalog.end_sessions(&[(session, now)]).await {
-            warn!(
-                session.id = session.0,
-                "Could not note the end of a session; it is tried again: {error}"
-            );
-            self.keep_unended(&[(session, now)]);
+    async fn judge_again(&self, proven: Proven, now: Timestamp) -> Result<Proven, NotBegun> {
+        let device = self.catalog.credential_of(proven.device.device).await?;
+        let device = device.ok_or(NotBegun::Refused(Refused::Unknown))?;
+        let knock = Knock {
+            login: &proven.login,
+            address: proven.address,
+            at: now,
+        };
+        match answer(knock, device, proven.shown) {
+            Answer::Proven(proven) => Ok(*proven),
+            Answer::Half(_) => Err(NotBegun::Changing),
+            Answer::Refused(why) => Err(NotBegun::Refused(why)),
         }
     }
 
-    /// Notes the ends that could not be noted before, each with its own time. The door calls it every few seconds.
-    pub async fn end_late(&self) {
-        loop {
-            let ends = self.take_unended();
-            if ends.is_empty() {
-                return;
-            }
-            if let Err(error) = self.catalog.end_sessions(&ends).await {
-                self.keep_unended(&ends);
-                debug!("Could not note the ends of sessions; it is tried again: {error}");
-                return;
-            }
-            info!("Noted the ends of {} sessions late", ends.len());
+    /// Ends the sessions that may not go on: of a device that was disabled or removed, with a key or password that
+    /// was taken away or has expired, or from where the device no longer logs in. The door calls it several times a
+    /// second.
+    pub async fn round(&self, now: Timestamp) {
+        if self.present.is_empty() {
+            return;
+        }
+        self.present.expire(now);
+        let looked = self.look(now).await;
+        let was_blind = self.is_blind.swap(looked.is_err(), Ordering::Relaxed);
+        if let Err(error) = looked
+            && !was_blind
+        {
+            warn!("Could not ask which sessions may go on; it is tried again: {error}");
         }
     }
 
-    fn keep_unended(&self, ends: &[(SessionId, Timestamp)]) {
-        let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = UNENDED_MAX.saturating_sub(unended.len());
-        unended.extend(ends.iter().take(room).copied());
-    }
-
-    fn take_unended(&self) -> Vec<(SessionId, Timestamp)> {
-        let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
-        let first: Vec<_> = unended
-            .iter()
-            .take(ENDS_MAX)
-            .map(|(id, at)| (*id, *at))
-            .collect();
-        for (id, _) in &first {
-            unended.remove(id);
+    async fn look(&self, now: Timestamp) -> Result<(), catalog::Error> {
+        let moment = self.catalog.moment_now().await?;
+        let devices = self.present.unjudged(moment);
+        let accesses = self.catalog.accesses(&devices).await?;
+        for id in self.present.changed(devices, &accesses) {
+            let device = self.catalog.credential_of(id).await?;
+            self.present.judge(id, device.as_ref(), now);
         }
-        first
+        self.present.judged(moment);
+        Ok(())
     }
 
     async fn find(&self, login: &str) -> Result<Option<Credential>, catalog::Error> {
@@ -203,73 +359,56 @@ impl Logins {
     }
 }
 
-/// The hash of nobody's password, so that an unknown login costs what a known one does.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2x1aXNzbHVpc3NsdWlz$Pj0LhWcHXWcAvoNYHbjF8bGNPxZ7MTnCIyIM2cS2Ptk";
-
-/// Hashes a password as the catalog keeps it: argon2id with a salt of its own, in PHC form.
-///
-/// # Errors
-///
-/// When the system has no randomness, or the password is beyond argon2's limits.
-pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
-    Ok(Argon2::default()
-        .hash_password(password.as_bytes())?
-        .to_string())
-}
-
-fn verify(hash: Option<&str>, password: &str) -> bool {
-    let is_known = hash.is_some();
-    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
-        return false;
-    };
-    let matches = Argon2::default()
-        .verify_password(password.as_bytes(), &parsed)
-        .is_ok();
-    matches && is_known
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_known_by_its_hash_alone() {
-        let hash = hash_password("Zeer-Geheim-1").unwrap();
-
-        assert!(hash.starts_with("$argon2id$"));
-        assert_ne!(
-            hash,
-            hash_password("Zeer-Geheim-1").unwrap(),
-            "each has its own salt"
-        );
-        assert!(verify(Some(&hash), "Zeer-Geheim-1"));
-        assert!(!verify(Some(&hash), "zeer-geheim-1"));
-        assert!(!verify(Some(&hash), ""));
+impl Proven {
+    /// Returns who it is: `FIRM.DEVICE`.
+    pub fn login(&self) -> &str {
+        &self.login
     }
 
-    #[tokio::test]
-    async fn one_end_more_than_there_is_room_for_is_left_to_the_next_start() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("catalog.sqlite");
-        let logins = Logins::new(Catalog::open(&file).await.unwrap());
-        let one_more = i64::try_from(UNENDED_MAX).unwrap() + 1;
-        let ends: Vec<_> = (0..one_more)
-            .map(|id| (SessionId(id), Timestamp(id)))
-            .collect();
+    /// The key whose use is to be noted: not again within [`USED_STEP_MS`].
+    fn key_to_note(&self, now: Timestamp) -> Option<&str> {
+        let fingerprint = self.shown.key.as_deref()?;
+        let used_at = judging::key_of(&self.device, fingerprint)?.used_at;
+        let is_time = used_at.is_none_or(|at| now >= at.plus_ms(USED_STEP_MS));
+        is_time.then_some(fingerprint)
+    }
+}
 
-        logins.keep_unended(&ends);
+impl Half {
+    /// Returns who it is: `FIRM.DEVICE`.
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+}
 
-        assert_eq!(logins.unended.lock().unwrap().len(), UNENDED_MAX);
-        assert_eq!(logins.take_unended(), ends[..ENDS_MAX]);
-        assert_eq!(logins.unended.lock().unwrap().len(), UNENDED_MAX - ENDS_MAX);
+impl Stay {
+    /// Returns whose session it is.
+    pub fn who(&self) -> &Arc<Who> {
+        &self.who
     }
 
-    #[test]
-    fn a_device_without_a_password_has_none_that_fits() {
-        assert!(PasswordHash::new(NOBODY).is_ok());
-        for guess in ["", "sluis", NOBODY] {
-            assert!(!verify(None, guess));
-            assert!(!verify(Some(""), guess));
-        }
+    /// Returns why it may not go on, once that is so.
+    pub async fn ended(&self) -> Refused {
+        self.seat.ended().await
+    }
+}
+
+/// The one place where a [`Proven`] is made.
+fn answer(knock: Knock<'_>, device: Credential, shown: Shown) -> Answer {
+    let verdict = judge(&device, &shown, knock.address.ip(), knock.at);
+    let login = knock.login.to_owned();
+    match (verdict, shown) {
+        (Ok(Verdict::Whole), shown) => Answer::Proven(Box::new(Proven {
+            login,
+            device,
+            shown,
+            address: knock.address,
+        })),
+        (Ok(Verdict::Half), Shown { key: Some(key), .. }) => Answer::Half(Half {
+            login,
+            fingerprint: key,
+        }),
+        (Ok(Verdict::Half), _) => Answer::Refused(Refused::KeyFirst),
+        (Err(why), _) => Answer::Refused(why),
     }
 }

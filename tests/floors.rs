@@ -50,12 +50,12 @@ const FLOORS: &[&[&str]] = &[
 
 /// Doings stand on one floor but in an order of their own: a later one may name an earlier one.
 const DOINGS: &[&str] = &[
+    "login",
     "ingest",
     "sending",
     "scheduler",
     "tree",
     "mark",
-    "login",
     "upload",
     "audit",
     "keeping",
@@ -85,6 +85,9 @@ const PURE: &[&str] = &[
     "guard/penalties.rs",
     "guard/startups.rs",
     "guard/turned.rs",
+    "login/judging.rs",
+    "login/strength.rs",
+    "login/who.rs",
     "dispatch/address.rs",
     "dispatch/answer.rs",
     "dispatch/backoff.rs",

@@ -2,12 +2,15 @@
 
 use sqlx::{AssertSqlSafe, query};
 
+use super::access::{self, Disabled};
 use super::events::Event;
 use super::firms::change;
 use super::rows::Columns as _;
 use super::uploads::uploads;
 use super::{Catalog, Durability, Error, Tx};
-use crate::model::{DeviceId, DeviceKind, EventKind, FirmId, Name, SessionId, Timestamp, Uploads};
+use crate::model::{
+    DeviceId, DeviceKind, EventKind, FirmId, Means, Name, Networks, SessionId, Timestamp, Uploads,
+};
 
 /// One SFTP login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,12 @@ pub struct Device {
     pub has_password: bool,
     /// Whether it may upload.
     pub uploads: Uploads,
+    /// With what it logs in.
+    pub means: Means,
+    /// From where.
+    pub networks: Networks,
+    /// Whether it may not, for now.
+    pub disabled: Option<Disabled>,
 }
 
 /// A public key of a device.
@@ -41,6 +50,8 @@ pub struct DeviceKey {
     pub public_key: String,
     /// What its owner calls it.
     pub comment: String,
+    /// From when on it is refused; never, where there is none.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A device to add.
@@ -58,21 +69,6 @@ pub struct NewDevice<'a> {
     pub is_default: bool,
 }
 
-/// What a device may prove itself with.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The device.
-    pub device: DeviceId,
-    /// Its firm.
-    pub firm: FirmId,
-    /// How it works.
-    pub kind: DeviceKind,
-    /// An argon2id hash in PHC form.
-    pub password_hash: Option<String>,
-    /// Its keys in OpenSSH's one-line form.
-    pub public_keys: Vec<String>,
-}
-
 /// A connection that has logged in.
 #[derive(Debug, Clone)]
 pub struct NewSession<'a> {
@@ -84,8 +80,12 @@ pub struct NewSession<'a> {
     pub address: &'a str,
     /// The peer's identification (RFC 4253 §4.2).
     pub software: &'a str,
-    /// The key's fingerprint, or `password`.
+    /// The key's fingerprint, or `password`, or both.
     pub credential: &'a str,
+    /// What [`Credential`](super::Credential) said when the login was judged.
+    pub access: i64,
+    /// The key whose use is noted with it, by its fingerprint.
+    pub key_used: Option<&'a str>,
 }
 
 impl Catalog {
@@ -153,9 +153,17 @@ impl Catalog {
                 kind,
                 added_at: row.at("added_at")?,
                 last_seen: row.at_or("last_seen")?,
-                keys: self.keys(id).await?,
+                keys: self
+                    .device_keys(id)
+                    .await?
+                    .into_iter()
+                    .map(|kept| kept.key)
+                    .collect(),
                 has_password: row.text_or("password_hash")?.is_some(),
                 uploads: uploads(row, kind)?,
+                means: row.word("means")?,
+                networks: access::networks(row)?,
+                disabled: access::disabled(row)?,
             });
         }
         Ok(devices)
@@ -189,12 +197,14 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update device set removed_at = $3 where firm_id = $1 and id = $2")
-            .bind(firm.0)
-            .bind(device.id.0)
-            .bind(now.0)
-            .execute(&mut *tx.inner)
-            .await?;
+        query(
+            "update device set removed_at = $3, access = access + 1 where firm_id = $1 and id = $2",
+        )
+        .bind(firm.0)
+        .bind(device.id.0)
+        .bind(now.0)
+        .execute(&mut *tx.inner)
+        .await?;
         let links =
             query("select count(*) as n from link where device_id = $1 and removed_at is null")
                 .bind(device.id.0)
@@ -268,9 +278,11 @@ impl Catalog {
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
         add_key(&mut tx, device.id, key, now).await?;
+        access::moved(&mut tx, device).await?;
+        let until = access::told_expiry(key.expires_at);
         let mut event = Event::new(
             EventKind::KeyAdded,
-            format!("{} for `{}`", key.fingerprint, device.name),
+            format!("{} for `{}`{until}", key.fingerprint, device.name),
         );
         event.device = Some(device.id);
         change(&mut tx, device.firm, now, event).await?;
@@ -299,6 +311,7 @@ impl Catalog {
                 what: format!("key `{fingerprint}` of device `{}`", device.name),
             });
         }
+        access::moved(&mut tx, device).await?;
         let mut event = Event::new(
             EventKind::KeyRemoved,
             format!("{fingerprint} from `{}`", device.name),
@@ -308,37 +321,7 @@ impl Catalog {
         tx.commit().await
     }
 
-    /// Returns what the device called `device` at the firm called `firm` may prove itself with.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer; a login that nobody has is none.
-    pub async fn credential(&self, firm: &str, device: &str) -> Result<Option<Credential>, Error> {
-        let row = query(
-            "select d.id, d.firm_id, d.kind, d.password_hash from device d join firm f on f.id = d.firm_id
-             where f.slug = $1 and d.name = $2 and d.removed_at is null",
-        )
-        .bind(firm)
-        .bind(device)
-        .fetch_optional(&self.readers)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let device = DeviceId(row.int("id")?);
-        Ok(Some(Credential {
-            device,
-            firm: FirmId(row.int("firm_id")?),
-            kind: row.word("kind")?,
-            password_hash: row.text_or("password_hash")?,
-            public_keys: self
-                .keys(device)
-                .await?
-                .into_iter()
-                .map(|key| key.public_key)
-                .collect(),
-        }))
-    }
-
-    /// Notes that a device has logged in.
+    /// Notes that a device has logged in; none, if something about its login has changed since it was judged.
     ///
     /// # Errors
     ///
@@ -347,11 +330,12 @@ impl Catalog {
         &self,
         new: &NewSession<'_>,
         now: Timestamp,
-    ) -> Result<SessionId, Error> {
+    ) -> Result<Option<SessionId>, Error> {
         let mut tx = self.begin(Durability::Kill).await?;
         let row = query(
             "insert into session (firm_id, device_id, address, software, credential, started_at)
-             values ($1, $2, $3, $4, $5, $6) returning id",
+             select $1, $2, $3, $4, $5, $6 from device
+             where firm_id = $1 and id = $2 and access = $7 and removed_at is null returning id",
         )
         .bind(new.firm.0)
         .bind(new.device.0)
@@ -359,10 +343,20 @@ impl Catalog {
         .bind(new.software)
         .bind(new.credential)
         .bind(now.0)
-        .fetch_one(&mut *tx.inner)
+        .bind(new.access)
+        .fetch_optional(&mut *tx.inner)
         .await?;
+        let Some(row) = row else { return Ok(None) };
+        if let Some(key) = new.key_used {
+            query("update device_key set used_at = $3 where device_id = $1 and fingerprint = $2")
+                .bind(new.device.0)
+                .bind(key)
+                .bind(now.0)
+                .execute(&mut *tx.inner)
+                .await?;
+        }
         tx.commit_unseen().await?;
-        Ok(SessionId(row.int("id")?))
+        Ok(Some(SessionId(row.int("id")?)))
     }
 
     /// Notes that sessions have ended, and when.
@@ -397,23 +391,6 @@ impl Catalog {
         query(AssertSqlSafe(text)).execute(&mut *tx.inner).await?;
         tx.commit_unseen().await
     }
-
-    async fn keys(&self, device: DeviceId) -> Result<Vec<DeviceKey>, Error> {
-        let rows =
-            query("select * from device_key where device_id = $1 order by added_at, fingerprint")
-                .bind(device.0)
-                .fetch_all(&self.readers)
-                .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DeviceKey {
-                    fingerprint: row.text("fingerprint")?,
-                    public_key: row.text("public_key")?,
-                    comment: row.text("comment")?,
-                })
-            })
-            .collect()
-    }
 }
 
 async fn add_key(
@@ -423,16 +400,20 @@ async fn add_key(
     now: Timestamp,
 ) -> Result<(), Error> {
     query(
-        "insert into device_key (device_id, fingerprint, public_key, comment, added_at) values ($1, $2, $3, $4, $5)",
+        "insert into device_key (device_id, fingerprint, public_key, comment, added_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(device.0)
     .bind(key.fingerprint.as_str())
     .bind(key.public_key.as_str())
     .bind(key.comment.as_str())
     .bind(now.0)
+    .bind(key.expires_at.map(|at| at.0))
     .execute(&mut *tx.inner)
     .await
-    .map_err(|source| Error::unique(source, || format!("key {} of this device", key.fingerprint)))?;
+    .map_err(|source| {
+        Error::unique(source, || format!("key {} of this device", key.fingerprint))
+    })?;
     Ok(())
 }
 

@@ -70,6 +70,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "penalties",
         include_str!("../../migrations/sqlite/0013_penalties.sql"),
     ),
+    (
+        14,
+        "logins",
+        include_str!("../../migrations/sqlite/0014_logins.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

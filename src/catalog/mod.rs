@@ -4,6 +4,7 @@
 //! one text serves SQLite and PostgreSQL. Every question names its firm. A transaction begins with
 //! its write: two that read first and then write would lock each other out on SQLite.
 
+mod access;
 mod alarms;
 mod checksums;
 mod copies;
@@ -38,10 +39,11 @@ mod uploads;
 mod webhooks;
 mod writer;
 
+pub use access::{Credential, Disabled, KeptKey, StoredPassword};
 pub use alarms::{Alarm, Overdue, Watched};
 pub use copies::{blobs_named_in, not_continued};
 pub use deliveries::{Delivery, NewDelivery, Offer};
-pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
+pub use devices::{Device, DeviceKey, NewDevice, NewSession};
 pub use documents::{Document, Known, NewDocument};
 pub use doomed::Sweeps;
 pub use error::Error;

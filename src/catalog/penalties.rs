@@ -178,10 +178,13 @@ mod tests {
                 address: &address,
                 software: "",
                 credential: "password",
+                access: 0,
+                key_used: None,
             };
             catalog
                 .begin_session(&session, Timestamp(at))
                 .await
+                .unwrap()
                 .unwrap();
         };
         log_in(quiet, "long ago".to_owned(), 1).await;

@@ -1,5 +1,9 @@
 //! Which SFTP logins does a firm have?
 
+mod expiry;
+mod key;
+mod login;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -7,11 +11,11 @@ use serde_json::{Value, json};
 use super::call::{Call, find_device, find_firm};
 use super::dossier::tell_offered;
 use super::link::receiver;
-use super::{Error, Exit, keys, password, print, rules, table};
+use super::{Error, Exit, password, print, rules, table};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Firm, NewDevice};
-use crate::login;
-use crate::model::{DeviceKind, Name, Uploads};
+use crate::login::hash_password;
+use crate::model::{DeviceKind, Means, Name, Networks, Uploads};
 use crate::sending::Waiting;
 
 /// The commands about devices.
@@ -37,40 +41,52 @@ pub(super) enum Command {
         #[arg(long)]
         move_waiting: bool,
     },
-    /// Change what a device may do.
-    Set {
+    /// Change what a device may do, and how it logs in.
+    Set(Set),
+    /// Keep a device from logging in, and end its sessions; what it is offered waits.
+    Disable {
         /// The device.
         #[command(flatten)]
         named: Named,
-        /// Whether it may put documents into its folder `/in`: `on` or `off`.
+        /// Why, for whoever looks at it later.
         #[arg(long)]
-        uploads: Uploads,
+        reason: String,
     },
-    /// Give a device keys, or take one away.
+    /// Let a device log in again.
+    Enable(Named),
+    /// List a device's keys, give it more, or take one away.
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(key::Command),
 }
 
-/// The commands about the keys of a device.
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum KeyCommand {
-    /// Give a device one more key, beside those it has.
-    Add {
-        /// The device.
-        #[command(flatten)]
-        named: Named,
-        /// A file with its public key, or with several. May be repeated.
-        #[arg(long = "key", value_name = "FILE", required = true)]
-        keys: Vec<PathBuf>,
-    },
-    /// Take a key from a device: whoever holds it can no longer log in.
-    Remove {
-        /// The device.
-        #[command(flatten)]
-        named: Named,
-        /// Its fingerprint, as `device show` prints it.
-        fingerprint: String,
-    },
+/// The arguments of `device set`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("change").required(true).multiple(true)
+    .args(["uploads", "login", "from", "password", "password_stdin", "no_password"])))]
+pub(super) struct Set {
+    /// The device.
+    #[command(flatten)]
+    named: Named,
+    /// Whether it may put documents into its folder `/in`: `on` or `off`.
+    #[arg(long)]
+    uploads: Option<Uploads>,
+    /// With what it logs in: `key-or-password`, `key`, `password`, or `key-and-password`.
+    #[arg(long, value_name = "WITH")]
+    login: Option<Means>,
+    /// From where it logs in: networks such as `192.0.2.0/24,2001:db8::/32`, or `anywhere`.
+    #[arg(long, value_name = "NETWORKS")]
+    from: Option<Networks>,
+    /// Its password.
+    #[command(flatten)]
+    password: login::PasswordChange,
+}
+
+impl Set {
+    fn changes_login(&self) -> bool {
+        let asked = self.password;
+        let password = asked.password || asked.password_stdin || asked.no_password;
+        password || self.login.is_some() || self.from.is_some()
+    }
 }
 
 /// The arguments of `device add`.
@@ -86,6 +102,9 @@ pub(super) struct Add {
     /// A file with its public key, or with several as in `authorized_keys`. May be repeated.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+    /// Until when its keys are good: their last day, such as 2027-01-31, or `90d`, `6mo`, `1y`.
+    #[arg(long, requires = "keys")]
+    expires: Option<expiry::Expiry>,
     /// Make a password, and show it once.
     #[arg(long, conflicts_with = "password_stdin")]
     password: bool,
@@ -122,38 +141,11 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             named,
             move_waiting,
         } => make_default(&house, &named, move_waiting).await,
-        Command::Set { named, uploads } => set_uploads(&house, &named, uploads).await,
-        Command::Key(command) => change_key(&house, &command).await,
+        Command::Set(args) => login::set(&house, &args).await,
+        Command::Disable { named, reason } => login::disable(&house, &named, &reason).await,
+        Command::Enable(named) => login::enable(&house, &named).await,
+        Command::Key(command) => key::run(call, &house, &command).await,
     }
-}
-
-async fn change_key(house: &House, command: &KeyCommand) -> Result<Exit, Error> {
-    let (KeyCommand::Add { named, .. } | KeyCommand::Remove { named, .. }) = command;
-    let firm = find_firm(house, &named.firm).await?;
-    let device = find_device(house, &firm, &named.device).await?;
-    let now = house.clock.read();
-    match command {
-        KeyCommand::Add { keys, .. } => {
-            for key in public_keys(keys)? {
-                house.catalog.add_device_key(&device, &key, now).await?;
-                print::line(&format!(
-                    "added key {} to `{}`",
-                    key.fingerprint, device.name
-                ))?;
-            }
-        }
-        KeyCommand::Remove { fingerprint, .. } => {
-            house
-                .catalog
-                .remove_device_key(&device, fingerprint, now)
-                .await?;
-            print::line(&format!(
-                "removed key {fingerprint} from `{}`; a session that is open ends by itself",
-                device.name
-            ))?;
-        }
-    }
-    Ok(Exit::Done)
 }
 
 async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
@@ -163,7 +155,10 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
             "a device that only uploads cannot be the default: nothing is sent to it".to_owned(),
         ));
     }
-    let keys = public_keys(&args.keys)?;
+    let now = house.clock.read();
+    let expires_at = key::expires_at(house, args.expires, now)?;
+    let keys = key::public_keys(&args.keys)?.into_iter();
+    let keys: Vec<_> = keys.map(|key| DeviceKey { expires_at, ..key }).collect();
     let password = match (args.password, args.password_stdin) {
         (true, _) => Some(password::make()),
         (_, true) => Some(password::from_stdin()?),
@@ -173,7 +168,7 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
         let text = "a device without a key and a password could never log in: give `--key FILE` with its public key, or `--password` to make one";
         return Err(Error::Refused(text.to_owned()));
     }
-    let hash = password.as_deref().map(login::hash_password).transpose();
+    let hash = password.as_deref().map(hash_password).transpose();
     let hash =
         hash.map_err(|source| Error::failed("could not hash the password", source.to_string()))?;
     let new = NewDevice {
@@ -183,7 +178,6 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
         keys: &keys,
         is_default: args.default,
     };
-    let now = house.clock.read();
     house.catalog.add_device(firm.id, &new, now).await?;
     let offered = if args.default {
         house
@@ -228,18 +222,6 @@ async fn tell_added(
         ))?;
     }
     Ok(())
-}
-
-fn public_keys(files: &[PathBuf]) -> Result<Vec<DeviceKey>, Error> {
-    let mut all: Vec<DeviceKey> = Vec::new();
-    for file in files {
-        for key in keys::read(file)? {
-            if !all.iter().any(|other| other.fingerprint == key.fingerprint) {
-                all.push(key);
-            }
-        }
-    }
-    Ok(all)
 }
 
 async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
@@ -304,7 +286,15 @@ async fn show(call: &Call, house: &House, firm: &Firm, device: &Device) -> Resul
     let keys: Vec<_> = device
         .keys
         .iter()
-        .map(|key| format!("{} {}", key.fingerprint, key.comment))
+        .map(|key| match key.expires_at {
+            None => format!("{} {}", key.fingerprint, key.comment),
+            Some(_) => format!(
+                "{} {} ({})",
+                key.fingerprint,
+                key.comment,
+                key::told_expiry(key, house.clock.read())
+            ),
+        })
         .collect();
     table::facts(&[
         ("device", device.name.to_string()),
@@ -316,6 +306,15 @@ async fn show(call: &Call, house: &House, firm: &Firm, device: &Device) -> Resul
         (
             "password",
             if device.has_password { "yes" } else { "no" }.to_owned(),
+        ),
+        ("logs in by", device.means.to_string()),
+        ("from", device.networks.to_string()),
+        (
+            "disabled",
+            device.disabled.as_ref().map_or_else(
+                || "no".to_owned(),
+                |own| format!("since {}: {}", own.at, own.why),
+            ),
         ),
         ("links", codes.join("\n")),
         ("added", device.added_at.to_string()),
@@ -370,16 +369,13 @@ async fn make_default(house: &House, named: &Named, is_moved: bool) -> Result<Ex
     Ok(Exit::Done)
 }
 
-async fn set_uploads(house: &House, named: &Named, uploads: Uploads) -> Result<Exit, Error> {
-    let firm = find_firm(house, &named.firm).await?;
-    let device = find_device(house, &firm, &named.device).await?;
+async fn set_uploads(house: &House, device: &Device, uploads: Uploads) -> Result<(), Error> {
     let now = house.clock.read();
-    house.catalog.set_uploads(&device, uploads, now).await?;
+    house.catalog.set_uploads(device, uploads, now).await?;
     print::line(&match uploads {
         Uploads::On => format!("device `{}` may now put documents into /in", device.name),
         Uploads::Off => format!("device `{}` no longer has a folder /in", device.name),
-    })?;
-    Ok(Exit::Done)
+    })
 }
 
 fn means(device: &Device) -> String {
@@ -390,14 +386,27 @@ fn means(device: &Device) -> String {
     };
     let password = device.has_password.then(|| "password".to_owned());
     let means: Vec<_> = keys.into_iter().chain(password).collect();
-    means.join(", ")
+    let joined = match device.means {
+        Means::KeyAndPassword => means.join(" and "),
+        Means::KeyOrPassword | Means::Key | Means::Password => means.join(", "),
+    };
+    if device.disabled.is_some() {
+        format!("disabled ({joined})")
+    } else {
+        joined
+    }
 }
 
 fn json_of(firm: &Firm, device: &Device) -> Value {
     let keys: Vec<_> = device
         .keys
         .iter()
-        .map(|key| json!({ "fingerprint": key.fingerprint, "comment": key.comment }))
+        .map(|key| {
+            json!({
+                "fingerprint": key.fingerprint, "comment": key.comment,
+                "expires_at": key.expires_at.map(|at| at.to_string()),
+            })
+        })
         .collect();
     json!({
         "firm": firm.slug.as_str(), "device": device.name.as_str(), "kind": device.kind.as_str(),
@@ -405,6 +414,8 @@ fn json_of(firm: &Firm, device: &Device) -> Value {
         "default": firm.default_device == Some(device.id),
         "keys": keys, "has_password": device.has_password,
         "uploads": device.uploads.as_str(),
+        "login_by": device.means.as_str(), "from": device.networks.to_string(),
+        "disabled": device.disabled.as_ref().map(|own| json!({ "at": own.at.to_string(), "why": own.why })),
         "added_at": device.added_at.to_string(),
         "last_seen": device.last_seen.map(|at| at.to_string()),
     })

@@ -17,6 +17,7 @@ mod documents;
 mod dossier;
 mod error;
 mod events;
+mod expiring;
 mod explain;
 mod firm;
 mod fsck;

@@ -52,6 +52,11 @@ pub(crate) fn plain(text: &str) -> String {
     text.replace(steers, "\u{fffd}")
 }
 
+/// Returns `text` as one line, trimmed, without what would steer a terminal or break a line of the log.
+pub(crate) fn one_line(text: &str) -> String {
+    plain(text.trim()).replace('\n', " ")
+}
+
 /// Whether `c` turns the direction of what follows, so that a name reads as another.
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::expiring::{Expiring, expiring};
 use super::firm::drop_folder;
 use super::{Error, Exit, print};
 use crate::alarm::AlarmKind;
@@ -19,7 +20,7 @@ use crate::text;
 pub(super) struct Args {
     /// Of which firm; else of all.
     firm: Option<String>,
-    /// End with status 1 where an alarm is up, for a monitoring system.
+    /// End with status 1 where an alarm is up, or a key expires within 30 days, for a monitoring system.
     #[arg(long)]
     check: bool,
 }
@@ -33,7 +34,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let mut is_alarmed = false;
     for firm in firms {
         let glance = Glance::take(&house, firm).await?;
-        is_alarmed |= !glance.alarms.is_empty();
+        is_alarmed |= !glance.alarms.is_empty() || !glance.expiring().is_empty();
         if call.json {
             print::json(&glance.json())?;
         } else {
@@ -83,6 +84,7 @@ impl Glance {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{}  {}", self.firm.slug, self.firm.name)];
         lines.extend(self.alarm_lines());
+        lines.extend(self.expiring().iter().map(|one| one.line(self.now)));
         for (device, offered) in &self.devices {
             let waits = offered.as_ref().map_or_else(
                 || "nothing waits".to_owned(),
@@ -156,6 +158,10 @@ impl Glance {
         groups.into_iter().map(line).collect()
     }
 
+    fn expiring(&self) -> Vec<Expiring> {
+        expiring(self.devices.iter().map(|(device, _)| device), self.now)
+    }
+
     fn device_name(&self, id: Option<DeviceId>) -> Option<&str> {
         let mut devices = self.devices.iter();
         let (own, _) = devices.find(|(own, _)| Some(own.id) == id)?;
@@ -192,6 +198,7 @@ impl Glance {
             "alarms": self.alarms.iter().map(alarm).collect::<Vec<_>>(),
             "devices": self.devices.iter().map(device).collect::<Vec<_>>(),
             "held": self.held.iter().map(held).collect::<Vec<_>>(),
+            "expiring_keys": self.expiring().iter().map(Expiring::json).collect::<Vec<_>>(),
             "quarantined": self.quarantined, "rejected": self.rejected,
         })
     }

@@ -64,6 +64,16 @@ pub enum EventKind {
     KeyAdded,
     /// A key was taken from a device.
     KeyRemoved,
+    /// A key of a device expires at another time.
+    KeyChanged,
+    /// A device was given a password, or has none any more.
+    PasswordChanged,
+    /// With what a device logs in, or from where, was changed.
+    LoginChanged,
+    /// A device may not log in.
+    DeviceDisabled,
+    /// A device may log in again.
+    DeviceEnabled,
     /// Another device gets what no link assigns.
     DefaultChanged,
     /// A device may upload, or no longer may.
@@ -123,6 +133,11 @@ impl EventKind {
             Self::DeviceRemoved => "device_removed",
             Self::KeyAdded => "key_added",
             Self::KeyRemoved => "key_removed",
+            Self::KeyChanged => "key_changed",
+            Self::PasswordChanged => "password_changed",
+            Self::LoginChanged => "login_changed",
+            Self::DeviceDisabled => "device_disabled",
+            Self::DeviceEnabled => "device_enabled",
             Self::DefaultChanged => "default_changed",
             Self::UploadsChanged => "uploads_changed",
             Self::WebhookAdded => "webhook_added",
@@ -172,6 +187,11 @@ impl FromStr for EventKind {
             "device_removed" => Ok(Self::DeviceRemoved),
             "key_added" => Ok(Self::KeyAdded),
             "key_removed" => Ok(Self::KeyRemoved),
+            "key_changed" => Ok(Self::KeyChanged),
+            "password_changed" => Ok(Self::PasswordChanged),
+            "login_changed" => Ok(Self::LoginChanged),
+            "device_disabled" => Ok(Self::DeviceDisabled),
+            "device_enabled" => Ok(Self::DeviceEnabled),
             "default_changed" => Ok(Self::DefaultChanged),
             "uploads_changed" => Ok(Self::UploadsChanged),
             "webhook_added" => Ok(Self::WebhookAdded),
@@ -187,7 +207,7 @@ impl FromStr for EventKind {
             "alarm_cleared" => Ok(Self::AlarmCleared),
             other => Err(UnknownWord::new(
                 other,
-                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, revised, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released, alarm_raised, alarm_cleared",
+                "kept, recognised, quarantined, held, released, offered, read, collected, processed, withdrawn, resent, revised, approved, status_changed, moved, firm_changed, link_changed, firm_added, dossier_added, dossier_changed, dossier_removed, link_added, link_removed, device_added, device_removed, default_changed, key_added, key_removed, key_changed, password_changed, login_changed, device_disabled, device_enabled, uploads_changed, webhook_added, webhook_removed, webhook_paused, webhook_resumed, expired, forgotten, blank, legal_hold_placed, legal_hold_released, alarm_raised, alarm_cleared",
             )),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Floor 0: plain values, checked once when they are made. Nothing here touches the world.
 
+mod access;
 mod causes;
 mod checksum;
 mod delivery;
@@ -25,6 +26,7 @@ mod time;
 mod transfer;
 mod words;
 
+pub use access::{InvalidNetworks, Means, NETWORKS_PER_DEVICE_MAX, Networks};
 pub use causes::with_causes;
 pub use checksum::{ChecksumHasher, Checksums, ContentHash, HashName, InvalidChecksum};
 pub use delivery::{HeldReason, State};

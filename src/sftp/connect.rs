@@ -16,11 +16,12 @@ use tracing::{debug, info, warn};
 
 use super::attempt::{Attempt, End};
 use super::connection::{Connection, Shared};
+use super::idle::Activity;
 use super::proxy::{self, Malformed, Named, Step};
 use super::wire::Wire;
 use crate::guard::{Patience, Place};
+use crate::login::Stay;
 use crate::model::Fault;
-use crate::tree::Who;
 
 /// How long a peer may take to hear that the server ends.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -79,10 +80,10 @@ impl Accepted {
         let (told, login) = watch::channel(None);
         let serving = TaskTracker::new();
         let attempt = Attempt::new(peer, patience);
-        let dead = CancellationToken::new();
+        let activity = Activity::begin();
         let connection = {
-            let attempt = attempt.clone();
-            Connection::new(shared.clone(), attempt, dead, serving.clone(), told)
+            let (attempt, activity) = (attempt.clone(), activity.clone());
+            Connection::new(shared.clone(), attempt, activity, serving.clone(), told)
         };
         let started = tokio::select! {
             started = timeout_at(deadline, run_stream(config, wire, connection)) => started,
@@ -97,7 +98,12 @@ impl Accepted {
                     }
                 };
                 let cuts = (cut, wire_cut);
-                attend(running, deadline, &attempt, cuts, login.clone(), welcome).await
+                let stays = Stays {
+                    login: login.clone(),
+                    activity,
+                    idle: shared.idle,
+                };
+                attend(running, deadline, &attempt, cuts, &stays, welcome).await
             }
             Ok(Err(error)) => End::Early(Some(error)),
             Err(_) => End::Overdue,
@@ -177,15 +183,15 @@ async fn attend(
     deadline: Instant,
     attempt: &Attempt,
     (cut, wire_cut): (CancellationToken, CancellationToken),
-    login: watch::Receiver<Option<Arc<Who>>>,
+    stays: &Stays,
     welcome: impl FnOnce(),
 ) -> End {
-    let mut told = login.clone();
+    let mut told = stays.login.clone();
     let handle = running.handle();
     tokio::pin!(running);
     let mut end = End::InOrder;
     tokio::select! {
-        ended = &mut running => return early_or_not(ended, &login),
+        ended = &mut running => return early_or_not(ended, &stays.login),
         Ok(_) = told.wait_for(Option::is_some) => welcome(),
         () = tokio::time::sleep_until(deadline) => {
             end = attempt.overdue();
@@ -199,10 +205,10 @@ async fn attend(
     }
     let ended = tokio::select! {
         ended = &mut running => ended,
-        () = cut.cancelled() => {
+        farewell = stays.sent_away(&cut) => {
             // The last answers and a farewell, if the peer takes them at once; then the wire is cut in any case.
             let farewell = async {
-                drop(handle.disconnect(Disconnect::ByApplication, "the server ends".into(), "en".into()).await);
+                drop(handle.disconnect(Disconnect::ByApplication, farewell.into(), "en".into()).await);
                 (&mut running).await
             };
             match tokio::time::timeout(FAREWELL, farewell).await {
@@ -220,8 +226,45 @@ async fn attend(
     end
 }
 
+/// How long a connection may stay.
+struct Stays {
+    login: watch::Receiver<Option<Arc<Stay>>>,
+    activity: Activity,
+    idle: Duration,
+}
+
+impl Stays {
+    /// Returns what is said to a peer that must go, once it must.
+    async fn sent_away(&self, cut: &CancellationToken) -> &'static str {
+        let stay = self.login.borrow().clone();
+        let Some(stay) = stay else {
+            cut.cancelled().await;
+            return THE_SERVER_ENDS;
+        };
+        let (session, login) = (stay.who().session.0, &stay.who().login);
+        tokio::select! {
+            () = cut.cancelled() => THE_SERVER_ENDS,
+            why = stay.ended() => {
+                info!(session.id = session, device.login = %login, "Ends the session of `{login}`: {why}");
+                "this login is no longer valid"
+            }
+            () = self.activity.ceases_for(self.idle) => {
+                let seconds = self.idle.as_secs();
+                info!(session.id = session, device.login = %login, "Ends the session of `{login}`: it asked for nothing for {seconds} s");
+                "nothing was asked for too long"
+            }
+        }
+    }
+}
+
+/// What peers are told at the end of the server.
+const THE_SERVER_ENDS: &str = "the server ends";
+
 /// A connection may log in and end before anybody looks.
-fn early_or_not(ended: Result<(), russh::Error>, login: &watch::Receiver<Option<Arc<Who>>>) -> End {
+fn early_or_not(
+    ended: Result<(), russh::Error>,
+    login: &watch::Receiver<Option<Arc<Stay>>>,
+) -> End {
     if login.borrow().is_some() {
         End::InOrder
     } else {
@@ -244,11 +287,11 @@ fn note_failure(shared: &Shared, place: Place, attempt: &Attempt, end: &End) {
     place.failed(fault, shared.parts.clock.read());
 }
 
-async fn note_end(shared: &Shared, login: &watch::Receiver<Option<Arc<Who>>>) {
-    let who = login.borrow().clone();
-    let Some(who) = who else { return };
+async fn note_end(shared: &Shared, login: &watch::Receiver<Option<Arc<Stay>>>) {
+    let stay = login.borrow().clone();
+    let Some(stay) = stay else { return };
     let now = shared.parts.clock.read();
-    shared.logins.end(who.session, now).await;
+    shared.logins.end(stay.who().session, now).await;
 }
 
 #[cfg(test)]

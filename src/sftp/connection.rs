@@ -5,30 +5,30 @@
 //! command, no forwarding, no agent, no X11.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, MethodSet};
+use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect};
 use tokio::sync::{Mutex, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::admission::{Admission, TurnedAway};
 use super::answers::Answers;
 use super::attempt::Attempt;
 use super::command::{Command, command};
 use super::exec::Exec;
+use super::idle::Activity;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
-use super::pace::{Tried, told_after};
 use super::serve::{Parts, Session};
 use crate::guard::Guard;
-use crate::login::{Logins, Proven};
+use crate::login::{Logins, Stay};
 use crate::tree::{View, Who};
 
 /// What every connection needs.
@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) logins: Logins,
     pub(super) guard: Guard,
     pub(super) parts: Parts,
+    /// How long a session may stay without asking for anything.
+    pub(super) idle: Duration,
     /// Sessions, so that the door can wait for them.
     pub(super) sessions: TaskTracker,
 }
@@ -44,10 +46,8 @@ pub(super) struct Shared {
 /// One connection, from its version to its end.
 pub(super) struct Connection {
     shared: Shared,
-    attempt: Attempt,
-    /// How many keys and passwords were refused.
-    refused: u32,
-    proven: Option<Proven>,
+    admission: Admission,
+    activity: Activity,
     software: Arc<str>,
     who: Option<Arc<Who>>,
     channels: HashMap<ChannelId, Port>,
@@ -60,7 +60,7 @@ pub(super) struct Connection {
     /// What it serves: its session has ended when all of them have.
     serving: TaskTracker,
     /// Told of the login, which frees its place among those that have not logged in.
-    logged_in: watch::Sender<Option<Arc<Who>>>,
+    logged_in: watch::Sender<Option<Arc<Stay>>>,
 }
 
 /// The near end of a channel.
@@ -86,73 +86,24 @@ impl Connection {
     pub(super) fn new(
         shared: Shared,
         attempt: Attempt,
-        dead: CancellationToken,
+        activity: Activity,
         serving: TaskTracker,
-        logged_in: watch::Sender<Option<Arc<Who>>>,
+        logged_in: watch::Sender<Option<Arc<Stay>>>,
     ) -> Self {
+        let clock = shared.parts.clock.clone();
+        let admission = Admission::new(shared.logins.clone(), attempt, clock);
         Self {
             shared,
-            attempt,
-            refused: 0,
-            proven: None,
+            admission,
+            activity,
             software: "".into(),
             who: None,
             channels: HashMap::new(),
             view: None,
             told_of_command: false,
-            dead,
+            dead: CancellationToken::new(),
             serving,
             logged_in,
-        }
-    }
-
-    async fn judge_key(
-        &self,
-        user: &str,
-        key: &PublicKey,
-        algorithm: &Algorithm,
-    ) -> Option<Proven> {
-        if matches!(algorithm, Algorithm::Rsa { hash: None } | Algorithm::Dsa) {
-            return None; // signed with SHA-1
-        }
-        let text = PublicKey::new(key.key_data().clone(), "")
-            .to_openssh()
-            .ok()?;
-        let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-        self.attempt.wait();
-        let found = self.shared.logins.by_key(user, &text, &fingerprint).await;
-        self.judged(found)
-    }
-
-    /// Where the catalog does not answer nobody is let in, and it is nobody's fault.
-    fn judged<E: Display>(&self, found: Result<Option<Proven>, E>) -> Option<Proven> {
-        self.attempt.answered(found).unwrap_or_else(|error| {
-            let address = self.attempt.address;
-            error!("Could not look up a login from {address}: {error}");
-            None
-        })
-    }
-
-    /// Lets a refusal take its time from when it was asked for.
-    async fn refuse(&mut self, tried: Tried, asked: Instant) {
-        let told = told_after(tried, self.refused, self.attempt.patience, asked.elapsed());
-        self.refused = self.refused.saturating_add(1);
-        tokio::time::sleep_until(asked + told).await;
-        self.attempt.refused(self.refused);
-    }
-
-    fn answer(&mut self, user: &str, proven: Option<Proven>) -> Auth {
-        let accepted = proven.is_some();
-        self.proven = proven;
-        if accepted {
-            Auth::Accept
-        } else {
-            info!(peer.address = %self.attempt.address, "Refused a login as `{}`", printable(user));
-            // The methods stay: a person who mistypes a password is asked again, a few times.
-            Auth::Reject {
-                proceed_with_methods: Some(methods()),
-                partial_success: false,
-            }
         }
     }
 
@@ -251,13 +202,8 @@ impl Handler for Connection {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        let asked = Instant::now();
-        let judged = self.judge_key(user, offer.public_key, offer.algorithm);
-        if judged.await.is_some() {
-            return Ok(Auth::Accept);
-        }
-        self.refuse(Tried::Key, asked).await;
-        Ok(Auth::reject())
+        let offered = (offer.public_key, offer.algorithm);
+        Ok(self.admission.key_offered(user, offered).await)
     }
 
     async fn auth_publickey(
@@ -265,47 +211,35 @@ impl Handler for Connection {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        let asked = Instant::now();
-        let proven = self.judge_key(user, key.public_key, key.algorithm).await;
-        if proven.is_none() {
-            self.refuse(Tried::Key, asked).await;
-        }
-        Ok(self.answer(user, proven))
+        let held = (key.public_key, key.algorithm);
+        Ok(self.admission.key_held(user, held).await)
+    }
+
+    async fn auth_openssh_certificate(
+        &mut self,
+        user: &str,
+        _certificate: &Certificate,
+    ) -> Result<Auth, Self::Error> {
+        Ok(self.admission.certificate(user).await)
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        let asked = Instant::now();
-        self.attempt.wait();
-        let found = self.shared.logins.by_password(user, password).await;
-        let proven = self.judged(found);
-        if proven.is_none() {
-            self.refuse(Tried::Password, asked).await;
-        }
-        Ok(self.answer(user, proven))
+        Ok(self.admission.password(user, password).await)
     }
 
     async fn auth_succeeded(&mut self, session: &mut Ssh) -> Result<(), Self::Error> {
-        let Some(proven) = self.proven.take() else {
-            return Err(russh::Error::NotAuthenticated);
-        };
         let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
-        self.software = software.as_str().into();
-        let address = self.attempt.address.to_string();
-        let now = self.shared.parts.clock.read();
-        self.attempt.wait();
-        let begun = self.shared.logins.begin(proven, &address, &software, now);
-        let who = self.attempt.answered(begun.await).map_err(|failed| {
-            error!("Could not begin a session from {address}: {failed}");
-            russh::Error::Disconnect
-        })?;
-        let login = &who.login;
-        info!(
-            session.id = who.session.0, device.login = %login, peer.address = %address, peer.software = %software,
-            "Device `{login}` logged in from {address} with {software}"
-        );
-        let who = Arc::new(who);
-        self.who = Some(Arc::clone(&who));
-        self.logged_in.send_replace(Some(who));
+        let stay = match self.admission.begin(&software).await {
+            Ok(stay) => stay,
+            Err(TurnedAway::Told(text)) => {
+                return session.disconnect(Disconnect::TooManyConnections, text, "en");
+            }
+            Err(TurnedAway::Silently(error)) => return Err(error),
+        };
+        self.software = software.into();
+        self.activity.note();
+        self.who = Some(Arc::clone(stay.who()));
+        self.logged_in.send_replace(Some(Arc::new(stay)));
         Ok(())
     }
 
@@ -315,6 +249,7 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
+        self.activity.note();
         self.channels.retain(|_, port| port.is_in_use());
         if self.who.is_none() || self.channels.len() >= CHANNELS_MAX {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
@@ -354,6 +289,7 @@ impl Handler for Connection {
         data: &[u8],
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
+        self.activity.note();
         // Without a subsystem nobody would ever take it.
         let started = |port: &&Port| port.writer.is_none();
         let Some(port) = self.channels.get(&channel).filter(started) else {
@@ -361,9 +297,20 @@ impl Handler for Connection {
         };
         if let Err(overrun) = port.intake.push(data).await {
             let login = self.who.as_ref().map_or("nobody", |who| &who.login);
-            warn!(peer.address = %self.attempt.address, "Connection of `{login}` ends: {overrun}");
+            warn!(peer.address = %self.admission.address(), "Connection of `{login}` ends: {overrun}");
             return Err(russh::Error::Disconnect);
         }
+        Ok(())
+    }
+
+    async fn window_adjusted(
+        &mut self,
+        _channel: ChannelId,
+        _size: u32,
+        _session: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        // Whoever takes what it asked for long ago is not idle.
+        self.activity.note();
         Ok(())
     }
 
@@ -457,12 +404,7 @@ impl Handler for Connection {
     }
 }
 
-/// By what a device may prove itself.
-pub(super) fn methods() -> MethodSet {
-    MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..])
-}
-
 /// What a peer sends of its own choice may not break a line of the log.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

@@ -1,5 +1,6 @@
 //! How much may one session ask for?
 
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 /// The longest packet, in bytes, its length field apart: what OpenSSH takes and sends.
@@ -53,6 +54,31 @@ pub const INPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Users, and groups, whose names one request may ask for: the answer fits in the smallest packet.
 pub const IDS_MAX: usize = 1024;
+
+/// How many failed logins one connection may try.
+///
+/// Most clients first ask which methods there are, which the
+/// library counts too; OpenSSH's six keys or passwords come on top, and some of agents that hold more.
+pub const LOGINS_PER_CONNECTION_MAX: usize = 10;
+
+/// After so many seconds without a word a peer is asked whether it is there, where nothing else is decided.
+pub const KEEPALIVE_SECONDS: NonZeroU16 = NonZeroU16::MIN.saturating_add(59);
+
+/// A peer may be asked as rarely as this: one that is gone is found four times as late.
+pub const KEEPALIVE_SECONDS_MAX: u16 = 5 * 60;
+
+/// A peer that does not answer so many questions one after the other is gone.
+pub const UNANSWERED_MAX: usize = 3;
+
+/// A peer that neither sends nor takes anything for this long is gone, whatever it was asked.
+pub const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// How many seconds a session may stay without asking for anything, where nothing else is decided: 30 days, so
+/// that a mounted drive outlasts a closed office.
+pub const IDLE_SECONDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(30 * 24 * 60 * 60 - 1);
+
+/// How often it is asked which sessions may go on: so late at most one of a disabled device ends.
+pub const STANDING_ROUND: Duration = Duration::from_millis(500);
 
 /// After how many bytes in one direction keys are exchanged anew at the latest (RFC 4253 §9).
 pub const REKEY_BYTES_MAX: usize = 1 << 30;

@@ -16,7 +16,7 @@ use tracing::warn;
 use super::connect::{Accepted, TURNED_AWAY, undisguised};
 use super::connection::Shared;
 use super::lanes::{Lanes, Pulse};
-use super::limits::{DRAIN, GUARD_ROUND};
+use super::limits::{DRAIN, GUARD_ROUND, STANDING_ROUND};
 use super::serve::Parts;
 use super::transport::Transport;
 use crate::guard::{Guard, Patience, Place, Refusal};
@@ -47,6 +47,7 @@ impl Door {
             logins,
             guard,
             parts,
+            idle: transport.idle,
             sessions: TaskTracker::new(),
         };
         Self {
@@ -109,6 +110,23 @@ impl Door {
     }
 }
 
+impl Door {
+    /// Ends the sessions that may not go on, until the door closes.
+    async fn watch(&self, closed: &CancellationToken) {
+        let watching = async {
+            loop {
+                tokio::time::sleep(STANDING_ROUND).await;
+                let now = self.shared.parts.clock.read();
+                self.shared.logins.round(now).await;
+            }
+        };
+        tokio::select! {
+            () = watching => {}
+            () = closed.cancelled() => {}
+        }
+    }
+}
+
 impl Listening {
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
@@ -146,7 +164,7 @@ impl Listening {
             door.shared.sessions.wait().await;
             closed.cancel();
         };
-        tokio::join!(serving, door.keep(&closed));
+        tokio::join!(serving, door.keep(&closed), door.watch(&closed));
         // They are waited for, which is not for a thread that others run on.
         drop(tokio::task::spawn_blocking(move || drop(lanes)).await);
     }

@@ -4,6 +4,7 @@
 //! answer are ours. See `docs/protocol.md`.
 
 mod acting;
+mod admission;
 mod algorithms;
 mod answers;
 mod attempt;
@@ -14,6 +15,7 @@ mod exec;
 mod extended;
 mod frames;
 mod handles;
+mod idle;
 mod intake;
 mod lanes;
 pub mod limits;

@@ -5,21 +5,14 @@ use std::time::Duration;
 use russh::server::Config;
 use russh::{Limits, SshId};
 
+use super::admission::methods;
 use super::algorithms::Algorithms;
-use super::connection::methods;
-use super::limits::{REKEY_BYTES_MAX, REKEY_MAX};
+use super::limits::{
+    KEEPALIVE_SECONDS_MAX, LOGINS_PER_CONNECTION_MAX, REKEY_BYTES_MAX, REKEY_MAX, SILENCE_MAX,
+    UNANSWERED_MAX,
+};
 use super::listen::HostKeys;
 use super::pace::STEP;
-
-/// How many failed logins one connection may try. Most clients first ask which methods there are, which the
-/// library counts too; OpenSSH's six keys or passwords come on top, and some of agents that hold more.
-const LOGINS_PER_CONNECTION_MAX: usize = 10;
-
-/// After this long without a word a peer is asked whether it is there, and after three it is gone.
-const KEEPALIVE: Duration = Duration::from_secs(60);
-
-/// A peer that neither sends nor takes anything for this long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// What the operator has decided about the transport.
 pub struct Transport {
@@ -31,6 +24,10 @@ pub struct Transport {
     pub rekey_bytes: usize,
     /// After how long keys are exchanged anew; an hour at most.
     pub rekey_after: Duration,
+    /// After how long without a word a peer is asked whether it is there; five minutes at most.
+    pub keepalive: Duration,
+    /// How long a session may stay without asking for anything.
+    pub idle: Duration,
 }
 
 impl Transport {
@@ -52,8 +49,11 @@ impl Transport {
             preferred: self.algorithms.preferred(),
             max_auth_attempts: LOGINS_PER_CONNECTION_MAX,
             inactivity_timeout: Some(SILENCE_MAX),
-            keepalive_interval: Some(KEEPALIVE),
-            keepalive_max: 3,
+            keepalive_interval: Some(
+                self.keepalive
+                    .min(Duration::from_secs(KEEPALIVE_SECONDS_MAX.into())),
+            ),
+            keepalive_max: UNANSWERED_MAX,
             event_buffer_size: 32,
             nodelay: true,
             ..Config::default()

@@ -129,7 +129,7 @@ mod tests {
     use crate::ingest::place::Places;
     use crate::ingest::{Arrival, Ingest};
     use crate::layout::Profiles;
-    use crate::model::{DeliveryId, DeviceId, DeviceKind, Language, SessionId, State};
+    use crate::model::{DeliveryId, DeviceId, DeviceKind, Language, State};
     use crate::tree::{Tree, Who};
 
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
@@ -154,15 +154,7 @@ mod tests {
         let arrival = Arrival::new("test:x", bytes.clone());
         let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
         let taken = ingest.take(firm, vec![arrival], NOW).await.unwrap();
-        let who = Who {
-            firm,
-            device: DeviceId(1),
-            login: "peeters.pc".to_owned(),
-            kind: DeviceKind::Pull,
-            session: SessionId(1),
-            since: NOW,
-            seal: String::new(),
-        };
+        let who = Who::for_tests(firm, DeviceId(1), DeviceKind::Pull);
         let view = Tree::new(catalog.clone(), blobs, places).view(Arc::new(who));
         let file = File {
             listed: crate::catalog::Listed {

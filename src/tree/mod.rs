@@ -12,10 +12,11 @@ mod rejected;
 mod sources;
 mod view;
 
+pub use crate::login::Who;
 pub use content::Content;
 pub use folders::{Folders, Role};
 pub use rejected::RejectedFile;
-pub use view::{Attributes, Entry, File, Item, Items, Place, Tree, View, Who};
+pub use view::{Attributes, Entry, File, Item, Items, Place, Tree, View};
 
 pub use crate::catalog::Listed;
 use crate::{blobs, catalog, ingest};

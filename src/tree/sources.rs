@@ -1,9 +1,10 @@
 //! Into which folders may a device put documents?
 
 use super::folders::{Folders, Role};
-use super::view::{Who, add};
+use super::view::add;
 use crate::catalog::{Link, Setup};
 use crate::ingest::named::folder_of;
+use crate::login::Who;
 use crate::model::{DeviceId, DeviceKind, Uploads};
 
 /// The folder into which a device puts documents. It comes before those of links, which could have its name.
@@ -49,9 +50,7 @@ pub(super) fn add_codes(
 mod tests {
     use super::*;
     use crate::catalog::LinkRules;
-    use crate::model::{
-        DossierId, FirmId, Flow, Language, LinkId, SessionId, Timestamp, VirtualPath,
-    };
+    use crate::model::{DossierId, FirmId, Flow, Language, LinkId, Timestamp, VirtualPath};
 
     const ME: DeviceId = DeviceId(1);
     const OTHER: DeviceId = DeviceId(2);
@@ -73,15 +72,7 @@ mod tests {
     }
 
     fn folders(kind: DeviceKind, uploads: Uploads, default: Option<DeviceId>) -> Vec<String> {
-        let who = Who {
-            firm: FirmId(1),
-            device: ME,
-            login: "peeters.scanner".to_owned(),
-            kind,
-            session: SessionId(1),
-            since: Timestamp(0),
-            seal: String::new(),
-        };
+        let who = Who::for_tests(FirmId(1), ME, kind);
         let setup = Setup {
             keep_in_view: crate::model::Keep::FOREVER,
             version: 1,

@@ -13,9 +13,8 @@ use crate::blobs::Blobs;
 use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
-use crate::model::{
-    DeviceId, DeviceKind, FirmId, Flow, Keep, LinkId, SessionId, Timestamp, VirtualPath, fold,
-};
+use crate::login::Who;
+use crate::model::{DeviceKind, Flow, Keep, LinkId, Timestamp, VirtualPath, fold};
 
 /// The tree of every device. A clone is the same.
 #[derive(Clone)]
@@ -23,25 +22,6 @@ pub struct Tree {
     pub(super) catalog: Catalog,
     pub(super) blobs: Blobs,
     pub(super) places: Places,
-}
-
-/// Who looks and acts: one session of one device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
-    /// Whose device.
-    pub firm: FirmId,
-    /// Which.
-    pub device: DeviceId,
-    /// `FIRM.DEVICE`.
-    pub login: String,
-    /// How it works.
-    pub kind: DeviceKind,
-    /// In which connection.
-    pub session: SessionId,
-    /// Since when.
-    pub since: Timestamp,
-    /// The seal of that connection, for the events of what it does.
-    pub seal: String,
 }
 
 /// What one session of one device sees.

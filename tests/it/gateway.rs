@@ -168,6 +168,7 @@ impl Gateway {
             fingerprint: public.fingerprint(HashAlg::Sha256).to_string(),
             public_key: public.to_openssh().unwrap(),
             comment: String::new(),
+            expires_at: None,
         }];
         let slug: Name = name.parse().unwrap();
         let new = NewDevice {

@@ -20,6 +20,7 @@ mod interop;
 mod isolation;
 mod killed;
 mod leaving;
+mod logins;
 mod model;
 mod mounting;
 mod moving;

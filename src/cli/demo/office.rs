@@ -109,6 +109,7 @@ impl Office {
             fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
             public_key: key.public_key().to_openssh().map_err(bad_key)?,
             comment: "demo".to_owned(),
+            expires_at: None,
         };
         let parsed = name
             .parse()

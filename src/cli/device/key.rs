@@ -1,0 +1,188 @@
+//! Which keys has a device, and until when?
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::Named;
+use super::expiry::Expiry;
+use crate::app::House;
+use crate::catalog::{Device, DeviceKey, KeptKey};
+use crate::cli::call::{Call, find_device, find_firm};
+use crate::cli::{Error, Exit, keys, print};
+use crate::model::Timestamp;
+
+/// The commands about the keys of a device.
+#[derive(Debug, clap::Subcommand)]
+pub(in crate::cli) enum Command {
+    /// List a device's keys: what they are called, since when, last used, until when.
+    List(Named),
+    /// Give a device one more key, beside those it has.
+    Add {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// A file with its public key, or with several. May be repeated.
+        #[arg(long = "key", value_name = "FILE", required = true)]
+        keys: Vec<PathBuf>,
+        /// What it is called, instead of what its file says.
+        #[arg(long)]
+        comment: Option<String>,
+        /// Until when it is good: its last day, such as 2027-01-31, or `90d`, `6mo`, `1y`.
+        #[arg(long)]
+        expires: Option<Expiry>,
+    },
+    /// Change until when a key is good.
+    Set {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// The key's fingerprint, as `device key list` prints it.
+        fingerprint: String,
+        /// Its last day, such as 2027-01-31, or from now on `90d`, `6mo`, `1y`, or `forever`.
+        #[arg(long)]
+        expires: Expiry,
+    },
+    /// Take a key from a device: whoever holds it can no longer log in, and its sessions end.
+    Remove {
+        /// The device.
+        #[command(flatten)]
+        named: Named,
+        /// The key's fingerprint, as `device key list` prints it.
+        fingerprint: String,
+    },
+}
+
+/// Runs a command about the keys of a device.
+pub(super) async fn run(call: &Call, house: &House, command: &Command) -> Result<Exit, Error> {
+    let (Command::List(named)
+    | Command::Add { named, .. }
+    | Command::Set { named, .. }
+    | Command::Remove { named, .. }) = command;
+    let firm = find_firm(house, &named.firm).await?;
+    let device = find_device(house, &firm, &named.device).await?;
+    let now = house.clock.read();
+    match command {
+        Command::List(_) => list(call, house, &device, now).await?,
+        Command::Add {
+            keys,
+            comment,
+            expires,
+            ..
+        } => {
+            let expires_at = expires_at(house, *expires, now)?;
+            let keys = named_keys(public_keys(keys)?, comment.as_deref())?;
+            for key in keys {
+                let key = DeviceKey { expires_at, ..key };
+                house.catalog.add_device_key(&device, &key, now).await?;
+                let until = expires_at.map_or_else(String::new, |at| format!(", until {at}"));
+                let (fingerprint, name) = (&key.fingerprint, &device.name);
+                print::line(&format!("added key {fingerprint} to `{name}`{until}"))?;
+            }
+        }
+        Command::Set {
+            fingerprint,
+            expires,
+            ..
+        } => {
+            let at = expires_at(house, Some(*expires), now)?;
+            let change = (fingerprint.as_str(), at);
+            house.catalog.set_key_expiry(&device, change, now).await?;
+            let until = at.map_or_else(|| "for ever".to_owned(), |at| format!("until {at}"));
+            print::line(&format!(
+                "key {fingerprint} of `{}` is good {until}",
+                device.name
+            ))?;
+        }
+        Command::Remove { fingerprint, .. } => {
+            let catalog = &house.catalog;
+            catalog.remove_device_key(&device, fingerprint, now).await?;
+            print::line(&format!(
+                "removed key {fingerprint} from `{}`; sessions that it opened end within a second",
+                device.name
+            ))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns when a key expires that is given now.
+pub(super) fn expires_at(
+    house: &House,
+    expires: Option<Expiry>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(expires) = expires else {
+        return Ok(None);
+    };
+    expires.at(now, house.places.zone())
+}
+
+/// Reads the keys in some files, each once.
+pub(super) fn public_keys(files: &[PathBuf]) -> Result<Vec<DeviceKey>, Error> {
+    let mut all: Vec<DeviceKey> = Vec::new();
+    for file in files {
+        for key in keys::read(file)? {
+            if !all.iter().any(|other| other.fingerprint == key.fingerprint) {
+                all.push(key);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn named_keys(keys: Vec<DeviceKey>, comment: Option<&str>) -> Result<Vec<DeviceKey>, Error> {
+    let Some(comment) = comment else {
+        return Ok(keys);
+    };
+    if keys.len() > 1 {
+        return Err(Error::Refused(
+            "`--comment` names one key, and here are several: add them one by one".to_owned(),
+        ));
+    }
+    let named = |key| DeviceKey {
+        comment: print::one_line(comment),
+        ..key
+    };
+    Ok(keys.into_iter().map(named).collect())
+}
+
+async fn list(call: &Call, house: &House, device: &Device, now: Timestamp) -> Result<(), Error> {
+    let keys = house.catalog.device_keys(device.id).await?;
+    let rows = keys.iter().map(|key| (json_of(key), cells(key, now)));
+    let hint = "this device has no key; `sluis device key add FIRM DEVICE --key FILE` adds one";
+    call.list(
+        &["key", "comment", "added", "last used", "expires"],
+        rows.collect(),
+        hint,
+    )
+}
+
+fn cells(kept: &KeptKey, now: Timestamp) -> Vec<String> {
+    let used = kept.used_at;
+    vec![
+        kept.key.fingerprint.clone(),
+        kept.key.comment.clone(),
+        kept.added_at.to_string(),
+        used.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+        told_expiry(&kept.key, now),
+    ]
+}
+
+/// Says until when a key is good.
+pub(super) fn told_expiry(key: &DeviceKey, now: Timestamp) -> String {
+    match key.expires_at {
+        None => "never".to_owned(),
+        Some(at) if at <= now => format!("EXPIRED at {at}"),
+        Some(at) => at.to_string(),
+    }
+}
+
+fn json_of(kept: &KeptKey) -> Value {
+    json!({
+        "fingerprint": kept.key.fingerprint, "comment": kept.key.comment, "public_key": kept.key.public_key,
+        "added_at": kept.added_at.to_string(),
+        "used_at": kept.used_at.map(|at| at.to_string()),
+        "expires_at": kept.key.expires_at.map(|at| at.to_string()),
+    })
+}

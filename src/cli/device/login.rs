@@ -1,0 +1,137 @@
+//! With what, from where, and whether at all does a device log in?
+
+use super::{Named, Set};
+use crate::app::House;
+use crate::catalog::Device;
+use crate::cli::call::{find_device, find_firm};
+use crate::cli::{Error, Exit, password, print};
+use crate::login::hash_password;
+use crate::model::{Means, Networks};
+
+/// The longest reason, in characters: it stands in one line of the log.
+const REASON_CHARS_MAX: usize = 200;
+
+/// What becomes of a device's password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(id = "password_change", multiple = false)]
+pub(super) struct PasswordChange {
+    /// Make a new password, and show it once.
+    #[arg(long)]
+    pub(super) password: bool,
+    /// Take the new password from the first line of standard input.
+    #[arg(long)]
+    pub(super) password_stdin: bool,
+    /// Take the password away.
+    #[arg(long)]
+    pub(super) no_password: bool,
+}
+
+/// What a device will have.
+struct Change {
+    /// The new password, or none any more.
+    password: Option<Option<String>>,
+    is_made: bool,
+    means: Means,
+    networks: Networks,
+}
+
+/// Changes what a device may do, and how it logs in.
+pub(super) async fn set(house: &House, set: &Set) -> Result<Exit, Error> {
+    let firm = find_firm(house, &set.named.firm).await?;
+    let device = find_device(house, &firm, &set.named.device).await?;
+    // All that can be refused is, before anything is changed.
+    let change = change_of(set, &device)?;
+    if let Some(uploads) = set.uploads {
+        super::set_uploads(house, &device, uploads).await?;
+    }
+    let (catalog, name) = (&house.catalog, &device.name);
+    if let Some(password) = &change.password {
+        let hash = password.as_deref().map(hash_password).transpose();
+        let hash = hash
+            .map_err(|source| Error::failed("could not hash the password", source.to_string()))?;
+        let now = house.clock.read();
+        catalog.set_password(&device, hash.as_deref(), now).await?;
+        match password {
+            Some(made) if change.is_made => print::line(&format!(
+                "password  {made}  (write it down: it is not shown again)"
+            ))?,
+            Some(_) => print::line(&format!("device `{name}` has a new password"))?,
+            None => print::line(&format!("device `{name}` has no password any more"))?,
+        }
+    }
+    if set.login.is_some() || set.from.is_some() {
+        let login = (change.means, &change.networks);
+        catalog
+            .set_login(&device, login, house.clock.read())
+            .await?;
+        print::line(&format!(
+            "device `{name}` logs in by {}, from {}",
+            change.means, change.networks
+        ))?;
+    }
+    if set.changes_login() {
+        print::note("a session that is open and could not log in so any more ends within a second");
+    }
+    Ok(Exit::Done)
+}
+
+fn change_of(set: &Set, device: &Device) -> Result<Change, Error> {
+    let asked = set.password;
+    let means = set.login.unwrap_or(device.means);
+    let has_password =
+        asked.password || asked.password_stdin || (device.has_password && !asked.no_password);
+    if set.changes_login() && !means.are_met_by(!device.keys.is_empty(), has_password) {
+        return Err(Error::Refused(format!(
+            "device `{}` could never log in: it would log in by {means}, and has {}; `device key add` gives it a key, `--password` a password",
+            device.name,
+            match (device.keys.is_empty(), has_password) {
+                (true, true) => "a password only",
+                (false, false) => "keys only",
+                _ => "neither",
+            }
+        )));
+    }
+    let password = match (asked.password, asked.password_stdin, asked.no_password) {
+        (true, ..) => Some(Some(password::make())),
+        (_, true, _) => Some(Some(password::from_stdin()?)),
+        (.., true) => Some(None),
+        _ => None,
+    };
+    Ok(Change {
+        password,
+        is_made: asked.password,
+        means,
+        networks: set.from.clone().unwrap_or_else(|| device.networks.clone()),
+    })
+}
+
+/// Keeps a device from logging in.
+pub(super) async fn disable(house: &House, named: &Named, reason: &str) -> Result<Exit, Error> {
+    let reason = print::one_line(reason);
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return Err(Error::Refused(format!(
+            "a reason has 1 to {REASON_CHARS_MAX} characters: whoever enables the device again should know it"
+        )));
+    }
+    let firm = find_firm(house, &named.firm).await?;
+    let device = find_device(house, &firm, &named.device).await?;
+    let now = house.clock.read();
+    house.catalog.disable_device(&device, &reason, now).await?;
+    print::line(&format!(
+        "device `{}` can no longer log in; its open sessions end within a second, and what it is offered waits",
+        device.name
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// Lets a device log in again.
+pub(super) async fn enable(house: &House, named: &Named) -> Result<Exit, Error> {
+    let firm = find_firm(house, &named.firm).await?;
+    let device = find_device(house, &firm, &named.device).await?;
+    house
+        .catalog
+        .enable_device(&device, house.clock.read())
+        .await?;
+    print::line(&format!("device `{}` can log in again", device.name))?;
+    Ok(Exit::Done)
+}

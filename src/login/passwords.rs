@@ -1,0 +1,96 @@
+//! How is a password kept, and known again?
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+/// The hash of nobody's password, so that an unknown login costs what a known one does.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2x1aXNzbHVpc3NsdWlz$Pj0LhWcHXWcAvoNYHbjF8bGNPxZ7MTnCIyIM2cS2Ptk";
+
+/// Hashes a password as the catalog keeps it: argon2id with a salt of its own, in PHC form.
+///
+/// # Errors
+///
+/// When the system has no randomness, or the password is beyond argon2's limits.
+pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
+    Ok(Argon2::default()
+        .hash_password(password.as_bytes())?
+        .to_string())
+}
+
+/// Says whether `hash` is of `password`. Where there is none it costs the same.
+pub(super) fn verify(hash: Option<&str>, password: &str) -> bool {
+    let is_known = hash.is_some();
+    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
+        return false;
+    };
+    let matches = Argon2::default()
+        .verify_password(password.as_bytes(), &parsed)
+        .is_ok();
+    matches && is_known
+}
+
+/// Says whether a hash was made with less than [`hash_password`] takes today.
+pub(super) fn is_outdated(hash: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(hash) else {
+        return true;
+    };
+    let Ok(made) = Params::try_from(&parsed) else {
+        return true;
+    };
+    let now = Params::DEFAULT;
+    let is_less = made.m_cost() < now.m_cost()
+        || made.t_cost() < now.t_cost()
+        || made.p_cost() < now.p_cost();
+    let same_version = parsed.version == Some(Version::default().into());
+    let same_algorithm = parsed.algorithm == Algorithm::default().ident();
+    is_less || !same_version || !same_algorithm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_known_by_its_hash_alone() {
+        let hash = hash_password("Zeer-Geheim-1").unwrap();
+
+        assert!(hash.starts_with("$argon2id$"));
+        assert_ne!(
+            hash,
+            hash_password("Zeer-Geheim-1").unwrap(),
+            "each has its own salt"
+        );
+        assert!(verify(Some(&hash), "Zeer-Geheim-1"));
+        assert!(!verify(Some(&hash), "zeer-geheim-1"));
+        assert!(!verify(Some(&hash), ""));
+    }
+
+    #[test]
+    fn a_device_without_a_password_has_none_that_fits() {
+        assert!(PasswordHash::new(NOBODY).is_ok());
+        for guess in ["", "sluis", NOBODY] {
+            assert!(!verify(None, guess));
+            assert!(!verify(Some(""), guess));
+        }
+    }
+
+    #[test]
+    fn a_hash_is_outdated_when_less_went_into_it_than_today() {
+        let now = hash_password("Zeer-Geheim-1").unwrap();
+        assert!(!is_outdated(&now));
+        assert!(!is_outdated(NOBODY), "nobody costs what somebody costs");
+        for (what, outdated) in [
+            ("m=19456,t=2,p=1", false),
+            ("m=65536,t=3,p=4", false),
+            ("m=19455,t=2,p=1", true),
+            ("m=65536,t=1,p=1", true),
+        ] {
+            let other = now.replace("m=19456,t=2,p=1", what);
+            assert_eq!(is_outdated(&other), outdated, "{what}");
+        }
+        assert!(is_outdated(&now.replace("argon2id", "argon2i")));
+        assert!(is_outdated(&now.replace("v=19", "v=16")));
+        assert!(is_outdated("nothing"));
+    }
+}

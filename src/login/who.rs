@@ -1,0 +1,63 @@
+//! Who looks and acts in a session?
+
+use crate::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
+
+/// Who looks and acts: one session of one device.
+///
+/// Only a login that was checked makes one ([`Logins::begin`](super::Logins::begin)), and none is made of another:
+/// whoever has one may see what that device sees.
+///
+/// ```compile_fail
+/// use sluis::login::Who;
+/// use sluis::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
+/// let who = Who {
+///     firm: FirmId(1),
+///     device: DeviceId(1),
+///     login: "peeters.server".to_owned(),
+///     kind: DeviceKind::Pull,
+///     session: SessionId(1),
+///     since: Timestamp(0),
+///     seal: String::new(),
+///     checked: (),
+/// };
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Whose device.
+    pub firm: FirmId,
+    /// Which.
+    pub device: DeviceId,
+    /// `FIRM.DEVICE`.
+    pub login: String,
+    /// How it works.
+    pub kind: DeviceKind,
+    /// In which connection.
+    pub session: SessionId,
+    /// Since when.
+    pub since: Timestamp,
+    /// The seal of that connection, for the events of what it does.
+    pub seal: String,
+    /// Nobody but this module's parent can say so.
+    pub(super) checked: Checked,
+}
+
+/// That a login was checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Checked;
+
+#[cfg(test)]
+impl Who {
+    /// Anybody, for tests of what somebody sees.
+    pub(crate) fn for_tests(firm: FirmId, device: DeviceId, kind: DeviceKind) -> Self {
+        Self {
+            firm,
+            device,
+            login: "peeters.server".to_owned(),
+            kind,
+            session: SessionId(1),
+            since: Timestamp(0),
+            seal: String::new(),
+            checked: Checked,
+        }
+    }
+}

@@ -1,0 +1,628 @@
+//! Who comes in, with what and from where, and who must go?
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::PasswordHasher as _;
+use argon2::{Algorithm as Argon2Algorithm, Argon2, Params, Version};
+use russh::client::{AuthResult, Handle};
+use russh::keys::ssh_key::private::RsaKeypair;
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
+use russh::{MethodKind, MethodSet, client};
+use sluis::catalog::{Catalog, Device, DeviceKey};
+use sluis::login::hash_password;
+use sluis::model::{DeviceKind, EventSeq, Means, Networks, SessionId, Timestamp};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::peer::{Peer, Trusting, dial, log_in};
+use crate::program::Program;
+use crate::uploading::{CREATE, open, size, write};
+
+/// What a test waits for at most, for what should come within a second.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Loopback has many addresses; devices of tests have 127.0.0.1.
+const OFFICE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
+const FORWARDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
+
+const PASSWORD: &str = "Zeer-Geheim-1";
+
+/// A gateway with a device, changed by another process as the command line does it.
+struct Scene {
+    gateway: Gateway,
+    office: Office,
+    login: Login,
+    outside: Catalog,
+}
+
+impl Scene {
+    async fn start(kind: DeviceKind) -> Self {
+        Self::start_with(kind, "").await
+    }
+
+    async fn start_with(kind: DeviceKind, lines: &str) -> Self {
+        let gateway = Gateway::start_with(lines).await;
+        let office = gateway.office("peeters").await;
+        let login = gateway.device(&office, "server", kind).await;
+        if kind != DeviceKind::Source {
+            gateway.link(&office, "ACME", &login).await;
+        }
+        let outside = Catalog::open(&gateway.catalog_file()).await.unwrap();
+        Self {
+            gateway,
+            office,
+            login,
+            outside,
+        }
+    }
+
+    async fn device(&self) -> Device {
+        let device = self.outside.device(self.office.firm, "server").await;
+        device.unwrap()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gateway.now()
+    }
+
+    async fn set_login(&self, means: Means, networks: &str) {
+        let networks: Networks = networks.parse().unwrap();
+        let login = (means, &networks);
+        let device = self.device().await;
+        let changed = self.outside.set_login(&device, login, self.now());
+        changed.await.unwrap();
+    }
+
+    async fn set_password(&self, hash: &str) {
+        let device = self.device().await;
+        let changed = self.outside.set_password(&device, Some(hash), self.now());
+        changed.await.unwrap();
+    }
+
+    /// Gives the device one more key, and returns who logs in with it.
+    async fn one_more_key(&self) -> Login {
+        let key = key();
+        let known = known(&key);
+        let device = self.device().await;
+        let added = self.outside.add_device_key(&device, &known, self.now());
+        added.await.unwrap();
+        Login {
+            key,
+            ..self.login.clone()
+        }
+    }
+
+    async fn logs_in(&self, login: &Login) -> bool {
+        let config = client::Config::default();
+        log_in(self.gateway.address, login, config).await.is_ok()
+    }
+
+    /// Connects from there, and has not logged in.
+    async fn at_the_door(&self, from: Ipv4Addr) -> Handle<Trusting> {
+        let stream = stream(from, self.gateway.address).await;
+        let ssh = client::connect_stream(Arc::default(), stream, Trusting);
+        ssh.await.unwrap()
+    }
+
+    /// What administrators have done, as the events have it.
+    async fn acts(&self) -> Vec<String> {
+        let rows = self.outside.events(self.office.firm, EventSeq(0), 1000);
+        let acts = rows.await.unwrap().into_iter();
+        let acts = acts.filter(|row| row.event.device == Some(self.login.id));
+        acts.map(|row| format!("{} {}", row.event.kind.as_str(), row.event.detail))
+            .collect()
+    }
+}
+
+fn key() -> PrivateKey {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
+}
+
+fn fingerprint(key: &PrivateKey) -> String {
+    key.public_key().fingerprint(HashAlg::Sha256).to_string()
+}
+
+fn known(key: &PrivateKey) -> DeviceKey {
+    DeviceKey {
+        fingerprint: fingerprint(key),
+        public_key: key.public_key().to_openssh().unwrap(),
+        comment: String::new(),
+        expires_at: None,
+    }
+}
+
+async fn stream(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+async fn by_key(ssh: &mut Handle<Trusting>, login: &Login) -> AuthResult {
+    let hash = ssh.best_supported_rsa_hash().await.unwrap().flatten();
+    let key = PrivateKeyWithHashAlg::new(Arc::new(login.key.clone()), hash);
+    ssh.authenticate_publickey(&login.name, key).await.unwrap()
+}
+
+async fn by_password(ssh: &mut Handle<Trusting>, login: &Login, password: &str) -> AuthResult {
+    let answer = ssh.authenticate_password(&login.name, password).await;
+    answer.unwrap()
+}
+
+/// An answer that is no: whether the half of it was right, and what may follow.
+fn no(partial_success: bool, methods: &[MethodKind]) -> AuthResult {
+    AuthResult::Failure {
+        remaining_methods: MethodSet::from(methods),
+        partial_success,
+    }
+}
+
+const REFUSED: &[MethodKind] = &[MethodKind::PublicKey, MethodKind::Password];
+
+/// Waits until the server has ended a connection.
+async fn ends(ssh: Handle<Trusting>) {
+    drop(tokio::time::timeout(PATIENCE, ssh).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_device_that_is_disabled_is_sent_away_in_the_middle_and_nothing_of_it_counts() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let (gateway, office) = (&scene.gateway, &scene.office);
+    gateway.receive(office, invoice("F-1", 70_000)).await;
+    let other = gateway.device(office, "other", DeviceKind::Pull).await;
+    let (peer, other) = (
+        gateway.connect(&scene.login).await,
+        gateway.connect(&other).await,
+    );
+    let folder = "/expertm/ACME/Te Verwerken/Aankopen";
+    let file = format!("{folder}/{}", peer.list(folder).await.unwrap()[0]);
+    let handle = peer.open(&file).await.unwrap();
+    assert_eq!(peer.read(&handle, 0, u64::MAX).await.unwrap().len(), 70_000);
+
+    let (device, now) = (scene.device().await, scene.now());
+    let disabled = scene.outside.disable_device(&device, "lost", now);
+    disabled.await.unwrap();
+
+    ends(peer.ssh).await;
+    assert!(!scene.logs_in(&scene.login).await);
+    // Read to its end, and not closed: it waits for when the device is back.
+    let offered = gateway.deliveries(office).await;
+    assert!(offered[0].ends_with(" offered"), "{offered:?}");
+    assert_eq!(other.list("/").await.unwrap().len(), 0, "who is served on");
+    let enabled = scene.outside.enable_device(&device, now);
+    enabled.await.unwrap();
+    let again = gateway.connect(&scene.login).await;
+    assert_eq!(again.get(&file).await.unwrap().len(), 70_000);
+    again.leave().await;
+    let acts = scene.acts().await;
+    assert!(acts.contains(&"device_disabled `server`: lost".to_owned()));
+    assert!(acts.contains(&"device_enabled `server`".to_owned()));
+}
+
+#[tokio::test]
+async fn an_upload_of_a_device_that_is_disabled_stays_unfinished() {
+    let scene = Scene::start(DeviceKind::Source).await;
+    let (gateway, bytes) = (&scene.gateway, invoice("F-1", 20_000));
+    let peer = gateway.connect(&scene.login).await;
+    let handle = open(&peer, "/in/F-1.xml", CREATE).await.unwrap();
+    write(&peer, &handle, 0, &bytes[..10_000]).await.unwrap();
+
+    let (device, now) = (scene.device().await, scene.now());
+    let disabled = scene.outside.disable_device(&device, "lost", now);
+    disabled.await.unwrap();
+    ends(peer.ssh).await;
+
+    assert_eq!(gateway.events(&scene.office).await, Vec::<String>::new());
+    let enabled = scene.outside.enable_device(&device, now);
+    enabled.await.unwrap();
+    let again = gateway.connect(&scene.login).await;
+    let put_down = async {
+        while size(&again, "/in/F-1.xml").await != Ok(10_000) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, put_down).await.unwrap();
+    assert_eq!(gateway.events(&scene.office).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_away_ends_what_it_opened_and_nothing_else() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let second = scene.one_more_key().await;
+    let first = scene.gateway.connect(&scene.login).await;
+    let peer = scene.gateway.connect(&second).await;
+
+    let (device, print) = (scene.device().await, fingerprint(&scene.login.key));
+    let removed = scene
+        .outside
+        .remove_device_key(&device, &print, scene.now());
+    removed.await.unwrap();
+
+    ends(first.ssh).await;
+    assert!(!scene.logs_in(&scene.login).await);
+    assert_eq!(peer.list("/").await.unwrap().len(), 1);
+    assert!(scene.logs_in(&second).await);
+}
+
+#[tokio::test]
+async fn a_device_that_is_removed_is_gone_at_once() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let login = gateway.device(&office, "server", DeviceKind::Pull).await;
+    let peer = gateway.connect(&login).await;
+
+    let catalog = &gateway.house.catalog;
+    let device = catalog.device(office.firm, "server").await.unwrap();
+    let removed = catalog.remove_device(office.firm, &device, gateway.now());
+    removed.await.unwrap();
+
+    ends(peer.ssh).await;
+}
+
+#[tokio::test]
+async fn a_key_is_good_until_its_time_is_over_and_its_use_is_known() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let (catalog, print) = (&scene.outside, fingerprint(&scene.login.key));
+    let second = scene.one_more_key().await;
+    let device = scene.device().await;
+    let at = scene.now().plus_ms(3_600_000);
+    let change = (print.as_str(), Some(at));
+    let changed = catalog.set_key_expiry(&device, change, scene.now());
+    changed.await.unwrap();
+    let used = async || {
+        let keys = catalog.device_keys(device.id).await.unwrap();
+        let own = keys.iter().find(|kept| kept.key.fingerprint == print);
+        own.unwrap().used_at
+    };
+    assert_eq!(used().await, None);
+
+    let morning = scene.now();
+    let peer = scene.gateway.connect(&scene.login).await;
+    assert_eq!(used().await, Some(morning));
+    scene.gateway.pass_ms(3_599_999);
+    assert!(scene.logs_in(&scene.login).await);
+    assert_eq!(used().await, Some(morning), "it is known to the hour");
+    scene.gateway.pass_ms(1);
+
+    ends(peer.ssh).await;
+    assert!(!scene.logs_in(&scene.login).await);
+    assert!(scene.logs_in(&second).await);
+    // It is good again when it is given more time.
+    let changed = catalog.set_key_expiry(&device, (&print, None), scene.now());
+    changed.await.unwrap();
+    let later = scene.now();
+    assert!(scene.logs_in(&scene.login).await);
+    assert_eq!(used().await, Some(later));
+}
+
+#[tokio::test]
+async fn from_elsewhere_what_is_right_is_refused_as_what_is_wrong() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    scene.set_password(&hash_password(PASSWORD).unwrap()).await;
+    let inside = scene.at_the_door(OFFICE).await;
+    let mut inside = inside;
+    assert_eq!(by_key(&mut inside, &scene.login).await, AuthResult::Success);
+    let here = scene.gateway.connect(&scene.login).await;
+
+    scene
+        .set_login(Means::KeyOrPassword, "127.0.0.7,2001:db8::/32")
+        .await;
+
+    // Who is elsewhere must go; who is there may stay.
+    ends(here.ssh).await;
+    let channel = inside.channel_open_session().await;
+    assert!(channel.is_ok());
+    let wrong = Login {
+        key: key(),
+        ..scene.login.clone()
+    };
+    let mut ssh = scene.at_the_door(Ipv4Addr::LOCALHOST).await;
+    let right = by_key(&mut ssh, &scene.login).await;
+    assert_eq!(by_key(&mut ssh, &wrong).await, right);
+    assert_eq!(right, no(false, REFUSED));
+    let right = by_password(&mut ssh, &scene.login, PASSWORD).await;
+    assert_eq!(by_password(&mut ssh, &scene.login, "wrong").await, right);
+    assert_eq!(right, no(false, REFUSED));
+    let mut ssh = scene.at_the_door(OFFICE).await;
+    let answer = by_password(&mut ssh, &scene.login, PASSWORD).await;
+    assert_eq!(answer, AuthResult::Success);
+    scene.set_login(Means::KeyOrPassword, "anywhere").await;
+    assert!(scene.logs_in(&scene.login).await);
+}
+
+#[tokio::test]
+async fn behind_a_forwarder_the_clients_own_address_counts() {
+    let lines = "[guard]\nproxies = ['127.0.0.9']";
+    let scene = Scene::start_with(DeviceKind::Pull, lines).await;
+    scene.set_login(Means::KeyOrPassword, "192.0.2.0/24").await;
+    let log_in_for = async |client: &str| {
+        let mut stream = stream(FORWARDER, scene.gateway.address).await;
+        let header = format!("PROXY TCP4 {client} 127.0.0.1 4711 22\r\n");
+        stream.write_all(header.as_bytes()).await.unwrap();
+        let ssh = client::connect_stream(Arc::default(), stream, Trusting);
+        by_key(&mut ssh.await.unwrap(), &scene.login).await
+    };
+
+    assert_eq!(log_in_for("192.0.2.7").await, AuthResult::Success);
+    assert_eq!(log_in_for("198.51.100.7").await, no(false, REFUSED));
+}
+
+#[tokio::test]
+async fn where_both_are_asked_for_neither_opens_a_session_alone() {
+    let lines = "[guard]\nexempt = []";
+    let scene = Scene::start_with(DeviceKind::Pull, lines).await;
+    scene.set_password(&hash_password(PASSWORD).unwrap()).await;
+    let peer = scene.gateway.connect(&scene.login).await;
+    scene.set_login(Means::KeyAndPassword, "anywhere").await;
+    ends(peer.ssh).await; // it came with one of two
+    let (half, wrong) = (
+        no(true, &[MethodKind::Password]),
+        no(false, &[MethodKind::Password]),
+    );
+    let other = scene
+        .gateway
+        .device(&scene.office, "other", DeviceKind::Pull);
+    let other = other.await;
+
+    // The key, and then the password.
+    let mut ssh = scene.at_the_door(OFFICE).await;
+    assert_eq!(by_key(&mut ssh, &scene.login).await, half);
+    assert!(ssh.channel_open_session().await.is_err());
+    let mut ssh = scene.at_the_door(OFFICE).await;
+    assert_eq!(by_key(&mut ssh, &scene.login).await, half);
+    assert_eq!(by_password(&mut ssh, &scene.login, "wrong").await, wrong);
+    let answer = by_password(&mut ssh, &scene.login, PASSWORD).await;
+    assert_eq!(answer, AuthResult::Success);
+    assert!(ssh.channel_open_session().await.is_ok());
+    // The password alone, or first, is as wrong as any.
+    let mut ssh = scene.at_the_door(OFFICE).await;
+    let answer = by_password(&mut ssh, &scene.login, PASSWORD).await;
+    assert_eq!(answer, no(false, REFUSED));
+    // The half of one device is not the half of another.
+    let with_password = scene.outside.device(scene.office.firm, "other").await;
+    let hash = hash_password(PASSWORD).unwrap();
+    let (outside, now) = (&scene.outside, scene.now());
+    let with_password = with_password.unwrap();
+    outside
+        .set_password(&with_password, Some(&hash), now)
+        .await
+        .unwrap();
+    let both = (Means::KeyAndPassword, &Networks::default());
+    outside.set_login(&with_password, both, now).await.unwrap();
+    let mut ssh = scene.at_the_door(OFFICE).await;
+    assert_eq!(by_key(&mut ssh, &scene.login).await, half);
+    let answer = by_password(&mut ssh, &other, PASSWORD).await;
+    assert!(!answer.success());
+    drop(ssh);
+
+    // A wrong second factor is a failure like any.
+    let sessions = scene
+        .outside
+        .last_addresses(10, Timestamp(0))
+        .await
+        .unwrap();
+    assert_eq!(sessions.len(), 2, "{sessions:?}");
+    let mut ssh = scene.at_the_door(Ipv4Addr::new(127, 0, 0, 8)).await;
+    assert_eq!(by_key(&mut ssh, &scene.login).await, half);
+    assert_eq!(by_password(&mut ssh, &scene.login, "wrong").await, wrong);
+    drop(ssh);
+    let is_noted = async || {
+        let written = scene.outside.penalties().await.unwrap();
+        let mut written = written.iter();
+        written.any(|(network, penalty)| {
+            format!("{network} {}", penalty.fault.as_str()) == "127.0.0.8/32 refused"
+        })
+    };
+    let noted = async {
+        while !is_noted().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noted).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_goes_under_a_stronger_hash_at_its_next_login() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let params = Params::new(8192, 1, 1, None).unwrap();
+    let weak = Argon2::new(Argon2Algorithm::Argon2id, Version::V0x13, params);
+    let weak = weak.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    scene.set_password(&weak).await;
+    let kept = async || {
+        let found = scene.outside.credential("peeters", "server").await;
+        found.unwrap().unwrap().password.unwrap().hash
+    };
+
+    let (mut ssh, _socket) = dial(scene.gateway.address, client::Config::default()).await;
+    assert!(!by_password(&mut ssh, &scene.login, "wrong").await.success());
+    assert_eq!(kept().await, weak);
+    assert!(
+        by_password(&mut ssh, &scene.login, PASSWORD)
+            .await
+            .success()
+    );
+
+    let strong = kept().await;
+    assert!(strong.contains("m=19456,t=2,p=1"), "{strong}");
+    let (mut again, _socket) = dial(scene.gateway.address, client::Config::default()).await;
+    assert!(
+        by_password(&mut again, &scene.login, PASSWORD)
+            .await
+            .success()
+    );
+    assert_eq!(kept().await, strong);
+    assert!(
+        ssh.channel_open_session().await.is_ok(),
+        "it stays the same password"
+    );
+    // Another one is another.
+    scene
+        .set_password(&hash_password("Ander-Geheim-2").unwrap())
+        .await;
+    ends(ssh).await;
+}
+
+#[tokio::test]
+async fn a_weak_key_is_refused_though_it_is_the_devices() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let rsa = |bits| {
+        let pair = RsaKeypair::random(&mut russh::keys::key::safe_rng(), bits).unwrap();
+        PrivateKey::from(pair)
+    };
+    let (weak, sound) = (rsa(1024), rsa(2048));
+    for key in [&weak, &sound] {
+        let (device, known) = (scene.device().await, known(key));
+        let added = scene.outside.add_device_key(&device, &known, scene.now());
+        added.await.unwrap();
+    }
+    let with = |key: &PrivateKey| Login {
+        key: key.clone(),
+        ..scene.login.clone()
+    };
+
+    let (mut ssh, _socket) = dial(scene.gateway.address, client::Config::default()).await;
+    assert_eq!(by_key(&mut ssh, &with(&weak)).await, no(false, REFUSED));
+
+    assert!(by_key(&mut ssh, &with(&sound)).await.success());
+}
+
+#[tokio::test]
+async fn one_session_more_than_a_device_may_have_is_turned_away_and_none_is_ended_for_it() {
+    let lines = "[sftp]\nsessions_per_device = 2\n[guard]\nexempt = []";
+    let mut scene = Scene::start_with(DeviceKind::Pull, lines).await;
+    let other = scene
+        .gateway
+        .device(&scene.office, "other", DeviceKind::Pull);
+    let other = other.await;
+    let one = scene.gateway.connect(&scene.login).await;
+    let two = scene.gateway.connect(&scene.login).await;
+
+    assert!(
+        Peer::try_connect(scene.gateway.address, &scene.login)
+            .await
+            .is_none()
+    );
+
+    assert_eq!(one.list("/").await.unwrap().len(), 1);
+    assert_eq!(two.list("/").await.unwrap().len(), 1);
+    assert!(scene.logs_in(&other).await);
+    one.leave().await;
+    let again = async {
+        while Peer::try_connect(scene.gateway.address, &scene.login)
+            .await
+            .is_none()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+    scene.gateway.drain().await;
+    assert_eq!(scene.outside.penalties().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_session_that_asks_for_nothing_ends_and_a_peer_that_is_dead_is_found() {
+    let lines = "[sftp]\nidle_seconds = 1";
+    let idle = Scene::start_with(DeviceKind::Pull, lines).await;
+    let peer = idle.gateway.connect(&idle.login).await;
+    ends(peer.ssh).await;
+
+    let lines = "[sftp]\nkeepalive_seconds = 1";
+    let scene = Scene::start_with(DeviceKind::Pull, lines).await;
+    let living = scene.gateway.connect(&scene.login).await;
+    let lasting = async || {
+        let mut count = 0;
+        for id in [1, 2].map(SessionId) {
+            let row = scene.outside.session(scene.office.firm, id).await.unwrap();
+            count += usize::from(row.unwrap().ended_at.is_none());
+        }
+        count
+    };
+    let (address, login) = (scene.gateway.address, scene.login.clone());
+    // Its connection stays, and nobody is there to answer.
+    let dead = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let peer = runtime.block_on(Peer::connect(address, &login));
+        (runtime, peer)
+    });
+    let (runtime, _peer) = dead.await.unwrap();
+    assert_eq!(lasting().await, 2);
+
+    let found = async {
+        while lasting().await == 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.unwrap();
+
+    assert_eq!(living.list("/").await.unwrap().len(), 1, "it answers");
+    runtime.shutdown_background();
+}
+
+#[test]
+fn an_operator_decides_how_a_device_logs_in() {
+    let program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    let print = fingerprint(&device.login.key);
+    let refused = |arguments: &[&str]| {
+        let output = program.run(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let set = ["device", "set", "kantoor", "server"];
+    let with = |more: &[&'static str]| [&set[..], more].concat();
+
+    let keys = program.json(&["device", "key", "list", "kantoor", "server"]);
+    assert_eq!(keys[0]["fingerprint"], print.as_str());
+    assert_eq!(keys[0]["expires_at"], serde_json::Value::Null);
+    program.ok(&["status", "--check"]);
+    let expires = ["device", "key", "set", "kantoor", "server", &print];
+    program.ok(&[&expires[..], &["--expires", "20d"]].concat());
+    let status = program.run(&["status", "--check"]);
+    assert_eq!(status.status.code(), Some(1));
+    let told = String::from_utf8(status.stdout).unwrap();
+    assert!(told.contains("EXPIRES: key SHA256:"), "{told}");
+    program.ok(&[&expires[..], &["--expires", "forever"]].concat());
+    program.ok(&["status", "--check"]);
+
+    let told = refused(&with(&["--login", "key-and-password"]));
+    assert!(told.contains("could never log in"), "{told}");
+    assert!(refused(&set).contains("--from"));
+    assert!(refused(&with(&["--from", "192.0.2.0/33"])).contains("no range of addresses"));
+    let made = program.ok(&with(&[
+        "--login",
+        "key-and-password",
+        "--password",
+        "--from",
+        "192.0.2.0/24",
+    ]));
+    assert!(made.contains("password  "), "{made}");
+    assert!(refused(&with(&["--no-password"])).contains("could never log in"));
+    let shown = &program.json(&["device", "show", "kantoor", "server"])[0];
+    assert_eq!(shown["login_by"], "key-and-password");
+    assert_eq!(shown["from"], "192.0.2.0/24");
+    program.ok(&[
+        "device",
+        "disable",
+        "kantoor",
+        "server",
+        "--reason",
+        "stolen\nlaptop",
+    ]);
+    let again = ["device", "disable", "kantoor", "server", "--reason", "x"];
+    assert!(refused(&again).contains("disabled already"));
+    let shown = &program.json(&["device", "show", "kantoor", "server"])[0];
+    assert_eq!(shown["disabled"]["why"], "stolen laptop");
+    program.ok(&["device", "enable", "kantoor", "server"]);
+    program.ok(&["events", "verify", "kantoor"]);
+    #[rustfmt::skip]
+    let acts = [
+        ("key_changed", 2), ("password_changed", 1), ("login_changed", 1), ("device_disabled", 1), ("device_enabled", 1),
+    ];
+    for (kind, count) in acts {
+        assert_eq!(program.events(kind), count, "{kind}");
+    }
+}
