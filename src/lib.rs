@@ -10,7 +10,7 @@
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
 //! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`, `alarm`,
-//! `evidence`), stores (`blobs`, `catalog`), doings
+//! `evidence`, `wellness`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod alarm;
@@ -44,3 +44,4 @@ pub mod transfer;
 pub mod tree;
 pub mod ubl;
 pub mod upload;
+pub mod wellness;

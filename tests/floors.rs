@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
         "retention",
         "text",
         "evidence",
+        "wellness",
     ],
     &["blobs", "catalog"],
     &[
@@ -77,6 +78,7 @@ const PURE: &[&str] = &[
     "ingest/named.rs",
     "transfer/",
     "retention.rs",
+    "wellness.rs",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",
