@@ -160,7 +160,7 @@ pub struct Unready {
 
 impl fmt::Display for Unready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} fails: {}", self.part, self.why)
+        write!(f, "{}: {}", self.part, self.why)
     }
 }
 

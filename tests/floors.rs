@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
         "text",
         "evidence",
         "wellness",
+        "doctor",
     ],
     &["blobs", "catalog"],
     &[
@@ -36,6 +37,7 @@ const FLOORS: &[&[&str]] = &[
         "dispatch",
         "lookout",
         "guard",
+        "tending",
     ],
     &["dropfolder", "sftp"],
     &[
@@ -63,6 +65,7 @@ const DOINGS: &[&str] = &[
     "dispatch",
     "lookout",
     "guard",
+    "tending",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
@@ -79,6 +82,7 @@ const PURE: &[&str] = &[
     "transfer/",
     "retention.rs",
     "wellness.rs",
+    "doctor.rs",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",

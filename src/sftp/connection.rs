@@ -41,6 +41,17 @@ pub(super) struct Shared {
     pub(super) sessions: TaskTracker,
 }
 
+impl Shared {
+    /// Says what the catalog did not do for whoever is at `address`; what fails it, it has told.
+    fn tell(&self, what: &str, address: &dyn Display, why: &dyn Display) {
+        if self.parts.ingest.wellness().is_well() {
+            error!("Could not {what} from {address}: {why}");
+        } else {
+            debug!("Could not {what} from {address}: {why}");
+        }
+    }
+}
+
 /// One connection, from its version to its end.
 pub(super) struct Connection {
     shared: Shared,
@@ -128,7 +139,7 @@ impl Connection {
     fn judged<E: Display>(&self, found: Result<Option<Proven>, E>) -> Option<Proven> {
         self.attempt.answered(found).unwrap_or_else(|error| {
             let address = self.attempt.address;
-            error!("Could not look up a login from {address}: {error}");
+            self.shared.tell("look up a login", &address, &error);
             None
         })
     }
@@ -295,7 +306,7 @@ impl Handler for Connection {
         self.attempt.wait();
         let begun = self.shared.logins.begin(proven, &address, &software, now);
         let who = self.attempt.answered(begun.await).map_err(|failed| {
-            error!("Could not begin a session from {address}: {failed}");
+            self.shared.tell("begin a session", &address, &failed);
             russh::Error::Disconnect
         })?;
         let login = &who.login;
