@@ -227,7 +227,7 @@ impl Session {
         };
         if let Some(fault) = writing.fault {
             self.warn_of(&writing.path, &fault.text);
-            return Err(fault.into());
+            return Err(fault.told().into());
         }
         let (path, mut draft) = (writing.path, writing.draft);
         if !draft.is_touched() && self.sight(&path).is_some() {

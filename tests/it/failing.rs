@@ -128,10 +128,12 @@ async fn put(peer: &Peer, path: &str, bytes: &[u8]) -> Result<(), (StatusCode, S
     for (at, block) in bytes.chunks(32 * 1024).enumerate() {
         let offset = (at * 32 * 1024) as u64;
         let written = peer.sftp.write(&handle, offset, block.to_vec()).await;
-        done = done.and(written.map(drop).map_err(refused));
+        let written = written.map(drop).map_err(refused);
+        done = done.and(written);
     }
     let closed = peer.sftp.close(&handle).await;
-    done.and(closed.map(drop).map_err(refused))
+    let closed = closed.map(drop).map_err(refused);
+    done.and(closed)
 }
 
 async fn first(peer: &Peer) -> String {

@@ -66,15 +66,14 @@ async fn shown(program: &Program) -> String {
         .await
         .unwrap();
     drop(ssh.authenticate_none("nobody").await);
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 /// Makes another set of host keys in a folder, and returns the fingerprint of the first.
 fn new_keys(folder: &Path) -> String {
     fs::create_dir_all(folder).unwrap();
     sluis::hostkeys::make(folder).unwrap();
-    let key = PrivateKey::read_openssh_file(&folder.join("ssh_host_ed25519_key")).unwrap();
+    let key = PrivateKey::read_openssh_file(folder.join("ssh_host_ed25519_key")).unwrap();
     key.fingerprint(HashAlg::Sha256).to_string()
 }
 
