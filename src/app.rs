@@ -2,18 +2,24 @@
 //!
 //! The parts are joined here and nowhere else, and the clock is read here and nowhere else.
 
+mod reload;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use self::reload::Renewed;
+
+use self::reload::Memory;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
-use crate::dispatch::{Dispatcher, Poster};
+use crate::dispatch::{self, Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
 use crate::guard::Guard;
 use crate::hostkeys;
@@ -28,6 +34,7 @@ use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
 use crate::sending::{Sending, Waiting};
 use crate::sftp::{Door, HostKeys, Listening, Parts, Transport};
+use crate::tending::{Disks, Tending};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
 
@@ -81,6 +88,9 @@ pub enum Error {
     /// The host keys cannot be used.
     #[error("the host keys cannot be used")]
     HostKeys(#[from] hostkeys::Error),
+    /// Receivers of webhooks could not be called.
+    #[error("the webhooks cannot be told")]
+    Webhooks(#[from] dispatch::Error),
     /// The address cannot be listened on.
     #[error(
         "could not listen on {address}; is another server there, or does the port need a privilege?"
@@ -150,10 +160,12 @@ impl House {
         let profiles = Arc::new(config.read_profiles()?);
         let places = Places::new(Arc::clone(&profiles), config.zone()?);
         let catalog = Catalog::open(&config.catalog_file()).await?;
-        let blobs = Blobs::in_folder(&config.blob_folder())?;
+        let wellness = catalog.wellness().clone();
+        wellness.keep_free(config.disk.keep_free_bytes);
+        let blobs = Blobs::in_folder(&config.blob_folder())?.reporting_to(wellness);
         let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
         let sending = Sending::new(ingest.clone());
-        Ok(Self {
+        let house = Self {
             config,
             catalog,
             blobs,
@@ -162,7 +174,9 @@ impl House {
             ingest,
             sending,
             clock: system_clock(),
-        })
+        };
+        house.tending().look_at_room();
+        Ok(house)
     }
 
     /// Returns the server's keys.
@@ -171,7 +185,9 @@ impl House {
     ///
     /// When they cannot be read.
     pub fn host_keys(&self) -> Result<HostKeys, Error> {
-        Ok(hostkeys::read(&self.config.key_folder())?)
+        let config = &self.config;
+        let credentials = config.credentials.as_deref();
+        Ok(hostkeys::read(&config.key_folder(), credentials)?)
     }
 
     /// Opens the SFTP door; it serves when it is run, until `draining` is cancelled.
@@ -229,7 +245,8 @@ impl House {
             marks: Marks::new(self.catalog.clone(), self.ingest.readers()),
             ingest: self.ingest.clone(),
             sending: self.sending.clone(),
-            spool: Spool::in_folder(&self.config.spool_folder()),
+            spool: Spool::in_folder(&self.config.spool_folder())
+                .reporting_to(self.catalog.wellness().clone()),
             shelf: Shelf::default(),
             quota: Quota::new(
                 self.catalog.clone(),
@@ -243,64 +260,81 @@ impl House {
         };
         let rules = self.config.guard.clone();
         let guard = Guard::open(self.catalog.clone(), rules, self.clock.read()).await?;
-        let sftp = &self.config.sftp;
-        let logins = Logins::new(self.catalog.clone()).with_sessions_max(sftp.sessions_per_device);
-        let transport = Transport {
-            keys,
-            algorithms: sftp.algorithms,
-            rekey_bytes: sftp.rekey_bytes,
-            rekey_after: Duration::from_secs(sftp.rekey_seconds.get().into()),
-            keepalive: Duration::from_secs(sftp.keepalive_seconds.get().into()),
-            idle: Duration::from_secs(sftp.idle_seconds.get().into()),
-        };
-        Ok(Door::new(logins, guard, parts, transport))
+        let sessions_max = self.config.sftp.sessions_per_device;
+        let logins = Logins::new(self.catalog.clone()).with_sessions_max(sessions_max);
+        Ok(Door::new(
+            logins,
+            guard,
+            parts,
+            transport(&self.config, keys),
+        ))
     }
 
     /// Serves through every door until `draining` is cancelled, and what is under way has ended.
     pub async fn serve(&self, listening: Listening, draining: CancellationToken) {
+        let (_, never) = mpsc::channel(1);
+        self.serve_renewing(listening, never, draining).await;
+    }
+
+    /// Serves likewise, and goes on by the rules of each house that comes from `renewals`.
+    pub async fn serve_renewing(
+        &self,
+        listening: Listening,
+        mut renewals: mpsc::Receiver<Self>,
+        draining: CancellationToken,
+    ) {
         self.look_again().await;
-        let clock = self.clock.clone();
-        let rejected = RejectedFiles::default();
-        let drop_folders = DropFolders::new(self.config.drop.clone(), self.ingest.clone())
-            .reporting_to(rejected.clone());
-        let lookout = self.lookout(rejected);
-        let scheduler = Scheduler::new(
-            self.catalog.clone(),
-            self.sending.clone(),
-            self.clock.clone(),
-        );
-        let dropping = drop_folders.run(draining.clone(), move || clock.read());
-        // Tasks of their own: while one has the turn to write, it must not wait for the others here.
-        let ends = draining.clone();
-        let sending = tokio::spawn(async move { scheduler.run(ends).await });
-        let (keeping, ends) = (self.keeping(), draining.clone());
-        let keeping = tokio::spawn(async move { keeping.run(ends).await });
-        let ends = draining.clone();
-        let looking = tokio::spawn(async move { lookout.run(ends).await });
-        let telling = tokio::spawn(self.dispatcher().run(draining));
-        // Told when it happens, not when the others end: somebody must start the server again.
-        let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
-            if let Err(died) = task.await {
-                tracing::error!(
-                    "What {what} has died, and goes on when the server is started again: {died}"
-                );
+        let memory = Memory {
+            rejected: RejectedFiles::default(),
+            begun: self.clock.read(),
+        };
+        let (tending, ends) = (self.tending(), draining.clone());
+        let tending = tokio::spawn(async move { tending.run(ends).await });
+        let working = async {
+            let mut house = self.clone();
+            loop {
+                let ends = draining.child_token();
+                let mut working = Box::pin(house.work(&memory, ends.clone()));
+                let next = tokio::select! {
+                    () = &mut working => return,
+                    Some(next) = renewals.recv() => next,
+                };
+                ends.cancel();
+                working.await;
+                house = next;
+                // A profile may have been mended.
+                house.look_again().await;
             }
         };
-        // Boxed, for each holds the states of everything it may be in the middle of.
-        tokio::join!(
-            Box::pin(listening.run()),
-            Box::pin(dropping),
-            told("sends by itself", sending),
-            told("looks for what was forgotten", looking),
-            told("tells receivers", telling),
-            told("removes what is kept no longer", keeping),
-        );
+        tokio::join!(Box::pin(listening.run()), Box::pin(working));
+        // It ends by itself; if it died, that was told when it did.
+        drop(tending.await);
+    }
+
+    fn scheduler(&self) -> Scheduler {
+        let (catalog, sending) = (self.catalog.clone(), self.sending.clone());
+        Scheduler::new(catalog, sending, self.clock.clone())
+    }
+
+    fn drop_folders(&self, rejected: RejectedFiles) -> DropFolders {
+        DropFolders::new(self.config.drop.clone(), self.ingest.clone()).reporting_to(rejected)
     }
 
     /// Returns what tells receivers what happens; it does when it is run.
     pub fn dispatcher(&self) -> Dispatcher {
         let poster = Poster::new(&self.config.webhooks);
         Dispatcher::new(self.catalog.clone(), poster, self.clock.clone())
+    }
+
+    /// Returns what looks whether everything is well; it does when it is run.
+    pub fn tending(&self) -> Tending {
+        let disks = Disks {
+            catalog: self.config.catalog_file(),
+            blobs: self.config.blob_folder(),
+            spool: self.config.spool_folder(),
+        };
+        let (catalog, blobs) = (self.catalog.clone(), self.blobs.clone());
+        Tending::new(catalog, blobs, disks, self.clock.clone())
     }
 
     /// Returns what removes what is kept no longer; it does when it is run.
@@ -356,12 +390,12 @@ impl House {
     }
 }
 
-/// The system's clock.
+/// Returns the system's clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the clock is read here and nowhere else"
 )]
-fn system_clock() -> Clock {
+pub fn system_clock() -> Clock {
     Clock::new(|| {
         let since_1970 = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -381,4 +415,17 @@ fn make_folder(path: &Path) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Returns what the configuration says of connections.
+pub(crate) fn transport(config: &Config, keys: HostKeys) -> Transport {
+    let sftp = &config.sftp;
+    Transport {
+        keys,
+        algorithms: sftp.algorithms,
+        rekey_bytes: sftp.rekey_bytes,
+        rekey_after: Duration::from_secs(sftp.rekey_seconds.get().into()),
+        keepalive: Duration::from_secs(sftp.keepalive_seconds.get().into()),
+        idle: Duration::from_secs(sftp.idle_seconds.get().into()),
+    }
 }

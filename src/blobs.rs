@@ -2,6 +2,7 @@
 //!
 //! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
 
+mod failing;
 mod reader;
 mod unnamed;
 
@@ -18,10 +19,12 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use tokio::sync::Semaphore;
 
+pub use self::failing::cannot_store;
 pub use self::reader::Reader;
 pub use self::unnamed::Unnamed;
 
 use crate::model::Digest;
+use crate::wellness::Wellness;
 
 /// The blobs. A clone is the same store.
 #[derive(Clone)]
@@ -30,6 +33,7 @@ pub struct Blobs {
     folder: Arc<PathBuf>,
     /// For the files that readers keep open.
     room: Arc<Semaphore>,
+    wellness: Wellness,
 }
 
 /// A content that is stored and durable. Only [`Blobs`] makes one; taking in writes rows from these
@@ -127,6 +131,7 @@ impl Blobs {
             store: Arc::new(store.with_fsync(true)),
             folder: Arc::new(folder.to_owned()),
             room: Arc::new(Semaphore::new(reader::KEPT_OPEN_MAX)),
+            wellness: Wellness::default(),
         })
     }
 
@@ -136,6 +141,10 @@ impl Blobs {
     ///
     /// When the store does not take it.
     pub async fn put(&self, content: Bytes) -> Result<Stored, Error> {
+        failing::stored(&self.wellness, self.try_put(content).await)
+    }
+
+    async fn try_put(&self, content: Bytes) -> Result<Stored, Error> {
         let digest = Digest::of(&content);
         match self.put_unnamed(&content, digest).await? {
             Some(stored) => Ok(stored),
@@ -186,7 +195,7 @@ impl Blobs {
     /// straight into what is sent.
     pub fn reader(&self, digest: Digest) -> Reader {
         let path = self.folder.join(path(digest).as_ref());
-        Reader::new(digest, path, Arc::clone(&self.room))
+        Reader::new(digest, path, Arc::clone(&self.room), self.wellness.clone())
     }
 
     /// Reads a part of a blob; a range past its end gives what is there.
@@ -195,10 +204,9 @@ impl Blobs {
     ///
     /// When the blob is missing or cannot be read.
     pub async fn range(&self, digest: Digest, range: Range<u64>) -> Result<Bytes, Error> {
-        self.store
-            .get_range(&path(digest), range)
-            .await
-            .map_err(|source| Error::Get { digest, source })
+        let got = self.store.get_range(&path(digest), range).await;
+        let got = got.map_err(|source| Error::Get { digest, source });
+        failing::read(&self.wellness, got)
     }
 
     /// Reads a whole blob.
@@ -207,6 +215,10 @@ impl Blobs {
     ///
     /// When the blob is missing or cannot be read.
     pub async fn whole(&self, digest: Digest) -> Result<Bytes, Error> {
+        failing::read(&self.wellness, self.get(digest).await)
+    }
+
+    async fn get(&self, digest: Digest) -> Result<Bytes, Error> {
         let got = async { self.store.get(&path(digest)).await?.bytes().await };
         got.await.map_err(|source| Error::Get { digest, source })
     }

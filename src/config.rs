@@ -3,12 +3,14 @@
 //! One file, `sluis.toml`, and variables of the environment over it; `config/sluis.toml` shows every key
 //! with its default and why. An unknown key is refused, for it is a decision that would silently not count.
 
+mod reload;
 mod variables;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 
+pub use self::reload::When;
 pub use self::variables::Wrong;
 
 use jiff::tz::TimeZone;
@@ -52,8 +54,13 @@ pub struct Config {
     pub webhooks: WebhookConfig,
     /// When somebody is told of what was forgotten.
     pub alarms: Limits,
+    /// The disks of the data.
+    pub disk: Disk,
     /// The log.
     pub log: Log,
+    /// Where the service manager puts what is secret, if it does.
+    #[serde(skip)]
+    pub credentials: Option<PathBuf>,
 }
 
 /// The SFTP door.
@@ -62,6 +69,8 @@ pub struct Config {
 pub struct Sftp {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// A folder with host keys; none for the one in the data folder.
+    pub host_keys: Option<PathBuf>,
     /// Which algorithms are offered.
     pub algorithms: Algorithms,
     /// After how many bytes in either direction keys are exchanged anew.
@@ -110,6 +119,14 @@ pub struct Ingest {
     pub declared: Declared,
 }
 
+/// The disks of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// How many bytes must stay free: below that nothing new is taken.
+    pub keep_free_bytes: u64,
+}
+
 /// The log.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -143,7 +160,9 @@ impl Default for Config {
             uploads: UploadLimits::default(),
             webhooks: WebhookConfig::default(),
             alarms: Limits::default(),
+            disk: Disk::default(),
             log: Log::default(),
+            credentials: None,
         }
     }
 }
@@ -151,10 +170,25 @@ impl Default for Config {
 /// An hour (RFC 4253 §9).
 const REKEY_SECONDS: NonZeroU16 = NonZeroU16::MIN.saturating_add(3599);
 
+/// The variable in which systemd names the folder of credentials (systemd.exec(5), `LoadCredential=`).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// Room for weeks of marks, and to end a backup in.
+const KEEP_FREE_BYTES: u64 = 512 * 1024 * 1024;
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            keep_free_bytes: KEEP_FREE_BYTES,
+        }
+    }
+}
+
 impl Default for Sftp {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 2222)),
+            host_keys: None,
             algorithms: Algorithms::default(),
             rekey_bytes: REKEY_BYTES_MAX,
             rekey_seconds: REKEY_SECONDS,
@@ -243,12 +277,23 @@ impl Config {
             .parse()
             .map_err(syntax(path))?;
         let file = table.clone();
+        let mut credentials = None;
+        let variables = variables.into_iter().inspect(|(name, value)| {
+            if name == CREDENTIALS {
+                credentials = Some(PathBuf::from(value));
+            }
+        });
         variables::overlay(&mut table, variables)?;
-        if table == file {
-            return Ok(alone);
-        }
-        let read: Self = table.try_into().map_err(syntax(path))?;
-        Ok(read.in_folder(folder))
+        let read = if table == file {
+            alone
+        } else {
+            let read: Self = table.try_into().map_err(syntax(path))?;
+            read.in_folder(folder)
+        };
+        Ok(Self {
+            credentials,
+            ..read
+        })
     }
 
     /// Reads the file at `path` alone, as if it stood in `folder`.
@@ -278,6 +323,7 @@ impl Config {
         self.drop.root = self.data.join(&self.drop.root);
         self.webhooks.roots = self.webhooks.roots.map(|roots| folder.join(roots));
         self.profiles = self.profiles.map(|profiles| folder.join(profiles));
+        self.sftp.host_keys = self.sftp.host_keys.map(|keys| folder.join(keys));
         self
     }
 
@@ -329,7 +375,8 @@ impl Config {
 
     /// Returns the folder of the host keys.
     pub fn key_folder(&self) -> PathBuf {
-        self.data.join("host-keys")
+        let own = self.sftp.host_keys.clone();
+        own.unwrap_or_else(|| self.data.join("host-keys"))
     }
 }
 

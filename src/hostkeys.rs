@@ -75,20 +75,33 @@ pub fn make(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads the keys in `folder`.
+/// Reads the keys in `folder`; those among `credentials` take their place.
 ///
 /// # Errors
 ///
 /// When the Ed25519 or RSA key is missing, or one cannot be read.
-pub fn read(folder: &Path) -> Result<HostKeys, Error> {
+pub fn read(folder: &Path, credentials: Option<&Path>) -> Result<HostKeys, Error> {
     let read = |file: &&str| {
-        let path = folder.join(file);
+        let path = place(file, folder, credentials);
         PrivateKey::read_openssh_file(&path).map_err(|source| Error::Read { path, source })
     };
     // A folder from before the ECDSA key has none, and must not get one unasked: it serves as it did.
-    let there = |file: &&&str| **file != ECDSA || folder.join(ECDSA).exists();
+    let there = |file: &&&str| **file != ECDSA || place(ECDSA, folder, credentials).exists();
     let keys = FILES.iter().filter(there).map(read);
     Ok(HostKeys(keys.collect::<Result<_, _>>()?))
+}
+
+/// Says whether the server does without this key.
+pub fn may_be_missing(file: &str) -> bool {
+    file == ECDSA
+}
+
+/// Returns where a key is: among the credentials, or in its folder.
+pub fn place(file: &str, folder: &Path, credentials: Option<&Path>) -> PathBuf {
+    let given = credentials.map(|given| given.join(file));
+    given
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| folder.join(file))
 }
 
 /// Reads the public half of the Ed25519 key in `folder`: what receipts are checked with.
@@ -143,12 +156,28 @@ mod tests {
     fn a_folder_from_before_the_ecdsa_key_serves_as_it_did() {
         let folder = tempfile::tempdir().unwrap();
         make(folder.path()).unwrap();
-        assert_eq!(read(folder.path()).unwrap().0.len(), 3);
+        assert_eq!(read(folder.path(), None).unwrap().0.len(), 3);
 
         fs::remove_file(folder.path().join(ECDSA)).unwrap();
-        assert_eq!(read(folder.path()).unwrap().0.len(), 2);
+        assert_eq!(read(folder.path(), None).unwrap().0.len(), 2);
 
         fs::remove_file(folder.path().join("ssh_host_rsa_key")).unwrap();
-        assert!(read(folder.path()).is_err());
+        assert!(read(folder.path(), None).is_err());
+    }
+
+    #[test]
+    fn a_credential_takes_the_place_of_the_file() {
+        let (folder, given) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for of in [&folder, &given] {
+            make(of.path()).unwrap();
+        }
+        fs::remove_file(given.path().join(ECDSA)).unwrap();
+        let all = |folder: &Path, given| fingerprints(&read(folder, given).unwrap());
+        let (own, others) = (all(folder.path(), None), all(given.path(), None));
+
+        let used = all(folder.path(), Some(given.path()));
+
+        assert_eq!([&used[0], &used[2]], [&others[0], &others[1]]);
+        assert_eq!(used[1], own[1], "what is not given stays");
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
 //! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`, `alarm`,
-//! `evidence`), stores (`blobs`, `catalog`), doings
+//! `evidence`, `wellness`, `doctor`), stores (`blobs`, `catalog`), doings
 //! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod alarm;
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod dispatch;
+pub mod doctor;
 pub mod dropfolder;
 pub mod evidence;
 pub mod guard;
@@ -39,8 +40,10 @@ pub mod scheduler;
 pub mod sending;
 pub mod sftp;
 pub mod telemetry;
+pub mod tending;
 pub mod text;
 pub mod transfer;
 pub mod tree;
 pub mod ubl;
 pub mod upload;
+pub mod wellness;

@@ -87,6 +87,12 @@ impl Lookout {
         }
     }
 
+    /// Lets connections count that began since then: another lookout has looked before this one.
+    #[must_use]
+    pub fn since(self, begun: Timestamp) -> Self {
+        Self { begun, ..self }
+    }
+
     /// Looks until it is cancelled.
     pub async fn run(&self, cancel: CancellationToken) {
         loop {

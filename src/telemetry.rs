@@ -1,6 +1,7 @@
 //! How does the operator see what happens?
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
@@ -19,10 +20,40 @@ pub fn start(log: &Log) -> Result<(), String> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     let started = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            keep(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+            builder.try_init()
+        }
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            keep(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+            builder.try_init()
+        }
     };
     started.map_err(|error| format!("could not start the log: {error}"))
+}
+
+/// What sets the level of the log that was started.
+static LEVEL: OnceLock<Setter> = OnceLock::new();
+
+type Setter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+fn keep(set: impl Fn(EnvFilter) -> Result<(), String> + Send + Sync + 'static) {
+    // One log a process: a second is refused when it starts.
+    drop(LEVEL.set(Box::new(set)));
+}
+
+/// Sets the level of the log that was started.
+///
+/// # Errors
+///
+/// When the level is not one that is understood.
+pub fn set_level(log: &Log) -> Result<(), String> {
+    let filter = filter(log)?;
+    LEVEL.get().map_or(Ok(()), |set| set(filter))
 }
 
 /// Says whether the log could be started.

@@ -20,6 +20,8 @@ const FLOORS: &[&[&str]] = &[
         "retention",
         "text",
         "evidence",
+        "wellness",
+        "doctor",
     ],
     &["blobs", "catalog"],
     &[
@@ -35,6 +37,7 @@ const FLOORS: &[&[&str]] = &[
         "dispatch",
         "lookout",
         "guard",
+        "tending",
     ],
     &["dropfolder", "sftp"],
     &[
@@ -62,6 +65,7 @@ const DOINGS: &[&str] = &[
     "dispatch",
     "lookout",
     "guard",
+    "tending",
 ];
 
 /// Files that judge, wherever they stand, and the floors that do nothing else.
@@ -77,6 +81,8 @@ const PURE: &[&str] = &[
     "ingest/named.rs",
     "transfer/",
     "retention.rs",
+    "wellness.rs",
+    "doctor.rs",
     "ingest/plan.rs",
     "ingest/route.rs",
     "dropfolder/settle.rs",

@@ -104,8 +104,15 @@ fn house_files(house: &House, config: &Path) -> Result<Vec<(PathBuf, String)>, E
     let mut all = vec![(config.to_owned(), "sluis.toml".to_owned())];
     let keys = house.config.key_folder();
     for name in hostkeys::FILES {
-        for name in [name.to_owned(), format!("{name}.pub")] {
-            all.push((keys.join(&name), format!("host-keys/{name}")));
+        let (private, public) = (keys.join(name), keys.join(format!("{name}.pub")));
+        // Where only the public half is here, the other comes from the service manager, and is kept there. A
+        // folder from before the ECDSA key has neither.
+        let elsewhere = !private.exists() && (public.exists() || hostkeys::may_be_missing(name));
+        if !elsewhere {
+            all.push((private, format!("host-keys/{name}")));
+        }
+        if public.exists() || !elsewhere {
+            all.push((public, format!("host-keys/{name}.pub")));
         }
     }
     if let Some(roots) = &house.config.webhooks.roots {

@@ -129,7 +129,14 @@ fn inner(part: &Part) -> &str {
 fn check_room(file: &Path, config: &Config) -> Result<(), Error> {
     let profiles = config.profiles.as_deref();
     let roots = config.webhooks.roots.as_deref();
-    let places = [Some(file), Some(config.data.as_path()), profiles, roots];
+    let keys = config.sftp.host_keys.as_deref();
+    let places = [
+        Some(file),
+        Some(config.data.as_path()),
+        profiles,
+        roots,
+        keys,
+    ];
     for place in places.into_iter().flatten() {
         let is_empty = fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());
         if place.symlink_metadata().is_ok() && !is_empty {

@@ -11,8 +11,9 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Error;
+use super::{Error, failing};
 use crate::model::Digest;
+use crate::wellness::Wellness;
 
 /// Files that stay open between two reads, of all blobs together. More are opened anew for each read.
 pub(super) const KEPT_OPEN_MAX: usize = 512;
@@ -24,6 +25,7 @@ pub struct Reader {
     path: PathBuf,
     kept: Mutex<Option<Kept>>,
     room: Arc<Semaphore>,
+    wellness: Wellness,
 }
 
 /// A file that stays open.
@@ -34,12 +36,18 @@ struct Kept {
 }
 
 impl Reader {
-    pub(super) fn new(digest: Digest, path: PathBuf, room: Arc<Semaphore>) -> Self {
+    pub(super) fn new(
+        digest: Digest,
+        path: PathBuf,
+        room: Arc<Semaphore>,
+        wellness: Wellness,
+    ) -> Self {
         Self {
             digest,
             path,
             kept: Mutex::new(None),
             room,
+            wellness,
         }
     }
 
@@ -51,13 +59,14 @@ impl Reader {
     /// When the blob is missing, cannot be read, or ends before; then `out` is as it was.
     pub fn read(&self, offset: u64, length: usize, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
-        self.fill(offset, length, out).map_err(|source| {
+        let read = self.fill(offset, length, out).map_err(|source| {
             out.truncate(start);
             Error::Read {
                 digest: self.digest,
                 source,
             }
-        })
+        });
+        failing::read(&self.wellness, read)
     }
 
     /// Appends as [`Reader::read`] does, if all of it is in the system's memory: it does not wait for the
@@ -161,7 +170,8 @@ mod tests {
         let path = folder.path().join("blob");
         File::create(&path).unwrap().write_all(content).unwrap();
         let room = Arc::new(Semaphore::new(room));
-        (folder, Reader::new(Digest::of(content), path, room))
+        let digest = Digest::of(content);
+        (folder, Reader::new(digest, path, room, Wellness::default()))
     }
 
     #[test]

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, CWD, linkat};
 use sha2::{Digest as _, Sha256};
 
-use super::{Blobs, Error, Stored, path};
+use super::{Blobs, Error, Stored, failing, path};
 use crate::model::Digest;
 
 /// A content that is being written. A clone is the same file.
@@ -161,6 +161,10 @@ impl Blobs {
     ///
     /// When the store does not take it.
     pub async fn keep(&self, unnamed: &Unnamed) -> Result<Stored, Error> {
+        failing::stored(&self.wellness, self.try_keep(unnamed).await)
+    }
+
+    async fn try_keep(&self, unnamed: &Unnamed) -> Result<Stored, Error> {
         let keep = |digest: Digest| {
             move |source: io::Error| Error::Keep {
                 what: format!("blob {digest}"),

@@ -11,6 +11,16 @@ pub enum Error {
         /// Why.
         source: sqlx::Error,
     },
+    /// The database is not one, or parts of it are not what was written.
+    #[error(
+        "the catalog `{path}` is damaged, or is no catalog: leave it as it is for whoever looks into it, move the data folder away, and bring it back from a backup with `sluis restore`"
+    )]
+    Broken {
+        /// Its file or address.
+        path: String,
+        /// What was found.
+        source: sqlx::Error,
+    },
     /// The database was written by a later version of this program.
     #[error(
         "the catalog `{path}` has schema {found}, and this program knows up to {known}: it was used by a newer Sluis; install that version again, or restore a backup"

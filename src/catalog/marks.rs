@@ -5,6 +5,7 @@
 use sqlx::query;
 
 use super::rows::Columns as _;
+use super::soundness::noted;
 use super::writer::{Durability, FOREIGN_LAG_MAX};
 use super::{Catalog, Error, Event, Tx, events};
 use crate::collect::Progress;
@@ -40,6 +41,10 @@ impl Catalog {
         event: &Event,
         now: Timestamp,
     ) -> Result<bool, Error> {
+        noted(self.wellness(), self.collect(firm, event, now).await)
+    }
+
+    async fn collect(&self, firm: FirmId, event: &Event, now: Timestamp) -> Result<bool, Error> {
         let mut turn = self.turns.take().await;
         turn.ready(Durability::Kill).await?;
         turn.look(FOREIGN_LAG_MAX).await?;

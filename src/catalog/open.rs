@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions as _};
 
 use super::writer::Turns;
 use super::{Error, migrate};
+use crate::wellness::Cause;
 
 /// How long another process may hold the database before a statement gives up, in milliseconds.
 const BUSY_MS_MAX: u32 = 15_000;
@@ -87,10 +88,18 @@ fn options_in(path: &Path, mode: &str) -> Result<AnyConnectOptions, sqlx::Error>
 }
 
 fn failed(path: &Path, source: sqlx::Error) -> Error {
-    Error::Open {
-        path: path.display().to_string(),
-        source,
+    let path = path.display().to_string();
+    match Error::from(source) {
+        Error::Database(source) if is_broken(&source) => Error::Broken { path, source },
+        Error::Database(source) => Error::Open { path, source },
+        other => other,
     }
+}
+
+fn is_broken(source: &sqlx::Error) -> bool {
+    let code = source.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse().ok());
+    code.and_then(Cause::of_sqlite) == Some(Cause::Broken)
 }
 
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {

@@ -16,8 +16,10 @@ use tokio::time::Instant;
 
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
+use super::soundness::noted;
 use super::{Catalog, Error};
 use crate::model::FirmId;
+use crate::wellness::Wellness;
 
 /// How late a cache may learn what another process wrote. Whoever begins a change knows at once.
 pub(super) const FOREIGN_LAG_MAX: Duration = Duration::from_millis(20);
@@ -41,6 +43,7 @@ pub(super) struct Turns {
     writer: Arc<Mutex<Writer>>,
     moment: Arc<AtomicU64>,
     news: Arc<Notify>,
+    pub(super) wellness: Wellness,
 }
 
 /// The connection that writes, and what is known of the database through it.
@@ -86,6 +89,7 @@ impl Turns {
             writer: Arc::new(Mutex::new(writer)),
             moment: Arc::default(),
             news: Arc::default(),
+            wellness: Wellness::default(),
         }
     }
 
@@ -246,7 +250,8 @@ impl Tx {
 
     async fn end(&mut self) -> Result<(), Error> {
         let tells = !self.told.is_empty();
-        events::add_and_commit(self).await?;
+        let ended = events::add_and_commit(self).await;
+        noted(&self.inner.turns.wellness, ended)?;
         self.inner.closed();
         if tells {
             self.inner.told();
@@ -275,12 +280,16 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn begin(&self, survives: Durability) -> Result<Tx, Error> {
+        noted(self.wellness(), self.try_begin(survives).await)
+    }
+
+    async fn try_begin(&self, survives: Durability) -> Result<Tx, Error> {
         let mut tx = self.take(survives).await?;
         // Not `fetch_one`: that ends with the first statement.
         let rows = query("begin immediate; pragma data_version")
             .fetch_all(&mut *tx.inner)
             .await?;
-        self.noted(&mut tx, rows.first())?;
+        self.note_version(&mut tx, rows.first())?;
         Ok(tx)
     }
 
@@ -290,6 +299,10 @@ impl Catalog {
     ///
     /// When the firm is gone, or the database does not answer.
     pub async fn begin_at(&self, firm: FirmId, survives: Durability) -> Result<(Tx, i64), Error> {
+        noted(self.wellness(), self.try_begin_at(firm, survives).await)
+    }
+
+    async fn try_begin_at(&self, firm: FirmId, survives: Durability) -> Result<(Tx, i64), Error> {
         let mut tx = self.take(survives).await?;
         let rows = query(
             "begin immediate; pragma data_version;
@@ -298,7 +311,7 @@ impl Catalog {
         .bind(firm.0)
         .fetch_all(&mut *tx.inner)
         .await?;
-        self.noted(&mut tx, rows.first())?;
+        self.note_version(&mut tx, rows.first())?;
         // It may have been removed since it was asked for.
         let found = rows.get(1).ok_or_else(|| Error::Missing {
             what: format!("firm {firm}"),
@@ -320,7 +333,7 @@ impl Catalog {
         Ok(Tx { inner, told })
     }
 
-    fn noted(&self, tx: &mut Tx, row: Option<&AnyRow>) -> Result<(), Error> {
+    fn note_version(&self, tx: &mut Tx, row: Option<&AnyRow>) -> Result<(), Error> {
         let row = row.ok_or(sqlx::Error::RowNotFound)?;
         self.turns
             .note_version(&mut tx.inner, row.int("data_version")?);

@@ -150,9 +150,13 @@ fn told<E: std::error::Error>(result: Result<String, E>) -> Finding {
 
 fn host_keys(config: &Config) -> Finding {
     let folder = config.key_folder();
-    let keys = hostkeys::read(&folder).map_err(|error| with_causes(&error))?;
+    let credentials = config.credentials.as_deref();
+    let keys = hostkeys::read(&folder, credentials).map_err(|error| with_causes(&error))?;
     for file in hostkeys::FILES {
-        let path = folder.join(file);
+        let path = hostkeys::place(file, &folder, credentials);
+        if !path.exists() {
+            continue; // it is one that may be missing
+        }
         let metadata = fs::metadata(&path).map_err(|error| error.to_string())?;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -188,12 +192,18 @@ fn served(address: SocketAddr) -> Finding {
     }
 }
 
-fn banner(address: SocketAddr) -> std::io::Result<String> {
+/// Where a server that listens at `address` is reached from here.
+pub(super) fn near(address: SocketAddr) -> SocketAddr {
     let mut near = address;
     if address.ip().is_unspecified() {
         near.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    let mut stream = TcpStream::connect_timeout(&near, BANNER_WAIT)?;
+    near
+}
+
+/// Returns what a server says first.
+pub(super) fn banner(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&near(address), BANNER_WAIT)?;
     stream.set_read_timeout(Some(BANNER_WAIT))?;
     let mut bytes = [0; 64];
     let got = stream.read(&mut bytes)?;

@@ -13,6 +13,7 @@ mod decide;
 mod deliveries;
 mod demo;
 mod device;
+mod doctor;
 mod documents;
 mod dossier;
 mod error;
@@ -77,6 +78,8 @@ enum Command {
     Serve,
     /// Say whether everything is as it should be.
     Check,
+    /// Look at everything that the server needs, and say what to do about what is amiss.
+    Doctor,
     /// Show what waits at each firm, for whom, and since when.
     Status(status::Args),
     /// Say what documents are, without keeping them.
@@ -191,6 +194,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Init(args) => init::run(&call, &args).await,
         Command::Serve => Box::pin(serve::run(&call)).await,
         Command::Check => check::run(&call).await,
+        Command::Doctor => Box::pin(doctor::run(&call)).await,
         Command::Status(args) => status::run(&call, &args).await,
         Command::Read(args) => read::run(&call, &args),
         Command::Ingest(args) => ingest::run(&call, &args).await,

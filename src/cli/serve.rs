@@ -1,12 +1,16 @@
 //! How does the gateway run, from its start to its end?
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info, warn};
 
 use super::call::Call;
 use super::{Error, Exit, print, service};
 use crate::app::House;
+use crate::config::When;
+use crate::model::with_causes;
+use crate::sftp::Renewing;
 use crate::{hostkeys, telemetry};
 
 /// Serves until it is told to end; ending is in order, and then all is well.
@@ -18,6 +22,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     // Of a server that was killed; who holds the data is alone.
     house.catalog.end_all_sessions().await?;
     let ending = Ending::begin()?;
+    let mut hangups = hangups()?;
     let draining = CancellationToken::new();
     let listening = match service::socket()? {
         Some(socket) => house.listen_on(socket, draining.clone()).await?,
@@ -29,17 +34,90 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     print::line(&format!("listening on {address}"))?; // scripts wait for this line
     service::tell_ready(address);
     let watching = service::watch(listening.pulse());
+    let door = listening.renewing();
+    let (renewals, taken) = mpsc::channel(1);
+    let ends = draining.clone();
+    let reloading = async {
+        let mut house = house.clone();
+        loop {
+            tokio::select! {
+                () = ends.cancelled() => return,
+                _ = hangups.recv() => {}
+            }
+            service::tell_reloading();
+            let status = match reload(call, &house, &door).await {
+                Ok(next) => {
+                    house = next.clone();
+                    tokio::select! {
+                        () = ends.cancelled() => return,
+                        // Nobody takes it who is ending.
+                        _ = renewals.send(next) => {}
+                    }
+                    format!("Listening on {address}")
+                }
+                Err(refused) => {
+                    let why = on_one_line(&with_causes(&refused));
+                    error!("Did not reload, and goes on by the configuration that it has: {why}");
+                    format!("Listening on {address}; did not reload: {why}")
+                }
+            };
+            service::tell_reloaded(&status);
+        }
+    };
     let told = async {
         ending.told().await;
         service::tell_ending();
         info!("Ending: what is being read may be finished");
         draining.cancel();
     };
-    tokio::join!(Box::pin(house.serve(listening, draining.clone())), told);
+    tokio::join!(
+        Box::pin(house.serve_renewing(listening, taken, draining.clone())),
+        Box::pin(reloading),
+        told
+    );
     house.catalog.close().await;
     drop(watching);
     info!("Ended");
     Ok(Exit::Done)
+}
+
+/// SIGHUP ends a program that does not listen for it.
+fn hangups() -> Result<tokio::signal::unix::Signal, Error> {
+    let failed = |source| Error::failed("could not listen for signals", source);
+    signal(SignalKind::hangup()).map_err(failed)
+}
+
+/// Reads the configuration again, and all that it names. It counts when all of it can be used, or none of it.
+async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Error> {
+    let config = call.config()?;
+    telemetry::check(&config.log).map_err(Error::Refused)?;
+    let renewed = house.renewed(config).await?;
+    telemetry::set_level(&renewed.house.config.log).map_err(Error::Refused)?;
+    renewed.count(door);
+    let of = |when: When| {
+        let changes = renewed.changes.iter().filter(move |(_, of)| *of == when);
+        let keys: Vec<_> = changes.map(|(key, _)| format!("`{key}`")).collect();
+        keys.join(", ")
+    };
+    let waits = of(When::Restart);
+    if !waits.is_empty() {
+        warn!(
+            "Changed in the configuration, and needs a restart, until when it stays as it is: {waits}"
+        );
+    }
+    let fingerprints = hostkeys::fingerprints(&renewed.keys).join(", ");
+    let (now, next) = (of(When::AtOnce), of(When::NewConnections));
+    info!(sftp.fingerprints = %fingerprints, "Reloaded configuration, profiles and host keys. At once: {}. For new connections: {}. Host keys: {fingerprints}", or_nothing(&now), or_nothing(&next));
+    Ok(renewed.house)
+}
+
+/// Where it stands in the file is told over several lines, for people.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn or_nothing(keys: &str) -> &str {
+    if keys.is_empty() { "nothing" } else { keys }
 }
 
 /// What tells the program to end: SIGTERM from a service, SIGINT from a person.

@@ -42,6 +42,20 @@ pub(super) fn tell_ready(address: SocketAddr) {
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
+/// Tells that the configuration is being read again.
+pub(super) fn tell_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(since) => tell(&[NotifyState::Reloading, since]),
+        // Only `Type=notify-reload` wants to know since when.
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+}
+
+/// Tells that it was read again, or why it was not.
+pub(super) fn tell_reloaded(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
 /// Tells that this is an end that was asked for.
 pub(super) fn tell_ending() {
     tell(&[

@@ -55,6 +55,15 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     keys
 });
 
+/// Returns the name of every key, with its table.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = String> {
+    KEYS.iter().map(|key| match &key.table {
+        Some(table) => format!("{table}.{}", key.name),
+        None => key.name.clone(),
+    })
+}
+
 /// A variable that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {

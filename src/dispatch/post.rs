@@ -191,6 +191,18 @@ impl Poster {
         }
     }
 
+    /// Reads which certificates are trusted, to see whether that can be done.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot.
+    pub async fn check_roots(&self) -> Result<(), Error> {
+        if self.roots.is_some() {
+            self.tls.get_or_try_init(|| self.make_tls()).await?;
+        }
+        Ok(())
+    }
+
     /// Returns where a target may be called now.
     ///
     /// # Errors

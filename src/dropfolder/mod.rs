@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 pub use self::config::{DropFolderConfig, Watch};
 pub use self::reject::rejected_in;
@@ -38,6 +38,7 @@ use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Taken};
 use crate::lookout::RejectedFiles;
 use crate::model::{FirmId, Name, Timestamp, with_causes};
+use crate::wellness::Unready;
 
 /// How long hints gather before folders are looked at: a copy of a thousand files is one look, not a thousand.
 const GATHER: Duration = Duration::from_millis(250);
@@ -49,6 +50,15 @@ pub trait Takes: Send + Sync {
 
     /// Returns the firms that have a drop folder.
     fn firms(&self) -> impl Future<Output = Result<Vec<Firm>, Self::Error>> + Send;
+
+    /// Says whether anything can be taken now; if not, why. Then it is not tried, and no file is blamed.
+    ///
+    /// # Errors
+    ///
+    /// What it waits for.
+    fn check(&self) -> Result<(), Unready> {
+        Ok(())
+    }
 
     /// Takes arrivals in order: all of them are durable when this returns, or none is.
     fn take(
@@ -64,6 +74,10 @@ impl Takes for Ingest {
 
     async fn firms(&self) -> Result<Vec<Firm>, Self::Error> {
         Self::firms(self).await
+    }
+
+    fn check(&self) -> Result<(), Unready> {
+        self.wellness().can_take()
     }
 
     async fn take(
@@ -82,6 +96,8 @@ pub struct DropFolders<T = Ingest> {
     takes: T,
     folders: BTreeMap<Name, Folder>,
     trouble: Trouble,
+    /// Why nothing is taken from any folder.
+    waits: Trouble,
     rejected: RejectedFiles,
 }
 
@@ -93,6 +109,7 @@ impl<T: Takes> DropFolders<T> {
             takes,
             folders: BTreeMap::new(),
             trouble: Trouble::default(),
+            waits: Trouble::default(),
             rejected: RejectedFiles::default(),
         }
     }
@@ -195,6 +212,9 @@ impl<T: Takes> DropFolders<T> {
 
     /// Gives each folder that may have something for us its turn.
     async fn turn(&mut self, cancel: &CancellationToken, clock: &(impl Fn() -> Timestamp + Sync)) {
+        if !self.may_take() {
+            return;
+        }
         for folder in self.folders.values_mut() {
             if folder.wants_a_look(clock()) {
                 folder.turn(&self.takes, cancel, clock).await;
@@ -206,6 +226,17 @@ impl<T: Takes> DropFolders<T> {
                 return;
             }
         }
+    }
+
+    /// Says whether anything can be taken; that it cannot is told once, and what lies there is looked at again
+    /// with the next look at every folder.
+    fn may_take(&mut self) -> bool {
+        let waits = self.takes.check().err().map(|unready| unready.to_string());
+        let may = waits.is_none();
+        if let Some(why) = self.waits.news(waits) {
+            warn!("Dropped files stay where they are, and nothing is lost: {why}");
+        }
+        may
     }
 
     /// Returns in how long a file may be complete; none while nothing settles.

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 pub use self::config::{GuardConfig, NetworkBits};
 pub use self::known::{KNOWN_MAX, KNOWN_MS};
@@ -127,6 +127,16 @@ impl Guard {
         })
     }
 
+    /// Returns a guard by other rules that remembers the same, and judges with this one from now on.
+    #[must_use]
+    pub fn with_rules(&self, config: GuardConfig) -> Self {
+        self.state().penalties.set_rules(config.penalties);
+        Self {
+            config: Arc::new(config),
+            ..self.clone()
+        }
+    }
+
     /// Returns what the operator has decided.
     pub fn config(&self) -> &GuardConfig {
         &self.config
@@ -156,7 +166,7 @@ impl Guard {
     /// Writes down what has changed, and reads what was lifted. The door calls it every few seconds.
     pub async fn round(&self, now: Timestamp) {
         if let Err(error) = self.read_lifts().await {
-            warn!("Could not read which penalties are lifted; it is tried again: {error}");
+            self.tell("Could not read which penalties are lifted", &error);
         }
         self.state().penalties.pass(now);
         // A flood of networks is written in pieces; others write in between.
@@ -167,13 +177,22 @@ impl Guard {
             }
             if let Err(error) = self.catalog.put_penalties(&changes).await {
                 self.state().penalties.untake(&changes);
-                warn!("Could not write penalties down; it is tried again: {error}");
+                self.tell("Could not write penalties down", &error);
                 break;
             }
         }
         let told = self.state().turned.tell(now);
         if let Some(told) = told {
             warn!("{told}");
+        }
+    }
+
+    /// Every two seconds it would be a flood; the catalog has told what fails it.
+    fn tell(&self, what: &str, error: &catalog::Error) {
+        if self.catalog.wellness().is_well() {
+            warn!("{what}; it is tried again: {error}");
+        } else {
+            debug!("{what}; it is tried again: {error}");
         }
     }
 

@@ -77,6 +77,11 @@ impl Penalties {
         Self::with_room(rules, PENALTIES_MAX)
     }
 
+    /// Judges by other rules from now on; what is barred stays so until its time.
+    pub(super) fn set_rules(&mut self, rules: PenaltyRules) {
+        self.rules = rules;
+    }
+
     fn with_room(rules: PenaltyRules, room: usize) -> Self {
         let table = || Table {
             room,

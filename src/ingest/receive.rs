@@ -94,6 +94,7 @@ impl Ingest {
         door: Declared,
         now: Timestamp,
     ) -> Result<Taken, Error> {
+        self.check_room().map_err(Error::NoRoom)?;
         let _room = match written.bytes() {
             ..LARGE_BYTES => None,
             _ => self.meeting.large.acquire().await.ok(),

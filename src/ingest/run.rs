@@ -18,6 +18,7 @@ use crate::catalog::{self, Catalog, Durability, Link, Sweeps};
 use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp};
 use crate::transfer::{Calendar, Rule};
 use crate::ubl::{self, Reading};
+use crate::wellness::{Unready, Wellness};
 
 /// How many arrivals are read and stored at a time; the disk syncs several as fast as one.
 const PREPARED_AT_ONCE: usize = 8;
@@ -94,6 +95,9 @@ impl Outcome {
 /// An arrival that could not be taken. Its source must be left alone.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is too little room on the disk for anything new.
+    #[error("nothing new is taken now: {}", _0.why)]
+    NoRoom(Unready),
     /// Its bytes could not be stored.
     #[error("could not store the arrival `{arrival}`")]
     Blobs {
@@ -188,6 +192,31 @@ impl Ingest {
         }
     }
 
+    /// Returns an intake with the same stores, which shows what arrives from now on elsewhere.
+    #[must_use]
+    pub fn with_places(&self, places: Places) -> Self {
+        Self {
+            places,
+            // They were made of the old ones.
+            facts: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns what is well and what is not.
+    pub fn wellness(&self) -> &Wellness {
+        self.catalog.wellness()
+    }
+
+    /// Says whether there is room for anything new.
+    ///
+    /// # Errors
+    ///
+    /// When the disk has less than the operator wants to keep.
+    pub fn check_room(&self) -> Result<(), Unready> {
+        self.wellness().has_room()
+    }
+
     /// Returns where it is noted who reads what at this moment.
     pub fn readers(&self) -> Readers {
         self.readers.clone()
@@ -204,6 +233,7 @@ impl Ingest {
         arrivals: Vec<Arrival>,
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
+        self.check_room().map_err(Error::NoRoom)?;
         let mut tried = 1;
         loop {
             let sweeps = self.catalog.sweeps().await?;

@@ -15,14 +15,14 @@ use tracing::{debug, error, info, warn};
 use super::attempt::Attempt;
 use super::connection::printable;
 use super::pace::{Tried, told_after};
+use super::serve::Parts;
 use crate::login::{Answer, Half, Knock, Logins, NotBegun, Proven, Refused, Stay};
-use crate::model::Clock;
 
 /// One connection that wants to log in.
 pub(super) struct Admission {
     logins: Logins,
     attempt: Attempt,
-    clock: Clock,
+    parts: Parts,
     /// How many keys and passwords were refused.
     refused: u32,
     /// The key was right where a password is to follow.
@@ -47,11 +47,11 @@ pub(super) enum TurnedAway {
 }
 
 impl Admission {
-    pub(super) fn new(logins: Logins, attempt: Attempt, clock: Clock) -> Self {
+    pub(super) fn new(logins: Logins, attempt: Attempt, parts: Parts) -> Self {
         Self {
             logins,
             attempt,
-            clock,
+            parts,
             refused: 0,
             half: None,
             proven: None,
@@ -118,12 +118,12 @@ impl Admission {
         };
         let (login, address) = (proven.login().to_owned(), self.address());
         self.attempt.wait();
-        let begun = self.logins.begin(proven, software, self.clock.read());
+        let begun = self.logins.begin(proven, software, self.parts.clock.read());
         // What goes wrong here is nobody's guess: it had proven itself.
         let stay = match self.attempt.answered(begun.await) {
             Ok(stay) => stay,
             Err(NotBegun::Catalog(failed)) => {
-                error!("Could not begin a session from {address}: {failed}");
+                self.tell_failed("begin a session", &failed);
                 return Err(TurnedAway::Silently(russh::Error::Disconnect));
             }
             Err(why) => {
@@ -154,7 +154,7 @@ impl Admission {
         Knock {
             login,
             address: self.attempt.address,
-            at: self.clock.read(),
+            at: self.parts.clock.read(),
         }
     }
 
@@ -165,8 +165,7 @@ impl Admission {
             Ok(Answer::Half(half)) => Judged::Half(half),
             Ok(Answer::Refused(why)) => Judged::No(Some(why)),
             Err(error) => {
-                let address = self.address();
-                error!("Could not look up a login from {address}: {error}");
+                self.tell_failed("look up a login", &error);
                 Judged::No(None)
             }
         }
@@ -211,6 +210,16 @@ impl Admission {
                     partial_success: false,
                 }
             }
+        }
+    }
+
+    /// Says what the catalog did not do; what fails it, it has told.
+    fn tell_failed(&self, what: &str, why: &dyn Display) {
+        let address = self.address();
+        if self.parts.ingest.wellness().is_well() {
+            error!("Could not {what} from {address}: {why}");
+        } else {
+            debug!("Could not {what} from {address}: {why}");
         }
     }
 

@@ -11,7 +11,7 @@ use russh::ChannelWriteHalf;
 use russh::server::Msg;
 use russh_sftp::protocol::Packet;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::debug;
 
 use super::intake::Intake;
 use super::limits::ANSWER_BYTES;
@@ -217,7 +217,8 @@ fn put_head(out: &mut Vec<u8>, wanted: &Wanted) {
 fn refuse(out: &mut Vec<u8>, id: u32, fault: tree::Error) {
     let refusal = Refusal::from(fault);
     if let Some(why) = &refusal.fault {
-        error!("Could not answer a read: {why}; `sluis fsck` tells what else is missing");
+        // The store has told it, once for each content.
+        debug!("Could not answer a read: {why}");
     }
     if let Ok(bytes) = Bytes::try_from(refusal.answer(id)) {
         out.extend_from_slice(&bytes);

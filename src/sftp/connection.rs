@@ -90,8 +90,7 @@ impl Connection {
         serving: TaskTracker,
         logged_in: watch::Sender<Option<Arc<Stay>>>,
     ) -> Self {
-        let clock = shared.parts.clock.clone();
-        let admission = Admission::new(shared.logins.clone(), attempt, clock);
+        let admission = Admission::new(shared.logins.clone(), attempt, shared.parts.clone());
         Self {
             shared,
             admission,

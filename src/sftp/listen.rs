@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use russh::keys::PrivateKey;
@@ -19,7 +19,7 @@ use super::lanes::{Lanes, Pulse};
 use super::limits::{DRAIN, GUARD_ROUND, STANDING_ROUND};
 use super::serve::Parts;
 use super::transport::Transport;
-use crate::guard::{Guard, Patience, Place, Refusal};
+use crate::guard::{Guard, GuardConfig, Patience, Place, Refusal};
 use crate::login::Logins;
 
 /// The server's keys.
@@ -28,8 +28,52 @@ pub struct HostKeys(pub Vec<PrivateKey>);
 
 /// The SFTP door, before it opens.
 pub struct Door {
+    rules: Renewing,
+}
+
+/// The rules of a door, which may change while it is open: whoever comes is served by those of the moment.
+#[derive(Clone)]
+pub struct Renewing(Arc<RwLock<Rules>>);
+
+/// What a connection is served by, from its beginning to its end.
+#[derive(Clone)]
+struct Rules {
     shared: Shared,
     config: Arc<Config>,
+}
+
+impl Renewing {
+    /// Returns what sessions are served with now.
+    pub fn parts(&self) -> Parts {
+        self.read().shared.parts.clone()
+    }
+
+    /// Changes the rules for whoever comes from now on. Who counts as what is remembered.
+    pub fn renew(
+        &self,
+        guard: GuardConfig,
+        sessions_max: NonZero<u16>,
+        parts: Parts,
+        transport: Transport,
+    ) {
+        let idle = transport.idle;
+        let config = Arc::new(transport.config());
+        let mut rules = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let guard = rules.shared.guard.with_rules(guard);
+        let logins = rules.shared.logins.clone().with_sessions_max(sessions_max);
+        let shared = Shared {
+            logins,
+            guard,
+            parts,
+            idle,
+            ..rules.shared.clone()
+        };
+        *rules = Rules { shared, config };
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Rules> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The SFTP door, open.
@@ -50,9 +94,10 @@ impl Door {
             idle: transport.idle,
             sessions: TaskTracker::new(),
         };
+        let config = Arc::new(transport.config());
+        let rules = Rules { shared, config };
         Self {
-            shared,
-            config: Arc::new(transport.config()),
+            rules: Renewing(Arc::new(RwLock::new(rules))),
         }
     }
 
@@ -83,26 +128,32 @@ impl Door {
 
     /// Takes a place for a connection; one whose client is not known yet has no patience.
     fn enter(&self, peer: SocketAddr) -> Result<(Place, Option<Patience>), Refusal> {
-        let guard = &self.shared.guard;
+        let Shared { guard, parts, .. } = &self.rules.read().shared;
         let mut place = guard.enter(die())?;
         if guard.config().is_proxy(peer.ip()) {
             return Ok((place, None));
         }
-        let patience = place.named(peer.ip(), self.shared.parts.clock.read())?;
+        let patience = place.named(peer.ip(), parts.clock.read())?;
         Ok((place, Some(patience)))
     }
 
     /// Keeps what the guard remembers, and the ends of sessions that could not be noted, until the door
     /// closes: then once more, for what came in since.
     async fn keep(&self, closed: &CancellationToken) {
-        let clock = &self.shared.parts.clock;
+        // Whatever the rules become, what is remembered is the same.
+        let Shared {
+            guard,
+            logins,
+            parts,
+            ..
+        } = self.rules.read().shared.clone();
         loop {
             let is_last = tokio::select! {
                 () = tokio::time::sleep(GUARD_ROUND) => false,
                 () = closed.cancelled() => true,
             };
-            self.shared.guard.round(clock.read()).await;
-            self.shared.logins.end_late().await;
+            guard.round(parts.clock.read()).await;
+            logins.end_late().await;
             if is_last {
                 return;
             }
@@ -116,8 +167,9 @@ impl Door {
         let watching = async {
             loop {
                 tokio::time::sleep(STANDING_ROUND).await;
-                let now = self.shared.parts.clock.read();
-                self.shared.logins.round(now).await;
+                // Who is here is the same whatever the rules become.
+                let Shared { logins, parts, .. } = self.rules.read().shared.clone();
+                logins.round(parts.clock.read()).await;
             }
         };
         tokio::select! {
@@ -131,6 +183,11 @@ impl Listening {
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns what changes the rules for whoever comes.
+    pub fn renewing(&self) -> Renewing {
+        self.door.rules.clone()
     }
 
     /// Returns what says whether connections are served.
@@ -148,20 +205,18 @@ impl Listening {
         } = self;
         let connections = TaskTracker::new();
         let (cut, closed) = (CancellationToken::new(), CancellationToken::new());
+        let sessions = door.rules.read().shared.sessions.clone();
         let serving = async {
             accept(&door, &listener, &lanes, &connections, &cut).await;
             drop(listener);
-            door.shared.sessions.close();
-            if tokio::time::timeout(DRAIN, door.shared.sessions.wait())
-                .await
-                .is_err()
-            {
+            sessions.close();
+            if tokio::time::timeout(DRAIN, sessions.wait()).await.is_err() {
                 warn!("Ended while documents were still being read; they stay offered");
             }
             cut.cancel();
             connections.close();
             connections.wait().await;
-            door.shared.sessions.wait().await;
+            sessions.wait().await;
             closed.cancel();
         };
         tokio::join!(serving, door.keep(&closed), door.watch(&closed));
@@ -178,7 +233,7 @@ async fn accept(
     connections: &TaskTracker,
     cut: &CancellationToken,
 ) {
-    let draining = door.shared.parts.draining.clone();
+    let draining = door.rules.parts().draining;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -200,7 +255,7 @@ async fn accept(
         let Some((lane, seat)) = lanes.place() else {
             continue;
         };
-        let (shared, config) = (door.shared.clone(), Arc::clone(&door.config));
+        let Rules { shared, config } = door.rules.read().clone();
         let cut = cut.child_token();
         let serving = async move {
             match moved_here(stream) {

@@ -26,6 +26,7 @@ mod pace;
 mod proxy;
 mod reading;
 mod refusing;
+mod rehearsal;
 mod requests;
 mod serve;
 mod sights;
@@ -37,6 +38,7 @@ mod wire;
 
 pub use algorithms::Algorithms;
 pub use lanes::Pulse;
-pub use listen::{Door, HostKeys, Listening};
+pub use listen::{Door, HostKeys, Listening, Renewing};
+pub use rehearsal::{rehearse, shown_key};
 pub use serve::Parts;
 pub use transport::Transport;

@@ -299,6 +299,7 @@ impl Session {
             Ok(Some(packet)) => self.answers.add(packet),
             Err(Stop::Gone) => Err(Gone),
             Err(Stop::Refused(refusal)) => {
+                let refusal = refusal.explained(self.parts.ingest.wellness());
                 self.log_refusal(&refusal);
                 self.answers.add(refusal.answer(id))
             }
@@ -309,6 +310,11 @@ impl Session {
         let session = self.who.session.0;
         self.trace.refused += 1;
         match &refusal.fault {
+            // The store has told what fails it, once.
+            Some(fault) if !self.parts.ingest.wellness().is_well() => debug!(
+                session.id = session,
+                "Could not answer `{}`: {fault}", self.who.login
+            ),
             Some(fault) => error!(
                 session.id = session,
                 "Could not answer `{}`: {fault}", self.who.login

@@ -9,6 +9,7 @@ use russh_sftp::protocol::{Packet, StatusCode};
 
 use super::handles::TooMany;
 use crate::model::{InvalidPath, with_causes};
+use crate::wellness::{Cause, Part, Unready, Wellness};
 use crate::{ingest, mark, sending, tree, upload};
 
 /// A refusal: its code (filexfer-02 §7), and a text that a person can act on.
@@ -61,19 +62,38 @@ impl Refusal {
         Packet::status(id, self.code, &self.text, "en")
     }
 
+    /// Returns it once the operator knows of it.
+    pub(super) fn told(self) -> Self {
+        Self {
+            fault: None,
+            ..self
+        }
+    }
+
+    /// Says more of a fault of ours that the stores have reported.
+    pub(super) fn explained(mut self, wellness: &Wellness) -> Self {
+        if self.fault.is_some()
+            && self.text == Cause::Other.told()
+            && let Err(unready) = wellness.ready()
+            && let Some(first) = unready.iter().find(|one| one.part != Part::Space)
+        {
+            first.cause.told().clone_into(&mut self.text);
+        }
+        self
+    }
+
     fn ours(error: &dyn std::error::Error) -> Self {
         let mut cause = error.source();
-        let mut text = "the server could not do that; it is in its log";
+        let mut why = Cause::Other;
         while let Some(source) = cause {
-            let of_disk = source.downcast_ref::<io::Error>().map(io::Error::kind);
-            if of_disk == Some(io::ErrorKind::StorageFull) {
-                text = "the disk of the server is full";
+            if let Some(of_system) = source.downcast_ref::<io::Error>() {
+                why = Cause::of_system(of_system.kind());
             }
             cause = source.source();
         }
         Self {
             code: StatusCode::Failure,
-            text: text.to_owned(),
+            text: why.told().to_owned(),
             fault: Some(with_causes(error)),
         }
     }
@@ -132,7 +152,16 @@ impl From<sending::Error> for Refusal {
 
 impl From<ingest::Error> for Refusal {
     fn from(error: ingest::Error) -> Self {
-        Self::ours(&error)
+        match &error {
+            ingest::Error::NoRoom(unready) => Self::failed(unready.cause.told()),
+            _ => Self::ours(&error),
+        }
+    }
+}
+
+impl From<Unready> for Refusal {
+    fn from(unready: Unready) -> Self {
+        Self::failed(unready.cause.told())
     }
 }
 

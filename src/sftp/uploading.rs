@@ -122,6 +122,7 @@ impl Session {
             }
             Intent::Create | Intent::CreateNew | Intent::Change => {}
         }
+        self.parts.ingest.check_room()?;
         let (firm, now) = (self.who.firm, self.parts.clock.read());
         if let Err(full) = self.parts.quota.check(firm, 1, now).await {
             return Err(self.refuse_upload(&path, None, full).await.into());
@@ -175,7 +176,15 @@ impl Session {
         let all: u64 = self.writing.values().map(|own| own.draft.bytes()).sum();
         let writing = self.writing.get_mut(key).ok_or_else(Refusal::missing)?;
         if let Some(fault) = &writing.fault {
-            return Err(fault.clone().into());
+            // The log has it from the first time.
+            return Err(fault.clone().told().into());
+        }
+        // What is left free is for marks, so what was begun is not gone on with either.
+        if let Err(full) = self.parts.ingest.check_room() {
+            let fault = Refusal::from(full);
+            writing.draft.empty();
+            writing.fault = Some(fault.clone());
+            return Err(fault.into());
         }
         let draft = &mut writing.draft;
         let room = SESSION_BYTES_MAX.saturating_sub(all - draft.bytes());
@@ -218,7 +227,7 @@ impl Session {
         };
         if let Some(fault) = writing.fault {
             self.warn_of(&writing.path, &fault.text);
-            return Err(fault.into());
+            return Err(fault.told().into());
         }
         let (path, mut draft) = (writing.path, writing.draft);
         if !draft.is_touched() && self.sight(&path).is_some() {

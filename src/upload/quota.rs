@@ -112,6 +112,16 @@ impl Quota {
         }
     }
 
+    /// Returns the same count with other limits, by the days of `zone`.
+    #[must_use]
+    pub fn with_limits(&self, limits: UploadLimits, zone: TimeZone) -> Self {
+        Self {
+            limits,
+            zone,
+            ..self.clone()
+        }
+    }
+
     /// Returns the largest file that is taken, in bytes.
     pub fn file_bytes_max(&self) -> u64 {
         self.limits.file_bytes_max

@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use super::{Error, UPLOAD_BYTES_MAX};
-use crate::blobs::Unnamed;
+use crate::blobs::{Unnamed, cannot_store};
 use crate::model::Digest;
+use crate::wellness::{Cause, Wellness};
 
 /// Where uploads wait: a folder on a disk with room for them. A clone is the same.
 #[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
+    wellness: Wellness,
 }
 
 /// A file that is being written, without a name: it is gone when the process is.
@@ -28,7 +30,14 @@ impl Spool {
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
+            wellness: Wellness::default(),
         }
+    }
+
+    /// Reports what the disk does not do.
+    #[must_use]
+    pub fn reporting_to(self, wellness: Wellness) -> Self {
+        Self { wellness, ..self }
     }
 
     /// Begins a file.
@@ -117,10 +126,13 @@ impl Spool {
     }
 
     fn disk(&self, source: std::io::Error) -> Error {
-        Error::Disk {
-            folder: self.folder.display().to_string(),
-            source,
-        }
+        let (cause, folder) = (
+            Cause::of_system(source.kind()),
+            self.folder.display().to_string(),
+        );
+        let why = format!("could not keep an upload in `{folder}`: {source}");
+        cannot_store(&self.wellness, cause, &why);
+        Error::Disk { folder, source }
     }
 }
 

@@ -294,3 +294,51 @@ async fn no_link_leads_a_backup_into_the_data() {
 
     assert_eq!(files(&program.path("sluis/data/blobs")), blobs);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn host_keys_configuration_and_what_it_names_come_back_and_some_keys_may_be_elsewhere() {
+    let (program, _) = office().await;
+    let keys = program.path("sluis/data/host-keys");
+    // From before there was one; and one that the service manager passes.
+    for gone in [
+        "ssh_host_ecdsa_key",
+        "ssh_host_ecdsa_key.pub",
+        "ssh_host_rsa_key",
+    ] {
+        fs::remove_file(keys.join(gone)).unwrap();
+    }
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("profiles = \"profiles\"\n{text}")).unwrap();
+    fs::create_dir(program.path("sluis/profiles")).unwrap();
+    let own = include_str!("../../config/profiles/generic.toml");
+    fs::write(program.path("sluis/profiles/generic.toml"), own).unwrap();
+    let (to, _) = backup(&program);
+    let into = program.path("again").to_str().unwrap().to_owned();
+
+    program.ok(&["restore", &to, &into]);
+
+    let of = |folder: &str| {
+        let folder = program.path(folder);
+        let all = files(&folder).into_iter();
+        let kept = all.filter(|file| {
+            let name = file.display().to_string();
+            name.contains("host-keys") || name.ends_with(".toml")
+        });
+        kept.map(|file| {
+            let name = file.strip_prefix(&folder).unwrap().to_owned();
+            (name, fs::read(&file).unwrap())
+        })
+        .collect::<Vec<_>>()
+    };
+    let was = of("sluis");
+    assert_eq!(was.len(), 5, "three files of keys, configuration, profile");
+    assert_eq!(of("again"), was);
+    // One that nothing stands for is missed.
+    fs::remove_file(keys.join("ssh_host_ed25519_key")).unwrap();
+    fs::remove_file(keys.join("ssh_host_ed25519_key.pub")).unwrap();
+    let refused = program.run(&["backup", &to]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("ssh_host_ed25519_key"), "{why}");
+}

@@ -215,6 +215,18 @@ impl Program {
         self.log.lock().unwrap().contains(text)
     }
 
+    /// The lines of the log that say this.
+    pub fn log_lines(&self, text: &str) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        let lines = log.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// The number of the server's process.
+    pub fn pid(&self) -> String {
+        self.server.as_ref().unwrap().id().to_string()
+    }
+
     /// How often the server has logged this.
     pub fn log_count(&self, text: &str) -> usize {
         self.log.lock().unwrap().matches(text).count()

@@ -1,0 +1,130 @@
+//! How does the house change its rules while it serves?
+//!
+//! All that a new configuration says is tried before any of it counts. Then the door takes the rules for
+//! connections to come, and what works in the background ends in order and begins anew. What is open keeps
+//! the rules that it began with; stores and what is remembered are the same.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Error, House, transport};
+use crate::config::{Config, When};
+use crate::dispatch::Poster;
+use crate::ingest::place::Places;
+use crate::lookout::RejectedFiles;
+use crate::model::Timestamp;
+use crate::sending::Sending;
+use crate::sftp::{HostKeys, Parts, Renewing};
+use crate::tree::Tree;
+
+/// A house whose rules have been tried, and count when [`Renewed::count`] is called.
+pub struct Renewed {
+    /// The house.
+    pub house: House,
+    /// Its keys.
+    pub keys: HostKeys,
+    /// Which keys of the configuration have changed, and when they count.
+    pub changes: Vec<(&'static str, When)>,
+}
+
+/// What is remembered from one configuration to the next.
+pub(super) struct Memory {
+    pub(super) rejected: RejectedFiles,
+    /// Since when connections are known.
+    pub(super) begun: Timestamp,
+}
+
+impl House {
+    /// Returns this house as `config` wants it, as far as it can be without a restart. Nothing has changed yet.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be used; then all stays as it is.
+    pub async fn renewed(&self, config: Config) -> Result<Renewed, Error> {
+        let changes = self.config.changes(&config);
+        let config = self.config.renewed_by(config);
+        let profiles = Arc::new(config.read_profiles()?);
+        let places = Places::new(Arc::clone(&profiles), config.zone()?);
+        Poster::new(&config.webhooks).check_roots().await?;
+        let ingest = self.ingest.with_places(places.clone());
+        let sending = Sending::new(ingest.clone());
+        let house = Self {
+            config,
+            profiles,
+            places,
+            ingest,
+            sending,
+            ..self.clone()
+        };
+        let keys = house.host_keys()?;
+        Ok(Renewed {
+            house,
+            keys,
+            changes,
+        })
+    }
+
+    /// Does all that goes on beside the door, until it is cancelled.
+    pub(super) async fn work(&self, memory: &Memory, ends: CancellationToken) {
+        let clock = self.clock.clone();
+        let lookout = self.lookout(memory.rejected.clone()).since(memory.begun);
+        let scheduler = self.scheduler();
+        let dropping = self
+            .drop_folders(memory.rejected.clone())
+            .run(ends.clone(), move || clock.read());
+        // Tasks of their own: while one has the turn to write, it must not wait for the others here.
+        let until = ends.clone();
+        let sending = tokio::spawn(async move { scheduler.run(until).await });
+        let (keeping, until) = (self.keeping(), ends.clone());
+        let keeping = tokio::spawn(async move { keeping.run(until).await });
+        let until = ends.clone();
+        let looking = tokio::spawn(async move { lookout.run(until).await });
+        let telling = tokio::spawn(self.dispatcher().run(ends));
+        // Told when it happens, not when the others end: somebody must start the server again.
+        let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
+            if let Err(died) = task.await {
+                tracing::error!(
+                    "What {what} has died, and goes on when the server is started again: {died}"
+                );
+            }
+        };
+        // Boxed, for each holds the states of everything it may be in the middle of.
+        tokio::join!(
+            Box::pin(dropping),
+            told("sends by itself", sending),
+            told("looks for what was forgotten", looking),
+            told("tells receivers", telling),
+            told("removes what is kept no longer", keeping),
+        );
+    }
+}
+
+impl Renewed {
+    /// Has it count from now on, for connections to come; what goes on beside the door is told by the caller.
+    pub fn count(&self, door: &Renewing) {
+        let house = &self.house;
+        let zone = house.places.zone().clone();
+        let now = door.parts();
+        let parts = Parts {
+            tree: Tree::new(
+                house.catalog.clone(),
+                house.blobs.clone(),
+                house.places.clone(),
+            ),
+            ingest: house.ingest.clone(),
+            sending: house.sending.clone(),
+            quota: now.quota.with_limits(house.config.uploads, zone),
+            declared: house.config.sftp.declared,
+            ..now
+        };
+        door.renew(
+            house.config.guard.clone(),
+            house.config.sftp.sessions_per_device,
+            parts,
+            transport(&house.config, self.keys.clone()),
+        );
+        let wellness = house.catalog.wellness();
+        wellness.keep_free(house.config.disk.keep_free_bytes);
+    }
+}

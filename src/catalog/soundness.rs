@@ -1,0 +1,208 @@
+//! Is the catalog sound, and what fails it?
+
+use sqlx::query;
+use tracing::error;
+
+use super::rows::Columns as _;
+use super::{Catalog, Durability, Error};
+use crate::model::{Digest, Timestamp, with_causes};
+use crate::wellness::{Cause, Part, Wellness};
+
+/// How many faults a look at the whole file names.
+const FAULTS_MAX: usize = 5;
+
+impl Error {
+    /// Returns what it means for the catalog; none where it is about what was asked, not about the file.
+    pub fn cause(&self) -> Option<Cause> {
+        let (Self::Database(source) | Self::Open { source, .. }) = self else {
+            return None;
+        };
+        match source {
+            sqlx::Error::Database(refused) => Cause::of_sqlite(refused.code()?.parse().ok()?),
+            sqlx::Error::Io(failed) => Some(Cause::of_system(failed.kind())),
+            sqlx::Error::PoolTimedOut => Some(Cause::Locked),
+            sqlx::Error::WorkerCrashed => Some(Cause::Other),
+            _ => None,
+        }
+    }
+}
+
+/// Passes on what a change came to, and reports where the catalog itself is at fault: told once.
+pub(super) fn noted<T>(wellness: &Wellness, done: Result<T, Error>) -> Result<T, Error> {
+    if let Err(failed) = &done
+        && let Some(cause) = failed.cause()
+    {
+        report_catalog(wellness, cause, &with_causes(failed));
+    }
+    done
+}
+
+/// Reports that the catalog cannot be written: told once.
+pub fn report_catalog(wellness: &Wellness, cause: Cause, why: &str) {
+    if wellness.failed(Part::CatalogWrites, cause, why) {
+        let advice = cause.advice();
+        error!(
+            part = Part::CatalogWrites.as_str(),
+            "Cannot write to the catalog: {why}; nothing is acknowledged meanwhile, and it goes on by itself when this is mended: {advice}"
+        );
+    }
+}
+
+impl Catalog {
+    /// Returns what it reports to.
+    pub fn wellness(&self) -> &Wellness {
+        &self.turns.wellness
+    }
+
+    /// Writes what is there already once more, to see whether that can be done.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot; then it has reported so.
+    pub async fn try_write(&self) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Kill).await?;
+        let written = query("update sweeps set count = count where id = 1")
+            .execute(&mut *tx.inner)
+            .await;
+        noted(self.wellness(), written.map_err(Error::from))?;
+        tx.commit_unseen().await
+    }
+
+    /// Returns the size of a content, if a document names it.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn bytes_named(&self, digest: Digest) -> Result<Option<i64>, Error> {
+        // A question for each index; they begin with the firm.
+        let row = query(
+            "select d.bytes as bytes from firm f cross join document d where d.firm_id = f.id and d.digest = $1
+             union all
+             select d.content_bytes as bytes from firm f cross join document d where d.firm_id = f.id and d.content_digest = $1
+             limit 1",
+        )
+        .bind(digest.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| row.int("bytes")).transpose()
+    }
+
+    /// Looks through the whole file, and returns what is wrong in it: nothing, where it is sound.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn faults(&self) -> Result<Vec<String>, Error> {
+        let check = format!("pragma quick_check({FAULTS_MAX})");
+        let rows = query(sqlx::AssertSqlSafe(check))
+            .fetch_all(&self.readers)
+            .await?;
+        let said: Result<Vec<String>, _> = rows.iter().map(|row| row.text("quick_check")).collect();
+        Ok(said?.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Returns the newest migration that was run on it.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn schema(&self) -> Result<i64, Error> {
+        let row = query("select max(version) as version from _sqlx_migrations")
+            .fetch_one(&self.readers)
+            .await?;
+        row.int("version")
+    }
+
+    /// Returns whose keys are in use, and since when: `FIRM.DEVICE` with the key's fingerprint, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn keys_since(&self) -> Result<Vec<(String, Timestamp)>, Error> {
+        let rows = query(
+            "select f.slug as firm, d.name as device, k.fingerprint as fingerprint, k.added_at as added_at
+             from firm f join device d on d.firm_id = f.id join device_key k on k.device_id = d.id
+             where d.removed_at is null order by k.added_at",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let (firm, device) = (row.text("firm")?, row.text("device")?);
+                let fingerprint = row.text("fingerprint")?;
+                Ok((
+                    format!("{firm}.{device} {fingerprint}"),
+                    row.at("added_at")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Returns when something last happened, at any firm.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn last_happened(&self) -> Result<Option<Timestamp>, Error> {
+        let row = query(
+            "select max(e.at) as at from firm f join event e on e.firm_id = f.id and e.seq = f.event_seq",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.int_or("at")?.map(Timestamp))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sound_catalog_can_be_written_and_has_no_faults() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.sqlite"))
+            .await
+            .unwrap();
+
+        catalog.try_write().await.unwrap();
+        assert_eq!(catalog.faults().await.unwrap(), Vec::<String>::new());
+        assert!(catalog.schema().await.unwrap() >= 13);
+        assert_eq!(catalog.last_happened().await.unwrap(), None);
+        let nobodys = Digest::of(b"nobody's");
+        assert_eq!(catalog.bytes_named(nobodys).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_full_or_read_only_is_reported_with_its_cause() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.sqlite"))
+            .await
+            .unwrap();
+        for (pragma, undo, cause) in [
+            (
+                "pragma query_only = on",
+                "pragma query_only = off",
+                Cause::ReadOnly,
+            ),
+            (
+                "pragma max_page_count = 1",
+                "pragma max_page_count = 1000000",
+                Cause::Full,
+            ),
+        ] {
+            let mut turn = catalog.turns.take().await;
+            sqlx::raw_sql(pragma).execute(&mut *turn).await.unwrap();
+            drop(turn);
+            let name = "f".repeat(200_000);
+            let slug = "f".parse().unwrap();
+            let adding = catalog.add_firm(&slug, &name, crate::model::Language::En, Timestamp(0));
+            let failed = adding.await.unwrap_err();
+            let mut turn = catalog.turns.take().await;
+            sqlx::raw_sql(undo).execute(&mut *turn).await.unwrap();
+            drop(turn);
+
+            assert_eq!(failed.cause(), Some(cause), "{failed:?}");
+            catalog.try_write().await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What does the server need, and is it there?
+//!
+//! `sluis check` looks at the configuration before a start; this looks at the machine around it as well, while
+//! the server runs or not. What is seen is judged in `doctor`.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{HashAlg, PrivateKey};
+use serde_json::json;
+
+use super::call::Call;
+use super::check::{banner, near};
+use super::{Error, Exit, print};
+use crate::app::{House, transport};
+use crate::config::Config;
+use crate::doctor::{self, Access, AtPort, Finding, Grade, Privacy};
+use crate::hostkeys;
+use crate::model::{Timestamp, with_causes};
+use crate::sftp::{HostKeys, rehearse, shown_key};
+use crate::tending::room;
+
+/// Looks at everything, and prints a line for each.
+pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
+    let file = call.config_file()?;
+    let config = call.config()?;
+    let mut report = Report {
+        json: call.json,
+        worst: Grade::Ok,
+    };
+    for finding in files(&file, &config) {
+        report.say(&finding)?;
+    }
+    let keys = hostkeys::read(&config.key_folder(), config.credentials.as_deref());
+    match keys {
+        Ok(keys) => {
+            for finding in host_keys(&config, &keys) {
+                report.say(&finding)?;
+            }
+            report.say(&port(&config, &keys).await)?;
+            let tried = rehearse(transport(&config, keys.clone())).await;
+            report.say(&doctor::algorithms(&tried))?;
+        }
+        Err(error) => report.say(&Finding::wrong(
+            "host key",
+            with_causes(&error),
+            "`sluis init` makes those that are missing; one that is lost comes back from a backup",
+        ))?,
+    }
+    for finding in disks(&config) {
+        report.say(&finding)?;
+    }
+    match House::open(config).await {
+        Ok(house) => {
+            for finding in stores(&house).await {
+                report.say(&finding)?;
+            }
+        }
+        Err(error) => report.say(&Finding::wrong(
+            "catalog",
+            with_causes(&error),
+            "`sluis init` makes a new one; one that is lost or damaged comes back from a backup (`sluis restore`)",
+        ))?,
+    }
+    Ok(Exit::failed_if(report.worst == Grade::Wrong))
+}
+
+/// Tells each finding, and remembers the worst.
+struct Report {
+    json: bool,
+    worst: Grade,
+}
+
+impl Report {
+    fn say(&mut self, finding: &Finding) -> Result<(), Error> {
+        self.worst = self.worst.max(finding.grade);
+        let Finding {
+            check,
+            grade,
+            detail,
+            advice,
+        } = finding;
+        if self.json {
+            let grade = grade.as_str();
+            return print::json(
+                &json!({ "check": check, "grade": grade, "detail": detail, "advice": advice }),
+            );
+        }
+        let mark = match grade {
+            Grade::Ok => "ok   ",
+            Grade::Warn => "warn ",
+            Grade::Wrong => "WRONG",
+        };
+        print::line(&format!("{mark}  {check}: {detail}"))?;
+        match advice {
+            Some(advice) => print::line(&format!("       {advice}")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn files(file: &Path, config: &Config) -> Vec<Finding> {
+    let credentials = config.credentials.as_deref();
+    let folder = config.key_folder();
+    let keys = hostkeys::FILES.map(|name| hostkeys::place(name, &folder, credentials));
+    let mut found = vec![
+        access("configuration", file, Privacy::Group),
+        access("data folder", &config.data, Privacy::Group),
+    ];
+    let keys = keys.iter().filter(|key| key.exists());
+    found.extend(keys.map(|key| access("host key", key, Privacy::Owner)));
+    if rustix::process::geteuid().is_root() {
+        found.push(Finding::warn(
+            "user",
+            "this runs as root",
+            "run the service and every command as the user `sluis`: what root makes, the service may not write",
+        ));
+    }
+    found
+}
+
+fn access(check: &str, path: &Path, privacy: Privacy) -> Finding {
+    let shown = path.display().to_string();
+    match fs::metadata(path) {
+        Ok(found) => {
+            let access = Access {
+                mode: found.mode(),
+                owner: found.uid(),
+                me: rustix::process::geteuid().as_raw(),
+            };
+            doctor::access(check, &shown, access, privacy)
+        }
+        Err(error) => Finding::wrong(
+            check,
+            format!("`{shown}` cannot be looked at: {error}"),
+            "look whether it is there, and whose it is",
+        ),
+    }
+}
+
+fn host_keys(config: &Config, keys: &HostKeys) -> Vec<Finding> {
+    let (folder, credentials) = (config.key_folder(), config.credentials.as_deref());
+    let now = crate::app::system_clock().read();
+    let age_of = |key: &PrivateKey| {
+        let file = hostkeys::FILES
+            .iter()
+            .find(|file| file.contains(kind(key)))?;
+        let found = fs::metadata(hostkeys::place(file, &folder, credentials)).ok()?;
+        Some(now.0 - found.mtime().saturating_mul(1000))
+    };
+    keys.0
+        .iter()
+        .map(|key| {
+            let name = format!("{} {}", key.algorithm(), key.fingerprint(HashAlg::Sha256));
+            let bits = match key.public_key().key_data() {
+                KeyData::Rsa(rsa) => Some(usize::try_from(rsa.key_size()).unwrap_or(usize::MAX)),
+                _ => None,
+            };
+            doctor::host_key(&name, bits, age_of(key))
+        })
+        .collect()
+}
+
+fn kind(key: &PrivateKey) -> &'static str {
+    match key.public_key().key_data() {
+        KeyData::Rsa(_) => "rsa",
+        KeyData::Ecdsa(_) => "ecdsa",
+        _ => "ed25519",
+    }
+}
+
+async fn port(config: &Config, keys: &HostKeys) -> Finding {
+    let listen = config.sftp.listen;
+    let found = match TcpListener::bind(listen) {
+        Ok(_) => AtPort::Free,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            let said = tokio::task::spawn_blocking(move || banner(listen)).await;
+            match said.map_err(std::io::Error::other).and_then(|said| said) {
+                Ok(version) if version.starts_with("SSH-") => {
+                    let key = shown_key(near(listen), transport(config, keys.clone())).await;
+                    let version = version.trim_end().to_owned();
+                    let key = key.ok();
+                    AtPort::Somebody { version, key }
+                }
+                _ => AtPort::Silent,
+            }
+        }
+        Err(error) => AtPort::Forbidden(error.to_string()),
+    };
+    let own: Vec<_> = keys
+        .0
+        .iter()
+        .map(|key| key.fingerprint(HashAlg::Sha256).to_string())
+        .collect();
+    doctor::port(listen, &found, &own)
+}
+
+fn disks(config: &Config) -> Vec<Finding> {
+    let places = [
+        (
+            "disk of the data",
+            config.data.clone(),
+            config.disk.keep_free_bytes,
+        ),
+        (
+            "disk of the documents",
+            config.blob_folder(),
+            config.disk.keep_free_bytes,
+        ),
+        ("disk of the drop folders", config.drop.root.clone(), 0),
+    ];
+    places
+        .into_iter()
+        .map(|(check, folder, least)| match room(&folder) {
+            Ok(room) => doctor::room(check, room, least),
+            Err(error) => Finding::wrong(
+                check,
+                format!("`{}` cannot be looked at: {error}", folder.display()),
+                "look whether the disk is mounted",
+            ),
+        })
+        .collect()
+}
+
+async fn stores(house: &House) -> Vec<Finding> {
+    let now = house.clock.read();
+    let asked = async {
+        let catalog = &house.catalog;
+        let (schema, faults) = (catalog.schema().await?, catalog.faults().await?);
+        let newest = catalog.last_happened().await?;
+        let keys = catalog.keys_since().await?;
+        catalog.try_write().await?;
+        Ok::<_, crate::catalog::Error>([
+            doctor::catalog(schema, &faults),
+            doctor::clock(now, newest, synchronised()),
+            doctor::device_keys(&keys, now),
+        ])
+    };
+    let mut found = match asked.await {
+        Ok(findings) => Vec::from(findings),
+        Err(error) => vec![Finding::wrong(
+            "catalog",
+            with_causes(&error),
+            error
+                .cause()
+                .map_or("look at the disk", crate::wellness::Cause::advice),
+        )],
+    };
+    found.push(match blob(house, now).await {
+        Ok(()) => Finding::ok("documents", "one was written, read and removed"),
+        Err(error) => Finding::wrong("documents", with_causes(&error), error.cause().advice()),
+    });
+    found
+}
+
+/// Writes a content that nobody else has, reads it and removes it.
+async fn blob(house: &House, now: Timestamp) -> Result<(), crate::blobs::Error> {
+    let process = std::process::id();
+    let content = Bytes::from(format!("written by `sluis doctor` {process} at {now}"));
+    let stored = house.blobs.put(content.clone()).await?;
+    let read = house.blobs.whole(stored.digest()).await;
+    house.blobs.remove(stored.digest())?;
+    let digest = stored.digest();
+    if read? == content {
+        return Ok(());
+    }
+    let source = std::io::ErrorKind::InvalidData.into();
+    Err(crate::blobs::Error::Read { digest, source })
+}
+
+/// Whether the machine takes its time from elsewhere, as far as it says so; no network is asked.
+fn synchronised() -> Option<bool> {
+    if Path::new("/run/systemd/timesync/synchronized").exists() {
+        return Some(true);
+    }
+    let asked = std::process::Command::new("timedatectl")
+        .args(["show", "--property=NTPSynchronized", "--value"])
+        .output()
+        .ok()?;
+    match String::from_utf8_lossy(&asked.stdout).trim() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}

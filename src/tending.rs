@@ -1,0 +1,240 @@
+//! Is what failed well again, and is there room?
+//!
+//! Every two seconds it is looked how much room the disks have. What has failed is tried again as often; and
+//! every half minute everything is tried although nothing failed, so that readiness is true of a server that
+//! nobody uses. `wellness` judges.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::blobs::{Blobs, cannot_store};
+use crate::catalog::{Catalog, report_catalog};
+use crate::doctor::Room;
+use crate::model::{Clock, Timestamp};
+use crate::wellness::{Cause, Part, Unready, Wellness};
+
+/// How often room is looked at, and what failed is tried again.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// After how many looks everything is tried.
+const LOOKS_PER_TRY: u32 = 15;
+
+/// What a mark writes, with room to spare.
+const MARK_BYTES: usize = 64 * 1024;
+
+/// What a disk writes at the least.
+const BLOCK_BYTES: usize = 4096;
+
+/// What looks whether everything is well.
+pub struct Tending {
+    catalog: Catalog,
+    blobs: Blobs,
+    wellness: Wellness,
+    disks: Disks,
+    /// Which file the catalog was when it was opened.
+    born: Option<(u64, u64)>,
+    clock: Clock,
+}
+
+/// Where everything is.
+#[derive(Debug, Clone)]
+pub struct Disks {
+    /// The catalog's file.
+    pub catalog: PathBuf,
+    /// The folder of the contents.
+    pub blobs: PathBuf,
+    /// Where uploads wait.
+    pub spool: PathBuf,
+}
+
+impl Tending {
+    /// Joins what it needs, and begins to watch that the catalog stays the file that it is.
+    pub fn new(catalog: Catalog, blobs: Blobs, disks: Disks, clock: Clock) -> Self {
+        let wellness = catalog.wellness().clone();
+        let born = identity(&disks.catalog).ok();
+        Self {
+            catalog,
+            blobs,
+            wellness,
+            disks,
+            born,
+            clock,
+        }
+    }
+
+    /// Looks until it is cancelled.
+    pub async fn run(&self, cancel: CancellationToken) {
+        let mut looks = 0;
+        loop {
+            self.look_at_room();
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            looks += 1;
+            if !self.wellness.is_well() || looks >= LOOKS_PER_TRY {
+                looks = 0;
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = self.try_all(self.clock.read()) => {}
+                }
+            }
+        }
+    }
+
+    /// Looks how much room there is.
+    pub fn look_at_room(&self) {
+        let now = self.clock.read();
+        let Disks {
+            catalog,
+            blobs,
+            spool,
+        } = &self.disks;
+        let data = catalog.parent().unwrap_or(catalog);
+        let mut low = None;
+        for folder in [data, blobs, spool] {
+            // What is not there fails in other ways.
+            let Ok(room) = room(folder) else { continue };
+            if let Err(least) = self.wellness.judge_room(room.free_bytes) {
+                low = Some((folder, room.free_bytes, least));
+            }
+        }
+        match low {
+            Some((folder, free, least)) => self.low(folder, free, least),
+            None => self.works(Part::Space, now),
+        }
+    }
+
+    fn low(&self, folder: &Path, free: u64, least: u64) {
+        let (folder, free, least) = (folder.display(), free >> 20, least >> 20);
+        let why = format!("the disk of `{folder}` has {free} MiB free, and {least} are kept");
+        if self.wellness.failed(Part::Space, Cause::Full, why.as_str()) {
+            error!(
+                part = Part::Space.as_str(),
+                "Nothing new is taken, neither from drop folders nor from devices: {why} (`[disk] keep_free_bytes`). What is here is still fetched and marked. {}",
+                Cause::Full.advice()
+            );
+        }
+    }
+
+    /// Tries everything that may have failed.
+    pub async fn try_all(&self, now: Timestamp) {
+        let has_room = self.catalog_stands() && self.log_has_room().await;
+        if has_room && self.catalog.try_write().await.is_ok() {
+            self.works(Part::CatalogWrites, now);
+        }
+        let stored = self.blobs.try_write().await.is_ok();
+        if stored && self.spool_works().await {
+            self.works(Part::BlobWrites, now);
+        }
+        for digest in self.wellness.all_lost() {
+            let Ok(named) = self.catalog.bytes_named(digest).await else {
+                return;
+            };
+            let is_found = match named.and_then(|bytes| u64::try_from(bytes).ok()) {
+                Some(bytes) => self.blobs.is_whole(digest, bytes).await,
+                None => true, // its document has expired
+            };
+            if is_found {
+                self.wellness.found(digest);
+            }
+        }
+        if self.wellness.all_lost().is_empty() {
+            self.works(Part::BlobReads, now);
+        }
+    }
+
+    /// SQLite writes on into a file that somebody has moved away, and all of that is lost with the process.
+    fn catalog_stands(&self) -> bool {
+        let file = &self.disks.catalog;
+        let found = identity(file);
+        if self.born.is_none() || found.as_ref().ok() == self.born.as_ref() {
+            return true;
+        }
+        let why = match found {
+            Ok(_) => format!(
+                "`{}` is another file than when it was opened",
+                file.display()
+            ),
+            Err(failed) => format!("`{}` is not there any more: {failed}", file.display()),
+        };
+        if self
+            .wellness
+            .failed(Part::CatalogWrites, Cause::Gone, why.as_str())
+        {
+            error!(
+                part = Part::CatalogWrites.as_str(),
+                "The catalog was moved or replaced under the running server: {why}. What is written now is lost when it ends: put the file back, or stop the server and restore a backup"
+            );
+        }
+        false
+    }
+
+    /// A small change may fit into what the log has already, where a mark does not.
+    async fn log_has_room(&self) -> bool {
+        let file = &self.disks.catalog;
+        let folder = file.parent().unwrap_or(file);
+        let tried = try_file(folder, MARK_BYTES).await;
+        if let Err(failed) = &tried {
+            let cause = Cause::of_system(failed.kind());
+            let why = format!("could not write in `{}`: {failed}", folder.display());
+            report_catalog(&self.wellness, cause, &why);
+        }
+        tried.is_ok()
+    }
+
+    async fn spool_works(&self) -> bool {
+        let tried = try_file(&self.disks.spool, BLOCK_BYTES).await;
+        if let Err(failed) = &tried {
+            let folder = self.disks.spool.display();
+            let why = format!("could not keep an upload in `{folder}`: {failed}");
+            cannot_store(&self.wellness, Cause::of_system(failed.kind()), &why);
+        }
+        tried.is_ok()
+    }
+
+    fn works(&self, part: Part, now: Timestamp) {
+        if let Some(Unready { why, .. }) = self.wellness.worked(part, now) {
+            info!(
+                part = part.as_str(),
+                "Well again: {part}; it had failed, for {why}"
+            );
+        }
+    }
+}
+
+/// Writes so many bytes into a file without a name.
+async fn try_file(folder: &Path, bytes: usize) -> io::Result<()> {
+    let folder = folder.to_owned();
+    let trying = tokio::task::spawn_blocking(move || {
+        use std::io::Write as _;
+        tempfile::tempfile_in(folder)?.write_all(&vec![0x5a; bytes])
+    });
+    trying.await.map_err(io::Error::other)?
+}
+
+/// Which file it is, whatever it is called.
+fn identity(file: &Path) -> io::Result<(u64, u64)> {
+    let found = std::fs::metadata(file)?;
+    Ok((found.dev(), found.ino()))
+}
+
+/// Returns the room on the disk of `folder`, as far as this user may have it.
+///
+/// # Errors
+///
+/// When it cannot be asked.
+pub fn room(folder: &Path) -> io::Result<Room> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(Room {
+        free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        bytes: found.f_blocks.saturating_mul(found.f_frsize),
+        files: (found.f_files > 0).then_some((found.f_favail, found.f_files)),
+        is_read_only: found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+    })
+}

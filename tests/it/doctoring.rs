@@ -1,0 +1,175 @@
+//! What does `sluis doctor` find?
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::gateway::invoice;
+use crate::program::Program;
+
+/// Its findings, and its exit status.
+fn doctor(program: &Program) -> (Vec<Value>, i32) {
+    let ran = program.run(&["doctor", "--json"]);
+    let text = String::from_utf8(ran.stdout).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    (lines.collect(), ran.status.code().unwrap())
+}
+
+/// What it says of one thing: each grade and detail.
+fn of<'a>(findings: &'a [Value], check: &str) -> Vec<(&'a str, &'a str)> {
+    let found = findings.iter().filter(|finding| finding["check"] == check);
+    found
+        .map(|finding| {
+            (
+                finding["grade"].as_str().unwrap(),
+                finding["detail"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
+fn private(program: &Program) {
+    for (path, mode) in [("sluis/sluis.toml", 0o640), ("sluis/data", 0o750)] {
+        fs::set_permissions(program.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// Has the server listen there from its next start on.
+fn listen(program: &Program, address: &str) {
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("127.0.0.1:0", address, 1)).unwrap();
+}
+
+#[test]
+fn what_is_well_is_said_to_be_and_every_algorithm_is_tried() {
+    // The finite fields of the legacy set take a minute in a program that is not optimised.
+    for set in ["modern", "post-quantum"] {
+        let program = Program::init();
+        private(&program);
+        program.offer(set);
+        program.device("server", "pull", "ACME");
+        program.ingest(&[invoice("F-1", 900)]);
+        let blobs = || {
+            fs::read_dir(program.path("sluis/data/blobs"))
+                .unwrap()
+                .count()
+        };
+        let before = blobs();
+
+        let (findings, status) = doctor(&program);
+
+        let wrong: Vec<_> = findings.iter().filter(|f| f["grade"] == "wrong").collect();
+        assert!(wrong.is_empty() && status == 0, "{wrong:?}");
+        let algorithms = of(&findings, "algorithms");
+        assert_eq!(algorithms[0].0, "ok", "{set}: {algorithms:?}");
+        for check in [
+            "port",
+            "clock",
+            "catalog",
+            "documents",
+            "host key",
+            "disk of the data",
+            "keys of devices",
+        ] {
+            assert!(!of(&findings, check).is_empty(), "{check}");
+        }
+        assert!(of(&findings, "port")[0].1.contains("is free"));
+        assert!(
+            findings
+                .iter()
+                .all(|f| f["advice"].is_null() == (f["grade"] == "ok"))
+        );
+        program.ok(&["fsck", "--deep"]);
+        assert!(blobs() <= before + 1, "at most an empty folder is left");
+    }
+}
+
+#[test]
+fn it_knows_its_own_server_and_sees_keys_that_it_has_not_read() {
+    let mut program = Program::init();
+    private(&program);
+    program.serve();
+    listen(&program, &program.address.unwrap().to_string());
+    let (findings, status) = doctor(&program);
+    let port = of(&findings, "port");
+    assert!(
+        port[0].0 == "ok" && port[0].1.contains("with our host key"),
+        "{port:?}"
+    );
+    assert_eq!(status, 0);
+
+    let keys = program.path("sluis/data/host-keys");
+    fs::remove_dir_all(&keys).unwrap();
+    fs::create_dir(&keys).unwrap();
+    sluis::hostkeys::make(&keys).unwrap();
+
+    let (findings, status) = doctor(&program);
+    let port = of(&findings, "port");
+    assert!(
+        port[0].0 == "wrong" && port[0].1.contains("with another host key"),
+        "{port:?}"
+    );
+    assert_eq!(status, 1);
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[test]
+fn what_is_open_to_others_taken_or_lost_is_wrong() {
+    let program = Program::init();
+    private(&program);
+    let open =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let greeting = std::thread::spawn(move || {
+        use std::io::Write as _;
+        let (mut peer, _) = other.accept().unwrap();
+        peer.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
+        // It says nothing more, to whoever asks for its key.
+        drop(other.accept());
+    });
+    listen(&program, &address.to_string());
+    open(
+        &program.path("sluis/data/host-keys/ssh_host_rsa_key"),
+        0o644,
+    );
+    open(&program.path("sluis/data"), 0o755);
+    open(&program.path("sluis/sluis.toml"), 0o644);
+    fs::remove_dir_all(program.path("sluis/data/drop")).unwrap();
+
+    let (findings, status) = doctor(&program);
+
+    greeting.join().unwrap();
+    assert_eq!(status, 1);
+    let grades = |check: &str| {
+        of(&findings, check)
+            .into_iter()
+            .map(|(grade, _)| grade)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(grades("configuration"), ["wrong"]);
+    assert_eq!(grades("data folder"), ["wrong"]);
+    assert!(grades("host key").contains(&"wrong"), "{findings:?}");
+    assert!(
+        of(&findings, "port")[0]
+            .1
+            .contains("taken by another program"),
+        "{findings:?}"
+    );
+    assert_eq!(grades("disk of the drop folders"), ["wrong"]);
+    fs::write(
+        program.path("sluis/data/catalog.sqlite"),
+        "rubbish, and enough of it to be read as a head",
+    )
+    .unwrap();
+    let (findings, _) = doctor(&program);
+    let catalog = of(&findings, "catalog");
+    assert!(
+        catalog[0].0 == "wrong" && catalog[0].1.contains("is damaged"),
+        "{catalog:?}"
+    );
+}

@@ -1,0 +1,532 @@
+//! What happens to everybody when a disk, a file or the catalog fails, and when it is well again?
+//!
+//! The failures are real: a small disk of its own, a folder that may not be changed, a limit of the system, a
+//! file that is gone. Where this user may not mount, that is said; with `SLUIS_TEST_CLIENTS` it must be.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use russh_sftp::client::error::Error;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
+use sluis::model::DeviceKind;
+use sluis::wellness::{Cause, Part};
+
+use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::interop::{is_here, wait_until};
+use crate::peer::Peer;
+use crate::program::Program;
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+
+/// A disk of its own at a folder, until it is dropped.
+struct Disk {
+    at: PathBuf,
+}
+
+impl Disk {
+    /// Mounts so many MiB, where that may be done.
+    fn mount(at: &Path, mib: u32) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "sluis-test"])
+            .arg(at)
+            .output();
+        let here = mounted.is_ok_and(|mounted| mounted.status.success());
+        is_here("the right to mount", here).then(|| Self { at: at.to_owned() })
+    }
+
+    /// Leaves no room at all; removing the file that it returns makes some.
+    fn fill(&self) -> PathBuf {
+        let file = self.at.join("filler");
+        let block = vec![0; 64 * 1024];
+        let mut filler = fs::File::create(&file).unwrap();
+        for size in [block.len(), 4096, 1] {
+            use std::io::Write as _;
+            while filler
+                .write(&block[..size])
+                .is_ok_and(|written| written > 0)
+            {}
+        }
+        file
+    }
+
+    /// Takes so much of the room.
+    fn take(&self, mib: usize) -> PathBuf {
+        let file = self.at.join("filler");
+        fs::write(&file, vec![0; mib << 20]).unwrap();
+        file
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.at).status());
+    }
+}
+
+/// A gateway whose data is on a disk of its own, with one document for a device that may upload.
+struct Scene {
+    gateway: Gateway,
+    office: Office,
+    device: Login,
+    disk: Disk,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn on_a_disk_of(mib: u32, lines: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::mount(&folder.path().join("disk"), mib)?;
+        let data = disk.at.join("data");
+        let gateway = Gateway::start_with(&format!("data = '{}'\n{lines}", data.display())).await;
+        let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+        let catalog = &gateway.house.catalog;
+        let (row, now) = (
+            catalog.device(office.firm, "server").await.unwrap(),
+            gateway.now(),
+        );
+        catalog
+            .set_uploads(&row, sluis::model::Uploads::On, now)
+            .await
+            .unwrap();
+        gateway.receive(&office, invoice("F-1", 2000)).await;
+        Some(Self {
+            gateway,
+            office,
+            device,
+            disk,
+            _folder: folder,
+        })
+    }
+
+    fn unready(&self) -> Vec<(Part, Cause)> {
+        let ready = self.gateway.house.catalog.wellness().ready();
+        let unready = ready.err().unwrap_or_default();
+        unready.iter().map(|one| (one.part, one.cause)).collect()
+    }
+
+    /// What the server does every two seconds.
+    async fn tend(&self) {
+        let tending = self.gateway.house.tending();
+        tending.look_at_room();
+        tending.try_all(self.gateway.now()).await;
+    }
+}
+
+/// Writes a file and closes it; returns what it was refused with.
+async fn put(peer: &Peer, path: &str, bytes: &[u8]) -> Result<(), (StatusCode, String)> {
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+    let refused = |error| match error {
+        Error::Status(status) => (status.status_code, status.error_message),
+        other => panic!("{other}"),
+    };
+    let opened = peer.sftp.open(path, flags, FileAttributes::empty()).await;
+    let handle = opened.map_err(refused)?.handle;
+    let mut done = Ok(());
+    for (at, block) in bytes.chunks(32 * 1024).enumerate() {
+        let offset = (at * 32 * 1024) as u64;
+        let written = peer.sftp.write(&handle, offset, block.to_vec()).await;
+        let written = written.map(drop).map_err(refused);
+        done = done.and(written);
+    }
+    let closed = peer.sftp.close(&handle).await;
+    let closed = closed.map(drop).map_err(refused);
+    done.and(closed)
+}
+
+async fn first(peer: &Peer) -> String {
+    format!("{INBOX}/{}", peer.list(INBOX).await.unwrap()[0])
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_collected_or_taken_and_all_goes_on_when_there_is_room() {
+    let Some(scene) = Scene::on_a_disk_of(16, "[disk]\nkeep_free_bytes = 0\n").await else {
+        return;
+    };
+    let peer = scene.gateway.connect(&scene.device).await;
+    let name = first(&peer).await;
+    let filler = scene.disk.fill();
+
+    let (code, told) = put(&peer, "/in/F-2.xml", &invoice("F-2", 400_000))
+        .await
+        .unwrap_err();
+    assert_eq!(code, StatusCode::Failure);
+    assert!(told.contains("the disk of the server is full"), "{told}");
+    // Some marks may find room in what the catalog has already; then there is none.
+    let handle = peer.open(&name).await.unwrap();
+    assert_eq!(peer.read(&handle, 0, u64::MAX).await.unwrap().len(), 2000);
+    let closed = peer.sftp.close(&handle).await;
+    let Err(Error::Status(status)) = closed else {
+        panic!("{closed:?}")
+    };
+    assert_eq!(status.status_code, StatusCode::Failure);
+    assert!(status.error_message.contains("full"), "{status:?}");
+
+    let states = scene.gateway.deliveries(&scene.office).await;
+    assert!(states[0].ends_with(" offered"), "{states:?}");
+    assert_eq!(states.len(), 1, "nothing was taken");
+    let unready = scene.unready();
+    assert!(
+        unready.contains(&(Part::CatalogWrites, Cause::Full)),
+        "{unready:?}"
+    );
+    assert!(
+        unready.contains(&(Part::BlobWrites, Cause::Full)),
+        "{unready:?}"
+    );
+    scene.tend().await;
+    assert_eq!(scene.unready(), unready, "it is full still");
+
+    fs::remove_file(filler).unwrap();
+    scene.tend().await;
+
+    assert_eq!(scene.unready(), []);
+    peer.get(&name).await.unwrap();
+    put(&peer, "/in/F-2.xml", &invoice("F-2", 400_000))
+        .await
+        .unwrap();
+    let states = scene.gateway.deliveries(&scene.office).await;
+    assert!(
+        states[0].ends_with(" collected") && states[1].ends_with(" offered"),
+        "{states:?}"
+    );
+}
+
+#[tokio::test]
+async fn with_little_room_nothing_new_is_taken_and_what_is_here_is_fetched_and_marked() {
+    let lines = "[disk]\nkeep_free_bytes = 8388608\n";
+    let Some(scene) = Scene::on_a_disk_of(32, lines).await else {
+        return;
+    };
+    let peer = scene.gateway.connect(&scene.device).await;
+    let begun = peer
+        .sftp
+        .open(
+            "/in/F-3.xml",
+            OpenFlags::WRITE | OpenFlags::CREATE,
+            FileAttributes::empty(),
+        )
+        .await
+        .unwrap()
+        .handle;
+    peer.sftp
+        .write(&begun, 0, invoice("F-3", 900))
+        .await
+        .unwrap();
+    let filler = scene.disk.take(24);
+
+    scene.tend().await;
+
+    assert_eq!(scene.unready(), [(Part::Space, Cause::Full)]);
+    let (code, told) = put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
+        .await
+        .unwrap_err();
+    assert_eq!(code, StatusCode::Failure);
+    assert!(told.contains("disk of the server is full"), "{told}");
+    let more = peer.sftp.write(&begun, 900, b"<!-- -->".to_vec()).await;
+    assert!(more.is_err(), "nor is what was begun gone on with");
+    assert_eq!(
+        peer.close(&begun).await,
+        Err(StatusCode::Failure),
+        "and nobody takes the half of it"
+    );
+    let drop = sluis::ingest::Arrival::new("test:document", invoice("F-4", 900));
+    let taken = scene
+        .gateway
+        .house
+        .ingest
+        .take(scene.office.firm, vec![drop], scene.gateway.now());
+    assert!(taken.await.is_err(), "whatever the door");
+    peer.get(&first(&peer).await).await.unwrap();
+    let states = scene.gateway.deliveries(&scene.office).await;
+    assert!(
+        states.len() == 1 && states[0].ends_with(" collected"),
+        "{states:?}"
+    );
+
+    fs::remove_file(filler).unwrap();
+    scene.tend().await;
+
+    assert_eq!(scene.unready(), []);
+    put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn blobs_that_cannot_be_written_take_nothing_and_lose_nothing() {
+    let Some(scene) = Scene::on_a_disk_of(16, "[disk]\nkeep_free_bytes = 0\n").await else {
+        return;
+    };
+    let peer = scene.gateway.connect(&scene.device).await;
+    // As a disk that the system has made read-only, for this folder.
+    let blobs = scene.disk.at.join("data/blobs");
+    let over = || {
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "ro", "x"])
+            .arg(&blobs)
+            .status()
+    };
+    assert!(over().unwrap().success());
+
+    let (code, told) = put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
+        .await
+        .unwrap_err();
+
+    assert_eq!(code, StatusCode::Failure);
+    assert!(told.contains("cannot write to its disk"), "{told}");
+    assert_eq!(scene.unready(), [(Part::BlobWrites, Cause::ReadOnly)]);
+    scene.tend().await;
+    assert_eq!(scene.unready(), [(Part::BlobWrites, Cause::ReadOnly)]);
+    assert!(
+        Command::new("umount")
+            .arg(&blobs)
+            .status()
+            .unwrap()
+            .success()
+    );
+    scene.tend().await;
+    assert_eq!(scene.unready(), []);
+    put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
+        .await
+        .unwrap();
+    assert_eq!(scene.gateway.deliveries(&scene.office).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_blob_that_is_gone_or_torn_is_told_and_collected_when_it_is_back() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let taken = gateway.receive(&office, invoice("F-1", 2000)).await;
+    let digest = taken.digest.to_string();
+    let blob = gateway
+        .house
+        .config
+        .data
+        .join("blobs")
+        .join(&digest[..2])
+        .join(&digest);
+    let whole = fs::read(&blob).unwrap();
+    let wellness = gateway.house.catalog.wellness();
+    for broken in ["gone", "torn"] {
+        let peer = gateway.connect(&device).await;
+        let name = first(&peer).await;
+        fs::remove_file(&blob).unwrap();
+        if broken == "torn" {
+            fs::write(&blob, &whole[..700]).unwrap();
+        }
+
+        let got = peer.get(&name).await;
+
+        assert_eq!(got, Err(StatusCode::Failure), "{broken}");
+        let unready = wellness.ready().unwrap_err();
+        assert_eq!(unready[0].part, Part::BlobReads);
+        assert!(unready[0].why.contains(&digest), "{unready:?}");
+        gateway.house.tending().try_all(gateway.now()).await;
+        assert!(!wellness.is_well(), "{broken} still");
+        let states = gateway.deliveries(&office).await;
+        assert!(states[0].ends_with(" offered"), "{states:?}");
+        fs::write(&blob, &whole).unwrap();
+        gateway.pass_ms(60 * 60 * 1000);
+        gateway.house.tending().try_all(gateway.now()).await;
+        assert!(wellness.is_well(), "{broken} is back");
+    }
+    let peer = gateway.connect(&device).await;
+    assert_eq!(peer.get(&first(&peer).await).await.unwrap(), whole);
+    assert!(gateway.deliveries(&office).await[0].ends_with(" collected"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_another_program_holds_is_told_and_nothing_is_collected() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    peer.sftp.set_timeout(60);
+    let name = first(&peer).await;
+    let wellness = gateway.house.catalog.wellness();
+    let holder = {
+        use sqlx::Connection as _;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(gateway.catalog_file());
+        let mut holder = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .unwrap();
+        sqlx::raw_sql("begin immediate")
+            .execute(&mut holder)
+            .await
+            .unwrap();
+        holder
+    };
+    let handle = peer.open(&name).await.unwrap();
+    peer.read(&handle, 0, u64::MAX).await.unwrap();
+
+    // It waits for the fifteen seconds that another process may hold it.
+    let closed = peer.sftp.close(&handle).await;
+    let Err(Error::Status(status)) = closed else {
+        panic!("{closed:?}")
+    };
+
+    assert!(
+        status.error_message.contains("held by another program"),
+        "{status:?}"
+    );
+    assert_eq!(wellness.ready().unwrap_err()[0].cause, Cause::Locked);
+    assert!(gateway.deliveries(&office).await[0].ends_with(" offered"));
+    drop(holder);
+    gateway.house.tending().try_all(gateway.now()).await;
+    assert!(wellness.is_well());
+    peer.get(&name).await.unwrap();
+    assert!(gateway.deliveries(&office).await[0].ends_with(" collected"));
+}
+
+#[tokio::test]
+async fn a_catalog_that_was_moved_away_under_the_server_is_told() {
+    let mut gateway = Gateway::start().await;
+    let tending = gateway.house.tending();
+    let (file, aside) = (
+        gateway.catalog_file(),
+        gateway.house.config.data.join("aside"),
+    );
+    fs::rename(&file, &aside).unwrap();
+
+    tending.try_all(gateway.now()).await;
+
+    let wellness = gateway.house.catalog.wellness().clone();
+    let unready = wellness.ready().unwrap_err();
+    assert_eq!(
+        (unready[0].part, unready[0].cause),
+        (Part::CatalogWrites, Cause::Gone)
+    );
+    fs::rename(&aside, &file).unwrap();
+    tending.try_all(gateway.now()).await;
+    assert!(wellness.is_well());
+    gateway.drain().await;
+}
+
+#[test]
+fn a_catalog_of_rubbish_is_refused_before_anything_is_served_with_what_to_do() {
+    let program = Program::init();
+    let file = program.path("sluis/data/catalog.sqlite");
+    fs::write(
+        &file,
+        "this is no database, but some text that somebody has put here",
+    )
+    .unwrap();
+    for beside in ["-wal", "-shm"] {
+        drop(fs::remove_file(
+            program.path(&format!("sluis/data/catalog.sqlite{beside}")),
+        ));
+    }
+
+    let refused = program.run(&["serve"]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("is damaged, or is no catalog"), "{why}");
+    assert!(why.contains("sluis restore"), "{why}");
+    assert!(
+        fs::read_to_string(&file).unwrap().starts_with("this is no"),
+        "and left as it is"
+    );
+}
+
+#[test]
+fn a_flipped_byte_is_found_by_a_deep_fsck() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 2000)]);
+    let row = program.json(&["documents", "kantoor"]).remove(0);
+    let digest = row["digest"].as_str().unwrap();
+    let blob = program
+        .path("sluis/data/blobs")
+        .join(&digest[..2])
+        .join(digest);
+    let mut bytes = fs::read(&blob).unwrap();
+    bytes[1000] ^= 1;
+    fs::set_permissions(&blob, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::write(&blob, bytes).unwrap();
+
+    program.ok(&["fsck"]);
+    let found = program.run(&["fsck", "--deep"]);
+
+    assert_eq!(found.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(
+        told.contains("wrong_content") && told.contains(digest),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_the_system_is_told_once_and_the_server_goes_on() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+    let mut limited = Command::new("sh");
+    // In blocks of 512 bytes: no file of the server becomes larger than 2 MiB.
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" serve"])
+        .arg(env!("CARGO_BIN_EXE_sluis"))
+        .env("SLUIS_CONFIG", program.path("sluis/sluis.toml"));
+    program.serve_by(limited);
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+
+    for number in ["F-1", "F-2", "F-3"] {
+        let large = invoice(number, 5 << 20);
+        let (code, told) = put(&peer, &format!("/in/{number}.xml"), &large)
+            .await
+            .unwrap_err();
+        assert_eq!(code, StatusCode::Failure);
+        assert!(told.contains("disk of the server is full"), "{told}");
+    }
+    put(&peer, "/in/F-4.xml", &invoice("F-4", 9000))
+        .await
+        .unwrap();
+    wait_until(|| program.log_says("Well again: storing documents"));
+
+    assert!(program.log_count("Cannot store documents") <= 2, "no flood");
+    assert_eq!(
+        program.log_count("ERROR"),
+        program.log_count("Cannot store documents")
+    );
+    assert_eq!(peer.list(INBOX).await.unwrap().len(), 1);
+    assert_eq!(program.terminate(), Some(0));
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
+}
+
+#[test]
+fn dropped_files_wait_for_room_and_are_taken_by_themselves_when_there_is_some() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    let data = program.path("sluis/data");
+    let kept = program.path("kept");
+    fs::create_dir(&kept).unwrap();
+    crate::gateway::copy_all(&data, &kept);
+    let Some(disk) = Disk::mount(&data, 32) else {
+        return;
+    };
+    crate::gateway::copy_all(&kept, &data);
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let text = format!(
+        "{text}\n[disk]\nkeep_free_bytes = 8388608\n[drop]\nrescan_seconds = 1\nsettle_ms = 500\n"
+    );
+    fs::write(&file, text).unwrap();
+    let filler = disk.take(26);
+    fs::write(data.join("drop/kantoor/F-1.xml"), invoice("F-1", 900)).unwrap();
+
+    program.serve();
+    wait_until(|| program.log_says("Dropped files stay where they are"));
+    wait_until(|| program.log_says("Nothing new is taken"));
+    assert!(data.join("drop/kantoor/F-1.xml").exists());
+    fs::remove_file(filler).unwrap();
+    wait_until(|| !data.join("drop/kantoor/F-1.xml").exists());
+
+    assert_eq!(program.log_count("Dropped files stay where they are"), 1);
+    assert_eq!(program.log_count("Nothing new is taken"), 1);
+    assert_eq!(program.log_count("Well again: room on the disk"), 1);
+    assert_eq!(program.terminate(), Some(0));
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
+}

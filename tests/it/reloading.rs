@@ -1,0 +1,305 @@
+//! What counts when the configuration is read again while devices are served?
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use russh::client;
+use russh::keys::{HashAlg, PrivateKey, PublicKeyOrCertificate};
+use russh_sftp::protocol::StatusCode;
+
+use crate::gateway::invoice;
+use crate::interop::wait_until;
+use crate::peer::Peer;
+use crate::program::Program;
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+
+/// Adds lines to the configuration.
+fn write(program: &Program, lines: &str) {
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n{lines}\n")).unwrap();
+}
+
+fn replace(program: &Program, old: &str, new: &str) {
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(old));
+    fs::write(&file, text.replacen(old, new, 1)).unwrap();
+}
+
+/// Has the server read it again, and waits until it has said what came of it.
+fn reload(program: &Program) {
+    let told = || program.log_count("Reloaded ") + program.log_count("Did not reload");
+    let before = told();
+    let hung_up = Command::new("kill").args(["-HUP", &program.pid()]).status();
+    assert!(hung_up.unwrap().success());
+    wait_until(|| told() > before);
+}
+
+/// Notes which key a server shows.
+struct Looking(Arc<Mutex<String>>);
+
+impl client::Handler for Looking {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        key: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        if let PublicKeyOrCertificate::PublicKey { key, .. } = key {
+            *self.0.lock().unwrap() = key.fingerprint(HashAlg::Sha256).to_string();
+        }
+        Ok(true)
+    }
+}
+
+/// The fingerprint of the key that a new connection is shown.
+async fn shown(program: &Program) -> String {
+    let seen = Arc::<Mutex<String>>::default();
+    let (config, handler) = (Arc::default(), Looking(Arc::clone(&seen)));
+    let mut ssh = client::connect(config, program.address.unwrap(), handler)
+        .await
+        .unwrap();
+    drop(ssh.authenticate_none("nobody").await);
+    seen.lock().unwrap().clone()
+}
+
+/// Makes another set of host keys in a folder, and returns the fingerprint of the first.
+fn new_keys(folder: &Path) -> String {
+    fs::create_dir_all(folder).unwrap();
+    sluis::hostkeys::make(folder).unwrap();
+    let key = PrivateKey::read_openssh_file(folder.join("ssh_host_ed25519_key")).unwrap();
+    key.fingerprint(HashAlg::Sha256).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_host_keys_count_for_who_comes_and_no_session_is_dropped() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 90_000)]);
+    program.serve();
+    let old = program.host_fingerprint();
+    assert_eq!(shown(&program).await, old);
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    let name = format!("{INBOX}/{}", peer.list(INBOX).await.unwrap()[0]);
+    let handle = peer.open(&name).await.unwrap();
+    let half = peer.read(&handle, 0, 40_000).await.unwrap();
+    let keys = program.path("sluis/data/host-keys");
+    fs::remove_dir_all(&keys).unwrap();
+    let new = new_keys(&keys);
+
+    reload(&program);
+
+    assert_eq!(shown(&program).await, new);
+    let rest = peer
+        .read(&handle, half.len() as u64, u64::MAX)
+        .await
+        .unwrap();
+    assert_eq!(half.len() + rest.len(), 90_000);
+    peer.close(&handle).await.unwrap();
+    assert_eq!(program.states(), ["collected"]);
+    drop(peer);
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_does_not_hold_leaves_the_old_one_and_says_what_and_where() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.serve();
+    let good = fs::read_to_string(program.path("sluis/sluis.toml")).unwrap();
+    let key = program.path("sluis/data/host-keys/ssh_host_rsa_key");
+    let profile = "id = \"own\"\nunknown = 3\n";
+    fs::create_dir(program.path("sluis/profiles")).unwrap();
+    fs::write(program.path("sluis/profiles/own.toml"), profile).unwrap();
+    fs::write(
+        program.path("sluis/roots.pem"),
+        "-----BEGIN CERTIFICATE-----\nno\n",
+    )
+    .unwrap();
+    let cases: [(&str, &[&str]); 6] = [
+        (
+            "[uploads]\nfile_byts_max = 5",
+            &["sluis.toml", "file_byts_max", "line"],
+        ),
+        (
+            "[disk]\nkeep_free_bytes = \"much\"",
+            &["sluis.toml", "keep_free_bytes"],
+        ),
+        ("profiles = \"profiles\"", &["own"]),
+        ("[webhooks]\nroots = \"roots.pem\"", &["certificates"]),
+        (
+            "[sftp]\nhost_keys = \"nowhere\"",
+            &["nowhere/ssh_host_ed25519_key"],
+        ),
+        ("", &["ssh_host_rsa_key"]),
+    ];
+    for (at, (lines, named)) in cases.into_iter().enumerate() {
+        let text = match lines.strip_prefix("[sftp]\n") {
+            Some(line) => good.replacen("[sftp]\n", &format!("[sftp]\n{line}\n"), 1),
+            None if lines.starts_with("profiles") => format!("{lines}\n{good}"),
+            None => format!("{good}\n{lines}\n"),
+        };
+        fs::write(program.path("sluis/sluis.toml"), text).unwrap();
+        if lines.is_empty() {
+            fs::write(&key, "rubbish").unwrap();
+        }
+
+        reload(&program);
+
+        assert_eq!(program.log_count("Did not reload"), at + 1, "{lines}");
+        let why = program.log_lines("Did not reload").pop().unwrap();
+        for word in named {
+            assert!(why.contains(word), "{lines}: {word} in {why}");
+        }
+        Peer::connect(program.address.unwrap(), &device.login).await;
+    }
+    assert_eq!(program.log_count("Reloaded "), 0);
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_key_counts_when_its_row_says() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+    program.ingest(&[invoice("F-1", 900)]);
+    program.serve();
+    let open = Peer::connect(program.address.unwrap(), &device.login).await;
+    open.list(INBOX).await.unwrap();
+    replace(&program, "level = \"info\"", "level = \"debug\"");
+    replace(&program, "format = \"text\"", "format = \"json\"");
+    let listen = "[sftp]\n# Where devices connect.\nlisten = \"127.0.0.1:";
+    replace(&program, &format!("{listen}0\""), &format!("{listen}1\""));
+    write(
+        &program,
+        "[uploads]\nfile_bytes_max = 1000\n[drop]\nsettle_ms = 500\nrescan_seconds = 1",
+    );
+
+    reload(&program);
+
+    let waits = program.log_lines("needs a restart").pop().unwrap();
+    assert!(waits.contains("`sftp.listen`, `log.format`"), "{waits}");
+    let done = program.log_lines("Reloaded ").pop().unwrap();
+    for key in ["drop.settle_ms", "log.level", "uploads.file_bytes_max"] {
+        assert!(done.contains(&format!("`{key}`")), "{done}");
+    }
+    let new = Peer::connect(program.address.unwrap(), &device.login).await;
+    wait_until(|| program.log_says("DEBUG"));
+    assert!(program.log_count("INFO") > 0, "the format is as it was");
+    let large = invoice("F-2", 5000);
+    assert_eq!(
+        new.put("/in/F-2.xml", &large).await,
+        Err(StatusCode::Failure)
+    );
+    open.put("/in/F-3.xml", &large).await.unwrap();
+    // The drop folders go on, by the new pace.
+    let dropped = program.path("sluis/data/drop/kantoor/F-4.xml");
+    fs::write(&dropped, invoice("F-4", 900)).unwrap();
+    wait_until(|| !dropped.exists());
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_was_mended_shows_to_who_comes() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    program.serve();
+    let open = Peer::connect(program.address.unwrap(), &device.login).await;
+    assert_eq!(open.list("/").await.unwrap(), ["expertm"]);
+    let text = include_str!("../../config/profiles/expertm.toml");
+    assert!(text.contains("expertm/"), "its folder is named after it");
+    let folder = program.path("sluis/profiles");
+    fs::create_dir(&folder).unwrap();
+    fs::write(
+        folder.join("expertm.toml"),
+        text.replace("expertm/", "other/"),
+    )
+    .unwrap();
+    let file = program.path("sluis/sluis.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("profiles = \"profiles\"\n{config}")).unwrap();
+
+    reload(&program);
+
+    assert_eq!(program.log_count("Did not reload"), 0);
+    let new = Peer::connect(program.address.unwrap(), &device.login).await;
+    let names = new.list("/").await.unwrap();
+    assert_eq!(
+        names,
+        ["expertm", "other"],
+        "what was offered stays in its place"
+    );
+    assert_eq!(open.list("/").await.unwrap(), ["expertm"], "as it began");
+    program.ingest(&[invoice("F-2", 900)]);
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn host_keys_come_from_credentials_and_are_read_again_from_there() {
+    let mut program = Program::init();
+    let given = program.path("credentials");
+    let first = new_keys(&given);
+    let mut command = program.command(&["serve"]);
+    command.env("CREDENTIALS_DIRECTORY", &given);
+    program.serve_by(command);
+    assert_ne!(first, program.host_fingerprint());
+    assert_eq!(shown(&program).await, first);
+    fs::remove_dir_all(&given).unwrap();
+    let second = new_keys(&given);
+
+    reload(&program);
+
+    assert_eq!(shown(&program).await, second);
+    assert!(!program.log_says("PRIVATE KEY"));
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[test]
+fn systemd_hears_of_a_reload_and_of_its_end() {
+    let mut program = Program::init();
+    let socket = program.path("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let mut command = program.command(&["serve"]);
+    command.env("NOTIFY_SOCKET", &socket);
+    program.serve_by(command);
+    let heard = || {
+        let mut text = [0; 4096];
+        let bytes = manager.recv(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..bytes]).into_owned()
+    };
+    assert!(heard().starts_with("READY=1"));
+
+    reload(&program);
+    let said = heard();
+    assert!(
+        said.starts_with("RELOADING=1") && said.contains("MONOTONIC_USEC="),
+        "{said}"
+    );
+    assert!(heard().starts_with("READY=1\nSTATUS=Listening on 127.0.0.1:"));
+
+    write(&program, "[nonsense]\nx = 1");
+    reload(&program);
+    assert!(heard().starts_with("RELOADING=1"));
+    let said = heard();
+    assert!(
+        said.starts_with("READY=1\n") && said.contains("did not reload"),
+        "{said}"
+    );
+    assert_eq!(said.trim_end().lines().count(), 2, "{said}");
+    let unit = include_str!("../../systemd/sluis.service");
+    assert!(
+        unit.lines()
+            .any(|line| line == "ExecReload=/bin/kill -HUP $MAINPID")
+    );
+    assert_eq!(program.terminate(), Some(0));
+}
