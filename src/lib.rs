@@ -25,6 +25,8 @@ pub mod config;
 pub mod dispatch;
 pub mod dropfolder;
 pub mod evidence;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod guard;
 pub mod hostkeys;
 pub mod ingest;

@@ -43,6 +43,7 @@ const FLOORS: &[&[&str]] = &[
         "app",
         "backup",
         "cli",
+        "fuzzing",
         "telemetry",
         "main",
     ],

@@ -15,6 +15,7 @@ mod extensions;
 mod gateway;
 mod guarding;
 mod hashes;
+mod hostile;
 #[path = "../interop/mod.rs"]
 mod interop;
 mod isolation;
