@@ -136,7 +136,7 @@ impl World {
     }
 
     /// What is known is kept in the catalog between sessions.
-    fn reload(&mut self) {
+    fn reload(&self) {
         let kept = serde_json::to_string(&self.progress).ok();
         let back = kept.and_then(|text| serde_json::from_str(&text).ok());
         assert_eq!(back.as_ref(), Some(&self.progress));

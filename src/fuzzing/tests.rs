@@ -61,8 +61,10 @@ fn drive(target: &str, more: &[&str], run: fn(&[u8])) {
         .iter()
         .flat_map(|folder| files_in(&root().join(folder)));
     let seeds: Vec<Vec<u8>> = files.map(|file| seed(&file, run)).collect();
-    let mut config = Config::default();
-    config.failure_persistence = None; // what is found goes into the corpus
+    let config = Config {
+        failure_persistence: None, // what is found goes into the corpus
+        ..Config::default()
+    };
     let changed = (select(seeds.clone()), select(seeds), vec(change(), 0..8));
     let result = TestRunner::new(config).run(&changed, |(seed, other, changes)| {
         let bytes = changes
@@ -163,7 +165,7 @@ impl Change {
                 .into_iter()
                 .for_each(|it| *it ^= 1 << bit),
             Self::Insert(at, more) => {
-                drop(bytes.splice(place(at)..place(at), more.iter().copied()))
+                drop(bytes.splice(place(at)..place(at), more.iter().copied()));
             }
             Self::Remove(at, count) => drop(bytes.drain(place(at)..len.min(place(at) + count))),
             Self::Repeat(at, count, times) => {

@@ -11,7 +11,7 @@ use super::documents::{Becomes, Hostile};
 use crate::gateway::invoice;
 use crate::program::{Device, Program};
 
-/// By how many MiB the table may make the program grow: some times its largest document, of 14 MiB, and a
+/// By how many MiB the table may make the program grow: some times its largest document, of 11 MB, and a
 /// batch of the drop folder. What expands would take gigabytes.
 pub const GROWTH_MIB_MAX: u64 = 320;
 

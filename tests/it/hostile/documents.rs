@@ -33,6 +33,7 @@ pub fn all(port: u16) -> Vec<Hostile> {
     entities(&mut all, port);
     sizes(&mut all);
     encodings(&mut all);
+    odd_bytes(&mut all);
     structures(&mut all);
     attachments(&mut all);
     words(&mut all);
@@ -245,21 +246,35 @@ fn sizes(all: &mut Vec<Hostile>) {
     all.invoice("a payee of many names", "", &payee, Offered);
 }
 
-fn encodings(all: &mut Vec<Hostile>) {
-    let declared = |label: &str| format!("<?xml version=\"1.0\" encoding=\"{label}\"?>");
-    let number = |all: &Vec<Hostile>| format!("E-{}", all.len());
-    let text = |before: &str, number: &str| {
-        Invoice {
-            before,
-            number,
-            seller: "Café Zoë",
-            inside: "",
-        }
-        .text()
+/// A number that no other document of the table has.
+fn number(all: &[Hostile]) -> String {
+    format!("E-{}", all.len())
+}
+
+fn declared(label: &str) -> String {
+    format!("<?xml version=\"1.0\" encoding=\"{label}\"?>")
+}
+
+/// An invoice of a seller with accents.
+fn text(before: &str, number: &str) -> String {
+    let invoice = Invoice {
+        before,
+        number,
+        seller: "Café Zoë",
+        inside: "",
     };
-    let latin =
-        |text: &str| -> Vec<u8> { text.chars().map(|c| u8::try_from(c).unwrap()).collect() };
-    let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    invoice.text()
+}
+
+fn latin(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(c).unwrap()).collect()
+}
+
+fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn encodings(all: &mut Vec<Hostile>) {
     let n = number(all);
     all.put(
         "says UTF-8, is Latin-1",
@@ -308,6 +323,10 @@ fn encodings(all: &mut Vec<Hostile>) {
         text(&declared(&"x".repeat(100_000)), &n),
         Offered,
     );
+}
+
+/// Bytes that fit no encoding, or another than they should.
+fn odd_bytes(all: &mut Vec<Hostile>) {
     // What a careless decoder takes for `../` and `<`.
     let n = number(all);
     let overlong = text("", &n).replace("Café Zoë", "é\u{1}").into_bytes();
