@@ -26,6 +26,8 @@ pub mod dispatch;
 pub mod doctor;
 pub mod dropfolder;
 pub mod evidence;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod guard;
 pub mod hostkeys;
 pub mod ingest;

@@ -1,11 +1,12 @@
 //! How does the operator see what happens?
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+use crate::model::escaped;
 
 /// Starts the log, on standard error, so that standard output stays for results.
 ///
@@ -14,10 +15,15 @@ use crate::config::{Log, LogFormat};
 /// When the level is not one that is understood.
 pub fn start(log: &Log) -> Result<(), String> {
     let filter = filter(log)?;
+    let has_colours = io::stderr().is_terminal() && log.format == LogFormat::Text;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(move || OneLine {
+            // The library writes these for its colours, and escapes those of others.
+            kept: if has_colours { "\u{1b}" } else { "" },
+            to: io::stderr(),
+        })
+        .with_ansi(has_colours)
         .with_target(false);
     let started = match log.format {
         LogFormat::Text => {
@@ -81,4 +87,46 @@ fn filter(log: &Log) -> Result<EnvFilter, String> {
             log.level
         )
     })
+}
+
+/// Writes each event on one line, whatever stands in it: names and answers of others do.
+struct OneLine<W> {
+    kept: &'static str,
+    to: W,
+}
+
+impl<W: Write> Write for OneLine<W> {
+    /// Takes a whole event, with the end of its line, as the library gives it.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        self.to
+            .write_all(format!("{}\n", escaped(line, self.kept)).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_whatever_stands_in_it() {
+        let mut line = OneLine {
+            kept: "",
+            to: Vec::new(),
+        };
+
+        line.write_all("took `a\n2026 ERROR all is lost\u{1b}[2J`\n".as_bytes())
+            .unwrap();
+
+        assert_eq!(
+            String::from_utf8(line.to).unwrap(),
+            "took `a\\n2026 ERROR all is lost\\u001b[2J`\n"
+        );
+    }
 }

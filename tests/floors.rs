@@ -46,6 +46,7 @@ const FLOORS: &[&[&str]] = &[
         "app",
         "backup",
         "cli",
+        "fuzzing",
         "telemetry",
         "main",
     ],

@@ -7,6 +7,7 @@ use sqlx::query;
 
 use super::rows::{Columns as _, stored_size};
 use super::{Catalog, Durability, Error, Tx};
+use crate::layout::safe_file_name;
 use crate::model::{DeviceId, Digest, FirmId, Language, Rejected, Timestamp, VirtualPath, fold};
 
 /// For how long a note shows, in milliseconds: a week.
@@ -271,7 +272,9 @@ impl Tx {
             .await?;
         let taken = rows.iter().map(|row| row.text("name_key"));
         let taken: Vec<_> = taken.collect::<Result<_, _>>()?;
-        let name = free_name(new.path.name().unwrap_or_default(), &taken);
+        // The device called it so itself, but it may be fetched where such a name is a path, or a program.
+        let name = safe_file_name(new.path.name().unwrap_or_default());
+        let name = free_name(&name, &taken);
         query(
             "insert into rejection (firm_id, device_id, path, path_key, name, name_key, why, detail, bytes, digest, at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,7 +14,9 @@ use super::call::Call;
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::ingest::{Arrival, Outcome, Taken};
-use crate::model::{Declared, FirmId, HeldReason, Language, Origin, Said, Status, with_causes};
+use crate::model::{
+    Declared, FirmId, HeldReason, Language, Origin, Said, Status, on_one_line, with_causes,
+};
 use crate::text;
 use crate::ubl::limits::DOCUMENT_BYTES_MAX;
 
@@ -135,7 +137,11 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
             "it has {size} bytes, and {DOCUMENT_BYTES_MAX} are the most that is taken"
         ));
     }
-    fs::read(path).map_err(told)
+    // It may grow meanwhile.
+    let (mut bytes, file) = (Vec::new(), fs::File::open(path).map_err(told)?);
+    let mut limited = file.take(DOCUMENT_BYTES_MAX as u64 + 1);
+    limited.read_to_end(&mut bytes).map_err(told)?;
+    Ok(bytes)
 }
 
 /// Files that are taken together.
@@ -172,7 +178,8 @@ impl Batch {
         let (paths, arrivals): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
             .into_iter()
             .map(|(path, bytes)| {
-                let source = format!("ingest:{}", path.display());
+                let name = path.display().to_string();
+                let source = format!("ingest:{}", on_one_line(&name));
                 let bytes = bytes.into();
                 let arrival = Arrival {
                     source,
@@ -241,7 +248,8 @@ impl Summary {
 
     /// What needs a person is named at once; the rest is only counted.
     fn count(&mut self, path: &Path, result: &Result<Taken, String>) {
-        let path = path.display();
+        let path = path.display().to_string();
+        let path = on_one_line(&path);
         match result {
             Err(why) => {
                 self.failed += 1;

@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use super::Error;
+use crate::model::{escaped, steers};
 
 /// Prints a line, or several, for people. What senders wrote may not steer the terminal that shows it.
 pub(crate) fn line(text: &str) -> Result<(), Error> {
     raw(&format!("{}\n", plain(text)))
 }
 
-/// Prints one JSON object on a line of its own.
+/// Prints one JSON object on a line of its own. What would steer a terminal is escaped there, too.
 pub(crate) fn json(value: &Value) -> Result<(), Error> {
-    raw(&format!("{value}\n"))
+    raw(&format!("{}\n", escaped(&value.to_string(), "")))
 }
 
 /// Prints text as it is.
@@ -48,18 +49,12 @@ pub(crate) fn note(text: &str) {
 
 /// Returns `text` without what would steer a terminal.
 pub(crate) fn plain(text: &str) -> String {
-    let steers = |c: char| c != '\n' && (c.is_control() || is_bidi(c));
-    text.replace(steers, "\u{fffd}")
+    text.replace(|c: char| c != '\n' && steers(c), "\u{fffd}")
 }
 
 /// Returns `text` as one line, trimmed, without what would steer a terminal or break a line of the log.
 pub(crate) fn one_line(text: &str) -> String {
     plain(text.trim()).replace('\n', " ")
-}
-
-/// Whether `c` turns the direction of what follows, so that a name reads as another.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

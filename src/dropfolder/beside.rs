@@ -5,10 +5,8 @@
 //! together. One whose document does not come is put aside after a while, so that a typing error shows.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize as _;
-use serde_json::{Map, Value};
 
 use super::settle::{Seen, Stamp};
 use crate::model::{Said, fold};
@@ -47,7 +45,7 @@ pub(super) fn join(seen: Vec<Seen>) -> Vec<Seen> {
     // The whole name with `.json` behind it can be meant for one alone; the shorter one for `F.xml` and `F.XML`.
     give(&mut documents, |document| left.remove(&whole(document)));
     give(&mut documents, |document| left.remove(&short(document)?));
-    let mut folds: HashMap<String, Vec<PathBuf>> = HashMap::new();
+    let mut folds: HashMap<OsString, Vec<PathBuf>> = HashMap::new();
     for path in left.keys().rev() {
         folds.entry(folded(path)).or_default().push(path.clone());
     }
@@ -68,8 +66,10 @@ fn give(documents: &mut [Seen], mut find: impl FnMut(&Path) -> Option<Seen>) {
     }
 }
 
-fn folded(path: &Path) -> String {
-    fold(&path.to_string_lossy())
+/// A name that is no text is compared as it is: what stands for its bytes would stand for others, too.
+fn folded(path: &Path) -> OsString {
+    let text = path.to_str();
+    text.map_or_else(|| path.as_os_str().to_owned(), |text| fold(text).into())
 }
 
 /// What is beside a document that no look has joined to it.
@@ -105,10 +105,12 @@ pub(super) fn overlooked(folder: &Path, document: &Path) -> Overlooked {
 ///
 /// When it is not what it should be, in the words of the parser.
 pub(super) fn read(bytes: &[u8]) -> Result<Said, String> {
-    // Not at once: a list of three would be taken for the three, in order.
-    let read = serde_json::from_slice::<Map<String, Value>>(bytes);
-    let said = read.and_then(|object| Said::deserialize(Value::Object(object)));
-    said.map_err(|error| error.to_string())
+    // A list of three would be taken for the three, in order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err("it does not begin with `{`".to_owned());
+    }
+    // Not by way of a map: of a word that stands there twice, that would keep one and say nothing.
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
 /// What the file beside a document is called.
@@ -182,6 +184,22 @@ mod tests {
             joined(&["a.xml", "A.xml", "a.json", "A.json"]),
             ["A.xml + A.json", "a.xml + a.json"]
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_two_names_that_are_no_text_each_is_another() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let named = |name: &[u8]| Seen {
+            path: OsString::from_vec(name.to_vec()).into(),
+            ..seen("")
+        };
+
+        let all = join(vec![named(b"F-\xe8.xml"), named(b"F-\xe9.json")]);
+
+        assert!(all.iter().all(|file| file.beside.is_none()));
+        let all = join(vec![named(b"F-\xe8.xml"), named(b"F-\xe8.json")]);
+        assert_eq!(all.len(), 1);
     }
 
     #[test]
@@ -270,6 +288,8 @@ mod tests {
             "{\"status\": \"gone\"}",
             "{\"statuss\": \"paid\"}",
             "{} x",
+            "{\"status\": \"paid\", \"status\": \"draft\"}",
+            "{\"approved\": 1}",
         ] {
             assert!(read(bad.as_bytes()).is_err(), "{bad}");
         }

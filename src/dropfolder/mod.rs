@@ -9,6 +9,8 @@
 mod beside;
 mod config;
 mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod reject;
 mod scan;
 mod settle;

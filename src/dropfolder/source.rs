@@ -40,9 +40,8 @@ pub(super) fn read(path: &Path, expected: Stamp) -> io::Result<Option<Bytes>> {
     if still(path, expected)? != Still::Same {
         return Ok(None);
     }
-    let mut file = match File::open(path) {
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
+    let Some(mut file) = open(path)? else {
+        return Ok(None);
     };
     // Asked of the open file: a network file system answers this one freshly, and a link in its place is another file.
     if stamp(&file.metadata()?) != expected {
@@ -55,6 +54,28 @@ pub(super) fn read(path: &Path, expected: Stamp) -> io::Result<Option<Bytes>> {
     let whole = bytes.len() as u64 == expected.bytes && stamp(&file.metadata()?) == expected;
     let unchanged = whole && still(path, expected)? == Still::Same;
     Ok(unchanged.then(|| bytes.into()))
+}
+
+/// Opens what is at `path`, if a file may be. Another thing may have taken its place since it was looked
+/// at: a link is not followed, and the end of a pipe is not waited for.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<Option<File>> {
+    use rustix::fs::{Mode, OFlags};
+    use rustix::io::Errno;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// Removes a file if it is still in the expected state, and tells whether it was.
@@ -119,6 +140,19 @@ mod tests {
         assert_eq!(read(&path, stamp).unwrap(), None);
         assert_eq!(remove(&path, stamp).unwrap(), Still::Other);
         assert_eq!(fs::read_to_string(&path).unwrap(), "<INVOICE/>");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_took_the_place_of_a_file_is_neither_followed_nor_waited_for() {
+        let (folder, path, _) = dropped("<Invoice/>");
+        let (link, pipe) = (folder.path().join("link.xml"), folder.path().join("p.xml"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+
+        assert!(open(&path).unwrap().is_some());
+        assert!(open(&link).unwrap().is_none());
+        assert!(!open(&pipe).unwrap().unwrap().metadata().unwrap().is_file());
     }
 
     #[cfg(unix)]

@@ -17,7 +17,7 @@ use super::settle::Seen;
 use super::source::{self, Still};
 use super::whole::{self, Bare, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
-use crate::model::{Declared, Language, Said, Timestamp, with_causes};
+use crate::model::{Declared, Language, Said, Timestamp, on_one_line, with_causes};
 use crate::text::{Put, RejectionText, Why};
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
@@ -242,8 +242,9 @@ async fn offer<T: Takes>(
 }
 
 fn arrival(place: &Place, file: &Seen, bytes: &Bytes, said: Said) -> Arrival {
+    let name = file.path.display().to_string();
     Arrival {
-        source: format!("drop:{}", file.path.display()),
+        source: format!("drop:{}", on_one_line(&name)),
         bytes: bytes.clone(),
         said,
         door: place.declared,

@@ -22,13 +22,32 @@ pub const DOSSIER_CODE_CHARS_MAX: usize = 30;
 /// assert_eq!(safe_folder_name(".."), "_");
 /// ```
 pub fn safe_folder_name(text: &str) -> String {
+    safe_name(text, FOLDER_CHARS_MAX)
+}
+
+fn safe_name(text: &str, chars_max: usize) -> String {
     let legal: String = text.chars().filter_map(replaced).nfc().collect();
-    let name = clipped(legal.trim_start_matches(cannot_lead));
+    let name = shortened(legal.trim_start_matches(cannot_lead), chars_max);
     if !is_reserved(&name) {
         return name;
     }
     let (base, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
-    clipped(&format!("{}_{rest}", base.trim_end()))
+    shortened(&format!("{}_{rest}", base.trim_end()), chars_max)
+}
+
+/// Returns `text`, which somebody called a file, as one component that Windows takes, of whatever length.
+///
+/// As [`safe_folder_name`] does it; a name that is legal comes back unchanged.
+///
+/// ```
+/// # use sluis::layout::safe_file_name;
+/// assert_eq!(safe_file_name("F-17 (2).xml"), "F-17 (2).xml");
+/// assert_eq!(safe_file_name("..\\..\\C:\\x"), "..-..-C--x");
+/// assert_eq!(safe_file_name("con.pdf"), "con_.pdf");
+/// assert_eq!(safe_file_name("invoice\u{202e}fdp.exe"), "invoicefdp.exe");
+/// ```
+pub fn safe_file_name(text: &str) -> String {
+    safe_name(text, usize::MAX)
 }
 
 /// Checks that a dossier code can name a folder as it is.
@@ -117,11 +136,6 @@ pub(super) fn cannot_end(c: char) -> bool {
     matches!(c, ' ' | '.')
 }
 
-/// Cuts to the limit without leaving an end that Windows would drop, or nothing at all.
-fn clipped(text: &str) -> String {
-    shortened(text, FOLDER_CHARS_MAX)
-}
-
 /// Returns the first `chars` characters, less an end that Windows would drop; `_` if nothing is left.
 pub(super) fn shortened(text: &str, chars: usize) -> String {
     let cut: String = text.chars().take(chars).collect();
@@ -142,7 +156,8 @@ fn replaced(c: char) -> Option<char> {
 
 /// Characters that show nothing, or turn the direction of what follows: two names would look alike.
 pub(super) fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

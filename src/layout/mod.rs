@@ -17,7 +17,9 @@ mod template;
 pub use file_name::{FILE_NAME_CHARS_MAX, FileFacts, file_name};
 pub use file_template::{FILE_TEXT_CHARS_MAX, FileTemplate};
 pub use folders::{FolderRole, LinkFacts, MissingFact};
-pub use legal::{BadCode, DOSSIER_CODE_CHARS_MAX, FOLDER_CHARS_MAX, check_code, safe_folder_name};
+pub use legal::{
+    BadCode, DOSSIER_CODE_CHARS_MAX, FOLDER_CHARS_MAX, check_code, safe_file_name, safe_folder_name,
+};
 pub use profile::{AfterCollected, Confidence, Profile, YearOf};
 pub use profile_file::{ProfileError, ProfileFault, STAY_DAYS_MAX};
 pub use profiles::{BUILTIN, Profiles, UnknownProfile, builtin};

@@ -271,7 +271,7 @@ fn illegal(text: &str) -> Option<&'static str> {
     }
     let illegal = text
         .chars()
-        .any(|c| legal::is_illegal(c) || legal::is_invisible(c));
+        .any(|c| legal::is_illegal(c) || legal::is_invisible(c) || (c != ' ' && c.is_whitespace()));
     let mark_first = text
         .chars()
         .next()
@@ -378,6 +378,9 @@ mod tests {
             "{dossier_code}/ a",
             "{dossier_code} ",
             "{dossier_code}\u{301}",
+            "{dossier_code}/a\u{a0}b",
+            "{dossier_code}/a\u{2028}b",
+            "{dossier_code}/a\u{202e}b",
             "{dossier_code",
             "dossier_code}",
             "{{dossier_code}}",

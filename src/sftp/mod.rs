@@ -14,6 +14,8 @@ mod connection;
 mod exec;
 mod extended;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handles;
 mod idle;
 mod intake;

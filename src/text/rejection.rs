@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Language, Timestamp};
+use crate::model::{Language, Timestamp, on_one_line};
 
 /// Why a file is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,8 @@ impl RejectionText {
             Put::Dropped(file) => (file, None),
             Put::Uploaded(file, bytes) => (file, bytes),
         };
+        // Names and reasons are of whoever sent it, and could say what we do not.
+        let (file, told) = (on_one_line(file), why.told(language));
         let size = bytes.map_or_else(String::new, |bytes| {
             format!("{}: {bytes} {}\r\n", words.size, words.bytes)
         });
@@ -89,7 +91,7 @@ impl RejectionText {
             words.title,
             words.file,
             words.why,
-            why.told(language),
+            on_one_line(&told),
             words.advice(put, why)
         );
         Self {
@@ -258,6 +260,18 @@ mod tests {
         assert!(text(Language::En, &why).contains("Reason: it is larger than 100 MB\n"));
         assert_eq!(text(Language::De, &why), text(Language::En, &why));
     }
+
+    #[test]
+    fn a_name_cannot_say_what_we_did_not() {
+        let put = Put::Dropped("F-1.xml\r\nReason: none, it was sent\u{202e}");
+
+        let told = text_of(Language::En, put, &Why::Said("`\n`".to_owned()));
+
+        let names = |line: &&str| line.starts_with("Reason: ");
+        assert_eq!(told.lines().filter(names).count(), 1, "{told}");
+        assert!(!told.contains('\u{202e}'));
+    }
+
     #[test]
     fn a_device_is_told_the_size_and_what_to_do() {
         let put = Put::Uploaded("/in/ACME/F-17.xml", Some(1234));

@@ -1,5 +1,6 @@
 //! How are remarks gathered, and how does a broken document name its place?
 
+use crate::model::steers;
 use crate::ubl::limits::REMARKS_MAX;
 use crate::ubl::{Remark, RemarkCode};
 
@@ -61,7 +62,11 @@ impl Fault {
 
 /// Returns `value` short enough, and on one line, to stand in a remark.
 pub(super) fn shown(value: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let plain = |c: char| match c {
+        _ if c.is_control() => ' ',
+        _ if steers(c) => '\u{fffd}',
+        _ => c,
+    };
     let mut short: String = value.chars().take(SHOWN_CHARS_MAX).map(plain).collect();
     if value.chars().nth(SHOWN_CHARS_MAX).is_some() {
         short.push('…');
@@ -97,6 +102,7 @@ mod tests {
         let long = "x".repeat(SHOWN_CHARS_MAX);
 
         assert_eq!(shown("a\nb\u{1b}é"), "a b é");
+        assert_eq!(shown("a\u{202e}fdp.exe"), "a\u{fffd}fdp.exe");
         assert_eq!(shown(&long), long);
         assert_eq!(shown(&format!("{long}x")), format!("{long}…"));
     }

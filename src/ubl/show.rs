@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::model::PartyId;
+use crate::model::{PartyId, on_one_line};
 use crate::ubl::{Attachment, Party, Reading, Reference};
 
 /// Returns a reading as one JSON object; what is absent is null.
@@ -33,8 +33,8 @@ pub fn json_line(file: &str, reading: &Reading) -> Value {
 
 /// Returns a reading in a few lines for a person.
 pub fn text(file: &str, reading: &Reading) -> String {
-    let headline = headline(reading).replace(char::is_control, "\u{fffd}");
-    let mut lines = format!("{file}: {headline}");
+    let headline = format!("{file}: {}", headline(reading));
+    let mut lines = on_one_line(&headline).into_owned();
     for (role, party) in [("seller", &reading.seller), ("buyer", &reading.buyer)] {
         let ids: Vec<_> = party.ids.iter().map(|id| id.raw.as_str()).collect();
         if party.name.is_some() || !ids.is_empty() {
@@ -55,7 +55,7 @@ pub fn text(file: &str, reading: &Reading) -> String {
 fn line(lines: &mut String, text: &str) {
     lines.push_str("\n  ");
     // What senders write may not steer the terminal that shows it.
-    lines.push_str(&text.replace(char::is_control, "\u{fffd}"));
+    lines.push_str(&on_one_line(text));
 }
 
 fn headline(reading: &Reading) -> String {

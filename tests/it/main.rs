@@ -17,6 +17,7 @@ mod failing;
 mod gateway;
 mod guarding;
 mod hashes;
+mod hostile;
 #[path = "../interop/mod.rs"]
 mod interop;
 mod isolation;

@@ -210,6 +210,16 @@ impl Program {
         self.address.unwrap().port().to_string()
     }
 
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The server's process.
+    pub fn server_id(&self) -> u32 {
+        self.server.as_ref().unwrap().id()
+    }
+
     /// Says whether the server has logged this.
     pub fn log_says(&self, text: &str) -> bool {
         self.log.lock().unwrap().contains(text)

@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -116,7 +116,12 @@ pub(super) async fn export(call: &Call, args: &Export) -> Result<Exit, Error> {
     }
     let text = toml::to_string(&wanted)
         .map_err(|bad| Error::failed("could not write the firm as TOML", bad))?;
-    print::raw(&text)?;
+    // A file says exactly what there is; a person is shown it.
+    if std::io::stdout().is_terminal() {
+        print::line(text.trim_end())?;
+    } else {
+        print::raw(&text)?;
+    }
     let has_password = |device: &&Device| device.has_password;
     for device in present.devices.iter().filter(has_password) {
         print::note(&format!(

@@ -1,0 +1,205 @@
+//! What must hold of the program after anything came in?
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde_json::Value;
+use sluis::model::{Digest, steers};
+
+use super::documents::{Becomes, Hostile};
+use crate::gateway::invoice;
+use crate::program::{Device, Program};
+
+/// By how many MiB the table may make the program grow: some times its largest document, of 11 MB, and a
+/// batch of the drop folder. What expands would take gigabytes.
+pub const GROWTH_MIB_MAX: u64 = 320;
+
+/// What is made by nobody, unless something in the table was run.
+const TRACE: &str = "/tmp/sluis-was-here";
+
+/// The program with one link, and a port of this machine at which nobody may knock.
+pub struct Scene {
+    pub program: Program,
+    pub device: Device,
+    door: TcpListener,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        let program = Program::init();
+        let device = program.device("server", "pull", "ACME");
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        door.set_nonblocking(true).unwrap();
+        assert!(
+            !Path::new(TRACE).exists(),
+            "{TRACE} is there before anything ran"
+        );
+        Self {
+            program,
+            device,
+            door,
+        }
+    }
+
+    /// The table, with this scene's port in it.
+    pub fn documents(&self) -> Vec<Hostile> {
+        super::documents::all(self.door.local_addr().unwrap().port())
+    }
+
+    /// Adds lines to the configuration.
+    pub fn configure(&self, lines: &str) {
+        let file = self.program.path("sluis/sluis.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text}\n{lines}")).unwrap();
+    }
+
+    /// Asserts that each document of the table is kept, and became what the table says.
+    pub fn check_kept(&self, table: &[Hostile]) {
+        let rows = self.program.json(&["documents", "kantoor"]);
+        let kept: BTreeMap<&str, &Value> = rows
+            .iter()
+            .map(|row| (row["digest"].as_str().unwrap(), row))
+            .collect();
+        let deliveries = self.program.json(&["deliveries", "kantoor"]);
+        for hostile in table {
+            let name = &hostile.name;
+            let digest = Digest::of(&hostile.bytes).to_string();
+            let row = kept.get(digest.as_str());
+            let row = row.unwrap_or_else(|| panic!("`{name}` was thrown away"));
+            let is_quarantined = row["outcome"] == "quarantined";
+            let quarantined = row["reason"].as_str().filter(|_| is_quarantined);
+            let own: Vec<_> = deliveries
+                .iter()
+                .filter(|one| one["document"] == row["id"])
+                .collect();
+            match hostile.becomes {
+                Becomes::Unreadable(why) => {
+                    let told =
+                        quarantined.unwrap_or_else(|| panic!("`{name}` is not in quarantine"));
+                    assert!(told.contains(why), "`{name}`: {told}");
+                    assert_eq!(own.len(), 0, "`{name}` is offered");
+                }
+                Becomes::Held | Becomes::Offered => {
+                    assert_eq!(quarantined, None, "`{name}`");
+                    assert_eq!(own.len(), 1, "`{name}`");
+                    let state = match hostile.becomes {
+                        Becomes::Offered => "offered",
+                        _ => "held",
+                    };
+                    assert_eq!(own[0]["state"], state, "`{name}`: {}", own[0]);
+                }
+            }
+        }
+        self.check_names(&deliveries);
+    }
+
+    /// Asserts that whatever is offered has a plain name in its place.
+    fn check_names(&self, deliveries: &[Value]) {
+        for one in deliveries {
+            let Some(path) = one["path"].as_str() else {
+                continue;
+            };
+            let name = path.strip_prefix("/expertm/ACME/Te Verwerken/Aankopen/");
+            let name = name.unwrap_or_else(|| panic!("`{path}` is elsewhere"));
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            assert!(
+                name.chars().all(plain) && name.ends_with(".xml"),
+                "`{name}`"
+            );
+            let (day, _) = name.split_once('-').unwrap();
+            assert!(day.bytes().all(|byte| byte.is_ascii_digit()), "`{name}`");
+            assert!(name.len() <= 80, "`{name}`");
+        }
+    }
+
+    /// Asserts that an honest document is offered right behind the others.
+    pub fn check_honest(&self, number: &str) {
+        let rows = self.program.json(&["deliveries", "kantoor"]);
+        let own = rows.iter().find(|row| row["number"] == number);
+        let own = own.unwrap_or_else(|| panic!("{number} did not come in"));
+        assert_eq!(own["state"], "offered", "{own}");
+    }
+
+    /// Asserts what holds whatever came: the books are whole, nothing was followed or run, and nothing that
+    /// the program prints steers a terminal or breaks its lines.
+    pub fn check_all(&self) {
+        self.program.ok(&["fsck", "--deep"]);
+        self.program.ok(&["events", "verify", "kantoor"]);
+        self.program.ok(&["events", "replay", "kantoor"]);
+        assert!(self.door.accept().is_err(), "somebody knocked");
+        assert!(!Path::new(TRACE).exists(), "something was run");
+        self.check_printed();
+        self.check_log();
+    }
+
+    fn check_printed(&self) {
+        let mut commands: Vec<Vec<String>> = Vec::new();
+        for line in [
+            "documents kantoor",
+            "deliveries kantoor",
+            "events kantoor",
+            "status",
+            "status kantoor",
+            "receipt kantoor",
+            "export kantoor",
+        ] {
+            commands.push(line.split(' ').map(str::to_owned).collect());
+        }
+        // Those told of most words.
+        let rows = self.program.json(&["documents", "kantoor"]);
+        for row in rows.iter().step_by(rows.len().div_ceil(8).max(1)) {
+            let id = row["id"].to_string();
+            commands.push(["explain", "kantoor", &id].map(str::to_owned).to_vec());
+        }
+        for command in commands {
+            for more in [&[][..], &["--json"]] {
+                let arguments: Vec<&str> = command
+                    .iter()
+                    .map(String::as_str)
+                    .chain(more.iter().copied())
+                    .collect();
+                let output = self.program.run(&arguments);
+                // A file says exactly what there is, and this one goes into a file.
+                if arguments != ["export", "kantoor"] {
+                    check_text(&arguments, &output.stdout);
+                }
+                check_text(&arguments, &output.stderr);
+                if !more.is_empty() {
+                    for line in String::from_utf8(output.stdout).unwrap().lines() {
+                        serde_json::from_str::<Value>(line).unwrap();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Each line of the log begins as one does: with a time.
+    fn check_log(&self) {
+        for line in self.program.log().lines() {
+            let begins = line.as_bytes().iter().take(4).all(u8::is_ascii_digit);
+            assert!(begins && line.contains("Z "), "{line:?}");
+            assert!(!line.contains(steers), "{line:?}");
+        }
+    }
+}
+
+/// Asserts that nothing in it steers who shows it.
+pub fn check_text(what: &[&str], bytes: &[u8]) {
+    let text = String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| panic!("{what:?} is no text"));
+    let steered = text.lines().find(|line| line.contains(steers));
+    assert_eq!(steered, None, "{what:?}");
+}
+
+/// An honest document of this number.
+pub fn honest(number: &str) -> Vec<u8> {
+    invoice(number, 2000)
+}
+
+/// The most memory that a process has had, in MiB.
+pub fn peak_mib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB").parse::<u64>();
+    kib.unwrap() / 1024
+}
