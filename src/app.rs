@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
+use crate::counts::Counts;
 use crate::dispatch::{Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
 use crate::guard::Guard;
@@ -26,8 +27,9 @@ use crate::lookout::{Lookout, RejectedFiles};
 use crate::mark::Marks;
 use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
+use crate::seeing::{Readiness, Seeing, Watched};
 use crate::sending::{Sending, Waiting};
-use crate::sftp::{Door, HostKeys, Listening, Parts, Transport};
+use crate::sftp::{Door, HostKeys, Listening, Parts, Pulse, Transport};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
 
@@ -50,6 +52,8 @@ pub struct House {
     pub sending: Sending,
     /// What tells the time.
     pub clock: Clock,
+    /// What is counted.
+    pub counts: Arc<Counts>,
 }
 
 /// A house that cannot be built or run.
@@ -151,7 +155,9 @@ impl House {
         let places = Places::new(Arc::clone(&profiles), config.zone()?);
         let catalog = Catalog::open(&config.catalog_file()).await?;
         let blobs = Blobs::in_folder(&config.blob_folder())?;
-        let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
+        let counts = Arc::<Counts>::default();
+        let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone())
+            .counted_in(Arc::clone(&counts));
         let sending = Sending::new(ingest.clone());
         Ok(Self {
             config,
@@ -162,6 +168,7 @@ impl House {
             ingest,
             sending,
             clock: system_clock(),
+            counts,
         })
     }
 
@@ -226,7 +233,8 @@ impl House {
                 self.blobs.clone(),
                 self.places.clone(),
             ),
-            marks: Marks::new(self.catalog.clone(), self.ingest.readers()),
+            marks: Marks::new(self.catalog.clone(), self.ingest.readers())
+                .counted_in(Arc::clone(&self.counts)),
             ingest: self.ingest.clone(),
             sending: self.sending.clone(),
             spool: Spool::in_folder(&self.config.spool_folder()),
@@ -239,11 +247,14 @@ impl House {
             rejections: Rejections::new(self.catalog.clone()),
             declared: self.config.sftp.declared,
             clock: self.clock.clone(),
+            counts: Arc::clone(&self.counts),
             draining,
         };
         let logins = Logins::new(self.catalog.clone());
         let rules = self.config.guard.clone();
-        let guard = Guard::open(self.catalog.clone(), rules, self.clock.read()).await?;
+        let guard = Guard::open(self.catalog.clone(), rules, self.clock.read())
+            .await?
+            .counted_in(Arc::clone(&self.counts));
         let sftp = &self.config.sftp;
         let transport = Transport {
             keys,
@@ -252,6 +263,37 @@ impl House {
             rekey_after: Duration::from_secs(sftp.rekey_seconds.get().into()),
         };
         Ok(Door::new(logins, guard, parts, transport))
+    }
+
+    /// Opens the listener for monitors, if the configuration has one; it answers when it is run.
+    ///
+    /// # Errors
+    ///
+    /// When its address cannot be listened on.
+    pub async fn watch(
+        &self,
+        pulse: Pulse,
+        draining: CancellationToken,
+    ) -> Result<Option<Seeing>, Error> {
+        let Some(address) = self.config.metrics.listen else {
+            return Ok(None);
+        };
+        let watched = Watched {
+            counts: Arc::clone(&self.counts),
+            catalog: self.catalog.clone(),
+            readiness: Readiness {
+                catalog: self.catalog.clone(),
+                spool: self.config.spool_folder(),
+                draining,
+            },
+            pulse,
+            data: self.config.data.clone(),
+            clock: self.clock.clone(),
+        };
+        let listening = Seeing::listen(address, watched).await;
+        listening
+            .map(Some)
+            .map_err(|source| Error::Listen { address, source })
     }
 
     /// Serves through every door until `draining` is cancelled, and what is under way has ended.

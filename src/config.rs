@@ -21,6 +21,7 @@ use crate::dropfolder::DropFolderConfig;
 use crate::guard::GuardConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::model::Declared;
+use crate::seeing::MetricsConfig;
 use crate::sftp::Algorithms;
 use crate::sftp::limits::{REKEY_BYTES_MAX, REKEY_BYTES_MIN};
 use crate::upload::UploadLimits;
@@ -49,6 +50,8 @@ pub struct Config {
     pub webhooks: WebhookConfig,
     /// When somebody is told of what was forgotten.
     pub alarms: Limits,
+    /// Metrics and health.
+    pub metrics: MetricsConfig,
     /// The log.
     pub log: Log,
 }
@@ -122,6 +125,7 @@ impl Default for Config {
             uploads: UploadLimits::default(),
             webhooks: WebhookConfig::default(),
             alarms: Limits::default(),
+            metrics: MetricsConfig::default(),
             log: Log::default(),
         }
     }

@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &[
         "alarm",
+        "counts",
         "ubl",
         "layout",
         "collect",
@@ -41,6 +42,7 @@ const FLOORS: &[&[&str]] = &[
         "config",
         "hostkeys",
         "app",
+        "seeing",
         "backup",
         "cli",
         "telemetry",
@@ -68,6 +70,8 @@ const DOINGS: &[&str] = &[
 const PURE: &[&str] = &[
     "model/",
     "alarm.rs",
+    "counts.rs",
+    "seeing/page.rs",
     "ubl/",
     "layout/",
     "collect/",

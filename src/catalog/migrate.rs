@@ -70,6 +70,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "penalties",
         include_str!("../../migrations/sqlite/0013_penalties.sql"),
     ),
+    (
+        17,
+        "deeds",
+        include_str!("../../migrations/sqlite/0017_deeds.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

@@ -7,6 +7,7 @@
 mod alarms;
 mod checksums;
 mod copies;
+mod deeds;
 mod deliveries;
 mod devices;
 mod documents;
@@ -35,11 +36,13 @@ mod status;
 mod tree;
 mod twins;
 mod uploads;
+mod waiting;
 mod webhooks;
 mod writer;
 
 pub use alarms::{Alarm, Overdue, Watched};
 pub use copies::{blobs_named_in, not_continued};
+pub use deeds::Doer;
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Credential, Device, DeviceKey, NewDevice, NewSession};
 pub use documents::{Document, Known, NewDocument};
@@ -62,5 +65,6 @@ pub use status::{HeldCount, OfferedCount};
 pub use tree::{Listed, Placed, Setup, Since};
 pub use twins::Uncollected;
 pub use uploads::Uploaded;
+pub use waiting::{DEVICES_ASKED_MAX, WEBHOOKS_ASKED_MAX, WaitingDevice, WaitingWebhook};
 pub use webhooks::{NewWebhook, Webhook, WebhookRow};
 pub use writer::{Durability, Moment, Tx};

@@ -5,8 +5,8 @@
 //! writes, it knows. Caches ask [`Catalog::moment`].
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::any::AnyRow;
@@ -14,6 +14,7 @@ use sqlx::{AnyConnection, query, raw_sql};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use super::deeds::{self, Doer};
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
 use super::{Catalog, Error};
@@ -41,6 +42,8 @@ pub(super) struct Turns {
     writer: Arc<Mutex<Writer>>,
     moment: Arc<AtomicU64>,
     news: Arc<Notify>,
+    /// Whose deeds the changes of this process are, if a person's.
+    pub(super) doer: Arc<OnceLock<Arc<Doer>>>,
 }
 
 /// The connection that writes, and what is known of the database through it.
@@ -86,6 +89,7 @@ impl Turns {
             writer: Arc::new(Mutex::new(writer)),
             moment: Arc::default(),
             news: Arc::default(),
+            doer: Arc::default(),
         }
     }
 
@@ -191,6 +195,11 @@ impl Turn {
         Ok(())
     }
 
+    /// Whose deed a change is, if a person's.
+    pub(super) fn doer(&self) -> Option<Arc<Doer>> {
+        self.turns.doer.get().cloned()
+    }
+
     /// Notes that an event was told. Whoever waits for none costs nothing here.
     pub(super) fn told(&self) {
         self.turns.news.notify_one();
@@ -246,6 +255,7 @@ impl Tx {
 
     async fn end(&mut self) -> Result<(), Error> {
         let tells = !self.told.is_empty();
+        deeds::note(self).await?;
         events::add_and_commit(self).await?;
         self.inner.closed();
         if tells {

@@ -24,6 +24,12 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         None => house.listen(draining.clone()).await?,
     };
     let address = listening.address();
+    let seeing = house.watch(listening.pulse(), draining.clone()).await?;
+    if let Some(seeing) = &seeing {
+        let address = seeing.address();
+        info!(metrics.address = %address, "Metrics at http://{address}/metrics");
+        print::line(&format!("metrics at {address}"))?;
+    }
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
     print::line(&format!("listening on {address}"))?; // scripts wait for this line
@@ -35,7 +41,18 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         info!("Ending: what is being read may be finished");
         draining.cancel();
     };
-    tokio::join!(Box::pin(house.serve(listening, draining.clone())), told);
+    let seen = CancellationToken::new();
+    let serving = async {
+        Box::pin(house.serve(listening, draining.clone())).await;
+        seen.cancel();
+    };
+    // Whoever watches sees the end.
+    let watched = async {
+        if let Some(seeing) = seeing {
+            seeing.run(seen.clone()).await;
+        }
+    };
+    tokio::join!(serving, told, watched);
     house.catalog.close().await;
     drop(watching);
     info!("Ended");

@@ -27,6 +27,7 @@ use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
 use super::pace::{Tried, told_after};
 use super::serve::{Parts, Session};
+use super::shown::{printable, shown_login, shown_program};
 use crate::guard::Guard;
 use crate::login::{Logins, Proven};
 use crate::tree::{View, Who};
@@ -127,6 +128,7 @@ impl Connection {
     /// Where the catalog does not answer nobody is let in, and it is nobody's fault.
     fn judged<E: Display>(&self, found: Result<Option<Proven>, E>) -> Option<Proven> {
         self.attempt.answered(found).unwrap_or_else(|error| {
+            self.shared.parts.counts.logins_failed.one();
             let address = self.attempt.address;
             error!("Could not look up a login from {address}: {error}");
             None
@@ -135,6 +137,11 @@ impl Connection {
 
     /// Lets a refusal take its time from when it was asked for.
     async fn refuse(&mut self, tried: Tried, asked: Instant) {
+        let counts = &self.shared.parts.counts;
+        match tried {
+            Tried::Key => counts.keys_refused.one(),
+            Tried::Password => counts.passwords_refused.one(),
+        }
         let told = told_after(tried, self.refused, self.attempt.patience, asked.elapsed());
         self.refused = self.refused.saturating_add(1);
         tokio::time::sleep_until(asked + told).await;
@@ -147,7 +154,7 @@ impl Connection {
         if accepted {
             Auth::Accept
         } else {
-            info!(peer.address = %self.attempt.address, "Refused a login as `{}`", printable(user));
+            info!(peer.address = %self.attempt.address, "Refused a login as {}", shown_login(user));
             // The methods stay: a person who mistypes a password is asked again, a few times.
             Auth::Reject {
                 proceed_with_methods: Some(methods()),
@@ -220,15 +227,15 @@ impl Connection {
     /// Clients try programs all the time; what none of them tries is told once.
     fn log_command(&mut self, who: &Who, line: &[u8], command: &Command) {
         let (session, login) = (who.session.0, &who.login);
-        let line = printable(&String::from_utf8_lossy(line));
+        let line = shown_program(&String::from_utf8_lossy(line));
         if *command == Command::Other && !self.told_of_command {
             self.told_of_command = true;
             info!(
                 session.id = session,
-                "Refused a command of `{login}`: `{line}`"
+                "Refused a command of `{login}`: {line}"
             );
         } else {
-            debug!(session.id = session, "Command of `{login}`: `{line}`");
+            debug!(session.id = session, "Command of `{login}`: {line}");
         }
     }
 }
@@ -238,6 +245,9 @@ impl Drop for Connection {
         // A channel that ended in order has said so before; this end comes second and does not count.
         for port in self.channels.values() {
             port.intake.end(Ended::Broken);
+        }
+        if self.who.is_some() {
+            self.shared.parts.counts.sessions_ended.one();
         }
         self.dead.cancel();
     }
@@ -305,6 +315,7 @@ impl Handler for Connection {
         );
         let who = Arc::new(who);
         self.who = Some(Arc::clone(&who));
+        self.shared.parts.counts.sessions_begun.one();
         self.logged_in.send_replace(Some(who));
         Ok(())
     }
@@ -460,9 +471,4 @@ impl Handler for Connection {
 /// By what a device may prove itself.
 pub(super) fn methods() -> MethodSet {
     MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..])
-}
-
-/// What a peer sends of its own choice may not break a line of the log.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

@@ -26,6 +26,7 @@ mod reading;
 mod refusing;
 mod requests;
 mod serve;
+mod shown;
 mod sights;
 mod status;
 mod trace;
