@@ -4,9 +4,11 @@ use std::fmt;
 
 use super::Digest;
 
-/// A name that is not logged: files bear the names of parties and the numbers of invoices, and whoever is asked
-/// for a login may type a password. It is shown as the first eight digits of its SHA-256, so that two lines
-/// about one name are seen to be so, and whoever has the name finds its lines.
+/// A name that is not logged.
+///
+/// Files bear the names of parties and the numbers of invoices, and whoever is asked for a login may type a
+/// password. It is shown as the first eight digits of its SHA-256, so that two lines about one name are seen to
+/// be so, and whoever has the name finds its lines.
 ///
 /// ```
 /// # use sluis::model::Veiled;

@@ -1,12 +1,16 @@
 //! Can the server do its work?
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Catalog, Durability};
+use crate::catalog::{self, Catalog, Durability};
 use crate::model::with_causes;
+
+/// What is written to see whether there is room: a block of most file systems.
+const PROBE_BYTES: usize = 4096;
 
 /// Something that keeps the server from its work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,14 +75,18 @@ impl Readiness {
         }
     }
 
-    /// A change that is undone: it costs a mark less time than another mark does.
-    async fn can_write_down(&self) -> Result<(), crate::catalog::Error> {
-        self.catalog.begin(Durability::Kill).await.map(drop)
+    /// A change of nothing: it costs a mark less time than another mark does, and no session looks anew.
+    async fn can_write_down(&self) -> Result<(), catalog::Error> {
+        let change = self.catalog.begin(Durability::Kill).await?;
+        change.commit_unseen().await
     }
 
     async fn can_store(&self) -> std::io::Result<()> {
         let spool = self.spool.clone();
-        let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(spool).map(drop));
+        let made = tokio::task::spawn_blocking(move || {
+            // A full disk has room for a name, and not for what it names.
+            tempfile::tempfile_in(spool)?.write_all(&[0; PROBE_BYTES])
+        });
         made.await.map_err(std::io::Error::other)?
     }
 }

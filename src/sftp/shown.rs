@@ -2,8 +2,14 @@
 
 use crate::model::{Name, Veiled};
 
-/// The longest program that is logged by its name.
-const PROGRAM_BYTES_MAX: usize = 32;
+/// Programs that peers ask for, and that are logged by their names.
+#[rustfmt::skip]
+const PROGRAMS: &[&str] = &[
+    "bash", "cat", "cd", "check-file", "cp", "df", "echo", "exit", "export", "find", "git-receive-pack",
+    "git-upload-pack", "groups", "id", "internal-sftp", "ls", "md5sum", "mkdir", "mv", "printf", "pwd", "rm",
+    "rsync", "scp", "sftp-server", "sh", "sha1sum", "sha256sum", "stat", "test", "true", "uname", "unset", "wget",
+    "which", "whoami",
+];
 
 /// A login as a device has one; what cannot be one is perhaps a password that was typed there.
 pub(super) fn shown_login(user: &str) -> String {
@@ -17,11 +23,11 @@ pub(super) fn shown_login(user: &str) -> String {
     }
 }
 
-/// The program of a command; what stands behind it may name a file.
+/// The program of a command, if it is a common one; the rest of the line may name a file, and so may the program.
 pub(super) fn shown_program(line: &str) -> String {
-    let program = line.split(' ').next().unwrap_or_default();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if !program.is_empty() && program.len() <= PROGRAM_BYTES_MAX && program.chars().all(is_plain) {
+    let path = line.split(' ').next().unwrap_or_default();
+    let program = path.rsplit('/').next().unwrap_or_default();
+    if PROGRAMS.contains(&program) {
         format!("`{program}`")
     } else {
         Veiled(line).to_string()
@@ -58,18 +64,17 @@ mod tests {
     }
 
     #[test]
-    fn of_a_command_the_program_is_shown_and_nothing_behind_it() {
-        assert_eq!(shown_program("md5sum /in/Bakkerij.xml"), "`md5sum`");
-        assert_eq!(
-            shown_program(&"x".repeat(PROGRAM_BYTES_MAX)),
-            format!("`{}`", "x".repeat(32))
-        );
+    fn of_a_command_a_common_program_is_shown_and_nothing_else() {
+        for line in ["md5sum /in/Bakkerij.xml", "/usr/bin/md5sum", "md5sum"] {
+            assert_eq!(shown_program(line), "`md5sum`");
+        }
         for line in [
             "",
             "\u{1b}[2J",
-            "a\nb",
+            "md5sum\nb",
             "'Bakkerij' x",
-            &"x".repeat(PROGRAM_BYTES_MAX + 1),
+            "Bakkerij",
+            "/in/F-17.xml",
         ] {
             assert!(shown_program(line).starts_with('#'), "{line:?}");
         }

@@ -203,15 +203,15 @@ async fn what_happens_is_counted_and_prometheus_can_read_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_page_shows_how_far_webhooks_are_behind_and_what_was_turned_away() {
+#[test]
+fn a_page_shows_how_far_webhooks_are_behind_and_what_was_turned_away() {
     let (mut program, device) = scene("[guard]\nstartups = \"1:100:1\"\n");
     program.terminate();
     program.ok(&[
         "webhook",
         "add",
         "kantoor",
-        "https://192.0.2.1/s3cret-path",
+        "https://example.com/s3cret-path",
         "--from",
         "1",
     ]);
@@ -244,7 +244,7 @@ async fn a_page_shows_how_far_webhooks_are_behind_and_what_was_turned_away() {
     assert!(value(&format!("sluis_webhook_events_waiting{of}")) > 3.0);
     assert!(value(&format!("sluis_webhook_oldest_age_seconds{of}")) < 3600.0);
     assert!(value("sluis_connections_turned_away_total{reason=\"startups\"}") >= 1.0);
-    assert!(!page.contains("s3cret") && !page.contains("192.0.2.1"));
+    assert!(!page.contains("s3cret") && !page.contains("example.com"));
     drop((waiting, device));
 }
 
@@ -580,13 +580,12 @@ async fn whole_story(format: &str) -> (String, Vec<String>) {
     )
     .unwrap();
     wait_until(|| {
-        program.log_says("Took 1 dropped files") && program.log_says("Rejected a dropped file")
+        program.log_says(" dropped files of firm") && program.log_says("Rejected a dropped file")
     });
     wait_until(|| receiver.seen().len() > 2);
     page(&program);
     peer.leave().await;
     drop(mount);
-    wait_until(|| program.has_no_session());
     assert_eq!(program.terminate(), Some(0));
     wait_until(|| program.log_says("Ended"));
     (program.log(), vec![password, secret])
@@ -712,8 +711,9 @@ fn whatever_a_command_changes_is_a_deed_and_what_only_reads_is_none() {
         &["link", "set", "kantoor", "ACME", "--transfer", "manual"],
         true,
     );
-    changes(&["hold", "kantoor", "F-1"], true);
-    changes(&["send", "kantoor", "F-1"], true);
+    program.ingest(&[invoice("F-3", 2000)]);
+    changes(&["hold", "kantoor", "F-3", "--reason", "wait"], true);
+    changes(&["send", "kantoor", "F-3"], true);
     changes(&["withdraw", "kantoor", "F-1"], true);
     changes(&["resend", "kantoor", "F-2", "--reason", "lost"], true);
     changes(
@@ -741,7 +741,6 @@ fn whatever_a_command_changes_is_a_deed_and_what_only_reads_is_none() {
     changes(&["apply", &text(&plan)], true);
     changes(&["backup", &text(&to)], false);
     changes(&["device", "remove", "kantoor", "pc"], true);
-    changes(&["link", "remove", "kantoor", "ACME"], true);
 
     for reads in [
         &["status"][..],
