@@ -120,6 +120,28 @@ async fn is_let_in(address: SocketAddr, name: &str) -> bool {
     Peer::try_connect(address, &login).await.is_some()
 }
 
+/// Has Prometheus itself judge a page, if its tool is here.
+fn judge_page(page: &str) {
+    if let Some(promtool) = promtool() {
+        let mut judge = Command::new(promtool)
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        judge
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(page.as_bytes())
+            .unwrap();
+        let said = judge.wait_with_output().unwrap();
+        let said = format!("{:?}{}", said.status, String::from_utf8_lossy(&said.stderr));
+        assert_eq!(said, "ExitStatus(unix_wait_status(0))");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_is_counted_and_prometheus_can_read_it() {
     let (program, device) = scene("");
@@ -183,24 +205,7 @@ async fn what_happens_is_counted_and_prometheus_can_read_it() {
     peer.leave().await;
     wait_for(&program, &["sluis_sessions 0"]);
 
-    if let Some(promtool) = promtool() {
-        let mut judge = Command::new(promtool)
-            .args(["check", "metrics"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        judge
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(page.as_bytes())
-            .unwrap();
-        let said = judge.wait_with_output().unwrap();
-        let said = format!("{:?}{}", said.status, String::from_utf8_lossy(&said.stderr));
-        assert_eq!(said, "ExitStatus(unix_wait_status(0))");
-    }
+    judge_page(&page);
 }
 
 #[test]
@@ -485,27 +490,8 @@ fn telling_invoice(extra: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A story through every door, at the log level that tells most; returns the log.
-async fn whole_story(format: &str) -> (String, Vec<String>) {
-    let receiver = Receiver::start().await;
-    let mut program = Program::init();
-    let device = program.device("server", "pull", "ACME");
-    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
-    let mounted = program.device("shared", "mount", "SHARED");
-    let made = program.ok(&[
-        "device",
-        "add",
-        "kantoor",
-        "pc",
-        "--kind",
-        "pull",
-        "--password",
-    ]);
-    let password = made
-        .split_whitespace()
-        .max_by_key(|word| word.len())
-        .unwrap()
-        .to_owned();
+/// Has its server log all that it can.
+fn log_everything(program: &Program, format: &str) {
     let file = program.path("sluis/sluis.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let text = text
@@ -513,15 +499,13 @@ async fn whole_story(format: &str) -> (String, Vec<String>) {
         .replace("format = \"text\"", &format!("format = \"{format}\""));
     std::fs::write(&file, text).unwrap();
     configure(
-        &program,
+        program,
         "[webhooks]\nallow = [\"127.0.0.1\"]\n[drop]\nsettle_ms = 500\nrescan_seconds = 1\n[metrics]\nlisten = \"127.0.0.1:0\"\n",
     );
-    let url = format!("http://{}/pad-Goudvink?token=Boomklever", receiver.address);
-    let hook = program.json(&["webhook", "add", "kantoor", &url]).remove(0);
-    let secret = hook["secret"].as_str().unwrap().to_owned();
-    program.serve();
-    let address = program.address.unwrap();
+}
 
+/// Logins that are refused, and one that is not.
+async fn knock(address: SocketAddr, password: &str) {
     // Names that would forge a line, or steer a terminal.
     let hostile = "x\nERROR forged \u{1b}[2J\r\u{202e}";
     assert!(!is_let_in(address, hostile).await);
@@ -534,8 +518,11 @@ async fn whole_story(format: &str) -> (String, Vec<String>) {
         .await
     );
     assert!(!says_password(address, "kantoor.pc", "wachtwoord-Winterkoning").await);
-    assert!(says_password(address, "kantoor.pc", &password).await);
-    let peer = Peer::connect(address, &device.login).await;
+    assert!(says_password(address, "kantoor.pc", password).await);
+}
+
+/// What a device puts in, asks for and fetches, by names that must not be told.
+async fn put_and_fetch(peer: &Peer) {
     peer.put("/in/Zilverspar F-GEHEIM-17.xml", &telling_invoice(""))
         .await
         .unwrap();
@@ -559,6 +546,39 @@ async fn whole_story(format: &str) -> (String, Vec<String>) {
         let channel = peer.ssh.channel_open_session().await.unwrap();
         channel.exec(true, line).await.unwrap();
     }
+}
+
+/// A story through every door, at the log level that tells most; returns the log.
+async fn whole_story(format: &str) -> (String, Vec<String>) {
+    let receiver = Receiver::start().await;
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+    let mounted = program.device("shared", "mount", "SHARED");
+    let made = program.ok(&[
+        "device",
+        "add",
+        "kantoor",
+        "pc",
+        "--kind",
+        "pull",
+        "--password",
+    ]);
+    let password = made
+        .split_whitespace()
+        .max_by_key(|word| word.len())
+        .unwrap()
+        .to_owned();
+    log_everything(&program, format);
+    let url = format!("http://{}/pad-Goudvink?token=Boomklever", receiver.address);
+    let hook = program.json(&["webhook", "add", "kantoor", &url]).remove(0);
+    let secret = hook["secret"].as_str().unwrap().to_owned();
+    program.serve();
+    let address = program.address.unwrap();
+
+    knock(address, &password).await;
+    let peer = Peer::connect(address, &device.login).await;
+    put_and_fetch(&peer).await;
     let mount = Peer::connect(address, &mounted.login).await;
     mount
         .put(
@@ -638,150 +658,124 @@ fn deeds(program: &Program) -> Vec<(String, bool)> {
         .collect()
 }
 
+/// Commands that change something, and whether they tell events. Words in capitals are put in.
+const CHANGES: &[(&str, bool)] = &[
+    ("firm add other --name Other", true),
+    ("firm set kantoor --keep-in-view 90d", true),
+    ("firm remove other", false),
+    ("dossier add kantoor --name Molens --id 0451827384", true),
+    ("link add kantoor Molens --profile expertm --code MOL", true),
+    ("link remove kantoor MOL", true),
+    ("dossier remove kantoor Molens", true),
+    ("device add kantoor pc --kind pull --password", true),
+    ("device set kantoor pc --uploads on", true),
+    ("device default kantoor pc", true),
+    ("device key add kantoor pc --key KEY", true),
+    ("device key remove kantoor pc FINGERPRINT", true),
+    ("link set kantoor ACME --transfer manual", true),
+    ("ingest kantoor DOCUMENT", true),
+    ("hold kantoor F-3 --reason wait", true),
+    ("send kantoor F-3", true),
+    ("withdraw kantoor F-1", true),
+    ("resend kantoor F-2 --reason lost", true),
+    (
+        "webhook add kantoor https://example.com/s3cret-path?k=s3cret",
+        true,
+    ),
+    ("webhook show kantoor 1 --secret", false),
+    ("webhook pause kantoor 1", true),
+    ("webhook resume kantoor 1", true),
+    ("webhook remove kantoor 1", true),
+    ("retention hold kantoor --all --reason court", true),
+    ("retention release kantoor 1 --reason over", true),
+    ("penalties lift 192.0.2.1", false),
+    ("apply PLAN", true),
+    ("backup BACKUP", false),
+    ("device remove kantoor pc", true),
+];
+
+const READS: [&str; 20] = [
+    "status",
+    "check",
+    "documents",
+    "deliveries",
+    "events",
+    "events verify",
+    "events replay",
+    "receipt kantoor F-1",
+    "firm list",
+    "firm show kantoor",
+    "device list kantoor",
+    "device show kantoor server",
+    "webhook list kantoor",
+    "retention show",
+    "retention run --dry-run",
+    "penalties",
+    "fsck",
+    "export kantoor",
+    "explain kantoor F-1",
+    "apply --dry-run PLAN",
+];
+
 #[test]
 fn whatever_a_command_changes_is_a_deed_and_what_only_reads_is_none() {
     let program = Program::init();
-    let device = program.device("server", "pull", "ACME");
+    program.device("server", "pull", "ACME");
     program.ingest(&[invoice("F-1", 2000), invoice("F-2", 2000)]);
-    let pass = program.path("second.pub");
     let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
-    std::fs::write(&pass, key.public_key().to_openssh().unwrap()).unwrap();
-    let fingerprint = key.fingerprint(russh::keys::HashAlg::Sha256).to_string();
-    let plan = program.path("plan.toml");
-    std::fs::write(&plan, program.ok(&["export", "kantoor"])).unwrap();
-    let (to, into) = (program.path("backup"), program.path("restored"));
-    let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
-    let before = deeds(&program).len();
-
-    let mut noted = before;
-    let mut changes = |arguments: &[&str], tells: bool| {
-        program.ok(arguments);
-        let all = deeds(&program);
-        assert!(all.len() > noted, "{arguments:?} is no deed");
-        let own = &all[noted..];
-        assert!(own.iter().all(|(command, _)| command.starts_with("sluis ")));
-        assert_eq!(
-            own.iter().any(|(_, told)| *told),
-            tells,
-            "{arguments:?}: {own:?}"
-        );
-        noted = all.len();
+    let public = key.public_key().to_openssh().unwrap();
+    std::fs::write(program.path("KEY"), public).unwrap();
+    std::fs::write(program.path("DOCUMENT"), invoice("F-3", 2000)).unwrap();
+    std::fs::write(program.path("PLAN"), program.ok(&["export", "kantoor"])).unwrap();
+    let words = |line: &str| -> Vec<String> {
+        let put_in = |word: &str| match word {
+            "FINGERPRINT" => key.fingerprint(russh::keys::HashAlg::Sha256).to_string(),
+            "KEY" | "DOCUMENT" | "PLAN" | "BACKUP" => program.path(word).display().to_string(),
+            word => word.to_owned(),
+        };
+        line.split(' ').map(put_in).collect()
     };
-    changes(&["firm", "add", "other", "--name", "Other"], true);
-    changes(&["firm", "set", "kantoor", "--keep-in-view", "90d"], true);
-    changes(&["firm", "remove", "other"], false);
-    changes(
-        &[
-            "dossier", "add", "kantoor", "--name", "Molens", "--id", MILL,
-        ],
-        true,
-    );
-    changes(&["dossier", "remove", "kantoor", MILL], true);
-    changes(
-        &[
-            "device",
-            "add",
-            "kantoor",
-            "pc",
-            "--kind",
-            "pull",
-            "--password",
-        ],
-        true,
-    );
-    changes(&["device", "set", "kantoor", "pc", "--uploads", "on"], true);
-    changes(&["device", "default", "kantoor", "pc"], true);
-    changes(
-        &[
-            "device",
-            "key",
-            "add",
-            "kantoor",
-            "pc",
-            "--key",
-            &text(&pass),
-        ],
-        true,
-    );
-    changes(
-        &["device", "key", "remove", "kantoor", "pc", &fingerprint],
-        true,
-    );
-    changes(
-        &["link", "set", "kantoor", "ACME", "--transfer", "manual"],
-        true,
-    );
-    program.ingest(&[invoice("F-3", 2000)]);
-    changes(&["hold", "kantoor", "F-3", "--reason", "wait"], true);
-    changes(&["send", "kantoor", "F-3"], true);
-    changes(&["withdraw", "kantoor", "F-1"], true);
-    changes(&["resend", "kantoor", "F-2", "--reason", "lost"], true);
-    changes(
-        &[
-            "webhook",
-            "add",
-            "kantoor",
-            "https://example.com/s3cret-path?k=s3cret",
-        ],
-        true,
-    );
-    changes(&["webhook", "show", "kantoor", "1", "--secret"], false);
-    changes(&["webhook", "pause", "kantoor", "1"], true);
-    changes(&["webhook", "resume", "kantoor", "1"], true);
-    changes(&["webhook", "remove", "kantoor", "1"], true);
-    changes(
-        &["retention", "hold", "kantoor", "--all", "--reason", "court"],
-        true,
-    );
-    changes(
-        &["retention", "release", "kantoor", "1", "--reason", "over"],
-        true,
-    );
-    changes(&["penalties", "lift", "192.0.2.1"], false);
-    changes(&["apply", &text(&plan)], true);
-    changes(&["backup", &text(&to)], false);
-    changes(&["device", "remove", "kantoor", "pc"], true);
+    let run = |line: &str| {
+        let words = words(line);
+        program.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
 
-    for reads in [
-        &["status"][..],
-        &["check"],
-        &["documents"],
-        &["deliveries"],
-        &["events"],
-        &["events", "verify"],
-        &["events", "replay"],
-        &["receipt", "kantoor"],
-        &["firm", "list"],
-        &["firm", "show", "kantoor"],
-        &["device", "list", "kantoor"],
-        &["device", "show", "kantoor", "server"],
-        &["webhook", "list", "kantoor"],
-        &["retention", "show"],
-        &["retention", "run", "--dry-run"],
-        &["penalties"],
-        &["fsck"],
-        &["export", "kantoor"],
-        &["explain", "kantoor", "F-1"],
-        &["apply", "--dry-run", &text(&plan)],
-    ] {
-        program.run(reads);
-        assert_eq!(deeds(&program).len(), noted, "{reads:?} is a deed");
+    let mut noted = deeds(&program).len();
+    for (line, tells) in CHANGES {
+        let done = run(line);
+        let why = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{line}: {why}");
+        let all = deeds(&program);
+        let own = &all[noted..];
+        assert!(!own.is_empty(), "`{line}` is no deed");
+        assert!(own.iter().all(|(command, _)| command.starts_with("sluis ")));
+        let told = own.iter().any(|(_, told)| *told);
+        assert_eq!(told, *tells, "{line}: {own:?}");
+        noted = all.len();
     }
-    let all = deeds(&program);
-    assert!(
-        all.iter().all(|(command, _)| !command.contains("s3cret")),
-        "{all:?}"
-    );
-    let refused = program.run(&["firm", "add", "kantoor", "--name", "again"]);
+    for line in READS {
+        run(line);
+        assert_eq!(deeds(&program).len(), noted, "`{line}` is a deed");
+    }
+    let refused = run("firm add kantoor --name again");
     assert!(!refused.status.success());
-    assert_eq!(deeds(&program).len(), noted, "what was refused is no deed");
+    let all = deeds(&program);
+    assert_eq!(all.len(), noted, "what was refused is no deed");
+    let secret = all.iter().find(|(command, _)| command.contains("s3cret"));
+    assert_eq!(secret, None);
+}
 
-    program.ok(&["restore", &text(&to), &text(&into)]);
-    let config = into.join("sluis.toml");
-    let restored = program.json(&["deeds", "--config", config.to_str().unwrap()]);
+#[test]
+fn a_backup_that_is_brought_back_says_who_did_it() {
+    let program = Program::init();
+    let path = |name: &str| program.path(name).to_str().unwrap().to_owned();
+    program.ok(&["backup", &path("backup")]);
+
+    program.ok(&["restore", &path("backup"), &path("back")]);
+
+    let restored = program.json(&["deeds", "--config", &path("back/sluis.toml")]);
     let last = restored.last().unwrap()["command"].as_str().unwrap();
     assert!(last.starts_with("sluis restore "), "{last}");
-    drop(device);
 }
 
 #[test]
