@@ -19,6 +19,7 @@ use self::reload::Memory;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
+use crate::counts::Counts;
 use crate::dispatch::{self, Dispatcher, Poster};
 use crate::dropfolder::DropFolders;
 use crate::guard::Guard;
@@ -32,8 +33,9 @@ use crate::lookout::{Lookout, RejectedFiles};
 use crate::mark::Marks;
 use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
+use crate::seeing::{Readiness, Seeing, Watched};
 use crate::sending::{Sending, Waiting};
-use crate::sftp::{Door, HostKeys, Listening, Parts, Transport};
+use crate::sftp::{Door, HostKeys, Listening, Parts, Pulse, Transport};
 use crate::tending::{Disks, Tending};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
@@ -57,6 +59,8 @@ pub struct House {
     pub sending: Sending,
     /// What tells the time.
     pub clock: Clock,
+    /// What is counted.
+    pub counts: Arc<Counts>,
 }
 
 /// A house that cannot be built or run.
@@ -163,7 +167,9 @@ impl House {
         let wellness = catalog.wellness().clone();
         wellness.keep_free(config.disk.keep_free_bytes);
         let blobs = Blobs::in_folder(&config.blob_folder())?.reporting_to(wellness);
-        let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone());
+        let counts = Arc::<Counts>::default();
+        let ingest = Ingest::new(catalog.clone(), blobs.clone(), places.clone())
+            .counted_in(Arc::clone(&counts));
         let sending = Sending::new(ingest.clone());
         let house = Self {
             config,
@@ -174,6 +180,7 @@ impl House {
             ingest,
             sending,
             clock: system_clock(),
+            counts,
         };
         house.tending().look_at_room();
         Ok(house)
@@ -242,7 +249,8 @@ impl House {
                 self.blobs.clone(),
                 self.places.clone(),
             ),
-            marks: Marks::new(self.catalog.clone(), self.ingest.readers()),
+            marks: Marks::new(self.catalog.clone(), self.ingest.readers())
+                .counted_in(Arc::clone(&self.counts)),
             ingest: self.ingest.clone(),
             sending: self.sending.clone(),
             spool: Spool::in_folder(&self.config.spool_folder())
@@ -256,10 +264,13 @@ impl House {
             rejections: Rejections::new(self.catalog.clone()),
             declared: self.config.sftp.declared,
             clock: self.clock.clone(),
+            counts: Arc::clone(&self.counts),
             draining,
         };
         let rules = self.config.guard.clone();
-        let guard = Guard::open(self.catalog.clone(), rules, self.clock.read()).await?;
+        let guard = Guard::open(self.catalog.clone(), rules, self.clock.read())
+            .await?
+            .counted_in(Arc::clone(&self.counts));
         let sessions_max = self.config.sftp.sessions_per_device;
         let logins = Logins::new(self.catalog.clone()).with_sessions_max(sessions_max);
         Ok(Door::new(
@@ -268,6 +279,36 @@ impl House {
             parts,
             transport(&self.config, keys),
         ))
+    }
+
+    /// Opens the listener for monitors, if the configuration has one; it answers when it is run.
+    ///
+    /// # Errors
+    ///
+    /// When its address cannot be listened on.
+    pub async fn watch(
+        &self,
+        pulse: Pulse,
+        draining: CancellationToken,
+    ) -> Result<Option<Seeing>, Error> {
+        let Some(address) = self.config.metrics.listen else {
+            return Ok(None);
+        };
+        let watched = Watched {
+            counts: Arc::clone(&self.counts),
+            catalog: self.catalog.clone(),
+            readiness: Readiness {
+                wellness: self.catalog.wellness().clone(),
+                draining,
+            },
+            pulse,
+            data: self.config.data.clone(),
+            clock: self.clock.clone(),
+        };
+        let listening = Seeing::listen(address, watched).await;
+        listening
+            .map(Some)
+            .map_err(|source| Error::Listen { address, source })
     }
 
     /// Serves through every door until `draining` is cancelled, and what is under way has ended.

@@ -24,6 +24,7 @@ use crate::guard::GuardConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::login::SESSIONS_PER_DEVICE_MAX;
 use crate::model::Declared;
+use crate::seeing::MetricsConfig;
 use crate::sftp::Algorithms;
 use crate::sftp::limits::{
     IDLE_SECONDS, KEEPALIVE_SECONDS, KEEPALIVE_SECONDS_MAX, REKEY_BYTES_MAX, REKEY_BYTES_MIN,
@@ -56,6 +57,8 @@ pub struct Config {
     pub alarms: Limits,
     /// The disks of the data.
     pub disk: Disk,
+    /// Metrics and health.
+    pub metrics: MetricsConfig,
     /// The log.
     pub log: Log,
     /// Where the service manager puts what is secret, if it does.
@@ -161,6 +164,7 @@ impl Default for Config {
             webhooks: WebhookConfig::default(),
             alarms: Limits::default(),
             disk: Disk::default(),
+            metrics: MetricsConfig::default(),
             log: Log::default(),
             credentials: None,
         }

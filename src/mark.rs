@@ -5,9 +5,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::time::Instant;
+
 pub use crate::catalog::Act;
 use crate::catalog::{self, Catalog, Durability, Event, Listed};
 use crate::collect::{End, HandleReads, Removal, Verdict, judge, judge_removal};
+use crate::counts::Counts;
 use crate::evidence::Collecting;
 use crate::ingest::Readers;
 pub use crate::ingest::Reads;
@@ -21,6 +24,7 @@ use crate::tree::{File, Place, Who};
 pub struct Marks {
     catalog: Catalog,
     readers: Readers,
+    counts: Arc<Counts>,
 }
 
 /// A mark that was not made.
@@ -48,7 +52,19 @@ pub enum Error {
 impl Marks {
     /// Joins what marks are made with.
     pub fn new(catalog: Catalog, readers: Readers) -> Self {
-        Self { catalog, readers }
+        let counts = Arc::default();
+        Self {
+            catalog,
+            readers,
+            counts,
+        }
+    }
+
+    /// Has marks counted here.
+    #[must_use]
+    pub fn counted_in(mut self, counts: Arc<Counts>) -> Self {
+        self.counts = counts;
+        self
     }
 
     /// Notes that a handle on `file` is open, and returns where to count what it is given.
@@ -83,7 +99,19 @@ impl Marks {
         let marked = if nothing_new {
             Ok(None)
         } else {
-            self.count(who, &file.listed, given, how, now).await
+            let began = Instant::now();
+            let marked = self.count(who, &file.listed, given, how, now).await;
+            if let Ok(Some(kind)) = &marked {
+                let collected = *kind == EventKind::Collected;
+                let counter = if collected {
+                    &self.counts.deliveries_collected
+                } else {
+                    &self.counts.deliveries_read
+                };
+                counter.one();
+                self.counts.marks.took(began.elapsed());
+            }
+            marked
         };
         // Only now, so that a removal meanwhile still counts what this handle was given.
         self.readers.closed(file.listed.delivery, reads);
@@ -102,7 +130,7 @@ impl Marks {
         act: &Act,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let id = file.delivery;
+        let (id, began) = (file.delivery, Instant::now());
         let mut tx = self.catalog.begin(Durability::Kill).await?;
         let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
         if let Some(name) = act.name()
@@ -146,7 +174,13 @@ impl Marks {
             act.word().to_owned(),
         ));
         tx.tell(who.firm, now, told);
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        if mark.state == State::Offered {
+            self.counts.deliveries_collected.one();
+        }
+        self.counts.deliveries_processed.one();
+        self.counts.marks.took(began.elapsed());
+        Ok(())
     }
 
     /// Writes down that the importer put these bytes into the processed folder of a link and flow.

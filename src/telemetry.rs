@@ -8,6 +8,10 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::model::escaped;
 
+/// Up to which level libraries are heard where the level names none: below it they tell of each packet and
+/// statement.
+const LIBRARIES: &str = "info";
+
 /// Starts the log, on standard error, so that standard output stays for results.
 ///
 /// # Errors
@@ -73,15 +77,20 @@ pub fn check(log: &Log) -> Result<(), String> {
 
 fn filter(log: &Log) -> Result<EnvFilter, String> {
     // A misspelt level would be taken for the name of a module, and silence the log.
-    let first = log.level.split(',').next().unwrap_or_default();
-    if !first.contains('=')
-        && !["error", "warn", "info", "debug", "trace", "off"].contains(&first.trim())
+    let first = log.level.split(',').next().unwrap_or_default().trim();
+    if !first.contains('=') && !["error", "warn", "info", "debug", "trace", "off"].contains(&first)
     {
         return Err(format!(
             "the log level `{first}` is not known; write error, warn, info or debug"
         ));
     }
-    EnvFilter::try_new(&log.level).map_err(|error| {
+    let own = match first {
+        "debug" | "trace" => log
+            .level
+            .replacen(first, &format!("{LIBRARIES},sluis={first}"), 1),
+        _ => log.level.clone(),
+    };
+    EnvFilter::try_new(own).map_err(|error| {
         format!(
             "the log level `{}` is not understood: {error}; write error, warn, info or debug",
             log.level
@@ -128,5 +137,27 @@ mod tests {
             String::from_utf8(line.to).unwrap(),
             "took `a\\n2026 ERROR all is lost\\u001b[2J`\n"
         );
+    }
+
+    fn level(level: &str) -> Result<String, String> {
+        let log = Log {
+            level: level.to_owned(),
+            ..Log::default()
+        };
+        filter(&log).map(|filter| filter.to_string())
+    }
+
+    #[test]
+    fn libraries_are_heard_only_where_they_are_named() {
+        for (said, heard) in [
+            ("info", "info"),
+            ("debug", "sluis=debug,info"),
+            ("trace", "sluis=trace,info"),
+            ("debug,russh=trace", "sluis=debug,russh=trace,info"),
+            ("sluis::sftp=debug", "sluis::sftp=debug"),
+        ] {
+            assert_eq!(level(said).unwrap(), heard, "{said}");
+        }
+        assert!(level("inof").unwrap_err().contains("`inof` is not known"));
     }
 }

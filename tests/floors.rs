@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &[
         "alarm",
+        "counts",
         "ubl",
         "layout",
         "collect",
@@ -44,6 +45,7 @@ const FLOORS: &[&[&str]] = &[
         "config",
         "hostkeys",
         "app",
+        "seeing",
         "backup",
         "cli",
         "fuzzing",
@@ -73,6 +75,8 @@ const DOINGS: &[&str] = &[
 const PURE: &[&str] = &[
     "model/",
     "alarm.rs",
+    "counts.rs",
+    "seeing/page.rs",
     "ubl/",
     "layout/",
     "collect/",

@@ -58,6 +58,13 @@ pub(super) struct Told {
     event: Event,
 }
 
+impl Told {
+    /// Where it happened.
+    pub(super) fn firm(&self) -> FirmId {
+        self.firm
+    }
+}
+
 impl Tx {
     /// Tells what happened at `firm`, with the commit of this change, which is at no other firm.
     pub fn tell(&mut self, firm: FirmId, at: Timestamp, told: impl IntoIterator<Item = Event>) {

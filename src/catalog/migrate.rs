@@ -75,6 +75,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "logins",
         include_str!("../../migrations/sqlite/0014_logins.sql"),
     ),
+    (
+        17,
+        "deeds",
+        include_str!("../../migrations/sqlite/0017_deeds.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

@@ -5,8 +5,8 @@
 //! writes, it knows. Caches ask [`Catalog::moment`].
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::any::AnyRow;
@@ -14,6 +14,7 @@ use sqlx::{AnyConnection, query, raw_sql};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use super::deeds::{self, Doer};
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
 use super::soundness::noted;
@@ -44,6 +45,8 @@ pub(super) struct Turns {
     moment: Arc<AtomicU64>,
     news: Arc<Notify>,
     pub(super) wellness: Wellness,
+    /// Whose deeds the changes of this process are, if a person's.
+    pub(super) doer: Arc<OnceLock<Arc<Doer>>>,
 }
 
 /// The connection that writes, and what is known of the database through it.
@@ -90,6 +93,7 @@ impl Turns {
             moment: Arc::default(),
             news: Arc::default(),
             wellness: Wellness::default(),
+            doer: Arc::default(),
         }
     }
 
@@ -195,6 +199,11 @@ impl Turn {
         Ok(())
     }
 
+    /// Whose deed a change is, if a person's.
+    pub(super) fn doer(&self) -> Option<Arc<Doer>> {
+        self.turns.doer.get().cloned()
+    }
+
     /// Notes that an event was told. Whoever waits for none costs nothing here.
     pub(super) fn told(&self) {
         self.turns.news.notify_one();
@@ -250,6 +259,7 @@ impl Tx {
 
     async fn end(&mut self) -> Result<(), Error> {
         let tells = !self.told.is_empty();
+        deeds::note(self).await?;
         let ended = events::add_and_commit(self).await;
         noted(&self.inner.turns.wellness, ended)?;
         self.inner.closed();

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::call::Call;
-use super::{Error, Exit, print};
+use super::{Error, Exit, doer, print};
+use crate::app::House;
 use crate::backup::{self, Copied, Depth};
+use crate::config::Config;
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -33,6 +35,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let depth = if args.deep { Depth::All } else { Depth::New };
     let (file, now) = (call.config_file()?, house.clock.read());
     let made = backup::make(&house, &file, &args.to, depth, now).await?;
+    house.catalog.note_deed().await?;
     let (manifest, to) = (&made.manifest, args.to.display().to_string());
     if call.json {
         print::json(&json!({
@@ -55,6 +58,10 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
 /// Restores one.
 pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> {
     let restored = backup::restore(&args.from, &args.dir).await?;
+    let house = House::open(Config::read(&restored.config, [])?).await?;
+    doer::note_doer(&house);
+    house.catalog.note_deed().await?;
+    house.catalog.close().await;
     let (manifest, file) = (&restored.manifest, restored.config.display().to_string());
     if call.json {
         print::json(&json!({

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::table::Table;
-use super::{Error, print};
+use super::{Error, doer, print};
 use crate::app::House;
 use crate::catalog::{self, Device, Dossier, Firm, Link};
 use crate::config::Config;
@@ -44,9 +44,11 @@ impl Call {
         Ok(Config::read(&self.config_file()?, variables())?)
     }
 
-    /// Opens the house.
+    /// Opens the house; what is changed in it is the deed of whoever runs the command.
     pub(super) async fn house(&self) -> Result<House, Error> {
-        Ok(House::open(self.config()?).await?)
+        let house = House::open(self.config()?).await?;
+        doer::note_doer(&house);
+        Ok(house)
     }
 
     /// Opens the house, and finds a firm in it.

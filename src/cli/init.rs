@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::call::{Call, variables};
-use super::{Error, Exit, print};
+use super::{Error, Exit, doer, print};
 use crate::app::House;
 use crate::config::{Config, Sftp};
 use crate::hostkeys;
@@ -31,6 +31,8 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let is_new = write_new(&file, &template(listen))?;
     let config = Config::read(&file, variables())?;
     let house = House::make(config.clone()).await?;
+    doer::note_doer(&house);
+    house.catalog.note_deed().await?;
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?);
     if call.json {
         print::json(&json!({

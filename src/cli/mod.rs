@@ -10,11 +10,13 @@ mod beside;
 mod call;
 mod check;
 mod decide;
+mod deeds;
 mod deliveries;
 mod demo;
 mod device;
 mod doctor;
 mod documents;
+mod doer;
 mod dossier;
 mod error;
 mod events;
@@ -111,6 +113,8 @@ enum Command {
     Deliveries(deliveries::Args),
     /// List what has happened, follow it, or check it.
     Events(events::Args),
+    /// List who changed what with a command.
+    Deeds(deeds::Args),
     /// Show that documents were collected, and how sure that is.
     Receipt(receipt::Args),
     /// Say where a document is, and why.
@@ -208,6 +212,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Documents(args) => documents::run(&call, &args).await,
         Command::Deliveries(args) => deliveries::run(&call, &args).await,
         Command::Events(args) => events::run(&call, &args).await,
+        Command::Deeds(args) => deeds::run(&call, &args).await,
         Command::Receipt(args) => receipt::run(&call, &args).await,
         Command::Explain(args) => explain::run(&call, &args).await,
         Command::Send(args) => send::send(&call, &args).await,
@@ -242,11 +247,4 @@ fn completions(shell: Shell) -> Result<Exit, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_command_is_one_that_clap_takes() {
-        Cli::command().debug_assert();
-    }
-}
+mod tests;

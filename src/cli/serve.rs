@@ -10,7 +10,8 @@ use super::{Error, Exit, print, service};
 use crate::app::House;
 use crate::config::When;
 use crate::model::with_causes;
-use crate::sftp::Renewing;
+use crate::seeing::Seeing;
+use crate::sftp::{Listening, Renewing};
 use crate::{hostkeys, telemetry};
 
 /// Serves until it is told to end; ending is in order, and then all is well.
@@ -29,6 +30,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         None => house.listen(draining.clone()).await?,
     };
     let address = listening.address();
+    let seeing = seeing(&house, &listening, draining.clone()).await?;
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
     print::line(&format!("listening on {address}"))?; // scripts wait for this line
@@ -70,15 +72,37 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         info!("Ending: what is being read may be finished");
         draining.cancel();
     };
-    tokio::join!(
-        Box::pin(house.serve_renewing(listening, taken, draining.clone())),
-        Box::pin(reloading),
-        told
-    );
+    let seen = CancellationToken::new();
+    let serving = async {
+        Box::pin(house.serve_renewing(listening, taken, draining.clone())).await;
+        seen.cancel();
+    };
+    // Whoever watches sees the end.
+    let watched = async {
+        if let Some(seeing) = seeing {
+            seeing.run(seen.clone()).await;
+        }
+    };
+    tokio::join!(serving, Box::pin(reloading), told, watched);
     house.catalog.close().await;
     drop(watching);
     info!("Ended");
     Ok(Exit::Done)
+}
+
+/// Opens the listener for monitors, if there shall be one, and says where it is.
+async fn seeing(
+    house: &House,
+    listening: &Listening,
+    draining: CancellationToken,
+) -> Result<Option<Seeing>, Error> {
+    let seeing = house.watch(listening.pulse(), draining).await?;
+    if let Some(seeing) = &seeing {
+        let address = seeing.address();
+        info!(metrics.address = %address, "Metrics at http://{address}/metrics");
+        print::line(&format!("metrics at {address}"))?;
+    }
+    Ok(seeing)
 }
 
 /// SIGHUP ends a program that does not listen for it.

@@ -156,6 +156,9 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
 
 async fn show(call: &Call, house: &House, args: &Show) -> Result<Exit, Error> {
     let (_, row) = find(house, &args.named.firm, args.named.id).await?;
+    if args.secret {
+        house.catalog.note_deed().await?;
+    }
     if call.json {
         let told = json_of(&row);
         print::json(&if args.secret {
@@ -239,6 +242,7 @@ fn said(call: &Call, row: &WebhookRow, state: &str, text: &str) -> Result<Exit, 
 
 async fn test(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> {
     let (_, row) = find(house, &named.firm, named.id).await?;
+    house.catalog.note_deed().await?;
     let refused = |bad: &dyn std::error::Error| Error::Refused(bad.to_string());
     let target = Target::parse(&row.webhook.url).map_err(|bad| refused(&bad))?;
     let secret = Secret::parse(&row.webhook.secret).map_err(|bad| refused(&bad))?;

@@ -68,6 +68,8 @@ const RULES: &[Rule] = &[
     Rule("alarms.uncollected",          AtOnce,         |a, b| a.alarms.uncollected == b.alarms.uncollected),
     Rule("alarms.unseen",               AtOnce,         |a, b| a.alarms.unseen == b.alarms.unseen),
     Rule("disk.keep_free_bytes",        AtOnce,         |a, b| a.disk == b.disk),
+    Rule("metrics.listen",              Restart,        |a, b| a.metrics.listen == b.metrics.listen),
+    Rule("metrics.public",              Restart,        |a, b| a.metrics.public == b.metrics.public),
     Rule("log.format",                  Restart,        |a, b| a.log.format == b.log.format),
     Rule("log.level",                   AtOnce,         |a, b| a.log.level == b.log.level),
 ];
@@ -89,6 +91,7 @@ impl Config {
             renewed.data.clone_from(&self.data);
         }
         renewed.sftp.listen = self.sftp.listen;
+        renewed.metrics = self.metrics;
         renewed.log.format = self.log.format;
         renewed
     }

@@ -173,7 +173,7 @@ impl<S: Sends> Dispatcher<S> {
                     opened
                 });
                 if let Some(until) = opened {
-                    warn!(webhook.id = %webhook.id, "The receiver {origin} does not answer, and is not called before {until}: {error}");
+                    warn!(webhook.id = %webhook.id, "The receiver {origin} does not answer, and is not called before {until}: {}", logged(&error));
                 }
             }
         }
@@ -183,6 +183,22 @@ impl<S: Sends> Dispatcher<S> {
         }
     }
 }
+
+/// What the log says of an error: a receiver's own words may repeat what it was told.
+fn logged(error: &str) -> &str {
+    match error
+        .strip_prefix(ANSWERED)
+        .and_then(|said| said.split_once(": "))
+    {
+        Some((status, _)) => error
+            .get(..ANSWERED.len() + status.len())
+            .unwrap_or(ANSWERED),
+        None => error,
+    }
+}
+
+/// How an error begins that is an answer.
+const ANSWERED: &str = "answered ";
 
 /// What went wrong, by an answer, on one line.
 /// The path of a target may hold a secret, and receivers like to repeat it.
@@ -214,6 +230,25 @@ fn tell_log(round: &Round, settled: &Settlement) {
         .filter(|letter| letter.due.is_none());
     if let Some(first) = given_up.next() {
         let count = 1 + given_up.count();
-        warn!(webhook.id = %id, "Gave up telling webhook {id} to {origin} {count} events after {ATTEMPTS_MAX} attempts; `sluis webhook dead` lists them: {}", first.error);
+        warn!(webhook.id = %id, "Gave up telling webhook {id} to {origin} {count} events after {ATTEMPTS_MAX} attempts; `sluis webhook dead` lists them: {}", logged(&first.error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_receiver_says_in_its_own_words_is_not_logged() {
+        for (error, heard) in [
+            ("answered 400: `Zilverspar.xml` is no name", "answered 400"),
+            ("answered 503", "answered 503"),
+            (
+                "could not connect to 192.0.2.1: refused",
+                "could not connect to 192.0.2.1: refused",
+            ),
+        ] {
+            assert_eq!(logged(error), heard);
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::settle::{Seen, Stamp, is_left_alone};
+use crate::model::Veiled;
 
 /// How many folders deep a file may lie; every level is held open while it is walked.
 pub(super) const SCAN_DEPTH_MAX: usize = 8;
@@ -29,18 +30,31 @@ pub(super) struct Look {
 /// A part of a folder that a look did not see.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
-    /// A folder, or a file, that cannot be opened.
+    /// The firm's folder cannot be opened.
     #[error("could not look at `{}`", path.display())]
+    Root { path: PathBuf, source: io::Error },
+    /// A folder, or a file, in it cannot be opened. Its name is somebody else's.
+    #[error(
+        "could not look at {} in it, a name as `printf %s PATH | sha256sum` begins",
+        veiled(path)
+    )]
     Unreadable { path: PathBuf, source: io::Error },
     /// A symbolic link, or a file where a folder should be.
     #[error("`{}` is not a folder", path.display())]
     NoFolder { path: PathBuf },
     /// Past the depth.
-    #[error("`{}` lies deeper than {SCAN_DEPTH_MAX} folders and is not looked at", path.display())]
+    #[error(
+        "{} in it lies deeper than {SCAN_DEPTH_MAX} folders and is not looked at",
+        veiled(path)
+    )]
     TooDeep { path: PathBuf },
     /// Past the number.
     #[error("`{}` holds more than {SCAN_FILES_MAX} files, and the rest waits until these are taken", path.display())]
     TooMany { path: PathBuf },
+}
+
+fn veiled(path: &Path) -> String {
+    Veiled(&path.to_string_lossy()).to_string()
 }
 
 /// Looks at a firm's folder, which is made when it is missing. Its parent must exist.
@@ -72,9 +86,13 @@ impl<'a> Walk<'a> {
     }
 
     fn folder(&mut self, folder: &Path, depth: usize) {
-        let unreadable = |source| Trouble::Unreadable {
-            path: folder.to_owned(),
-            source,
+        let is_root = folder == self.root;
+        let unreadable = |source| {
+            let path = folder.to_owned();
+            if is_root {
+                return Trouble::Root { path, source };
+            }
+            Trouble::Unreadable { path, source }
         };
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -137,7 +155,7 @@ fn prepare(folder: &Path) -> Result<(), Trouble> {
         Ok(_) => Err(Trouble::NoFolder {
             path: folder.to_owned(),
         }),
-        Err(source) => Err(Trouble::Unreadable {
+        Err(source) => Err(Trouble::Root {
             path: folder.to_owned(),
             source,
         }),

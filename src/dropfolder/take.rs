@@ -17,7 +17,7 @@ use super::settle::Seen;
 use super::source::{self, Still};
 use super::whole::{self, Bare, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
-use crate::model::{Declared, Language, Said, Timestamp, on_one_line, with_causes};
+use crate::model::{Declared, Said, Timestamp, Veiled, on_one_line, with_causes};
 use crate::text::{Put, RejectionText, Why};
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
@@ -315,8 +315,10 @@ impl Place {
         let Some(name) = reject(&self.folder, file, &text)? else {
             return Ok(Still::Other);
         };
-        let (from, name, why) = (file.path.display(), name.display(), why.told(Language::En));
-        warn!(firm.name = %self.firm.slug, "Rejected the dropped file `{from}` as `{name}`: {why}");
+        // Its text has its name, and says why; both may quote the document.
+        let (name, word) = (name.display().to_string(), why.word());
+        let name = Veiled(&name);
+        warn!(firm.name = %self.firm.slug, "Rejected a dropped file, which is {name} in `rejected` now: {word}");
         Ok(Still::Same)
     }
 
@@ -356,8 +358,9 @@ impl Place {
     }
 
     fn fault(&self, what: &str, path: &Path, why: &dyn fmt::Display) {
-        let (firm, file) = (&self.firm.slug, path.display());
-        error!(firm.name = %firm, "Could not {what} the dropped file `{file}`, which is tried again later: {why}");
+        let (firm, file) = (&self.firm.slug, path.display().to_string());
+        let file = Veiled(&file);
+        error!(firm.name = %firm, "Could not {what} the dropped file {file}, which is tried again later: {why}");
     }
 
     fn sum_up(&self, ends: &[(PathBuf, End)]) {

@@ -8,7 +8,7 @@ use super::beside::{self, BESIDE_BYTES_MAX, Overlooked, is_beside};
 use super::settle::Seen;
 use super::source;
 use super::take::{End, FILE_BYTES_MAX};
-use crate::model::Said;
+use crate::model::{Said, Veiled};
 use crate::text::Why;
 
 /// Why a file is rejected without being read, if it is.
@@ -69,8 +69,9 @@ pub(super) fn read(folder: &Path, file: &Seen) -> std::io::Result<Option<(Bytes,
 
 /// It is tried again later, and later each time: whoever removes it need not drop the document anew.
 fn in_the_way(name: &Path) -> std::io::Error {
-    let name = name.display();
-    let why = format!("`{name}` beside it is no file, but a folder or a link: remove that");
+    let name = name.to_string_lossy();
+    let name = Veiled(&name);
+    let why = format!("{name} beside it is no file, but a folder or a link: remove that");
     std::io::Error::new(std::io::ErrorKind::InvalidInput, why)
 }
 

@@ -7,6 +7,7 @@
 
 pub mod chain;
 mod collecting;
+mod deeds;
 mod event;
 pub mod forgotten;
 pub mod receipt;
@@ -14,4 +15,5 @@ pub mod replay;
 pub mod signed;
 
 pub use collecting::{Collecting, Connected, Reads, SPANS_TOLD_MAX, Sure};
+pub use deeds::{Deed, NotedDeed, deed_hash, first_misfit};
 pub use event::{Event, EventRow, Written};

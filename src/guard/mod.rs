@@ -26,6 +26,7 @@ use self::known::Known;
 use self::penalties::Penalties;
 use self::turned::Turned;
 use crate::catalog::{self, Catalog};
+use crate::counts::Counts;
 use crate::model::{Fault, Network, Timestamp};
 
 /// Connections that may be logging in from a network that is barred but known: eight for a script that
@@ -62,6 +63,19 @@ struct State {
     turned: Turned,
     /// The last lift that was read.
     lift: i64,
+    counts: Arc<Counts>,
+}
+
+impl State {
+    fn turn_away(&mut self, refusal: Refusal) {
+        self.turned.count(refusal);
+        let counter = match refusal {
+            Refusal::Startups => &self.counts.turned_startups,
+            Refusal::Network => &self.counts.turned_network,
+            Refusal::Barred => &self.counts.turned_barred,
+        };
+        counter.one();
+    }
 }
 
 /// Why a connection is turned away.
@@ -119,6 +133,7 @@ impl Guard {
             known,
             turned: Turned::default(),
             lift,
+            counts: Arc::default(),
         };
         Ok(Self {
             catalog,
@@ -137,6 +152,13 @@ impl Guard {
         }
     }
 
+    /// Has what is turned away counted here.
+    #[must_use]
+    pub fn counted_in(self, counts: Arc<Counts>) -> Self {
+        self.state().counts = counts;
+        self
+    }
+
     /// Returns what the operator has decided.
     pub fn config(&self) -> &GuardConfig {
         &self.config
@@ -151,7 +173,7 @@ impl Guard {
     pub fn enter(&self, die: u8) -> Result<Place, Refusal> {
         let mut state = self.state();
         if self.config.startups.is_full(state.startups) {
-            state.turned.count(Refusal::Startups);
+            state.turn_away(Refusal::Startups);
             return Err(Refusal::Startups);
         }
         state.startups += 1;
@@ -252,7 +274,7 @@ impl Place {
         // Its own place is among them.
         let others = state.startups.saturating_sub(state.exempt + 1);
         if !config.startups.admits(others, self.die) {
-            state.turned.count(Refusal::Startups);
+            state.turn_away(Refusal::Startups);
             return Err(Refusal::Startups);
         }
         let network = config.network_of(address);
@@ -271,7 +293,7 @@ impl Place {
         };
         match judged {
             Ok(_) => *state.by_network.entry(network).or_default() += 1,
-            Err(refusal) => state.turned.count(refusal),
+            Err(refusal) => state.turn_away(refusal),
         }
         drop(state);
         self.network = Some(network);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use super::run::{Error, Ingest, Ready, TRIES_MAX, Taken, read_bytes};
 use crate::blobs::{self, Stored, Unnamed};
@@ -95,6 +96,7 @@ impl Ingest {
         now: Timestamp,
     ) -> Result<Taken, Error> {
         self.check_room().map_err(Error::NoRoom)?;
+        let began = Instant::now();
         let _room = match written.bytes() {
             ..LARGE_BYTES => None,
             _ => self.meeting.large.acquire().await.ok(),
@@ -104,7 +106,7 @@ impl Ingest {
             let ready = self.make_ready(put.clone(), written, door).await?;
             match self.write_together(firm, ready, now).await {
                 Err(Error::Swept { .. }) if tried < TRIES_MAX => tried += 1,
-                taken => return taken,
+                taken => return taken.inspect(|taken| self.count([taken], began)),
             }
         }
     }

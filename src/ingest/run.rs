@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::named;
 use super::place::{self, Places};
@@ -15,7 +16,8 @@ use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
 use crate::catalog::{self, Catalog, Durability, Link, Sweeps};
-use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp};
+use crate::counts::Counts;
+use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp, Veiled};
 use crate::transfer::{Calendar, Rule};
 use crate::ubl::{self, Reading};
 use crate::wellness::{Unready, Wellness};
@@ -99,7 +101,7 @@ pub enum Error {
     #[error("nothing new is taken now: {}", _0.why)]
     NoRoom(Unready),
     /// Its bytes could not be stored.
-    #[error("could not store the arrival `{arrival}`")]
+    #[error("could not store the arrival {}", Veiled(arrival))]
     Blobs {
         /// Its source.
         arrival: String,
@@ -113,7 +115,7 @@ pub enum Error {
     #[error("could not offer what arrived")]
     Place(#[from] place::Error),
     /// The reader died, which is a fault of this program.
-    #[error("could not finish reading the arrival `{arrival}`")]
+    #[error("could not finish reading the arrival {}", Veiled(arrival))]
     Reader {
         /// Its source.
         arrival: String,
@@ -122,7 +124,10 @@ pub enum Error {
     },
     /// Its bytes were removed, with a document that had expired, after they were stored and before they were
     /// written down.
-    #[error("the bytes of the arrival `{arrival}` were removed with an older document meanwhile")]
+    #[error(
+        "the bytes of the arrival {} were removed with an older document meanwhile",
+        Veiled(arrival)
+    )]
     Swept {
         /// Its source.
         arrival: String,
@@ -142,6 +147,7 @@ pub struct Ingest {
     pub(super) readers: Readers,
     /// The setup of each firm as it was last used.
     facts: Arc<Mutex<HashMap<FirmId, Dated>>>,
+    counts: Arc<Counts>,
 }
 
 /// A setup, and which version of it.
@@ -189,6 +195,28 @@ impl Ingest {
             meeting: Meeting::default(),
             readers: Readers::default(),
             facts: Arc::default(),
+            counts: Arc::default(),
+        }
+    }
+
+    /// Has what is taken in counted here.
+    #[must_use]
+    pub fn counted_in(mut self, counts: Arc<Counts>) -> Self {
+        self.counts = counts;
+        self
+    }
+
+    /// Counts what was taken in together, since `began`.
+    pub(super) fn count<'a>(&self, taken: impl IntoIterator<Item = &'a Taken>, began: Instant) {
+        self.counts.ingests.took(began.elapsed());
+        for taken in taken {
+            let counter = match taken.outcome {
+                Outcome::Kept => &self.counts.documents_kept,
+                Outcome::Held => &self.counts.documents_held,
+                Outcome::Recognised => &self.counts.documents_recognised,
+                Outcome::Quarantined => &self.counts.documents_quarantined,
+            };
+            counter.one();
         }
     }
 
@@ -234,7 +262,7 @@ impl Ingest {
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
         self.check_room().map_err(Error::NoRoom)?;
-        let mut tried = 1;
+        let (mut tried, began) = (1, Instant::now());
         loop {
             let sweeps = self.catalog.sweeps().await?;
             // Clones of the same bytes.
@@ -243,7 +271,7 @@ impl Ingest {
             let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
             match self.write_all(firm, &ready, now).await {
                 Err(Error::Swept { .. }) if tried < TRIES_MAX => tried += 1,
-                taken => return taken,
+                taken => return taken.inspect(|taken| self.count(taken, began)),
             }
         }
     }

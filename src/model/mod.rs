@@ -25,6 +25,7 @@ mod retention;
 mod temporary;
 mod time;
 mod transfer;
+mod veil;
 mod words;
 
 pub use access::{InvalidNetworks, Means, NETWORKS_PER_DEVICE_MAX, Networks};
@@ -53,4 +54,5 @@ pub use retention::{InvalidKeep, InvalidRetention, KEEP_YEARS_MAX, Keep, Retenti
 pub use temporary::is_temporary;
 pub use time::{Clock, Timestamp};
 pub use transfer::{Approval, Declared, Delay, OrFirm, Origin, Said, Status, Transfer};
+pub use veil::Veiled;
 pub use words::UnknownWord;

@@ -9,7 +9,7 @@ use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
 use crate::mark::Act;
-use crate::model::VirtualPath;
+use crate::model::{Veiled, VirtualPath};
 use crate::tree::{Entry, File, Place, Role};
 use crate::{mark, tree};
 
@@ -131,10 +131,11 @@ impl Session {
             .await;
         if let Err(mark::Error::NoCopy) = copied {
             // A mount does not pass a refused CLOSE on to its program, so the log must say it.
-            let (login, path) = (&self.who.login, &draft.path);
+            let (login, path) = (&self.who.login, draft.path.to_string());
+            let path = Veiled(&path);
             warn!(
                 session.id = self.who.session.0,
-                "Refused {bytes} bytes of `{login}` at `{path}`: they are no document that was offered there"
+                "Refused {bytes} bytes of `{login}` at {path}: they are no document that was offered there"
             );
         }
         copied?;

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::attempt::Attempt;
-use super::connection::printable;
 use super::pace::{Tried, told_after};
 use super::serve::Parts;
+use super::shown::shown_login;
 use crate::login::{Answer, Half, Knock, Logins, NotBegun, Proven, Refused, Stay};
 
 /// One connection that wants to log in.
@@ -165,6 +165,7 @@ impl Admission {
             Ok(Answer::Half(half)) => Judged::Half(half),
             Ok(Answer::Refused(why)) => Judged::No(Some(why)),
             Err(error) => {
+                self.parts.counts.logins_failed.one();
                 self.tell_failed("look up a login", &error);
                 Judged::No(None)
             }
@@ -173,6 +174,10 @@ impl Admission {
 
     /// Lets a refusal take its time from when it was asked for.
     async fn refuse(&mut self, tried: Tried, asked: Instant) {
+        match tried {
+            Tried::Key => self.parts.counts.keys_refused.one(),
+            Tried::Password => self.parts.counts.passwords_refused.one(),
+        }
         let told = told_after(tried, self.refused, self.attempt.patience, asked.elapsed());
         self.refused = self.refused.saturating_add(1);
         tokio::time::sleep_until(asked + told).await;
@@ -192,7 +197,7 @@ impl Admission {
                 Auth::Accept
             }
             Judged::Half(half) => {
-                debug!(peer.address = %self.address(), "The key of `{}` is right; its password is to follow", printable(user));
+                debug!(peer.address = %self.address(), "The key of {} is right; its password is to follow", shown_login(user));
                 self.half = Some(half);
                 Auth::Reject {
                     proceed_with_methods: Some(second_methods()),
@@ -224,9 +229,9 @@ impl Admission {
     }
 
     fn tell_refused(&self, user: &str, why: Option<&Refused>) {
-        let (address, login) = (self.address(), printable(user));
+        let (address, login) = (self.address(), shown_login(user));
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        info!(peer.address = %address, "Refused a login as `{login}` from {address}{why}");
+        info!(peer.address = %address, "Refused a login as {login} from {address}{why}");
     }
 }
 

@@ -61,7 +61,7 @@ impl Accepted {
         // One deadline for all that comes before a session.
         let deadline = Instant::now() + shared.guard.config().grace();
         let wire_cut = CancellationToken::new();
-        let mut wire = Wire::new(stream, wire_cut.clone());
+        let mut wire = Wire::new(stream, wire_cut.clone(), Arc::clone(&shared.parts.counts));
         let patience = match patience {
             Some(patience) => patience,
             None => {

@@ -27,6 +27,7 @@ use super::idle::Activity;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
 use super::serve::{Parts, Session};
+use super::shown::{printable, shown_program};
 use crate::guard::Guard;
 use crate::login::{Logins, Stay};
 use crate::tree::{View, Who};
@@ -170,15 +171,15 @@ impl Connection {
     /// Clients try programs all the time; what none of them tries is told once.
     fn log_command(&mut self, who: &Who, line: &[u8], command: &Command) {
         let (session, login) = (who.session.0, &who.login);
-        let line = printable(&String::from_utf8_lossy(line));
+        let line = shown_program(&String::from_utf8_lossy(line));
         if *command == Command::Other && !self.told_of_command {
             self.told_of_command = true;
             info!(
                 session.id = session,
-                "Refused a command of `{login}`: `{line}`"
+                "Refused a command of `{login}`: {line}"
             );
         } else {
-            debug!(session.id = session, "Command of `{login}`: `{line}`");
+            debug!(session.id = session, "Command of `{login}`: {line}");
         }
     }
 }
@@ -188,6 +189,9 @@ impl Drop for Connection {
         // A channel that ended in order has said so before; this end comes second and does not count.
         for port in self.channels.values() {
             port.intake.end(Ended::Broken);
+        }
+        if self.who.is_some() {
+            self.shared.parts.counts.sessions_ended.one();
         }
         self.dead.cancel();
     }
@@ -238,6 +242,7 @@ impl Handler for Connection {
         self.software = software.into();
         self.activity.note();
         self.who = Some(Arc::clone(stay.who()));
+        self.shared.parts.counts.sessions_begun.one();
         self.logged_in.send_replace(Some(Arc::new(stay)));
         Ok(())
     }
@@ -401,9 +406,4 @@ impl Handler for Connection {
         session.channel_failure(channel)?;
         Ok(false)
     }
-}
-
-/// What a peer sends of its own choice may not break a line of the log.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

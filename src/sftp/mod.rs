@@ -31,6 +31,7 @@ mod refusing;
 mod rehearsal;
 mod requests;
 mod serve;
+mod shown;
 mod sights;
 mod status;
 mod trace;

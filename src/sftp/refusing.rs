@@ -7,7 +7,7 @@ use super::reading::{Intent, intent};
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
 use crate::ingest::Taken;
-use crate::model::{VirtualPath, fold};
+use crate::model::{Veiled, VirtualPath, fold};
 use crate::tree::RejectedFile;
 use crate::upload::{self, Owner};
 
@@ -48,10 +48,11 @@ impl Session {
     pub(super) async fn remove_rejected(&self, id: u32, file: &RejectedFile) -> Answer {
         let now = self.parts.clock.read();
         self.view.remove_rejected(file, now).await?;
-        let (login, session, name) = (&self.who.login, self.who.session.0, &file.name);
+        let (login, session) = (&self.who.login, self.who.session.0);
+        let name = Veiled(&file.name);
         info!(
             session.id = session,
-            "Device `{login}` removed `{name}` from its rejected files"
+            "Device `{login}` removed {name} from its rejected files"
         );
         Ok(Some(ok(id)))
     }
@@ -110,10 +111,11 @@ impl Session {
     pub(super) async fn forget_rejected(&self, path: &VirtualPath) {
         if let Err(failed) = self.parts.rejections.forget(self.owner(path)).await {
             let fault: &dyn std::error::Error = &failed;
-            let login = &self.who.login;
+            let (login, path) = (&self.who.login, path.to_string());
+            let path = Veiled(&path);
             warn!(
                 error = fault,
-                "Could not forget that `{path}` of `{login}` was not taken before"
+                "Could not forget that {path} of `{login}` was not taken before"
             );
         }
     }

@@ -6,7 +6,7 @@ use tracing::debug;
 use super::listing::to_wire;
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
-use crate::model::VirtualPath;
+use crate::model::{Veiled, VirtualPath};
 use crate::tree::{Attributes, Entry};
 
 /// The answer to gather; none when the request has gathered it.
@@ -113,7 +113,8 @@ impl Session {
         let session = self.who.session.0;
         debug!(
             session.id = session,
-            "Ignored the attributes set on `{path}`"
+            "Ignored the attributes set on {}",
+            Veiled(&path.to_string())
         );
         Ok(Some(ok(id)))
     }

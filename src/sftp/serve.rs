@@ -21,6 +21,7 @@ use super::status::Refusal;
 use super::trace::Trace;
 use super::uploading::Writing;
 use crate::collect::End;
+use crate::counts::Counts;
 use crate::ingest::Ingest;
 use crate::mark::{Marks, Reads};
 use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub declared: Declared,
     /// What tells the time.
     pub clock: Clock,
+    /// What is counted.
+    pub counts: Arc<Counts>,
     /// Cancelled when the server ends: open files may still be read for a while.
     pub draining: CancellationToken,
 }

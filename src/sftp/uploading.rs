@@ -12,7 +12,7 @@ use super::reading::{Intent, intent};
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
 use crate::ingest::{Outcome, PutAs, Taken};
-use crate::model::{Timestamp, VirtualPath, fold, is_temporary};
+use crate::model::{Timestamp, Veiled, VirtualPath, fold, is_temporary};
 use crate::tree::{self, Role};
 use crate::upload::{self, Draft, DraftRoom, SESSION_BYTES_MAX, Sight};
 
@@ -338,8 +338,8 @@ impl Session {
         let (login, id, what) = (&self.who.login, taken.document, taken.outcome.as_str());
         let session = self.who.session.0;
         if taken.quarantined {
-            let why = taken.reasons.join("; ");
-            warn!(session.id = session, document.id = %id, "Device `{login}` put in document {id}, which nobody can read ({what}): {why}");
+            // Why stands in its text in `/rejected`, and quotes the document.
+            warn!(session.id = session, document.id = %id, "Device `{login}` put in document {id}, which nobody can read ({what}); `sluis explain` says why");
         } else {
             info!(session.id = session, document.id = %id, "Device `{login}` put in document {id} ({what})");
         }
@@ -348,9 +348,11 @@ impl Session {
     /// A mount does not pass a refused CLOSE on to its program, so the log must say it.
     fn warn_of(&self, path: &VirtualPath, why: &str) {
         let (login, session) = (&self.who.login, self.who.session.0);
+        let path = path.to_string();
+        let path = Veiled(&path);
         warn!(
             session.id = session,
-            "Did not take `{path}` of `{login}`: {why}"
+            "Did not take {path} of `{login}`: {why}"
         );
     }
 

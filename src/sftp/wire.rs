@@ -1,11 +1,14 @@
 //! How are bytes taken from the network, and how is that ended?
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::counts::Counts;
 
 /// Bytes to be read from the network at a time: the library takes each packet in two small pieces.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -14,15 +17,17 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 pub(super) struct Wire {
     stream: BufReader<TcpStream>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    counts: Arc<Counts>,
 }
 
 impl Wire {
     /// Takes a stream that ends, for who reads or writes it, when `cut` is cancelled.
-    pub(super) fn new(stream: TcpStream, cut: CancellationToken) -> Self {
+    pub(super) fn new(stream: TcpStream, cut: CancellationToken, counts: Arc<Counts>) -> Self {
         let stream = BufReader::with_capacity(READ_BUFFER_BYTES, stream);
         Self {
             stream,
             cut: Box::pin(cut.cancelled_owned()),
+            counts,
         }
     }
 }
@@ -36,7 +41,13 @@ impl AsyncRead for Wire {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        let bytes = into.filled().len().saturating_sub(before);
+        if bytes > 0 {
+            self.counts.received_bytes.add(bytes as u64);
+        }
+        read
     }
 }
 
@@ -49,7 +60,11 @@ impl AsyncWrite for Wire {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.counts.sent_bytes.add(*bytes as u64);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -51,6 +51,17 @@ pub struct RejectionText {
 }
 
 impl Why {
+    /// Returns the reason in a word or two, without anything of the document.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "nobody can read it",
+            Self::TooLarge { .. } => "it is too large",
+            Self::Said(_) => "what is said beside it cannot be read",
+            Self::Alone => "it says something of a document that did not come",
+            Self::DayBytes { .. } | Self::DayFiles { .. } => "the firm's day is full",
+        }
+    }
+
     /// Returns the reason in a language.
     pub fn told(&self, language: Language) -> String {
         let words = words(language);

@@ -387,7 +387,7 @@ impl Tree {
         for link in mine {
             if let Err(error) = self.add_link(&mut folders, link, today) {
                 // One link that cannot be shown must not hide the others.
-                tracing::warn!(link.id = %link.id, "Folders of link `{}` are not shown: {error}", link.code);
+                tracing::warn!(link.id = %link.id, "Folders of link {} are not shown: {error}", link.id);
             }
         }
         // Of other years, and of links that went to another device since.

@@ -43,6 +43,7 @@ mod restarts;
 mod retaining;
 mod revising;
 mod scheduling;
+mod seeing;
 mod sending;
 mod service;
 mod telling;

@@ -21,6 +21,8 @@ pub struct Program {
     server: Option<Child>,
     log: Arc<Mutex<String>>,
     pub address: Option<SocketAddr>,
+    /// Where it answers monitors, if it does.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A device of the program, and the files that a client needs.
@@ -38,6 +40,7 @@ impl Program {
             server: None,
             log: Arc::default(),
             address: None,
+            metrics: None,
         };
         let at = program.path("sluis");
         program.ok(&["init", at.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
@@ -167,17 +170,20 @@ impl Program {
             }
         });
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ")?.trim().parse().ok());
+        let mut metrics = None;
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            if let Some(at) = line.strip_prefix("metrics at ") {
+                metrics = at.trim().parse().ok();
+            }
+            line.strip_prefix("listening on ")?.trim().parse().ok()
+        });
         std::thread::spawn(move || lines.for_each(drop));
         assert!(
             address.is_some(),
             "the server did not start: {}",
             self.log.lock().unwrap()
         );
-        self.address = address;
+        (self.address, self.metrics) = (address, metrics);
         self.server = Some(server);
     }
 
@@ -230,11 +236,6 @@ impl Program {
         let log = self.log.lock().unwrap();
         let lines = log.lines().filter(|line| line.contains(text));
         lines.map(str::to_owned).collect()
-    }
-
-    /// The number of the server's process.
-    pub fn pid(&self) -> String {
-        self.server.as_ref().unwrap().id().to_string()
     }
 
     /// How often the server has logged this.

@@ -36,7 +36,9 @@ fn replace(program: &Program, old: &str, new: &str) {
 fn reload(program: &Program) {
     let told = || program.log_count("Reloaded ") + program.log_count("Did not reload");
     let before = told();
-    let hung_up = Command::new("kill").args(["-HUP", &program.pid()]).status();
+    let hung_up = Command::new("kill")
+        .args(["-HUP", &program.server_id().to_string()])
+        .status();
     assert!(hung_up.unwrap().success());
     wait_until(|| told() > before);
 }

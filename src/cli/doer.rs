@@ -1,0 +1,136 @@
+//! Who runs this command, and as what is it remembered?
+
+use std::ffi::OsString;
+
+use super::call::variables;
+use super::init::shown;
+use crate::app::House;
+use crate::catalog::Doer;
+
+/// The longest command line that is remembered, in characters.
+const COMMAND_CHARS_MAX: usize = 2000;
+
+/// Has what this process changes noted as the deed of whoever runs it.
+pub(super) fn note_doer(house: &House) {
+    house.catalog.done_by(Doer {
+        who: who(),
+        command: told(std::env::args_os().skip(1)),
+        clock: house.clock.clone(),
+    });
+}
+
+/// The operating system's user, and who became that.
+fn who() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = name_of(&users, uid).unwrap_or("?");
+    let by = variables().find(|(variable, _)| variable == "SUDO_USER");
+    match by {
+        Some((_, by)) => one_line(&format!("{name} (uid {uid}), sudo by {by}")),
+        None => format!("{name} (uid {uid})"),
+    }
+}
+
+/// The name of a user, in the form of `passwd(5)`.
+fn name_of(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(uid)).then_some(name)
+    })
+}
+
+/// The command line as a shell takes it. No secret is an argument; but what stands behind the host of an address
+/// may be one.
+fn told(arguments: impl Iterator<Item = OsString>) -> String {
+    let words = arguments.map(|argument| {
+        let argument = argument.to_string_lossy().into_owned();
+        shown(origin(&argument).as_ref())
+    });
+    let line = std::iter::once("sluis".to_owned()).chain(words);
+    let line = one_line(&line.collect::<Vec<_>>().join(" "));
+    match line.char_indices().nth(COMMAND_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// Cuts an address behind its host and port, and takes a user and password out of it.
+fn origin(argument: &str) -> String {
+    let Some((scheme, rest)) = argument.split_once("://") else {
+        return argument.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, behind) = rest.split_at(end);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let behind = if behind.trim_matches('/').is_empty() {
+        ""
+    } else {
+        "/…"
+    };
+    format!("{scheme}://{host}{behind}")
+}
+
+fn one_line(text: &str) -> String {
+    super::print::plain(text).replace('\n', "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(arguments: &[&str]) -> String {
+        told(arguments.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn a_command_is_remembered_as_a_shell_takes_it() {
+        assert_eq!(
+            line(&["firm", "add", "kantoor", "--name", "Kantoor Peeters"]),
+            "sluis firm add kantoor --name 'Kantoor Peeters'"
+        );
+        assert_eq!(
+            line(&["a\nb", "\u{1b}[2J"]),
+            "sluis 'a\u{fffd}b' '\u{fffd}[2J'"
+        );
+    }
+
+    #[test]
+    fn of_an_address_only_the_host_is_remembered() {
+        for (said, kept) in [
+            (
+                "https://hooks.example.com/T0/s3cret",
+                "https://hooks.example.com/…",
+            ),
+            (
+                "https://u:s3cret@example.com:8443?k=s3cret",
+                "https://example.com:8443/…",
+            ),
+            ("https://example.com/", "https://example.com"),
+            (
+                "--url=https://example.com/s3cret",
+                "--url=https://example.com/…",
+            ),
+        ] {
+            assert_eq!(origin(said), kept);
+            assert!(!line(&["webhook", "add", "kantoor", said]).contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn one_character_past_the_limit_is_cut() {
+        let long = "x".repeat(COMMAND_CHARS_MAX - "sluis ".len());
+
+        assert_eq!(line(&[&long]), format!("sluis {long}"));
+        let cut = line(&[&format!("{long}y")]);
+        assert_eq!(cut, format!("sluis {long}…"));
+    }
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nkevin:x:1000:1000::/home/kevin:/bin/sh\n";
+
+        assert_eq!(name_of(users, 1000), Some("kevin"));
+        assert_eq!(name_of(users, 100), None);
+    }
+}
