@@ -44,7 +44,14 @@ fn filter(log: &Log) -> Result<EnvFilter, String> {
             "the log level `{first}` is not known; write error, warn, info or debug"
         ));
     }
-    EnvFilter::try_new(&log.level).map_err(|error| {
+    // The SSH library writes down each new key and what a peer asks in vain: who floods would fill the disk, in
+    // words of its own choice. What it comes to is told by `sftp`.
+    let level = if log.level.contains("russh") {
+        log.level.clone()
+    } else {
+        format!("{},russh=off", log.level)
+    };
+    EnvFilter::try_new(level).map_err(|error| {
         format!(
             "the log level `{}` is not understood: {error}; write error, warn, info or debug",
             log.level

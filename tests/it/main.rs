@@ -15,6 +15,7 @@ mod extensions;
 mod gateway;
 mod guarding;
 mod hashes;
+mod hostile;
 #[path = "../interop/mod.rs"]
 mod interop;
 mod isolation;
@@ -40,6 +41,8 @@ mod revising;
 mod scheduling;
 mod sending;
 mod service;
+#[path = "../soak/mod.rs"]
+mod soak;
 mod telling;
 mod unfinished;
 mod uploading;

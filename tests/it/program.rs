@@ -188,6 +188,15 @@ impl Program {
         server.wait().unwrap();
     }
 
+    /// Sends the server a signal, and does not wait for what comes of it.
+    pub fn signal(&self, name: &str) {
+        let process = self.process().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &process])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Ends the server as a service manager does, and returns its exit status.
     pub fn terminate(&mut self) -> Option<i32> {
         let mut server = self.server.take().unwrap();
@@ -208,6 +217,11 @@ impl Program {
 
     pub fn port(&self) -> String {
         self.address.unwrap().port().to_string()
+    }
+
+    /// The server's process.
+    pub fn process(&self) -> u32 {
+        self.server.as_ref().unwrap().id()
     }
 
     /// Says whether the server has logged this.
