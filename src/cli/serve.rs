@@ -1,5 +1,7 @@
 //! How does the gateway run, from its start to its end?
 
+use std::net::SocketAddr;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -31,9 +33,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     };
     let address = listening.address();
     let seeing = seeing(&house, &listening, draining.clone()).await?;
-    let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
-    info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
-    print::line(&format!("listening on {address}"))?; // scripts wait for this line
+    tell_listening(&house, address)?;
     service::tell_ready(address);
     let watching = service::watch(listening.pulse());
     let door = listening.renewing();
@@ -88,6 +88,12 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     drop(watching);
     info!("Ended");
     Ok(Exit::Done)
+}
+
+fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
+    let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
+    info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
+    print::line(&format!("listening on {address}")) // scripts wait for this line
 }
 
 /// Opens the listener for monitors, if there shall be one, and says where it is.

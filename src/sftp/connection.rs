@@ -12,22 +12,22 @@ use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::admission::{Admission, TurnedAway};
 use super::answers::Answers;
 use super::attempt::Attempt;
-use super::command::{Command, command};
-use super::exec::Exec;
+use super::channels::Port;
 use super::idle::Activity;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
+use super::room::Room;
 use super::serve::{Parts, Session};
-use super::shown::{printable, shown_program};
+use super::shown::printable;
 use crate::guard::Guard;
 use crate::login::{Logins, Stay};
 use crate::tree::{View, Who};
@@ -46,41 +46,26 @@ pub(super) struct Shared {
 
 /// One connection, from its version to its end.
 pub(super) struct Connection {
-    shared: Shared,
-    admission: Admission,
+    pub(super) shared: Shared,
+    pub(super) admission: Admission,
     activity: Activity,
     software: Arc<str>,
-    who: Option<Arc<Who>>,
-    channels: HashMap<ChannelId, Port>,
+    pub(super) who: Option<Arc<Who>>,
+    pub(super) channels: HashMap<ChannelId, Port>,
+    /// How many channels it has asked for.
+    pub(super) asked: usize,
+    /// What its sessions hold together.
+    room: Arc<Room>,
     /// What commands see, once there was one.
-    view: Option<Arc<Mutex<View>>>,
+    pub(super) view: Option<Arc<Mutex<View>>>,
     /// Whether the log has told of a command that is not answered here.
-    told_of_command: bool,
+    pub(super) told_of_command: bool,
     /// Cancelled when the connection is gone.
     dead: CancellationToken,
     /// What it serves: its session has ended when all of them have.
-    serving: TaskTracker,
+    pub(super) serving: TaskTracker,
     /// Told of the login, which frees its place among those that have not logged in.
     logged_in: watch::Sender<Option<Arc<Stay>>>,
-}
-
-/// The near end of a channel.
-struct Port {
-    intake: Arc<Intake>,
-    /// Cancelled when the channel is closed: then nobody waits for its window any more.
-    dead: CancellationToken,
-    /// Until the subsystem takes it.
-    writer: Option<ChannelWriteHalf<Msg>>,
-}
-
-impl Port {
-    /// Says whether it waits for its use, or somebody serves it still.
-    ///
-    /// Where this side closes a channel first, as at the end of a command, the library does not tell
-    /// when the peer has closed it too. Whoever serves a port holds its intake.
-    fn is_in_use(&self) -> bool {
-        self.writer.is_some() || Arc::strong_count(&self.intake) > 1
-    }
 }
 
 impl Connection {
@@ -99,6 +84,8 @@ impl Connection {
             software: "".into(),
             who: None,
             channels: HashMap::new(),
+            asked: 0,
+            room: Arc::default(),
             view: None,
             told_of_command: false,
             dead: CancellationToken::new(),
@@ -125,7 +112,7 @@ impl Connection {
             self.shared.parts.clone(),
             Arc::clone(who),
             answers,
-            Arc::clone(&port.intake),
+            (Arc::clone(&port.intake), Arc::clone(&self.room)),
             Arc::clone(&self.software),
         );
         let (login, id) = (who.login.clone(), who.session.0);
@@ -135,52 +122,6 @@ impl Connection {
         });
         self.serving.spawn(session);
         true
-    }
-
-    fn execute(&mut self, channel: ChannelId, line: &[u8]) -> bool {
-        let Some(who) = self.who.clone() else {
-            return false;
-        };
-        let Some(port) = self.channels.get_mut(&channel) else {
-            return false;
-        };
-        let Some(writer) = port.writer.take() else {
-            return false;
-        };
-        let (intake, dead) = (Arc::clone(&port.intake), port.dead.clone());
-        let command = command(line);
-        self.log_command(&who, line, &command);
-        let parts = &self.shared.parts;
-        let view = self
-            .view
-            .get_or_insert_with(|| Arc::new(Mutex::new(parts.tree.view(Arc::clone(&who)))));
-        let exec = Exec {
-            view: Arc::clone(view),
-            who,
-            clock: parts.clock.clone(),
-            shelf: parts.shelf.clone(),
-            channel: writer,
-            intake,
-            dead,
-        };
-        let exec = self.shared.sessions.track_future(exec.run(command));
-        self.serving.spawn(exec);
-        true
-    }
-
-    /// Clients try programs all the time; what none of them tries is told once.
-    fn log_command(&mut self, who: &Who, line: &[u8], command: &Command) {
-        let (session, login) = (who.session.0, &who.login);
-        let line = shown_program(&String::from_utf8_lossy(line));
-        if *command == Command::Other && !self.told_of_command {
-            self.told_of_command = true;
-            info!(
-                session.id = session,
-                "Refused a command of `{login}`: {line}"
-            );
-        } else {
-            debug!(session.id = session, "Command of `{login}`: {line}");
-        }
     }
 }
 
@@ -254,6 +195,7 @@ impl Handler for Connection {
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
         self.activity.note();
+        self.count_channel()?;
         self.channels.retain(|_, port| port.is_in_use());
         if self.who.is_none() || self.channels.len() >= CHANNELS_MAX {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
@@ -265,13 +207,62 @@ impl Handler for Connection {
         self.channels.insert(
             id,
             Port {
-                intake: Arc::default(),
+                intake: Arc::new(Intake::of(Arc::clone(&self.room))),
                 dead: self.dead.child_token(),
                 writer: Some(writer),
             },
         );
         reply.accept().await;
         Ok(())
+    }
+
+    // An answer that is dropped is a refusal.
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        self.count_channel()
+    }
+
+    async fn channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        self.count_channel()
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        self.count_channel()
+    }
+
+    async fn channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Ssh,
+    ) -> Result<(), Self::Error> {
+        self.count_channel()
     }
 
     async fn subsystem_request(

@@ -6,17 +6,22 @@
 //! may the loop wait for room: that is how an upload is slowed down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 use tokio::sync::Notify;
 
-use super::limits::{WAITING_BYTES_MAX, WAITING_BYTES_SOFT};
+use super::limits::{
+    TAKEN_BYTES_MAX, WAITING_BYTES_MAX, WAITING_BYTES_SOFT, WAITING_BYTES_TOGETHER_MAX,
+};
+use super::room::Room;
 
 /// What waits between a connection's loop and a session.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     state: Mutex<State>,
+    /// Counts what waits with what waits on the connection's other channels.
+    room: Arc<Room>,
     sending: AtomicBool,
     /// Wakes the session: bytes, or the end.
     came: Notify,
@@ -41,10 +46,23 @@ pub(super) enum Ended {
 
 /// More requests wait than a peer may leave waiting while it takes no answers.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {WAITING_BYTES_MAX} bytes of requests while no answer is taken")]
+#[error(
+    "more than {WAITING_BYTES_MAX} bytes of requests, or {WAITING_BYTES_TOGETHER_MAX} on all channels, while no answer is taken"
+)]
 pub(super) struct Overrun;
 
 impl Intake {
+    /// Makes one for a channel of the connection that this room is of.
+    pub(super) fn of(room: Arc<Room>) -> Self {
+        Self {
+            state: Mutex::default(),
+            room,
+            sending: AtomicBool::default(),
+            came: Notify::default(),
+            moved: Notify::default(),
+        }
+    }
+
     /// Takes what came in. Waits only for a session that is busy with something other than sending.
     ///
     /// # Errors
@@ -61,7 +79,8 @@ impl Intake {
                 let waiting = state.waiting.len();
                 let may_wait = !self.sending.load(Ordering::SeqCst);
                 if waiting < WAITING_BYTES_SOFT || !may_wait {
-                    if waiting + bytes.len() > WAITING_BYTES_MAX {
+                    let fits = waiting + bytes.len() <= WAITING_BYTES_MAX;
+                    if !fits || !self.room.take_bytes(bytes.len()) {
                         return Err(Overrun);
                     }
                     state.waiting.extend_from_slice(bytes);
@@ -91,14 +110,15 @@ impl Intake {
         }
     }
 
-    /// Returns what came in, or how it ended; none while there is nothing.
+    /// Returns some of what came in, or how it ended; none while there is nothing.
     pub(super) fn try_take(&self) -> Option<Result<BytesMut, Ended>> {
         let mut state = self.lock();
         if state.end == Some(Ended::Broken) {
             return Some(Err(Ended::Broken));
         }
         if !state.waiting.is_empty() {
-            let taken = state.waiting.split();
+            let taken = state.take();
+            self.room.give_bytes(taken.len());
             self.moved.notify_waiters();
             return Some(Ok(taken));
         }
@@ -107,7 +127,9 @@ impl Intake {
 
     /// Returns what came in and was not taken, however it ended.
     pub(super) fn rest(&self) -> BytesMut {
-        self.lock().waiting.split()
+        let rest = std::mem::take(&mut self.lock().waiting);
+        self.room.give_bytes(rest.len());
+        rest
     }
 
     /// Says whether the session waits to send, so that the loop never waits for it meanwhile.
@@ -123,10 +145,27 @@ impl Intake {
     }
 }
 
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.rest();
+    }
+}
+
+impl State {
+    /// Takes a piece. A buffer that has grown goes with its last piece, so that who has flooded once does not
+    /// hold on to it.
+    fn take(&mut self) -> BytesMut {
+        let most = self.waiting.len().min(TAKEN_BYTES_MAX);
+        let taken = self.waiting.split_to(most);
+        if self.waiting.is_empty() && most == TAKEN_BYTES_MAX {
+            self.waiting = BytesMut::new();
+        }
+        taken
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[tokio::test]
@@ -140,6 +179,25 @@ mod tests {
         }
 
         assert_eq!(intake.push(&[0]).await, Err(Overrun));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_no_answers_on_any_channel_is_stopped_at_the_bound_of_all() {
+        let room = Arc::new(Room::default());
+        let channels = [(); 4].map(|()| Intake::of(Arc::clone(&room)));
+        let block = vec![0; WAITING_BYTES_TOGETHER_MAX / channels.len()];
+        for intake in &channels {
+            intake.set_sending(true);
+            intake.push(&block).await.unwrap();
+        }
+        assert_eq!(channels[0].push(&[0]).await, Err(Overrun));
+
+        let taken = channels[1].take().await.unwrap();
+
+        assert_eq!(taken.len(), TAKEN_BYTES_MAX, "it is taken in pieces");
+        assert_eq!(channels[0].push(&taken).await, Ok(()));
+        drop(channels);
+        assert!(room.take_bytes(WAITING_BYTES_TOGETHER_MAX));
     }
 
     #[tokio::test]

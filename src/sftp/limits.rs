@@ -15,6 +15,10 @@ pub const HANDLES_MAX: usize = 256;
 /// Open folders among them: each holds its listing, some 200 bytes a file.
 pub const FOLDERS_MAX: usize = 32;
 
+/// Files in the open folders of a connection, from which on no further folder is opened. The last one may be of
+/// any size; a folder that was read to its end does not count.
+pub const LISTED_FILES_MAX: usize = 100_000;
+
 /// The longest handle that a peer may name, in bytes (filexfer-02 §6.3).
 pub const HANDLE_BYTES_MAX: usize = 256;
 
@@ -27,12 +31,24 @@ pub const DRAFTS_MAX: usize = 16;
 /// Channels of one connection. Clients open one, some a second for another thread.
 pub const CHANNELS_MAX: usize = 10;
 
+/// Channels that a connection asks for, one after the other, the refused ones among them.
+///
+/// russh 0.65 keeps some 3.5 KB of each that the server closed first, and of each that it is asked for while
+/// keys are exchanged. rclone asks for one for each file that it compares.
+pub const CHANNELS_ASKED_MAX: usize = 10_000;
+
 /// Waiting requests, in bytes, above which the disk may slow an upload down. An honest client
 /// pipelines less: paramiko sends 1.5 MB of READs for 1 GiB, OpenSSH 2 MB of WRITEs.
 pub const WAITING_BYTES_SOFT: usize = 4 * 1024 * 1024;
 
 /// Waiting requests, in bytes, past which a peer that takes no answers is sent away.
 pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The same for all channels of a connection: more than a slow disk lets wait on each, [`WAITING_BYTES_SOFT`].
+pub const WAITING_BYTES_TOGETHER_MAX: usize = 48 * 1024 * 1024;
+
+/// Waiting requests that a session takes at a time, in bytes: what it has taken is counted nowhere.
+pub const TAKEN_BYTES_MAX: usize = 256 * 1024;
 
 /// Answers that are gathered before they are sent, in bytes.
 pub const ANSWER_BYTES: usize = 256 * 1024;

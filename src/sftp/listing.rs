@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use russh_sftp::protocol::{FileAttributes, FileMode};
 
 use super::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
+use super::room::Held;
 use crate::model::Timestamp;
 use crate::tree::{Attributes, Item, Items, Listed};
 
@@ -22,6 +23,8 @@ pub(super) struct Listing {
     next: usize,
     uploads: std::vec::IntoIter<Item>,
     lines: Lines,
+    /// Where its entries are counted while it is open.
+    held: Option<Held>,
 }
 
 /// Writes the lines that people read; most files of a folder are of the same minute.
@@ -57,6 +60,15 @@ impl Listing {
                 when: String::new(),
                 line: String::new(),
             },
+            held: None,
+        }
+    }
+
+    /// Returns it with what counts its entries.
+    pub(super) fn holding(self, held: Held) -> Self {
+        Self {
+            held: Some(held),
+            ..self
         }
     }
 
@@ -81,6 +93,9 @@ impl Listing {
             count += 1;
         }
         if count == 0 {
+            // Not every client closes what it has read.
+            self.files = Arc::default();
+            self.held = None;
             out.truncate(start);
             return false;
         }

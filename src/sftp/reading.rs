@@ -218,11 +218,20 @@ impl Session {
             return Err(Refusal::failed("too many folders are open; close some first").into());
         }
         let path = VirtualPath::parse(path)?;
+        let room = Arc::clone(&self.room);
+        let _turn = room.turn().await;
+        if !room.may_list() {
+            return Err(
+                Refusal::failed("the open folders hold too many files; close some first").into(),
+            );
+        }
         let now = self.parts.clock.read();
         let mut items = self.view.list(&path, now).await?;
         items.uploads.extend(self.uploads_in(&path));
         self.trace.listed += 1;
-        let handle = self.handles.open(Open::Folder(Listing::new(items, now)))?;
+        let held = room.hold(items.files.len() + items.uploads.len());
+        let listing = Listing::new(items, now).holding(held);
+        let handle = self.handles.open(Open::Folder(listing))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
 

@@ -17,6 +17,7 @@ use super::frames::{Frames, request_id};
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
 use super::listing::Listing;
+use super::room::Room;
 use super::status::Refusal;
 use super::trace::Trace;
 use super::uploading::Writing;
@@ -70,6 +71,8 @@ pub(super) struct Session {
     pub(super) writing: HashMap<String, Writing>,
     pub(super) answers: Answers,
     pub(super) trace: Trace,
+    /// What it holds together with the connection's other sessions.
+    pub(super) room: Arc<Room>,
     intake: Arc<Intake>,
     /// The version that INIT asked for, once it came.
     greeted: Option<u32>,
@@ -110,7 +113,7 @@ impl Session {
         parts: Parts,
         who: Arc<Who>,
         answers: Answers,
-        intake: Arc<Intake>,
+        (intake, room): (Arc<Intake>, Arc<Room>),
         software: Arc<str>,
     ) -> Self {
         let view = parts.tree.view(Arc::clone(&who));
@@ -123,6 +126,7 @@ impl Session {
             writing: HashMap::new(),
             answers,
             trace: Trace::default(),
+            room,
             intake,
             greeted: None,
             software,

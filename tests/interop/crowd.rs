@@ -36,7 +36,7 @@ const CLIENTS: &[&Client] = &[
 const FILES: usize = 100_000;
 
 /// One delivery becomes many, under other names: to ingest so many would take minutes.
-const MULTIPLY: &str = "
+pub const MULTIPLY: &str = "
     insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
         state, routing, folder, folder_key, name, name_key, digest, bytes, created_at, offered_at)
     with recursive number (i) as (select 2 union all select i + 1 from number where i <= 99999)

@@ -20,5 +20,6 @@ mod transcripts;
 mod web;
 mod wire;
 
+pub use crowd::MULTIPLY;
 pub use errand::{expect, is_here, told};
 pub use scene::wait_until;

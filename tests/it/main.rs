@@ -46,6 +46,8 @@ mod scheduling;
 mod seeing;
 mod sending;
 mod service;
+#[path = "../soak/mod.rs"]
+mod soak;
 mod telling;
 mod unfinished;
 mod uploading;

@@ -194,6 +194,15 @@ impl Program {
         server.wait().unwrap();
     }
 
+    /// Sends the server a signal, and does not wait for what comes of it.
+    pub fn signal(&self, name: &str) {
+        let process = self.process().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &process])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Ends the server as a service manager does, and returns its exit status.
     pub fn terminate(&mut self) -> Option<i32> {
         let mut server = self.server.take().unwrap();
@@ -222,7 +231,7 @@ impl Program {
     }
 
     /// The server's process.
-    pub fn server_id(&self) -> u32 {
+    pub fn process(&self) -> u32 {
         self.server.as_ref().unwrap().id()
     }
 

@@ -37,7 +37,7 @@ fn reload(program: &Program) {
     let told = || program.log_count("Reloaded ") + program.log_count("Did not reload");
     let before = told();
     let hung_up = Command::new("kill")
-        .args(["-HUP", &program.server_id().to_string()])
+        .args(["-HUP", &program.process().to_string()])
         .status();
     assert!(hung_up.unwrap().success());
     wait_until(|| told() > before);

@@ -42,7 +42,7 @@ fn until_gone(folder: &Path, files: impl IntoIterator<Item = PathBuf>) {
 fn every_document_is_taken_or_put_aside_with_its_reason() {
     let (scene, folder) = serving();
     let table = scene.documents();
-    let before = peak_mib(scene.program.server_id());
+    let before = peak_mib(scene.program.process());
     let name = |at: usize| PathBuf::from(format!("{at:05}.xml"));
     for (at, hostile) in table.iter().enumerate() {
         put(&scene, &folder.join(name(at)), &hostile.bytes);
@@ -54,7 +54,7 @@ fn every_document_is_taken_or_put_aside_with_its_reason() {
         (0..table.len()).map(name).chain(["99999.xml".into()]),
     );
 
-    let grown = peak_mib(scene.program.server_id()) - before;
+    let grown = peak_mib(scene.program.process()) - before;
     assert!(grown <= GROWTH_MIB_MAX, "it has grown by {grown} MiB");
     for (at, hostile) in table.iter().enumerate() {
         let aside = folder.join("rejected").join(name(at));

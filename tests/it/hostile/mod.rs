@@ -4,14 +4,22 @@
 //! comes, the program lives within a bound of memory; what was received is kept, under a name that is
 //! plain, or refused with a reason; nothing that it says is followed, run, or shown as it is; and an
 //! honest document right behind it comes in as ever.
+//!
+//! What a device that means harm does to the server, and to whoever is served beside it: `packets` sends SFTP
+//! that is wrong in one place, `floods` sends SSH and SFTP without end, to the real program, and looks at its
+//! memory; `ssh` is what they speak with. After each, the server lives, its memory is where it was, and another
+//! device was served all along.
 
 mod checks;
 mod documents;
 mod dropped;
 mod filed;
+mod floods;
 mod growing;
 mod ingested;
 mod names;
+mod packets;
+pub mod ssh;
 mod uploaded;
 
 use sluis::model::Kind;

@@ -19,7 +19,7 @@ fn every_document_is_kept_whichever_folder_it_is_put_into() {
     let mut table = scene.documents();
     // Here an empty file is one that is not finished: it is refused, and there is nothing to keep.
     table.retain(|one| !one.bytes.is_empty());
-    let before = peak_mib(scene.program.server_id());
+    let before = peak_mib(scene.program.process());
     let address = scene.program.address.unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -58,7 +58,7 @@ fn every_document_is_kept_whichever_folder_it_is_put_into() {
         peer.leave().await;
     });
 
-    let grown = peak_mib(scene.program.server_id()) - before;
+    let grown = peak_mib(scene.program.process()) - before;
     assert!(grown <= GROWTH_MIB_MAX, "it has grown by {grown} MiB");
     scene.check_kept(&table);
     scene.check_honest("LAST");

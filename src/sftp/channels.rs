@@ -1,0 +1,96 @@
+//! How many channels has a connection, and who runs the commands on them?
+
+use std::sync::Arc;
+
+use russh::server::Msg;
+use russh::{ChannelId, ChannelWriteHalf};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::command::{Command, command};
+use super::connection::Connection;
+use super::exec::Exec;
+use super::intake::Intake;
+use super::limits::CHANNELS_ASKED_MAX;
+use super::shown::shown_program;
+use crate::tree::Who;
+
+/// The near end of a channel.
+pub(super) struct Port {
+    pub(super) intake: Arc<Intake>,
+    /// Cancelled when the channel is closed: then nobody waits for its window any more.
+    pub(super) dead: CancellationToken,
+    /// Until the subsystem takes it.
+    pub(super) writer: Option<ChannelWriteHalf<Msg>>,
+}
+
+impl Port {
+    /// Says whether it waits for its use, or somebody serves it still.
+    ///
+    /// Where this side closes a channel first, as at the end of a command, the library does not tell
+    /// when the peer has closed it too. Whoever serves a port holds its intake.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.writer.is_some() || Arc::strong_count(&self.intake) > 1
+    }
+}
+
+impl Connection {
+    /// Answers a command on a channel; says whether it could begin to.
+    pub(super) fn execute(&mut self, channel: ChannelId, line: &[u8]) -> bool {
+        let Some(who) = self.who.clone() else {
+            return false;
+        };
+        let Some(port) = self.channels.get_mut(&channel) else {
+            return false;
+        };
+        let Some(writer) = port.writer.take() else {
+            return false;
+        };
+        let (intake, dead) = (Arc::clone(&port.intake), port.dead.clone());
+        let command = command(line);
+        self.log_command(&who, line, &command);
+        let parts = &self.shared.parts;
+        let view = self
+            .view
+            .get_or_insert_with(|| Arc::new(Mutex::new(parts.tree.view(Arc::clone(&who)))));
+        let exec = Exec {
+            view: Arc::clone(view),
+            who,
+            clock: parts.clock.clone(),
+            shelf: parts.shelf.clone(),
+            channel: writer,
+            intake,
+            dead,
+        };
+        let exec = self.shared.sessions.track_future(exec.run(command));
+        self.serving.spawn(exec);
+        true
+    }
+
+    /// Counts a channel that was asked for, and ends the connection past the most.
+    pub(super) fn count_channel(&mut self) -> Result<(), russh::Error> {
+        self.asked += 1;
+        if self.asked <= CHANNELS_ASKED_MAX {
+            return Ok(());
+        }
+        let login = self.who.as_ref().map_or("nobody", |who| &who.login);
+        warn!(peer.address = %self.admission.address(), "Connection of `{login}` ends: it has asked for {CHANNELS_ASKED_MAX} channels");
+        Err(russh::Error::Disconnect)
+    }
+
+    /// Clients try programs all the time; what none of them tries is told once.
+    fn log_command(&mut self, who: &Who, line: &[u8], command: &Command) {
+        let (session, login) = (who.session.0, &who.login);
+        let line = shown_program(&String::from_utf8_lossy(line));
+        if *command == Command::Other && !self.told_of_command {
+            self.told_of_command = true;
+            info!(
+                session.id = session,
+                "Refused a command of `{login}`: {line}"
+            );
+        } else {
+            debug!(session.id = session, "Command of `{login}`: {line}");
+        }
+    }
+}
