@@ -127,9 +127,7 @@ mod tests {
 
         let fault = read(folder.path(), &file).unwrap_err().to_string();
 
-        assert!(
-            fault.starts_with("`F-1.json` beside it is no file"),
-            "{fault}"
-        );
+        let told = format!("{} beside it is no file", Veiled("F-1.json"));
+        assert!(fault.starts_with(&told), "{fault}");
     }
 }
