@@ -158,8 +158,8 @@ mod tests {
     fn libraries_are_heard_only_where_they_are_named() {
         for (said, heard) in [
             ("info", "russh=off,info"),
-            ("debug", "russh=off,sluis=debug,info"),
-            ("trace", "russh=off,sluis=trace,info"),
+            ("debug", "sluis=debug,russh=off,info"),
+            ("trace", "sluis=trace,russh=off,info"),
             ("debug,russh=trace", "sluis=debug,russh=trace,info"),
             ("sluis::sftp=debug", "sluis::sftp=debug,russh=off"),
         ] {

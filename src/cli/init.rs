@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -77,6 +78,7 @@ fn write_new(file: &Path, text: &str) -> Result<bool, Error> {
     let opened = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(0o640) // whom webhooks may reach, and where everything is, is nobody else's
         .open(file);
     let mut new = match opened {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),

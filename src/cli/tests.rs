@@ -50,7 +50,11 @@ const COMMANDS: &[(&str, Noted)] = &[
     ("device show", Reads),
     ("device remove", Tells(&["device_removed"])),
     ("device default", Tells(&["default_changed"])),
-    ("device set", Tells(&["uploads_changed"])),
+    ("device set", Tells(&["uploads_changed", "login_changed", "password_changed"])),
+    ("device disable", Tells(&["device_disabled"])),
+    ("device enable", Tells(&["device_enabled"])),
+    ("device key list", Reads),
+    ("device key set", Tells(&["key_changed"])),
     ("device key add", Tells(&["key_added"])),
     ("device key remove", Tells(&["key_removed"])),
     ("apply", Tells(&["firm_changed", "device_added", "dossier_added", "dossier_changed", "link_added", "link_changed"])),
@@ -67,6 +71,10 @@ const COMMANDS: &[(&str, Noted)] = &[
     ("webhook retry", Deed),
     ("documents", Reads),
     ("deliveries", Reads),
+    // It tries a block, and removes it.
+    ("doctor", Reads),
+    // Writes pages that are nobody's but whoever asks for them.
+    ("manual", Reads),
     ("events", Reads),
     ("events verify", Reads),
     ("events replay", Reads),

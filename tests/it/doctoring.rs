@@ -31,12 +31,6 @@ fn of<'a>(findings: &'a [Value], check: &str) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
-fn private(program: &Program) {
-    for (path, mode) in [("sluis/sluis.toml", 0o640), ("sluis/data", 0o750)] {
-        fs::set_permissions(program.path(path), fs::Permissions::from_mode(mode)).unwrap();
-    }
-}
-
 /// Has the server listen there from its next start on.
 fn listen(program: &Program, address: &str) {
     let file = program.path("sluis/sluis.toml");
@@ -49,7 +43,6 @@ fn what_is_well_is_said_to_be_and_every_algorithm_is_tried() {
     // The finite fields of the legacy set take a minute in a program that is not optimised.
     for set in ["modern", "post-quantum"] {
         let program = Program::init();
-        private(&program);
         program.offer(set);
         program.device("server", "pull", "ACME");
         program.ingest(&[invoice("F-1", 900)]);
@@ -91,7 +84,6 @@ fn what_is_well_is_said_to_be_and_every_algorithm_is_tried() {
 #[test]
 fn it_knows_its_own_server_and_sees_keys_that_it_has_not_read() {
     let mut program = Program::init();
-    private(&program);
     program.serve();
     listen(&program, &program.address.unwrap().to_string());
     let (findings, status) = doctor(&program);
@@ -120,7 +112,6 @@ fn it_knows_its_own_server_and_sees_keys_that_it_has_not_read() {
 #[test]
 fn what_is_open_to_others_taken_or_lost_is_wrong() {
     let program = Program::init();
-    private(&program);
     let open =
         |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     let other = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -671,7 +671,11 @@ const CHANGES: &[(&str, bool)] = &[
     ("device set kantoor pc --uploads on", true),
     ("device default kantoor pc", true),
     ("device key add kantoor pc --key KEY", true),
+    ("device key set kantoor pc FINGERPRINT --expires 90d", true),
     ("device key remove kantoor pc FINGERPRINT", true),
+    ("device set kantoor pc --from 192.0.2.0/24", true),
+    ("device disable kantoor pc --reason moving", true),
+    ("device enable kantoor pc", true),
     ("link set kantoor ACME --transfer manual", true),
     ("ingest kantoor DOCUMENT", true),
     ("hold kantoor F-3 --reason wait", true),
@@ -694,7 +698,7 @@ const CHANGES: &[(&str, bool)] = &[
     ("device remove kantoor pc", true),
 ];
 
-const READS: [&str; 20] = [
+const READS: [&str; 22] = [
     "status",
     "check",
     "documents",
@@ -707,6 +711,8 @@ const READS: [&str; 20] = [
     "firm show kantoor",
     "device list kantoor",
     "device show kantoor server",
+    "device key list kantoor server",
+    "doctor",
     "webhook list kantoor",
     "retention show",
     "retention run --dry-run",
