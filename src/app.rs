@@ -40,6 +40,9 @@ use crate::tending::{Disks, Tending};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
 
+/// For how long what goes on in the background may take to end at a reload.
+const CHANGEOVER: Duration = Duration::from_secs(30);
+
 /// The house, with its stores open.
 #[derive(Clone)]
 pub struct House {
@@ -341,7 +344,13 @@ impl House {
                     Some(next) = renewals.recv() => next,
                 };
                 ends.cancel();
-                working.await;
+                // What hangs on a disk ends when that answers; the others need not wait for it.
+                if tokio::time::timeout(CHANGEOVER, working).await.is_err() {
+                    tracing::error!(
+                        "After a reload, a part of what goes on in the background has not ended in {} s, as one that waits for a disk does; all of it begins anew beside it",
+                        CHANGEOVER.as_secs()
+                    );
+                }
                 house = next;
                 // A profile may have been mended.
                 house.look_again().await;

@@ -343,9 +343,16 @@ impl Logins {
         let moment = self.catalog.moment_now().await?;
         let devices = self.present.unjudged(moment);
         let accesses = self.catalog.accesses(&devices).await?;
+        let mut unread = None;
         for id in self.present.changed(devices, &accesses) {
-            let device = self.catalog.credential_of(id).await?;
-            self.present.judge(id, device.as_ref(), now);
+            match self.catalog.credential_of(id).await {
+                Ok(device) => self.present.judge(id, device.as_ref(), now),
+                // It spares no other.
+                Err(error) => unread = Some(error),
+            }
+        }
+        if let Some(error) = unread {
+            return Err(error);
         }
         self.present.judged(moment);
         Ok(())

@@ -5,7 +5,6 @@
 //! nobody uses. `wellness` judges.
 
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,8 +35,6 @@ pub struct Tending {
     blobs: Blobs,
     wellness: Wellness,
     disks: Disks,
-    /// Which file the catalog was when it was opened.
-    born: Option<(u64, u64)>,
     clock: Clock,
 }
 
@@ -56,13 +53,11 @@ impl Tending {
     /// Joins what it needs, and begins to watch that the catalog stays the file that it is.
     pub fn new(catalog: Catalog, blobs: Blobs, disks: Disks, clock: Clock) -> Self {
         let wellness = catalog.wellness().clone();
-        let born = identity(&disks.catalog).ok();
         Self {
             catalog,
             blobs,
             wellness,
             disks,
-            born,
             clock,
         }
     }
@@ -72,6 +67,8 @@ impl Tending {
         let mut looks = 0;
         loop {
             self.look_at_room();
+            // It has reported what it found.
+            drop(self.catalog.stands());
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = tokio::time::sleep(LOOK) => {}
@@ -124,7 +121,7 @@ impl Tending {
 
     /// Tries everything that may have failed.
     pub async fn try_all(&self, now: Timestamp) {
-        let has_room = self.catalog_stands() && self.log_has_room().await;
+        let has_room = self.catalog.stands().is_ok() && self.log_has_room().await;
         if has_room && self.catalog.try_write().await.is_ok() {
             self.works(Part::CatalogWrites, now);
         }
@@ -147,32 +144,6 @@ impl Tending {
         if self.wellness.all_lost().is_empty() {
             self.works(Part::BlobReads, now);
         }
-    }
-
-    /// SQLite writes on into a file that somebody has moved away, and all of that is lost with the process.
-    fn catalog_stands(&self) -> bool {
-        let file = &self.disks.catalog;
-        let found = identity(file);
-        if self.born.is_none() || found.as_ref().ok() == self.born.as_ref() {
-            return true;
-        }
-        let why = match found {
-            Ok(_) => format!(
-                "`{}` is another file than when it was opened",
-                file.display()
-            ),
-            Err(failed) => format!("`{}` is not there any more: {failed}", file.display()),
-        };
-        if self
-            .wellness
-            .failed(Part::CatalogWrites, Cause::Gone, why.as_str())
-        {
-            error!(
-                part = Part::CatalogWrites.as_str(),
-                "The catalog was moved or replaced under the running server: {why}. What is written now is lost when it ends: put the file back, or stop the server and restore a backup"
-            );
-        }
-        false
     }
 
     /// A small change may fit into what the log has already, where a mark does not.
@@ -216,12 +187,6 @@ async fn try_file(folder: &Path, bytes: usize) -> io::Result<()> {
         tempfile::tempfile_in(folder)?.write_all(&vec![0x5a; bytes])
     });
     trying.await.map_err(io::Error::other)?
-}
-
-/// Which file it is, whatever it is called.
-fn identity(file: &Path) -> io::Result<(u64, u64)> {
-    let found = std::fs::metadata(file)?;
-    Ok((found.dev(), found.ino()))
 }
 
 /// Returns the room on the disk of `folder`, as far as this user may have it.

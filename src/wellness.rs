@@ -140,7 +140,7 @@ impl Cause {
                 "run `sluis fsck --deep`, look at the disk, and bring back what is damaged from a backup"
             }
             Self::Gone => {
-                "look whether the disk is mounted, and bring back what is missing from a backup"
+                "look whether the disk is mounted and nothing was moved under the running server, and put it back, or stop the server and restore a backup"
             }
             Self::Other => "look at the disk (`dmesg`)",
         }
@@ -223,9 +223,19 @@ impl Wellness {
     ///
     /// # Errors
     ///
-    /// When there is less free than the operator wants to keep.
+    /// When there is less free than the operator wants to keep, or the catalog is not where it was.
     pub fn has_room(&self) -> Result<(), Unready> {
-        self.all_well(&[Part::Space])
+        self.all_well(&[Part::Space])?;
+        // What is written into a file that was moved away is lost, though writing it goes well.
+        match self.all_well(&[Part::CatalogWrites]) {
+            Err(unready) if unready.cause == Cause::Gone => Err(unready),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says whether one part is well.
+    pub fn works(&self, part: Part) -> bool {
+        self.all_well(&[part]).is_ok()
     }
 
     /// Says whether new documents can be stored and written down, as far as is known.

@@ -14,7 +14,6 @@ use crate::dispatch::Poster;
 use crate::ingest::place::Places;
 use crate::lookout::RejectedFiles;
 use crate::model::Timestamp;
-use crate::sending::Sending;
 use crate::sftp::{HostKeys, Parts, Renewing};
 use crate::tree::Tree;
 
@@ -47,14 +46,10 @@ impl House {
         let profiles = Arc::new(config.read_profiles()?);
         let places = Places::new(Arc::clone(&profiles), config.zone()?);
         Poster::new(&config.webhooks).check_roots().await?;
-        let ingest = self.ingest.with_places(places.clone());
-        let sending = Sending::new(ingest.clone());
         let house = Self {
             config,
             profiles,
             places,
-            ingest,
-            sending,
             ..self.clone()
         };
         let keys = house.host_keys()?;
@@ -104,6 +99,7 @@ impl Renewed {
     /// Has it count from now on, for connections to come; what goes on beside the door is told by the caller.
     pub fn count(&self, door: &Renewing) {
         let house = &self.house;
+        house.ingest.set_places(house.places.clone());
         let zone = house.places.zone().clone();
         let now = door.parts();
         let parts = Parts {
@@ -112,8 +108,6 @@ impl Renewed {
                 house.blobs.clone(),
                 house.places.clone(),
             ),
-            ingest: house.ingest.clone(),
-            sending: house.sending.clone(),
             quota: now.quota.with_limits(house.config.uploads, zone),
             declared: house.config.sftp.declared,
             ..now

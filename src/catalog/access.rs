@@ -170,7 +170,8 @@ impl Catalog {
         Ok(found)
     }
 
-    /// Changes with what a device logs in, and from where.
+    /// Changes with what a device logs in, from where, or both; returns what it is then. What is not said stays as
+    /// it is, also where somebody else has changed it since.
     ///
     /// # Errors
     ///
@@ -178,19 +179,26 @@ impl Catalog {
     pub async fn set_login(
         &self,
         device: &Device,
-        (means, networks): (Means, &Networks),
+        (means, networks): (Option<Means>, Option<&Networks>),
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(Means, Networks), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update device set means = $3, networks = $4, access = access + 1 where firm_id = $1 and id = $2")
-            .bind(device.firm.0)
-            .bind(device.id.0)
-            .bind(means.as_str())
-            .bind((!networks.are_all()).then(|| networks.to_string()))
-            .execute(&mut *tx.inner)
-            .await?;
+        let row = query(
+            "update device set means = coalesce($3, means), networks = case when $4 = 1 then $5 else networks end,
+                    access = access + 1
+             where firm_id = $1 and id = $2 returning means, networks",
+        )
+        .bind(device.firm.0)
+        .bind(device.id.0)
+        .bind(means.map(Means::as_str))
+        .bind(i64::from(networks.is_some()))
+        .bind(networks.filter(|all| !all.are_all()).map(ToString::to_string))
+        .fetch_one(&mut *tx.inner)
+        .await?;
+        let (means, networks) = (row.word::<Means>("means")?, self::networks(&row)?);
         let what = format!("{means} from {networks} for `{}`", device.name);
-        tell(tx, device, EventKind::LoginChanged, what, now).await
+        tell(tx, device, EventKind::LoginChanged, what, now).await?;
+        Ok((means, networks))
     }
 
     /// Gives a device a password, in the place of the one it had, or takes it away.

@@ -21,6 +21,12 @@ pub enum Error {
         /// What was found.
         source: sqlx::Error,
     },
+    /// The file was moved or replaced while it was open: what is written into it is lost with the process.
+    #[error("the catalog was moved or replaced under the program that has it open: {why}")]
+    Moved {
+        /// What stands in its place.
+        why: String,
+    },
     /// The database was written by a later version of this program.
     #[error(
         "the catalog `{path}` has schema {found}, and this program knows up to {known}: it was used by a newer Sluis; install that version again, or restore a backup"

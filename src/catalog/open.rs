@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions as _};
 
+use super::soundness::Birth;
 use super::writer::Turns;
 use super::{Error, migrate};
 use crate::wellness::Cause;
@@ -38,7 +39,7 @@ impl Catalog {
         migrate::run(&mut first, path).await?;
         Ok(Self {
             readers: readers(path).await?,
-            turns: Turns::open(first),
+            turns: Turns::open(first, Birth::of(path)),
         })
     }
 

@@ -1,5 +1,8 @@
 //! Is the catalog sound, and what fails it?
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
 use sqlx::query;
 use tracing::error;
 
@@ -14,6 +17,9 @@ const FAULTS_MAX: usize = 5;
 impl Error {
     /// Returns what it means for the catalog; none where it is about what was asked, not about the file.
     pub fn cause(&self) -> Option<Cause> {
+        if let Self::Moved { .. } = self {
+            return Some(Cause::Gone);
+        }
         let (Self::Database(source) | Self::Open { source, .. }) = self else {
             return None;
         };
@@ -48,7 +54,52 @@ pub fn report_catalog(wellness: &Wellness, cause: Cause, why: &str) {
     }
 }
 
+/// Which file a catalog was when it was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Birth {
+    file: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl Birth {
+    /// Takes the file as it is now.
+    pub(super) fn of(file: &Path) -> Self {
+        Self {
+            file: file.to_owned(),
+            identity: identity(file).ok(),
+        }
+    }
+
+    /// Says whether it is the file still that it was.
+    pub(super) fn stands(&self) -> Result<(), Error> {
+        let file = self.file.display();
+        let why = match identity(&self.file) {
+            found if self.identity.is_none() || found.as_ref().ok() == self.identity.as_ref() => {
+                return Ok(());
+            }
+            Ok(_) => format!("`{file}` is another file than when it was opened"),
+            Err(failed) => format!("`{file}` is not there any more: {failed}"),
+        };
+        Err(Error::Moved { why })
+    }
+}
+
+/// Which file it is, whatever it is called.
+fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
+    let found = std::fs::metadata(file)?;
+    Ok((found.dev(), found.ino()))
+}
+
 impl Catalog {
+    /// Says whether it is the file still that was opened: SQLite writes on into one that somebody has moved away.
+    ///
+    /// # Errors
+    ///
+    /// When it is not; then it has reported so.
+    pub fn stands(&self) -> Result<(), Error> {
+        noted(self.wellness(), self.turns.birth.stands())
+    }
+
     /// Returns what it reports to.
     pub fn wellness(&self) -> &Wellness {
         &self.turns.wellness

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::deeds::{self, Doer};
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
-use super::soundness::noted;
+use super::soundness::{Birth, noted};
 use super::{Catalog, Error};
 use crate::model::FirmId;
 use crate::wellness::Wellness;
@@ -45,6 +45,7 @@ pub(super) struct Turns {
     moment: Arc<AtomicU64>,
     news: Arc<Notify>,
     pub(super) wellness: Wellness,
+    pub(super) birth: Arc<Birth>,
     /// Whose deeds the changes of this process are, if a person's.
     pub(super) doer: Arc<OnceLock<Arc<Doer>>>,
 }
@@ -79,7 +80,7 @@ pub(super) struct Turn {
 
 impl Turns {
     /// Writes through this connection from now on.
-    pub(super) fn open(connection: AnyConnection) -> Self {
+    pub(super) fn open(connection: AnyConnection, birth: Birth) -> Self {
         let writer = Writer {
             connection,
             survives: Some(Durability::PowerCut),
@@ -93,6 +94,7 @@ impl Turns {
             moment: Arc::default(),
             news: Arc::default(),
             wellness: Wellness::default(),
+            birth: Arc::new(birth),
             doer: Arc::default(),
         }
     }
@@ -263,6 +265,10 @@ impl Tx {
         let ended = events::add_and_commit(self).await;
         noted(&self.inner.turns.wellness, ended)?;
         self.inner.closed();
+        if self.inner.writer.survives == Some(Durability::PowerCut) {
+            // It went well, and is lost all the same: whoever waits for it must keep what it has.
+            noted(&self.inner.turns.wellness, self.inner.turns.birth.stands())?;
+        }
         if tells {
             self.inner.told();
         }

@@ -174,6 +174,8 @@ impl Batch {
 
     /// Takes them all at once, or where that fails one by one, so that one bad file stops no other.
     async fn take(&mut self, house: &House, firm: FirmId) -> Vec<Told> {
+        // A long one may use up the room that is kept for marks.
+        house.tending().look_at_room();
         self.bytes = 0;
         let (paths, arrivals): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
             .into_iter()

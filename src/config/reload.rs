@@ -49,7 +49,7 @@ const RULES: &[Rule] = &[
     Rule("guard.startups",              NewConnections, |a, b| a.guard.startups == b.guard.startups),
     Rule("guard.grace_seconds",         NewConnections, |a, b| a.guard.grace_seconds == b.guard.grace_seconds),
     Rule("guard.network_startups_max",  NewConnections, |a, b| a.guard.network_startups_max == b.guard.network_startups_max),
-    Rule("guard.network_bits",          NewConnections, |a, b| a.guard.network_bits == b.guard.network_bits),
+    Rule("guard.network_bits",          Restart,        |a, b| a.guard.network_bits == b.guard.network_bits),
     Rule("guard.exempt",                NewConnections, |a, b| a.guard.exempt == b.guard.exempt),
     Rule("guard.proxies",               NewConnections, |a, b| a.guard.proxies == b.guard.proxies),
     Rule("guard.penalties",             AtOnce,         |a, b| a.guard.penalties == b.guard.penalties),
@@ -91,6 +91,8 @@ impl Config {
             renewed.data.clone_from(&self.data);
         }
         renewed.sftp.listen = self.sftp.listen;
+        // Penalties stand under networks of this size.
+        renewed.guard.network_bits = self.guard.network_bits;
         renewed.metrics = self.metrics;
         renewed.log.format = self.log.format;
         renewed

@@ -45,6 +45,9 @@ use crate::wellness::Unready;
 /// How long hints gather before folders are looked at: a copy of a thousand files is one look, not a thousand.
 const GATHER: Duration = Duration::from_millis(250);
 
+/// After how long it is asked again whether anything can be taken.
+const WAITS: Duration = Duration::from_secs(2);
+
 /// Who takes what was dropped.
 pub trait Takes: Send + Sync {
     /// Why it could not.
@@ -136,11 +139,14 @@ impl<T: Takes> DropFolders<T> {
                 let pace = self.rescan(&mut watching, &hints).await;
                 rescan_at = Instant::now() + pace;
             }
-            self.turn(&cancel, &clock).await;
+            let looked = self.turn(&cancel, &clock).await;
             let rescan_in = rescan_at.saturating_duration_since(Instant::now());
-            let wait = self
-                .due_in(clock())
-                .map_or(rescan_in, |due_in| due_in.min(rescan_in));
+            let wait = match self.due_in(clock()) {
+                // What is due stays so until something can be taken.
+                _ if !looked => rescan_in.min(WAITS),
+                Some(due_in) => due_in.min(rescan_in),
+                None => rescan_in,
+            };
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = sleep(wait) => {}
@@ -212,10 +218,14 @@ impl<T: Takes> DropFolders<T> {
         }
     }
 
-    /// Gives each folder that may have something for us its turn.
-    async fn turn(&mut self, cancel: &CancellationToken, clock: &(impl Fn() -> Timestamp + Sync)) {
+    /// Gives each folder that may have something for us its turn; says whether anything could be taken.
+    async fn turn(
+        &mut self,
+        cancel: &CancellationToken,
+        clock: &(impl Fn() -> Timestamp + Sync),
+    ) -> bool {
         if !self.may_take() {
-            return;
+            return false;
         }
         for folder in self.folders.values_mut() {
             if folder.wants_a_look(clock()) {
@@ -225,9 +235,10 @@ impl<T: Takes> DropFolders<T> {
                 }
             }
             if cancel.is_cancelled() {
-                return;
+                break;
             }
         }
+        true
     }
 
     /// Says whether anything can be taken; that it cannot is told once, and what lies there is looked at again

@@ -28,6 +28,7 @@ use self::turned::Turned;
 use crate::catalog::{self, Catalog};
 use crate::counts::Counts;
 use crate::model::{Fault, Network, Timestamp};
+use crate::wellness::Part;
 
 /// Connections that may be logging in from a network that is barred but known: eight for a script that
 /// fails with as many at a time, as transfer programs do, and some for whoever does not.
@@ -211,7 +212,7 @@ impl Guard {
 
     /// Every two seconds it would be a flood; the catalog has told what fails it.
     fn tell(&self, what: &str, error: &catalog::Error) {
-        if self.catalog.wellness().is_well() {
+        if self.catalog.wellness().works(Part::CatalogWrites) {
             warn!("{what}; it is tried again: {error}");
         } else {
             debug!("{what}; it is tried again: {error}");

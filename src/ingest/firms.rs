@@ -26,11 +26,12 @@ impl Ingest {
     /// When the catalog does not answer.
     pub async fn firms(&self) -> Result<Vec<Firm>, Error> {
         let firms = self.catalog.firms().await?;
+        let places = self.places();
         let known = |firm: crate::catalog::Firm| Firm {
             id: firm.id,
             slug: firm.slug,
             language: firm.language,
-            zone: self.places.zone().clone(),
+            zone: places.zone().clone(),
         };
         Ok(firms.into_iter().map(known).collect())
     }

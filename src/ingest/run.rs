@@ -1,7 +1,7 @@
 //! How is a plan carried out?
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -142,12 +142,24 @@ pub enum Error {
 pub struct Ingest {
     pub(crate) catalog: Catalog,
     pub(crate) blobs: Blobs,
-    pub(crate) places: Places,
+    rules: Arc<RwLock<Arc<Rules>>>,
     pub(super) meeting: Meeting,
     pub(super) readers: Readers,
-    /// The setup of each firm as it was last used.
-    facts: Arc<Mutex<HashMap<FirmId, Dated>>>,
     counts: Arc<Counts>,
+}
+
+/// By what arrivals are placed, until a new configuration says otherwise.
+struct Rules {
+    places: Places,
+    /// The setup of each firm as it was last used, made with these places.
+    facts: Mutex<HashMap<FirmId, Dated>>,
+}
+
+impl Rules {
+    fn by(places: Places) -> Arc<Self> {
+        let facts = Mutex::default();
+        Arc::new(Self { places, facts })
+    }
 }
 
 /// A setup, and which version of it.
@@ -191,10 +203,9 @@ impl Ingest {
         Self {
             catalog,
             blobs,
-            places,
+            rules: Arc::new(RwLock::new(Rules::by(places))),
             meeting: Meeting::default(),
             readers: Readers::default(),
-            facts: Arc::default(),
             counts: Arc::default(),
         }
     }
@@ -220,15 +231,19 @@ impl Ingest {
         }
     }
 
-    /// Returns an intake with the same stores, which shows what arrives from now on elsewhere.
-    #[must_use]
-    pub fn with_places(&self, places: Places) -> Self {
-        Self {
-            places,
-            // They were made of the old ones.
-            facts: Arc::default(),
-            ..self.clone()
-        }
+    /// Has whatever arrives from now on placed by these, through whichever clone: one that writes down for several
+    /// senders must not place by the rules of the one whose session is oldest.
+    pub fn set_places(&self, places: Places) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Rules::by(places);
+    }
+
+    /// Returns where documents are placed now.
+    pub(crate) fn places(&self) -> Places {
+        self.rules().places.clone()
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns what is well and what is not.
@@ -366,19 +381,28 @@ impl Ingest {
 
     /// Returns the firm's setup of this version, which is read once: a firm has thousands of dossiers.
     async fn facts(&self, firm: FirmId, version: i64) -> Result<Arc<Facts>, catalog::Error> {
-        let known = self.facts.lock().await.get(&firm).cloned();
+        let rules = self.rules();
+        let known = rules.facts.lock().await.get(&firm).cloned();
         if let Some((_, facts)) = known.filter(|(of, _)| *of == version) {
             return Ok(facts);
         }
-        let (setup, links) = self.setup(firm).await?;
+        let (setup, links) = self.setup_by(&rules.places, firm).await?;
         let facts = Arc::new(Facts { setup, links });
         let kept = (version, Arc::clone(&facts));
-        self.facts.lock().await.insert(firm, kept);
+        rules.facts.lock().await.insert(firm, kept);
         Ok(facts)
     }
 
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
     pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), catalog::Error> {
+        self.setup_by(&self.places(), firm).await
+    }
+
+    async fn setup_by(
+        &self,
+        places: &Places,
+        firm: FirmId,
+    ) -> Result<(Setup, Vec<Link>), catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
         let links = self.catalog.links(firm).await?;
         let firm = self.catalog.firm_by_id(firm).await?;
@@ -409,7 +433,7 @@ impl Ingest {
                 links: rules.collect(),
                 default_device: firm.default_device,
                 calendar: Calendar {
-                    zone: self.places.zone_of(&firm),
+                    zone: places.zone_of(&firm),
                     hour: firm.sends.night_hour,
                 },
                 duplicates: firm.sends.duplicates,

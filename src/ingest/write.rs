@@ -145,17 +145,15 @@ impl Ingest {
         else {
             return Ok(None);
         };
-        let profile = self.places.profile(link);
+        let places = self.places();
+        let profile = places.profile(link);
         if profile.is_ok_and(|profile| !profile.takes(reading.kind)) {
             planned.hold = Some(HeldReason::Format);
             planned.due = None;
             return Ok(None);
         }
-        match self
-            .places
-            .offer(tx, (link, device), flow, reading, now)
-            .await
-        {
+        let made = places.offer(tx, (link, device), flow, reading, now);
+        match made.await {
             Ok(offer) => Ok(Some(offer)),
             Err(error) if error.is_of_the_link() => {
                 (planned.hold, planned.due) = (Some(HeldReason::NoPlace), None);

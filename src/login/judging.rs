@@ -78,7 +78,9 @@ pub enum Refused {
     #[error("it has another password by now, or none")]
     PasswordGone,
     /// It is right, and may not come from there.
-    #[error("it proved itself, and may log in from {networks} only, which {address} is not in")]
+    #[error(
+        "what it showed is right, and it may log in from {networks} only, which {address} is not in"
+    )]
     Elsewhere {
         /// From where it came.
         address: IpAddr,
@@ -89,7 +91,7 @@ pub enum Refused {
     #[error("it is disabled: {0}")]
     Disabled(String),
     /// What it showed is right, and not what it logs in with.
-    #[error("it proved itself, and logs in by {0} only")]
+    #[error("what it showed is right, and it logs in by {0} only")]
     Means(Means),
     /// The password is right, and the key comes first.
     #[error("the password is right, and its key must come first")]
@@ -252,8 +254,8 @@ pub(super) mod tests {
         #[rustfmt::skip]
         let table = [
             (&expired,     key(),               "its key own has expired at 1970-01-01T00:00:01.000Z"),
-            (&elsewhere,   key(),               "it proved itself, and may log in from 198.51.100.0/24 only, which 192.0.2.7 is not in"),
-            (&elsewhere,   shown(None, Some(3)), "it proved itself, and may log in from 198.51.100.0/24 only, which 192.0.2.7 is not in"),
+            (&elsewhere,   key(),               "what it showed is right, and it may log in from 198.51.100.0/24 only, which 192.0.2.7 is not in"),
+            (&elsewhere,   shown(None, Some(3)), "what it showed is right, and it may log in from 198.51.100.0/24 only, which 192.0.2.7 is not in"),
             (&disabled,    key(),               "it is disabled: stolen"),
             (&disabled,    shown(None, Some(3)), "it is disabled: stolen"),
             (&device(),    shown(Some("other"), None), "its key other was taken away"),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::wellness::Wellness;
+use crate::wellness::{self, Part, Wellness};
 
 /// Something that keeps the server from its work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +38,9 @@ impl Readiness {
             });
         }
         let unwell = self.wellness.ready().err().unwrap_or_default();
-        unready.extend(unwell.into_iter().map(|one| Unready {
+        // One lost document is an operator's to look at, and no reason to send the devices of all firms elsewhere.
+        let counts = |one: &wellness::Unready| one.part != Part::BlobReads;
+        unready.extend(unwell.into_iter().filter(counts).map(|one| Unready {
             part: one.part.as_str(),
             why: one.why,
         }));

@@ -374,9 +374,8 @@ impl Sending {
             id: delivery.id,
             why: "it is neither a purchase nor a sale",
         })?;
-        let made = self
-            .ingest
-            .places
+        let places = self.ingest.places();
+        let made = places
             .offer(tx, (link, device), flow, &document.reading, now)
             .await;
         made.map_err(|source| Error::Place {

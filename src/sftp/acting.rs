@@ -11,6 +11,7 @@ use super::status::Refusal;
 use crate::mark::Act;
 use crate::model::{Veiled, VirtualPath};
 use crate::tree::{Entry, File, Place, Role};
+use crate::upload::{self, SESSION_BYTES_MAX};
 use crate::{mark, tree};
 
 type Answer = Result<Option<Packet>, Stop>;
@@ -103,8 +104,17 @@ impl Session {
         let Open::Draft(key) = open else {
             return Err(Refusal::denied("this handle is not open for writing").into());
         };
-        let draft = self.drafts.get(key).ok_or_else(Refusal::missing)?;
+        let draft = self.drafts.get(key).cloned().ok_or_else(Refusal::missing)?;
+        // A refused copy leaves its file offered, which errs towards twice.
+        self.parts.ingest.check_room()?;
+        let end = offset.saturating_add(bytes.len() as u64).max(draft.bytes);
+        if self.written_bytes() - draft.bytes + end > SESSION_BYTES_MAX {
+            return Err(upload::Error::TooMuch.into());
+        }
         self.parts.spool.write(&draft.upload, offset, bytes).await?;
+        if let Some(own) = self.drafts.get_mut(&draft.path.key()) {
+            own.bytes = end;
+        }
         Ok(Some(ok(id)))
     }
 

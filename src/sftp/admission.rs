@@ -17,6 +17,7 @@ use super::pace::{Tried, told_after};
 use super::serve::Parts;
 use super::shown::shown_login;
 use crate::login::{Answer, Half, Knock, Logins, NotBegun, Proven, Refused, Stay};
+use crate::wellness::Part;
 
 /// One connection that wants to log in.
 pub(super) struct Admission {
@@ -128,6 +129,10 @@ impl Admission {
             }
             Err(why) => {
                 warn!(peer.address = %address, device.login = %login, "Turned a session of `{login}` from {address} away: {why}");
+                if let NotBegun::Full(_) = why {
+                    // Its client is told, and need not hang up: its place is somebody else's soon.
+                    self.attempt.spent.cancel();
+                }
                 return Err(match why {
                     NotBegun::Full(_) => TurnedAway::Told("this device has too many sessions"),
                     _ => TurnedAway::Silently(russh::Error::Disconnect),
@@ -221,7 +226,7 @@ impl Admission {
     /// Says what the catalog did not do; what fails it, it has told.
     fn tell_failed(&self, what: &str, why: &dyn Display) {
         let address = self.address();
-        if self.parts.ingest.wellness().is_well() {
+        if self.parts.ingest.wellness().works(Part::CatalogWrites) {
             error!("Could not {what} from {address}: {why}");
         } else {
             debug!("Could not {what} from {address}: {why}");

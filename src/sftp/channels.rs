@@ -71,7 +71,7 @@ impl Connection {
     /// Counts a channel that was asked for, and ends the connection past the most.
     pub(super) fn count_channel(&mut self) -> Result<(), russh::Error> {
         self.asked += 1;
-        if self.asked <= CHANNELS_ASKED_MAX {
+        if self.asked <= CHANNELS_ASKED_MAX + self.room.collected() {
             return Ok(());
         }
         let login = self.who.as_ref().map_or("nobody", |who| &who.login);

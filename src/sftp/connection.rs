@@ -55,7 +55,7 @@ pub(super) struct Connection {
     /// How many channels it has asked for.
     pub(super) asked: usize,
     /// What its sessions hold together.
-    room: Arc<Room>,
+    pub(super) room: Arc<Room>,
     /// What commands see, once there was one.
     pub(super) view: Option<Arc<Mutex<View>>>,
     /// Whether the log has told of a command that is not answered here.

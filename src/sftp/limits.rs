@@ -15,9 +15,12 @@ pub const HANDLES_MAX: usize = 256;
 /// Open folders among them: each holds its listing, some 200 bytes a file.
 pub const FOLDERS_MAX: usize = 32;
 
-/// Files in the open folders of a connection, from which on no further folder is opened. The last one may be of
-/// any size; a folder that was read to its end does not count.
+/// Entries in the open folders of a connection, from which on no further folder is opened that is not small. The
+/// last one may be of any size; a folder that was read to its end does not count.
 pub const LISTED_FILES_MAX: usize = 100_000;
+
+/// Entries of a folder that is always opened: [`FOLDERS_MAX`] of them on each of [`CHANNELS_MAX`] come to 64 MB.
+pub const LISTED_SMALL_MAX: usize = 1_000;
 
 /// The longest handle that a peer may name, in bytes (filexfer-02 §6.3).
 pub const HANDLE_BYTES_MAX: usize = 256;
@@ -32,6 +35,9 @@ pub const DRAFTS_MAX: usize = 16;
 pub const CHANNELS_MAX: usize = 10;
 
 /// Channels that a connection asks for, one after the other, the refused ones among them.
+///
+/// There is one more for each document that was collected over it: rclone that is cut off before it has compared
+/// takes away the copy that it has.
 ///
 /// russh 0.65 keeps some 3.5 KB of each that the server closed first, and of each that it is asked for while
 /// keys are exchanged. rclone asks for one for each file that it compares.

@@ -103,12 +103,14 @@ impl Session {
                 Refusal::failed("too many files are being written; finish some first").into(),
             );
         }
+        self.parts.ingest.check_room()?;
         let upload = self.parts.spool.begin().await?;
         let key = path.key();
         self.drafts.insert(
             key.clone(),
             Draft {
                 upload,
+                bytes: 0,
                 path,
                 place: (link, flow),
             },
@@ -199,6 +201,7 @@ impl Session {
         match marked {
             Some(EventKind::Collected) => {
                 self.trace.collected += 1;
+                self.room.note_collected();
                 info!(session.id = session, document.id = %id, "Device `{login}` collected document {id}");
             }
             Some(_) => {
@@ -220,16 +223,21 @@ impl Session {
         let path = VirtualPath::parse(path)?;
         let room = Arc::clone(&self.room);
         let _turn = room.turn().await;
-        if !room.may_list() {
-            return Err(
-                Refusal::failed("the open folders hold too many files; close some first").into(),
-            );
+        let too_many = || Refusal::failed("the open folders hold too many files; close some first");
+        let key = path.key();
+        if room.is_refused(&key) {
+            return Err(too_many().into());
         }
         let now = self.parts.clock.read();
         let mut items = self.view.list(&path, now).await?;
         items.uploads.extend(self.uploads_in(&path));
+        let entries = items.folders.len() + items.files.len() + items.uploads.len();
+        room.note_size(&key, entries);
+        if !room.may_list(entries) {
+            return Err(too_many().into());
+        }
         self.trace.listed += 1;
-        let held = room.hold(items.files.len() + items.uploads.len());
+        let held = room.hold(entries);
         let listing = Listing::new(items, now).holding(held);
         let handle = self.handles.open(Open::Folder(listing))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))

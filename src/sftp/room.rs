@@ -3,18 +3,25 @@
 //! A connection may have several channels, and each limit of a channel would come as often. What is large
 //! is counted here, for all of them.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as PlainMutex, MutexGuard as PlainGuard, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::limits::{LISTED_FILES_MAX, WAITING_BYTES_TOGETHER_MAX};
+use super::limits::{LISTED_FILES_MAX, LISTED_SMALL_MAX, WAITING_BYTES_TOGETHER_MAX};
+
+/// How many folders a connection remembers to be large; a device has not that many.
+const LARGE_FOLDERS_MAX: usize = 1024;
 
 /// What one connection holds.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     waiting: AtomicUsize,
     listed: AtomicUsize,
+    collected: AtomicUsize,
+    /// Folders that were not small, so that a refusal of them costs nothing.
+    large: PlainMutex<HashSet<String>>,
     /// Whoever lists a folder: one at a time, for before that nobody knows how large it is.
     turn: Mutex<()>,
 }
@@ -47,9 +54,37 @@ impl Room {
         self.turn.lock().await
     }
 
-    /// Says whether one more folder may be listed. It may be of any size.
-    pub(super) fn may_list(&self) -> bool {
-        self.listed.load(Ordering::Relaxed) < LISTED_FILES_MAX
+    /// Says whether a folder with so many entries may be open beside the others. A small one always may: a mount
+    /// is one connection for all programs, and one of them may be in the middle of a large one.
+    pub(super) fn may_list(&self, entries: usize) -> bool {
+        entries <= LISTED_SMALL_MAX || self.listed.load(Ordering::Relaxed) < LISTED_FILES_MAX
+    }
+
+    /// Notes that a document was collected.
+    pub(super) fn note_collected(&self) {
+        self.collected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many documents were collected over this connection.
+    pub(super) fn collected(&self) -> usize {
+        self.collected.load(Ordering::Relaxed)
+    }
+
+    /// Says whether a folder was found to be too large to be open beside the others, which still are.
+    pub(super) fn is_refused(&self, folder: &str) -> bool {
+        !self.may_list(LISTED_SMALL_MAX + 1) && self.large().contains(folder)
+    }
+
+    /// Notes how large a folder is.
+    pub(super) fn note_size(&self, folder: &str, entries: usize) {
+        let mut large = self.large();
+        if entries > LISTED_SMALL_MAX && large.len() < LARGE_FOLDERS_MAX {
+            large.insert(folder.to_owned());
+        }
+    }
+
+    fn large(&self) -> PlainGuard<'_, HashSet<String>> {
+        self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds the entries of a listing.
@@ -87,14 +122,19 @@ mod tests {
     #[test]
     fn one_folder_of_any_size_is_listed_and_none_past_the_entries_until_it_is_closed() {
         let room = Arc::new(Room::default());
-        let small = room.hold(LISTED_FILES_MAX - 1);
-        assert!(room.may_list());
-        let large = room.hold(LISTED_FILES_MAX * 10);
-        assert!(!room.may_list());
+        let (small, large) = (LISTED_SMALL_MAX, LISTED_SMALL_MAX + 1);
+        let open = room.hold(LISTED_FILES_MAX - 1);
+        assert!(room.may_list(LISTED_FILES_MAX * 10));
+        let next = room.hold(LISTED_FILES_MAX * 10);
+        assert!(!room.may_list(large));
+        assert!(room.may_list(small));
+        room.note_size("/large", large);
+        room.note_size("/small", small);
+        assert!(room.is_refused("/large") && !room.is_refused("/small"));
 
-        drop(large);
+        drop(next);
 
-        assert!(room.may_list());
-        drop(small);
+        assert!(room.may_list(large) && !room.is_refused("/large"));
+        drop(open);
     }
 }

@@ -29,6 +29,7 @@ use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
 use crate::sending::Sending;
 use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
 use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
+use crate::wellness::Part;
 
 /// What every session is served with. A clone is the same.
 #[derive(Clone)]
@@ -104,6 +105,8 @@ pub(super) enum Open {
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) upload: Upload,
+    /// Up to where it was written.
+    pub(super) bytes: u64,
     pub(super) path: VirtualPath,
     pub(super) place: (LinkId, Flow),
 }
@@ -316,9 +319,13 @@ impl Session {
     fn log_refusal(&mut self, refusal: &Refusal) {
         let session = self.who.session.0;
         self.trace.refused += 1;
+        let wellness = self.parts.ingest.wellness();
+        let works = [Part::CatalogWrites, Part::BlobWrites]
+            .iter()
+            .all(|part| wellness.works(*part));
         match &refusal.fault {
             // The store has told what fails it, once.
-            Some(fault) if !self.parts.ingest.wellness().is_well() => debug!(
+            Some(fault) if !works => debug!(
                 session.id = session,
                 "Could not answer `{}`: {fault}", self.who.login
             ),

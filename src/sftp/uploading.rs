@@ -166,6 +166,13 @@ impl Session {
         Ok(())
     }
 
+    /// How many bytes the files have together that this session is writing.
+    pub(super) fn written_bytes(&self) -> u64 {
+        let uploads = self.writing.values().map(|own| own.draft.bytes());
+        let copies = self.drafts.values().map(|own| own.bytes);
+        uploads.chain(copies).fold(0, u64::saturating_add)
+    }
+
     pub(super) async fn write_upload(
         &mut self,
         id: u32,
@@ -173,7 +180,7 @@ impl Session {
         offset: u64,
         bytes: Vec<u8>,
     ) -> Answer {
-        let all: u64 = self.writing.values().map(|own| own.draft.bytes()).sum();
+        let all = self.written_bytes();
         let writing = self.writing.get_mut(key).ok_or_else(Refusal::missing)?;
         if let Some(fault) = &writing.fault {
             // The log has it from the first time.

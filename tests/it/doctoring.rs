@@ -152,6 +152,11 @@ fn what_is_open_to_others_taken_or_lost_is_wrong() {
         "{findings:?}"
     );
     assert_eq!(grades("disk of the drop folders"), ["wrong"]);
+    for beside in ["-wal", "-shm"] {
+        drop(fs::remove_file(
+            program.path(&format!("sluis/data/catalog.sqlite{beside}")),
+        ));
+    }
     fs::write(
         program.path("sluis/data/catalog.sqlite"),
         "rubbish, and enough of it to be read as a head",

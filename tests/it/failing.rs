@@ -10,6 +10,7 @@ use std::process::Command;
 
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
+use sluis::ingest::Arrival;
 use sluis::model::DeviceKind;
 use sluis::wellness::{Cause, Part};
 
@@ -232,7 +233,7 @@ async fn with_little_room_nothing_new_is_taken_and_what_is_here_is_fetched_and_m
         Err(StatusCode::Failure),
         "and nobody takes the half of it"
     );
-    let drop = sluis::ingest::Arrival::new("test:document", invoice("F-4", 900));
+    let drop = Arrival::new("test:document", invoice("F-4", 900));
     let taken = scene
         .gateway
         .house
@@ -389,11 +390,21 @@ async fn a_catalog_that_was_moved_away_under_the_server_is_told() {
         gateway.catalog_file(),
         gateway.house.config.data.join("aside"),
     );
+    let office = gateway.office("kantoor").await;
+    let arrival = |number: &str| vec![Arrival::new("drop:x.xml", invoice(number, 900))];
     fs::rename(&file, &aside).unwrap();
 
-    tending.try_all(gateway.now()).await;
-
+    // Whoever is first is not told that it is taken, though SQLite has written it; and nobody behind him is.
     let wellness = gateway.house.catalog.wellness().clone();
+    for number in ["F-1", "F-2"] {
+        let taking = gateway
+            .house
+            .ingest
+            .take(office.firm, arrival(number), gateway.now());
+        assert!(taking.await.is_err());
+        assert!(wellness.has_room().is_err());
+    }
+    tending.try_all(gateway.now()).await;
     let unready = wellness.ready().unwrap_err();
     assert_eq!(
         (unready[0].part, unready[0].cause),

@@ -70,7 +70,7 @@ impl Scene {
 
     async fn set_login(&self, means: Means, networks: &str) {
         let networks: Networks = networks.parse().unwrap();
-        let login = (means, &networks);
+        let login = (Some(means), Some(&networks));
         let device = self.device().await;
         let changed = self.outside.set_login(&device, login, self.now());
         changed.await.unwrap();
@@ -389,8 +389,13 @@ async fn where_both_are_asked_for_neither_opens_a_session_alone() {
         .set_password(&with_password, Some(&hash), now)
         .await
         .unwrap();
-    let both = (Means::KeyAndPassword, &Networks::default());
+    let everywhere = Networks::default();
+    let both = (Some(Means::KeyAndPassword), Some(&everywhere));
     outside.set_login(&with_password, both, now).await.unwrap();
+    // Whoever changes one thing leaves the other as somebody else has set it meanwhile.
+    let from = (None, Some(&everywhere));
+    let then = outside.set_login(&with_password, from, now).await.unwrap();
+    assert_eq!(then.0, Means::KeyAndPassword);
     let mut ssh = scene.at_the_door(OFFICE).await;
     assert_eq!(by_key(&mut ssh, &scene.login).await, half);
     let answer = by_password(&mut ssh, &other, PASSWORD).await;

@@ -192,6 +192,7 @@ async fn each_key_counts_when_its_row_says() {
         assert!(done.contains(&format!("`{key}`")), "{done}");
     }
     let new = Peer::connect(program.address.unwrap(), &device.login).await;
+    drop(new.list("/nothing").await);
     wait_until(|| program.log_says("DEBUG"));
     assert!(program.log_count("INFO") > 0, "the format is as it was");
     let large = invoice("F-2", 5000);
@@ -211,10 +212,11 @@ async fn each_key_counts_when_its_row_says() {
 async fn a_profile_that_was_mended_shows_to_who_comes() {
     let mut program = Program::init();
     let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
     program.ingest(&[invoice("F-1", 900)]);
     program.serve();
     let open = Peer::connect(program.address.unwrap(), &device.login).await;
-    assert_eq!(open.list("/").await.unwrap(), ["expertm"]);
+    assert_eq!(open.list("/").await.unwrap(), ["expertm", "in", "rejected"]);
     let text = include_str!("../../config/profiles/expertm.toml");
     assert!(text.contains("expertm/"), "its folder is named after it");
     let folder = program.path("sluis/profiles");
@@ -235,11 +237,17 @@ async fn a_profile_that_was_mended_shows_to_who_comes() {
     let names = new.list("/").await.unwrap();
     assert_eq!(
         names,
-        ["expertm", "other"],
+        ["expertm", "in", "other", "rejected"],
         "what was offered stays in its place"
     );
-    assert_eq!(open.list("/").await.unwrap(), ["expertm"], "as it began");
+    let began = open.list("/").await.unwrap();
+    assert_eq!(began, ["expertm", "in", "rejected"], "as it began");
     program.ingest(&[invoice("F-2", 900)]);
+    // A session that is older than the profile puts in what is placed by the new one.
+    open.put("/in/F-3.xml", &invoice("F-3", 900)).await.unwrap();
+    let late = Peer::connect(program.address.unwrap(), &device.login).await;
+    let placed = late.list(&INBOX.replace("expertm", "other")).await.unwrap();
+    assert_eq!(placed.len(), 2, "{placed:?}");
     assert_eq!(program.terminate(), Some(0));
 }
 

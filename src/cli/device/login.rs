@@ -6,7 +6,6 @@ use crate::catalog::Device;
 use crate::cli::call::{find_device, find_firm};
 use crate::cli::{Error, Exit, password, print};
 use crate::login::hash_password;
-use crate::model::{Means, Networks};
 
 /// The longest reason, in characters: it stands in one line of the log.
 const REASON_CHARS_MAX: usize = 200;
@@ -31,8 +30,6 @@ struct Change {
     /// The new password, or none any more.
     password: Option<Option<String>>,
     is_made: bool,
-    means: Means,
-    networks: Networks,
 }
 
 /// Changes what a device may do, and how it logs in.
@@ -60,13 +57,12 @@ pub(super) async fn set(house: &House, set: &Set) -> Result<Exit, Error> {
         }
     }
     if set.login.is_some() || set.from.is_some() {
-        let login = (change.means, &change.networks);
-        catalog
+        let login = (set.login, set.from.as_ref());
+        let (means, networks) = catalog
             .set_login(&device, login, house.clock.read())
             .await?;
         print::line(&format!(
-            "device `{name}` logs in by {}, from {}",
-            change.means, change.networks
+            "device `{name}` logs in by {means}, from {networks}"
         ))?;
     }
     if set.changes_login() {
@@ -100,8 +96,6 @@ fn change_of(set: &Set, device: &Device) -> Result<Change, Error> {
     Ok(Change {
         password,
         is_made: asked.password,
-        means,
-        networks: set.from.clone().unwrap_or_else(|| device.networks.clone()),
     })
 }
 

@@ -320,16 +320,22 @@ fn a_peer_that_opens_without_end_holds_no_more_than_its_bound() {
         let channels: Vec<_> = (0..CHANNELS_MAX)
             .map(|_| ssh.sftp(u32::MAX, 32768).unwrap())
             .collect();
+        let first = channels[0];
+        ssh.send(&ssh::data(first, &open_folder(&scene.folder)))
+            .unwrap();
+        assert_eq!(answers(&mut ssh, 1)[0].0, 102);
         for channel in &channels {
-            let asked = many(*channel, &open_folder(&scene.folder), FOLDERS_MAX);
+            let asked = many(*channel, &open_folder(&scene.folder), FOLDERS_MAX - 1);
             ssh.send_all(asked).unwrap();
         }
-        let came = answers(&mut ssh, CHANNELS_MAX * FOLDERS_MAX);
+        let came = answers(&mut ssh, CHANNELS_MAX * (FOLDERS_MAX - 1));
         let listed = came.iter().filter(|(kind, _)| *kind == 102).count();
-        assert_eq!(listed, 1, "a listing of that size, and no other beside it");
+        assert_eq!(listed, 0, "a listing of that size, and no other beside it");
+        ssh.send(&ssh::data(channels[1], &open_folder("/")))
+            .unwrap();
+        assert_eq!(answers(&mut ssh, 1)[0].0, 102, "but a small one");
         // What was read to its end does not count any more.
         let pages = usize::try_from(FILES).unwrap() / 100 + 3;
-        let first = channels[0];
         ssh.send_all(many(first, &ask(12, &text("1")), pages))
             .unwrap();
         ssh.send(&ssh::data(first, &open_folder("/"))).unwrap();
