@@ -50,15 +50,17 @@ impl Catalog {
     }
 }
 
+/// Opens all of them now: one that is opened later may find another file, or none, where the catalog was.
 async fn readers(path: &Path) -> Result<AnyPool, Error> {
     AnyPoolOptions::new()
+        .min_connections(READERS_MAX)
         .max_connections(READERS_MAX)
         .acquire_timeout(std::time::Duration::from_millis(u64::from(2 * BUSY_MS_MAX)))
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
         .after_connect(move |connection, _| Box::pin(prepare(connection)))
-        .connect_with(options(path)?)
+        .connect_with(options_in(path, "mode=rw")?) // never a new, empty catalog
         .await
         .map_err(|source| failed(path, source))
 }
@@ -66,7 +68,7 @@ async fn readers(path: &Path) -> Result<AnyPool, Error> {
 /// Opens one connection.
 pub(super) async fn connect(path: &Path) -> Result<AnyConnection, Error> {
     let open = async {
-        let mut connection = options(path)?.connect().await?;
+        let mut connection = options_in(path, "mode=rwc")?.connect().await?;
         prepare(&mut connection).await?;
         Ok(connection)
     };
@@ -78,10 +80,6 @@ pub(super) async fn connect_to_copy(path: &Path) -> Result<AnyConnection, Error>
     sqlx::any::install_default_drivers();
     let open = async { options_in(path, "mode=ro&immutable=true")?.connect().await };
     open.await.map_err(|source| failed(path, source))
-}
-
-fn options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
-    options_in(path, "mode=rwc")
 }
 
 fn options_in(path: &Path, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {

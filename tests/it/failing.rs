@@ -404,6 +404,7 @@ async fn a_catalog_that_was_moved_away_under_the_server_is_told() {
         assert!(taking.await.is_err());
         assert!(wellness.has_room().is_err());
     }
+    assert!(!file.exists(), "and no empty catalog takes its place");
     tending.try_all(gateway.now()).await;
     let unready = wellness.ready().unwrap_err();
     assert_eq!(
