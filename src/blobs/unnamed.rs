@@ -59,7 +59,7 @@ impl Unnamed {
     /// # Errors
     ///
     /// When the disk does not take it.
-    pub async fn write(&self, offset: u64, bytes: Vec<u8>) -> io::Result<()> {
+    pub async fn write(&self, offset: u64, bytes: Bytes) -> io::Result<()> {
         self.with(move |state| state.write(offset, &bytes)).await
     }
 
@@ -329,8 +329,14 @@ mod tests {
     #[tokio::test]
     async fn what_was_written_becomes_the_blob_and_has_no_other_name() {
         let (folder, blobs, unnamed) = scene().await;
-        unnamed.write(0, b"12345".to_vec()).await.unwrap();
-        unnamed.write(5, b"67890".to_vec()).await.unwrap();
+        unnamed
+            .write(0, Bytes::from_static(b"12345"))
+            .await
+            .unwrap();
+        unnamed
+            .write(5, Bytes::from_static(b"67890"))
+            .await
+            .unwrap();
         assert_eq!(blobs.list().await.unwrap(), (vec![], vec![]));
 
         let stored = blobs.keep(&unnamed).await.unwrap();
@@ -354,7 +360,10 @@ mod tests {
         let torn = folder.path().join("blobs").join(path(digest).as_ref());
         fs::create_dir(torn.parent().unwrap()).unwrap();
         fs::write(&torn, "wh").unwrap();
-        unnamed.write(0, b"whole".to_vec()).await.unwrap();
+        unnamed
+            .write(0, Bytes::from_static(b"whole"))
+            .await
+            .unwrap();
 
         blobs.keep(&unnamed).await.unwrap();
         assert_eq!(blobs.whole(digest).await.unwrap(), "whole");
@@ -392,7 +401,7 @@ mod tests {
                     if !bytes.is_empty() {
                         whole.resize(whole.len().max(from + bytes.len()), 0);
                         whole[from..from + bytes.len()].copy_from_slice(&bytes);
-                        unnamed.write(offset, bytes).await.unwrap();
+                        unnamed.write(offset, bytes.into()).await.unwrap();
                     }
                     if cut == 0 {
                         whole.truncate(from);

@@ -1,5 +1,6 @@
 //! What happens when a file is removed, moved or written, or a folder made?
 
+use bytes::Bytes;
 use russh_sftp::protocol::Packet;
 use tracing::{info, warn};
 
@@ -90,7 +91,7 @@ impl Session {
         id: u32,
         handle: &str,
         offset: u64,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Answer {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());

@@ -36,7 +36,7 @@ struct End {
 fn taken(stream: &[u8], cut: usize) -> (Vec<Bytes>, End) {
     let (mut frames, mut out, mut fault) = (Frames::default(), Vec::new(), None);
     'all: for piece in stream.chunks(cut) {
-        frames.push(piece);
+        frames.push(piece.into());
         loop {
             match frames.next() {
                 Ok(Some(frame)) => out.push(frame),

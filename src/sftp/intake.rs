@@ -11,9 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::BytesMut;
 use tokio::sync::Notify;
 
-use super::limits::{
-    TAKEN_BYTES_MAX, WAITING_BYTES_MAX, WAITING_BYTES_SOFT, WAITING_BYTES_TOGETHER_MAX,
-};
+use super::blocks::Blocks;
+use super::limits::{WAITING_BYTES_MAX, WAITING_BYTES_SOFT, WAITING_BYTES_TOGETHER_MAX};
 use super::room::Room;
 
 /// What waits between a connection's loop and a session.
@@ -31,7 +30,7 @@ pub(super) struct Intake {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: BytesMut,
+    waiting: Blocks,
     end: Option<Ended>,
 }
 
@@ -83,7 +82,7 @@ impl Intake {
                     if !fits || !self.room.take_bytes(bytes.len()) {
                         return Err(Overrun);
                     }
-                    state.waiting.extend_from_slice(bytes);
+                    state.waiting.push(bytes);
                     self.came.notify_one();
                     return Ok(());
                 }
@@ -116,8 +115,7 @@ impl Intake {
         if state.end == Some(Ended::Broken) {
             return Some(Err(Ended::Broken));
         }
-        if !state.waiting.is_empty() {
-            let taken = state.take();
+        if let Some(taken) = state.waiting.take() {
             self.room.give_bytes(taken.len());
             self.moved.notify_waiters();
             return Some(Ok(taken));
@@ -127,7 +125,7 @@ impl Intake {
 
     /// Returns what came in and was not taken, however it ended.
     pub(super) fn rest(&self) -> BytesMut {
-        let rest = std::mem::take(&mut self.lock().waiting);
+        let rest = self.lock().waiting.rest();
         self.room.give_bytes(rest.len());
         rest
     }
@@ -151,21 +149,9 @@ impl Drop for Intake {
     }
 }
 
-impl State {
-    /// Takes a piece. A buffer that has grown goes with its last piece, so that who has flooded once does not
-    /// hold on to it.
-    fn take(&mut self) -> BytesMut {
-        let most = self.waiting.len().min(TAKEN_BYTES_MAX);
-        let taken = self.waiting.split_to(most);
-        if self.waiting.is_empty() && most == TAKEN_BYTES_MAX {
-            self.waiting = BytesMut::new();
-        }
-        taken
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::limits::TAKEN_BYTES_MAX;
     use super::*;
 
     #[tokio::test]

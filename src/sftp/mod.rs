@@ -8,6 +8,7 @@ mod admission;
 mod algorithms;
 mod answers;
 mod attempt;
+mod blocks;
 mod channels;
 mod command;
 mod connect;

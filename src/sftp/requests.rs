@@ -19,10 +19,6 @@ impl Session {
             Packet::Open(asked) => self.open(asked.id, &asked.filename, asked.pflags).await,
             Packet::Close(asked) => self.close(asked.id, &asked.handle).await,
             Packet::Read(asked) => self.read(asked.id, &asked.handle, asked.offset, asked.len),
-            Packet::Write(asked) => {
-                self.write(asked.id, &asked.handle, asked.offset, asked.data)
-                    .await
-            }
             Packet::Lstat(asked) => self.stat(asked.id, &asked.path).await,
             Packet::Stat(asked) => self.stat(asked.id, &asked.path).await,
             Packet::Fstat(asked) => self.fstat(asked.id, &asked.handle).await,

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use super::answers::{Answers, Gone};
 use super::extended::EXTENSIONS;
-use super::frames::{Frames, request_id};
+use super::frames::{Frames, Write, request_id};
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
 use super::listing::Listing;
@@ -165,7 +165,7 @@ impl Session {
                 },
             };
             match taken {
-                Ok(bytes) => frames.push(&bytes),
+                Ok(bytes) => frames.push(bytes),
                 Err(ended) => {
                     // What was asked before the end is answered before it counts.
                     let sent = self.answers.send().await;
@@ -188,17 +188,24 @@ impl Session {
     ///
     /// What the channel did not take before does not count, so no reading is counted here that was not before.
     async fn last_closes(&mut self, frames: &mut Frames) {
-        frames.push(&self.intake.rest());
+        frames.push(self.intake.rest());
         // Whether what was put here is still as its CLOSE finds it.
         let mut is_plain = true;
         while self.reads_a_file()
             && let Ok(Some(mut frame)) = frames.next()
         {
+            if is_plain && let Some(asked) = Write::of(&frame) {
+                let Write {
+                    id,
+                    handle,
+                    offset,
+                    bytes,
+                } = asked;
+                let done = self.write(id, &handle, offset, bytes).await;
+                self.note_refused(done.map(drop));
+                continue;
+            }
             let done = match Packet::try_from(&mut frame) {
-                Ok(Packet::Write(asked)) if is_plain => {
-                    let (id, handle, at) = (asked.id, &asked.handle, asked.offset);
-                    self.write(id, handle, at, asked.data).await.map(drop)
-                }
                 Ok(Packet::FSetStat(asked)) if is_plain => {
                     self.set_handle(&asked.handle, &asked.attrs).await
                 }
@@ -214,9 +221,13 @@ impl Session {
                     Ok(())
                 }
             };
-            if let Err(Stop::Refused(refusal)) = done {
-                self.log_refusal(&refusal);
-            }
+            self.note_refused(done);
+        }
+    }
+
+    fn note_refused(&mut self, done: Result<(), Stop>) {
+        if let Err(Stop::Refused(refusal)) = done {
+            self.log_refusal(&refusal);
         }
     }
 
@@ -299,10 +310,15 @@ impl Session {
         }
         let id = request_id(&frame);
         let known = REQUEST_TYPES.contains(&kind);
-        let answered = match Packet::try_from(&mut frame) {
-            Ok(request) if known => self.request(request).await,
-            _ if known => Err(Refusal::bad("the request does not decode").into()),
-            _ => Err(Refusal::unsupported().into()),
+        let answered = if let Some(asked) = Write::of(&frame) {
+            self.write(id, &asked.handle, asked.offset, asked.bytes)
+                .await
+        } else {
+            match Packet::try_from(&mut frame) {
+                Ok(request) if known => self.request(request).await,
+                _ if known => Err(Refusal::bad("the request does not decode").into()),
+                _ => Err(Refusal::unsupported().into()),
+            }
         };
         match answered {
             Ok(None) => Ok(()),

@@ -4,6 +4,7 @@
 //! last CLOSE takes it in, when its name is a final one and every byte came; a RENAME from a temporary
 //! name to a final one does so too. Either is answered when the document is durable.
 
+use bytes::Bytes;
 use russh_sftp::protocol::{FileAttributes, Handle, OpenFlags, Packet};
 use tracing::{info, warn};
 
@@ -178,7 +179,7 @@ impl Session {
         id: u32,
         (key, is_append): (&str, bool),
         offset: u64,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Answer {
         let all = self.written_bytes();
         let writing = self.writing.get_mut(key).ok_or_else(Refusal::missing)?;

@@ -1,5 +1,7 @@
 //! What has come of a file that is being written, and is it whole?
 
+use bytes::Bytes;
+
 use super::{Error, Spool};
 use crate::blobs::Unnamed;
 use crate::collect::Coverage;
@@ -60,7 +62,7 @@ impl Draft {
         &mut self,
         spool: &Spool,
         offset: u64,
-        bytes: Vec<u8>,
+        bytes: Bytes,
         room: DraftRoom,
     ) -> Result<(), Error> {
         let end = offset.saturating_add(bytes.len() as u64);
@@ -80,7 +82,7 @@ impl Draft {
                 let file = spool.begin_unnamed().await?;
                 let begun = std::mem::take(all);
                 if !begun.is_empty() {
-                    spool.told(file.write(0, begun).await)?;
+                    spool.told(file.write(0, begun.into()).await)?;
                 }
                 spool.told(file.write(offset, bytes).await)?;
                 self.body = Body::File(file);
@@ -208,7 +210,12 @@ mod tests {
         bytes: &[u8],
     ) -> Result<(), Error> {
         draft
-            .write(spool, offset, bytes.to_vec(), room(SESSION_BYTES_MAX))
+            .write(
+                spool,
+                offset,
+                bytes.to_vec().into(),
+                room(SESSION_BYTES_MAX),
+            )
             .await
     }
 
@@ -248,8 +255,11 @@ mod tests {
         assert!(matches!(past, Err(Error::TooLarge { .. })));
         let past = write(&mut draft, &spool, u64::MAX, b"x").await;
         assert!(matches!(past, Err(Error::TooLarge { .. })));
-        draft.write(&spool, 9, vec![0], room(10)).await.unwrap();
-        let past = draft.write(&spool, 10, vec![0], room(10)).await;
+        draft
+            .write(&spool, 9, vec![0].into(), room(10))
+            .await
+            .unwrap();
+        let past = draft.write(&spool, 10, vec![0].into(), room(10)).await;
         assert!(matches!(past, Err(Error::TooMuch)));
     }
 

@@ -323,7 +323,7 @@ mod tests {
                 file_bytes: bytes,
                 session_bytes: bytes,
             };
-            let byte = draft.write(&spool, bytes - 1, vec![0], room).await;
+            let byte = draft.write(&spool, bytes - 1, vec![0].into(), room).await;
             byte.unwrap();
             shelf.put_draft(ME, path(&name), draft, NOW);
         };

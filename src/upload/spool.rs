@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::{Error, UPLOAD_BYTES_MAX};
@@ -59,7 +60,7 @@ impl Spool {
     /// # Errors
     ///
     /// When it would be past the limit, or the disk does not take it.
-    pub async fn write(&self, upload: &Upload, offset: u64, bytes: Vec<u8>) -> Result<(), Error> {
+    pub async fn write(&self, upload: &Upload, offset: u64, bytes: Bytes) -> Result<(), Error> {
         if offset.saturating_add(bytes.len() as u64) > UPLOAD_BYTES_MAX {
             return Err(Error::TooLarge {
                 bytes_max: UPLOAD_BYTES_MAX,
@@ -146,8 +147,14 @@ mod tests {
         let spool = Spool::in_folder(folder.path());
         let upload = spool.begin().await.unwrap();
 
-        spool.write(&upload, 5, b"67890".to_vec()).await.unwrap();
-        spool.write(&upload, 0, b"12345".to_vec()).await.unwrap();
+        spool
+            .write(&upload, 5, Bytes::from_static(b"67890"))
+            .await
+            .unwrap();
+        spool
+            .write(&upload, 0, Bytes::from_static(b"12345"))
+            .await
+            .unwrap();
 
         assert_eq!(
             spool.digest(&upload).await.unwrap(),
@@ -168,16 +175,16 @@ mod tests {
 
         assert!(
             spool
-                .write(&upload, UPLOAD_BYTES_MAX - 1, vec![1])
+                .write(&upload, UPLOAD_BYTES_MAX - 1, vec![1].into())
                 .await
                 .is_ok()
         );
         assert!(matches!(
-            spool.write(&upload, UPLOAD_BYTES_MAX, vec![1]).await,
+            spool.write(&upload, UPLOAD_BYTES_MAX, vec![1].into()).await,
             Err(Error::TooLarge { .. })
         ));
         assert!(matches!(
-            spool.write(&upload, u64::MAX, vec![1]).await,
+            spool.write(&upload, u64::MAX, vec![1].into()).await,
             Err(Error::TooLarge { .. })
         ));
     }
