@@ -100,8 +100,8 @@ fn main() {
             for &side in &sides {
                 let measured = rig.measure(side, work);
                 eprintln!(
-                    "{} {side:?} {round}: {:.3} s, CPU {:.2} s, {} KiB",
-                    work.name, measured.wall, measured.cpu, measured.memory
+                    "{} {side:?} {round}: {:.3} s, CPU {:.2} s, of the client {:.2} s, {} KiB",
+                    work.name, measured.wall, measured.cpu, measured.client, measured.memory
                 );
                 found[side as usize].push(measured);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ pub struct Measured {
     pub wall: f64,
     /// Seconds of processor of the server and all it started.
     pub cpu: f64,
+    /// Seconds of processor of the clients, which no server can make less of.
+    pub client: f64,
     /// The most memory that the server's processes had at a time, in KiB, each page they share counted in part.
     pub memory: u64,
 }
@@ -38,9 +41,10 @@ impl fmt::Display for Ratio {
         let (a, b) = (&self.ours, &self.theirs);
         let show = |m: &Measured| {
             format!(
-                "{:.2} s, {:.2} s, {:.0} MiB",
+                "{:.2} s, {:.2} s, {:.2} s, {:.0} MiB",
                 m.wall,
                 m.cpu,
+                m.client,
                 m.memory as f64 / 1024.0
             )
         };
@@ -60,6 +64,7 @@ fn medians(all: &[Measured]) -> Measured {
     Measured {
         wall: median(all.iter().map(|m| m.wall).collect()),
         cpu: median(all.iter().map(|m| m.cpu).collect()),
+        client: median(all.iter().map(|m| m.client).collect()),
         memory: {
             let mut found: Vec<_> = all.iter().map(|m| m.memory).collect();
             found.sort_unstable();
@@ -75,7 +80,7 @@ pub fn median(mut found: Vec<f64>) -> f64 {
 
 /// Measures `work` with the server whose first process is `pid`.
 pub fn measure(pid: u32, work: impl FnOnce()) -> Measured {
-    let before = cpu(pid);
+    let before = (cpu(pid), clients());
     let (done, peak) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicU64::new(0)),
@@ -98,7 +103,8 @@ pub fn measure(pid: u32, work: impl FnOnce()) -> Measured {
     settle(pid);
     Measured {
         wall,
-        cpu: cpu(pid) - before,
+        cpu: cpu(pid) - before.0,
+        client: clients() - before.1,
         memory: peak.load(Ordering::Relaxed),
     }
 }
@@ -113,14 +119,19 @@ fn settle(pid: u32) {
 
 /// Seconds of processor of a process and of all its children that have ended (proc(5): stat, fields 14 to 17).
 fn cpu(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<_> = stat
-        .rsplit_once(") ")
-        .unwrap()
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11..15]
+    ticks(&pid.to_string(), 11..15)
+}
+
+/// The same of what this process has started and seen end: the servers go on until all is measured.
+fn clients() -> f64 {
+    ticks("self", 13..15)
+}
+
+fn ticks(process: &str, fields: Range<usize>) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let all: Vec<_> = rest.split_whitespace().collect();
+    let ticks: f64 = all[fields]
         .iter()
         .map(|field| field.parse::<f64>().unwrap())
         .sum();

@@ -5,7 +5,7 @@
 //! - a blob that nothing names is marked as going, and the commit of that survives a power cut;
 //! - it is removed while its remover has the turn to write, if the mark is still there and nothing names it;
 //!   the same change takes the mark off and moves the count of sweeps;
-//! - an arrival notes the count before it stores its blobs. At its turn to write, if the count has moved, or
+//! - an arrival notes the count before it stores its blobs, as it was known here last. At its turn to write, if the count has moved, or
 //!   anything is going, it takes the marks off its blobs and looks whether they are there, before any row
 //!   names them; one that is not is stored anew.
 //!
@@ -18,9 +18,9 @@ use super::rows::Columns as _;
 use super::{Catalog, Error, Tx};
 use crate::model::{Digest, Timestamp};
 
-/// How often blobs were removed, when it was asked.
+/// How often blobs were removed, as far as it was known at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sweeps(i64);
+pub struct Sweeps(pub(super) i64);
 
 /// No document of any firm names it. Column by column, for each has its own index; from the firms, for these
 /// indexes begin with the firm.
@@ -29,16 +29,10 @@ const UNNAMED: &str = "not exists (select 1 from firm f cross join document d wh
                          and d.content_digest = doomed.digest and d.content_digest <> d.digest)";
 
 impl Catalog {
-    /// Returns how often blobs were removed: to be asked before one is stored.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn sweeps(&self) -> Result<Sweeps, Error> {
-        let row = query("select count from sweeps where id = 1")
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(Sweeps(row.int("count")?))
+    /// Returns how often blobs had been removed when somebody here last had the turn to write: to be noted
+    /// before one is stored. A count that is too old only has the arrival look for its blobs.
+    pub fn sweeps(&self) -> Sweeps {
+        self.turns.sweeps()
     }
 
     /// Returns the blobs that are to be removed, and whether each is marked as going.
@@ -124,16 +118,9 @@ impl Tx {
 
     /// Says whether every blob that was stored after the sweeps were counted is there still, for sure. If
     /// not, each that a row shall name is spared, and looked for.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn nothing_went_since(&mut self, before: &[Sweeps]) -> Result<bool, Error> {
-        let row = query("select count, exists (select 1 from doomed where going = 1) as going from sweeps where id = 1")
-            .fetch_one(&mut *self.inner)
-            .await?;
-        let now = Sweeps(row.int("count")?);
-        Ok(row.int("going")? == 0 && before.iter().all(|sweeps| *sweeps == now))
+    pub fn nothing_went_since(&self, before: &[Sweeps]) -> bool {
+        self.unswept
+            .is_some_and(|now| before.iter().all(|sweeps| *sweeps == now))
     }
 
     /// Has a blob not removed that a row shall name, if it was marked.

@@ -5,7 +5,7 @@
 //! writes, it knows. Caches ask [`Catalog::moment`].
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::deeds::{self, Doer};
+use super::doomed::Sweeps;
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
 use super::soundness::{Birth, noted};
@@ -44,6 +45,8 @@ pub(super) struct Turns {
     writer: Arc<Mutex<Writer>>,
     moment: Arc<AtomicU64>,
     news: Arc<Notify>,
+    /// How often blobs had been removed when a firm's turn began last; before the first one, a count that none is.
+    sweeps: Arc<AtomicI64>,
     pub(super) wellness: Wellness,
     pub(super) birth: Arc<Birth>,
     /// Whose deeds the changes of this process are, if a person's.
@@ -70,6 +73,8 @@ pub struct Tx {
     pub(super) inner: Turn,
     /// What is told of it when it is whole.
     pub(super) told: Vec<Told>,
+    /// How often blobs had been removed when it began; none while one is going, or when nobody has asked.
+    pub(super) unswept: Option<Sweeps>,
 }
 
 /// The turn to write. Dropped with a change that is neither ended nor undone, it has it undone.
@@ -93,6 +98,7 @@ impl Turns {
             writer: Arc::new(Mutex::new(writer)),
             moment: Arc::default(),
             news: Arc::default(),
+            sweeps: Arc::new(AtomicI64::new(-1)),
             wellness: Wellness::default(),
             birth: Arc::new(birth),
             doer: Arc::default(),
@@ -121,6 +127,10 @@ impl Turns {
             writer,
             turns: self.clone(),
         }
+    }
+
+    pub(super) fn sweeps(&self) -> Sweeps {
+        Sweeps(self.sweeps.load(Ordering::Acquire))
     }
 
     /// Notes that what devices see may have changed.
@@ -322,7 +332,9 @@ impl Catalog {
         let mut tx = self.take(survives).await?;
         let rows = query(
             "begin immediate; pragma data_version;
-             update firm set event_seq = event_seq where id = $1 returning version, event_seq, event_hash",
+             update firm set event_seq = event_seq where id = $1 returning version, event_seq, event_hash,
+                (select count from sweeps where id = 1) as sweeps,
+                exists (select 1 from doomed where going = 1) as going",
         )
         .bind(firm.0)
         .fetch_all(&mut *tx.inner)
@@ -333,6 +345,9 @@ impl Catalog {
             what: format!("firm {firm}"),
         })?;
         tx.inner.set_head(Some((firm, Head::of(found)?)));
+        let sweeps = Sweeps(found.int("sweeps")?);
+        self.turns.sweeps.store(sweeps.0, Ordering::Release);
+        tx.unswept = (found.int("going")? == 0).then_some(sweeps);
         Ok((tx, found.int("version")?))
     }
 
@@ -345,8 +360,11 @@ impl Catalog {
         let mut inner = self.turns.take().await;
         inner.ready(survives).await?;
         inner.opened();
-        let told = Vec::new();
-        Ok(Tx { inner, told })
+        Ok(Tx {
+            inner,
+            told: Vec::new(),
+            unswept: None,
+        })
     }
 
     fn note_version(&self, tx: &mut Tx, row: Option<&AnyRow>) -> Result<(), Error> {

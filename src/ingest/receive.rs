@@ -123,7 +123,7 @@ impl Ingest {
             arrival: source.clone(),
             source: refused,
         };
-        let sweeps = self.catalog.sweeps().await?;
+        let sweeps = self.catalog.sweeps();
         let storing = async {
             match written {
                 Written::Memory(bytes) => self.blobs.put(bytes.clone()).await,

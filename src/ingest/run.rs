@@ -279,7 +279,7 @@ impl Ingest {
         self.check_room().map_err(Error::NoRoom)?;
         let (mut tried, began) = (1, Instant::now());
         loop {
-            let sweeps = self.catalog.sweeps().await?;
+            let sweeps = self.catalog.sweeps();
             // Clones of the same bytes.
             let preparing =
                 stream::iter(arrivals.clone()).map(|arrival| self.prepare(firm, arrival, sweeps));

@@ -16,7 +16,7 @@ impl Ingest {
         ready: &[Ready],
     ) -> Result<(), Error> {
         let before: Vec<_> = ready.iter().map(|arrival| arrival.sweeps).collect();
-        if tx.nothing_went_since(&before).await? {
+        if tx.nothing_went_since(&before) {
             return Ok(());
         }
         for arrival in ready {

@@ -175,7 +175,7 @@ impl Scene {
         let (mut sweeps, mut ready) = (None, None);
         for at in 0..=removal.len() {
             if at == counted {
-                sweeps = Some(beside.keeping.catalog.sweeps().await.unwrap());
+                sweeps = Some(beside.keeping.catalog.sweeps());
             }
             if at == stored {
                 let preparing = beside.ingest.prepare(to, arrival(bytes), sweeps.unwrap());
