@@ -134,6 +134,38 @@ mod tests {
     }
 
     #[test]
+    fn each_set_has_what_its_name_says_and_none_is_open_to_terrapin() {
+        let names = |set: Algorithms| {
+            let preferred = set.preferred();
+            let is_extension = |name: &kex::Name| KEX_EXTENSIONS.contains(name);
+            let kex = preferred.kex.iter().filter(|name| !is_extension(name));
+            let kex: Vec<_> = kex.map(AsRef::<str>::as_ref).collect();
+            let mac = preferred.mac.iter().map(AsRef::<str>::as_ref);
+            (kex.join(" "), mac.collect::<Vec<_>>().join(" "))
+        };
+        let modern_macs = "hmac-sha2-512-etm@openssh.com hmac-sha2-256-etm@openssh.com";
+
+        let (kex, mac) = names(Algorithms::PostQuantum);
+        assert_eq!(
+            (kex.as_str(), mac.as_str()),
+            ("mlkem768x25519-sha256", modern_macs)
+        );
+        let (kex, mac) = names(Algorithms::Modern);
+        let with_curves = "mlkem768x25519-sha256 curve25519-sha256 curve25519-sha256@libssh.org";
+        assert_eq!((kex.as_str(), mac.as_str()), (with_curves, modern_macs));
+        let (kex, mac) = names(Algorithms::Legacy);
+        assert!(kex.starts_with(with_curves) && mac.starts_with(modern_macs));
+        for set in [
+            Algorithms::PostQuantum,
+            Algorithms::Modern,
+            Algorithms::Legacy,
+        ] {
+            let offered = set.preferred().kex;
+            assert!(offered.contains(&kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER));
+        }
+    }
+
+    #[test]
     fn keys_of_the_curves_of_nist_are_offered_to_older_devices_only() {
         let is_ecdsa = |key: &Algorithm| matches!(key, Algorithm::Ecdsa { .. });
         let offered = |set: Algorithms| set.preferred().key.iter().any(is_ecdsa);

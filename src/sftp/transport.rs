@@ -60,3 +60,31 @@ impl Transport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_was_decided_no_key_lasts_longer_than_it_may_and_no_dead_peer_is_unseen() {
+        let transport = Transport {
+            keys: HostKeys(Vec::new()),
+            algorithms: Algorithms::Modern,
+            rekey_bytes: usize::MAX,
+            rekey_after: Duration::MAX,
+            keepalive: Duration::MAX,
+            idle: Duration::MAX,
+        };
+
+        let config = transport.config();
+
+        let limits = config.limits;
+        assert_eq!(limits.rekey_write_limit, REKEY_BYTES_MAX);
+        assert_eq!(limits.rekey_read_limit, REKEY_BYTES_MAX);
+        assert_eq!(limits.rekey_time_limit, REKEY_MAX);
+        let most = Duration::from_secs(KEEPALIVE_SECONDS_MAX.into());
+        assert_eq!(config.keepalive_interval, Some(most));
+        assert_eq!(config.inactivity_timeout, Some(SILENCE_MAX));
+        assert_eq!(config.max_auth_attempts, LOGINS_PER_CONNECTION_MAX);
+    }
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::gateway::invoice;
+use crate::interop::wait_until;
 use crate::peer::Peer;
 use crate::program::{Device, Program};
 
@@ -143,6 +144,61 @@ async fn a_backup_that_is_killed_leaves_the_one_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_is_made_there_is_no_second_one_and_nothing_is_restored_from_it() {
+    let (program, _) = office().await;
+    let (to, _) = backup(&program);
+    // As the backup that is being made now.
+    let lock = fs::File::open(Path::new(&to).join("backup.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let into = program.path("again").to_str().unwrap().to_owned();
+
+    for command in [
+        &["backup", to.as_str()][..],
+        &["restore", to.as_str(), into.as_str()],
+    ] {
+        let refused = program.run(command);
+
+        assert_eq!(refused.status.code(), Some(1), "{command:?}");
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(why.contains("wait for its end"), "{why}");
+    }
+
+    assert!(!Path::new(&into).exists());
+    drop(lock);
+    program.ok(&["restore", &to, &into]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_waits_while_documents_are_removed() {
+    let (program, _) = office().await;
+    let (to, _) = backup(&program);
+    let before = files(Path::new(&to));
+    // As whoever removes what has expired.
+    let lock = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(program.path("sluis/data/blobs.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let mut second = program.command(&["backup", &to]).spawn().unwrap();
+
+    // The system shows who waits for a lock behind an arrow.
+    let waits = || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        let of = format!(" {} ", second.id());
+        locks
+            .lines()
+            .any(|line| line.contains("->") && line.contains(&of))
+    };
+    wait_until(waits);
+    assert_eq!(files(Path::new(&to)), before, "it has copied nothing yet");
+    drop(lock);
+
+    assert!(second.wait().unwrap().success());
+    assert_ne!(files(Path::new(&to)), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_damaged_is_told_and_never_restored_as_if_it_were_whole() {
     let (program, _) = office().await;
     let (to, _) = backup(&program);
@@ -163,6 +219,25 @@ async fn what_was_damaged_is_told_and_never_restored_as_if_it_were_whole() {
     assert_eq!(fs::read(&all[0]).unwrap(), bad, "only `--deep` reads it");
     program.ok(&["backup", &to, "--deep"]);
     assert_eq!(fs::read(&all[0]).unwrap(), good);
+
+    // A part of the house that somebody has changed.
+    let all = files(Path::new(&to));
+    let part = |end: &str| {
+        let found = all
+            .iter()
+            .find(|file| file.display().to_string().ends_with(end));
+        found.unwrap().clone()
+    };
+    let key = part("ssh_host_ed25519_key.pub");
+    let good = fs::read(&key).unwrap();
+    fs::write(&key, "ssh-ed25519 of somebody else").unwrap();
+    let into = program.path("another").to_str().unwrap().to_owned();
+    let told = program.run(&["restore", &to, &into]);
+    assert_eq!(told.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(why.contains("is not what the backup says it is"), "{why}");
+    assert!(!program.path("another").exists());
+    fs::write(&key, good).unwrap();
 
     let catalog = files(Path::new(&to));
     let catalog = catalog

@@ -169,3 +169,113 @@ fn what_is_open_to_others_taken_or_lost_is_wrong() {
         "{catalog:?}"
     );
 }
+
+#[test]
+fn a_little_room_an_old_key_and_a_clock_that_is_behind_are_seen() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let more_than_all = "[disk]\nkeep_free_bytes = 9000000000000000000\n";
+    fs::write(&file, format!("{text}\n{more_than_all}")).unwrap();
+    program.query("update device_key set added_at = 1000");
+    // In the year 2286.
+    program.query("update event set at = 9999999999999");
+
+    let (findings, status) = doctor(&program);
+
+    assert_eq!(status, 1);
+    for (check, grade, detail) in [
+        ("disk of the data", "wrong", "nothing new is taken"),
+        ("disk of the documents", "wrong", "nothing new is taken"),
+        (
+            "keys of devices",
+            "warn",
+            "1 older than two years: kantoor.server",
+        ),
+        ("clock", "wrong", "something happened at 2286"),
+    ] {
+        let found = of(&findings, check);
+        assert!(
+            found[0].0 == grade && found[0].1.contains(detail),
+            "{found:?}"
+        );
+    }
+}
+
+/// What `sluis check` finds wrong, of each thing.
+fn wrong(program: &Program) -> Vec<(String, String)> {
+    let ran = program.run(&["check", "--json"]);
+    let text = String::from_utf8(ran.stdout).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let wrong: Vec<_> = lines
+        .filter(|finding: &Value| finding["ok"] == false)
+        .map(|finding| {
+            let word = |key: &str| finding[key].as_str().unwrap().to_owned();
+            (word("check"), word("detail"))
+        })
+        .collect();
+    let status = ran.status.code().unwrap();
+    assert_eq!(status == 1, !wrong.is_empty(), "{status}: {wrong:?}");
+    wrong
+}
+
+#[test]
+fn a_check_finds_what_is_wrong_before_a_start_does() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    assert_eq!(wrong(&program), []);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    listen(&program, &other.local_addr().unwrap().to_string());
+    let greeting = std::thread::spawn(move || {
+        use std::io::Write as _;
+        let (mut peer, _) = other.accept().unwrap();
+        peer.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
+    });
+    let key = program.path("sluis/data/host-keys/ssh_host_ed25519_key");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::remove_dir(program.path("sluis/data/drop/kantoor")).unwrap();
+
+    let found = wrong(&program);
+
+    greeting.join().unwrap();
+    let detail = |check: &str| {
+        let found = found.iter().find(|(of, _)| of == check);
+        found.map_or("", |(_, detail)| detail)
+    };
+    assert!(detail("host keys").contains("mode 644"), "{found:?}");
+    assert!(
+        detail("port").contains("taken by another program"),
+        "{found:?}"
+    );
+    let folder = detail("drop folder of kantoor");
+    assert!(folder.contains("cannot be written to"), "{found:?}");
+}
+
+#[test]
+fn a_typing_error_in_the_configuration_is_refused_with_what_was_meant() {
+    let program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        good.replacen("[sftp]\n", "[sftp]\nidle_second = 5\n", 1),
+    )
+    .unwrap();
+
+    let found = wrong(&program);
+
+    assert_eq!(found.len(), 1);
+    assert!(found[0].1.contains("is `idle_seconds` meant?"), "{found:?}");
+    let refused = program.run(&["documents", "kantoor"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("is `idle_seconds` meant?"), "{why}");
+    fs::write(&file, good).unwrap();
+    let mut asked = program.command(&["documents", "kantoor"]);
+    let refused = asked.env("SLUIS_SFTP_IDLE_SECOND", "5").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("`SLUIS_SFTP_IDLE_SECONDS` does"), "{why}");
+}

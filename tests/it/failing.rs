@@ -216,6 +216,11 @@ async fn with_little_room_nothing_new_is_taken_and_what_is_here_is_fetched_and_m
         .write(&begun, 0, invoice("F-3", 900))
         .await
         .unwrap();
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE;
+    let open = async |path: &str| peer.sftp.open(path, flags, FileAttributes::empty()).await;
+    let whole = open("/in/F-5.xml").await.unwrap().handle;
+    let written = peer.sftp.write(&whole, 0, invoice("F-5", 900)).await;
+    written.unwrap();
     let filler = scene.disk.take(24);
 
     scene.tend().await;
@@ -233,6 +238,12 @@ async fn with_little_room_nothing_new_is_taken_and_what_is_here_is_fetched_and_m
         Err(StatusCode::Failure),
         "and nobody takes the half of it"
     );
+    assert_eq!(
+        peer.close(&whole).await,
+        Err(StatusCode::Failure),
+        "nor is what was whole before"
+    );
+    assert!(open("/in/F-6.xml").await.is_err(), "nothing is begun");
     let drop = Arrival::new("test:document", invoice("F-4", 900));
     let taken = scene
         .gateway
@@ -471,6 +482,43 @@ fn a_flipped_byte_is_found_by_a_deep_fsck() {
     );
 }
 
+#[test]
+fn a_torn_document_and_a_lost_one_are_found_by_fsck_without_reading_any() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 2000), invoice("F-2", 3000)]);
+    let rows = program.json(&["documents", "kantoor"]);
+    let blob = |at: usize| {
+        let digest = rows[at]["digest"].as_str().unwrap();
+        let blobs = program.path("sluis/data/blobs");
+        (digest, blobs.join(&digest[..2]).join(digest))
+    };
+    program.ok(&["fsck"]);
+    let ((torn, file), (lost, gone)) = (blob(0), blob(1));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_len(700)
+        .unwrap();
+    fs::remove_file(gone).unwrap();
+
+    let found = program.run(&["fsck"]);
+
+    assert_eq!(found.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&found.stdout).into_owned();
+    let line = |start: &str| told.lines().find(|line| line.starts_with(start));
+    assert!(
+        line("wrong_size").is_some_and(|line| line.contains(torn)),
+        "{told}"
+    );
+    assert!(
+        line("lost").is_some_and(|line| line.contains(lost)),
+        "{told}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_of_the_system_is_told_once_and_the_server_goes_on() {
     let mut program = Program::init();
@@ -504,6 +552,98 @@ async fn a_limit_of_the_system_is_told_once_and_the_server_goes_on() {
         program.log_count("Cannot store documents")
     );
     assert_eq!(peer.list(INBOX).await.unwrap().len(), 1);
+    assert_eq!(program.terminate(), Some(0));
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
+}
+
+/// More than any disk has.
+const MORE_THAN_ALL: &str = "[disk]\nkeep_free_bytes = 9000000000000000000\n";
+
+/// Adds lines to the configuration, and returns it as it was.
+fn configured(program: &Program, lines: &str) -> String {
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n{lines}")).unwrap();
+    text
+}
+
+#[test]
+fn below_what_is_kept_free_nothing_is_ingested_and_the_same_command_takes_it_later() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let source = program.path("F-1.xml");
+    fs::write(&source, invoice("F-1", 900)).unwrap();
+    let before = configured(&program, MORE_THAN_ALL);
+    let ingest = ["ingest", "kantoor", source.to_str().unwrap()];
+
+    let refused = program.run(&ingest);
+
+    assert_eq!(refused.status.code(), Some(1));
+    let said = [refused.stdout, refused.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("MiB free, and"), "why: {said}");
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 0);
+    assert!(source.exists(), "it stays where it is");
+    program.ok(&["fsck"]);
+
+    fs::write(program.path("sluis/sluis.toml"), before).unwrap();
+    program.ok(&ingest);
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
+}
+
+#[test]
+fn an_ingest_that_uses_up_the_room_stops_in_the_middle_and_goes_on_later() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let data = program.path("sluis/data");
+    let kept = program.path("kept");
+    fs::create_dir(&kept).unwrap();
+    crate::gateway::copy_all(&data, &kept);
+    let Some(disk) = Disk::mount(&data, 32) else {
+        return;
+    };
+    crate::gateway::copy_all(&kept, &data);
+    configured(&program, "[disk]\nkeep_free_bytes = 8388608\n");
+    // One file more than are taken together: they take two MiB, and there is one.
+    let folder = program.path("many");
+    fs::create_dir(&folder).unwrap();
+    for at in 0..65 {
+        let name = folder.join(format!("{at:05}.xml"));
+        fs::write(name, invoice(&format!("F-{at}"), 40_000)).unwrap();
+    }
+    let free = sluis::tending::room(&data).unwrap().free_bytes;
+    let mib = usize::try_from(free >> 20).unwrap() - 9;
+    let filler = disk.take(mib);
+    let ingest = ["ingest", "kantoor", folder.to_str().unwrap()];
+
+    let stopped = program.run(&ingest);
+
+    assert_eq!(stopped.status.code(), Some(1));
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 64);
+    program.ok(&["fsck", "--deep"]);
+    fs::remove_file(filler).unwrap();
+    program.ok(&ingest);
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 65);
+}
+
+#[test]
+fn what_is_dropped_below_what_is_kept_free_is_taken_after_a_reload_that_keeps_less() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    let quick = "[drop]\nrescan_seconds = 1\nsettle_ms = 500\n";
+    let before = configured(&program, &format!("{quick}{MORE_THAN_ALL}"));
+    let dropped = program.path("sluis/data/drop/kantoor/F-1.xml");
+    fs::write(&dropped, invoice("F-1", 900)).unwrap();
+    program.serve();
+    wait_until(|| program.log_says("Dropped files stay where they are"));
+    assert!(dropped.exists());
+    assert_eq!(program.json(&["documents", "kantoor"]).len(), 0);
+
+    let less = format!("{before}\n{quick}[disk]\nkeep_free_bytes = 0\n");
+    fs::write(program.path("sluis/sluis.toml"), less).unwrap();
+    program.signal("HUP");
+
+    wait_until(|| !dropped.exists());
     assert_eq!(program.terminate(), Some(0));
     assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
 }

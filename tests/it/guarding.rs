@@ -8,6 +8,7 @@ use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
 use russh::{MethodKind, client};
 use sluis::login::Logins;
 use sluis::model::{DeviceKind, SessionId, Timestamp};
+use sluis::sftp::limits::LOGINS_PER_CONNECTION_MAX;
 use sqlx::sqlite::SqlitePoolOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -239,7 +240,9 @@ async fn whoever_drips_is_gone_after_one_grace_time_for_all() {
     );
 
     // Three times ten seconds bar a network.
-    scene.until(async || !scene.greets(NOBODY).await).await;
+    let bar = ["127.0.0.66/32 barred overdue"];
+    scene.until(async || scene.written().await == bar).await;
+    assert!(!scene.greets(NOBODY).await);
     scene.serves_the_honest().await;
 }
 
@@ -292,6 +295,85 @@ async fn an_unknown_login_costs_what_a_known_one_costs_and_reads_the_same() {
     known
         .until(async || known.written().await == expected)
         .await;
+}
+
+#[tokio::test]
+async fn a_guess_takes_its_time_whoever_it_is_about() {
+    let scene = Scene::start("").await;
+    for login in [&scene.device.name[..], "peeters.nobody", "root"] {
+        let stream = scene.dial(OFFICE).await;
+        let mut ssh = client::connect_stream(Arc::default(), stream, Trusting)
+            .await
+            .unwrap();
+        let asked = tokio::time::Instant::now();
+
+        let told = ssh.authenticate_password(login, "winter2026").await;
+
+        assert!(!told.unwrap().success());
+        let took = asked.elapsed();
+        assert!(took >= Duration::from_millis(500), "{login}: {took:?}");
+        let asked = tokio::time::Instant::now();
+        let keys: Vec<_> = (0..3).map(|_| wrong_key()).collect();
+        assert!(!offer(&mut ssh, login, &keys).await);
+        let took = asked.elapsed();
+        // The first refusals of an agent take next to nothing, the further ones do.
+        assert!(took >= Duration::from_millis(100), "{login}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_connection_tries_ten_times_and_no_more() {
+    let scene = Scene::start("").await;
+    let stream = scene.dial(NOBODY).await;
+    let mut ssh = client::connect_stream(Arc::default(), stream, Trusting)
+        .await
+        .unwrap();
+
+    let mut refused = 0;
+    while refused <= LOGINS_PER_CONNECTION_MAX {
+        let key = PrivateKeyWithHashAlg::new(Arc::new(wrong_key()), None);
+        let told = ssh.authenticate_publickey(&scene.device.name, key).await;
+        if told.is_err() || ssh.is_closed() {
+            break;
+        }
+        refused += 1;
+    }
+
+    assert!(refused <= LOGINS_PER_CONNECTION_MAX, "{refused}");
+    drop(tokio::time::timeout(PATIENCE, ssh).await.unwrap());
+    scene
+        .until(async || scene.written().await == ["127.0.0.66/32 counting refused"])
+        .await;
+}
+
+#[tokio::test]
+async fn whoever_only_looks_at_the_port_again_and_again_is_barred() {
+    let scene = Scene::start("").await;
+    for _ in 0..15 {
+        assert!(scene.greets(NOBODY).await);
+    }
+
+    let bar = ["127.0.0.66/32 barred no_attempt"];
+    scene.until(async || scene.written().await == bar).await;
+    assert!(!scene.greets(NOBODY).await);
+    scene.serves_the_honest().await;
+}
+
+#[tokio::test]
+async fn between_a_few_and_full_the_lot_falls_on_some() {
+    let scene = Scene::start("startups = '1:50:100000'").await;
+    let mut held = vec![scene.dial(NOBODY).await];
+    assert!(greeting(&mut held[0]).await.starts_with("SSH-2.0-Sluis"));
+
+    // Each of them has an address of its own.
+    let mut greeted = 0;
+    for network in 0..60 {
+        let mut stream = scene.dial(Ipv4Addr::new(127, 3, 0, network)).await;
+        greeted += usize::from(greeting(&mut stream).await.starts_with("SSH-2.0-Sluis"));
+        held.push(stream);
+    }
+
+    assert!(0 < greeted && greeted < 60, "{greeted} of 60");
 }
 
 #[tokio::test]

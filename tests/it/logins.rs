@@ -11,9 +11,9 @@ use russh::keys::ssh_key::private::RsaKeypair;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet, client};
 use sluis::catalog::{Catalog, Device, DeviceKey};
-use sluis::login::hash_password;
+use sluis::login::{Answer, Knock, Logins, NotBegun, hash_password};
 use sluis::model::{DeviceKind, EventSeq, Means, Networks, SessionId, Timestamp};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -199,6 +199,33 @@ async fn a_device_that_is_disabled_is_sent_away_in_the_middle_and_nothing_of_it_
     let acts = scene.acts().await;
     assert!(acts.contains(&"device_disabled `server`: lost".to_owned()));
     assert!(acts.contains(&"device_enabled `server`".to_owned()));
+}
+
+#[tokio::test]
+async fn a_device_that_is_disabled_between_its_key_and_its_session_gets_none() {
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let logins = Logins::new(scene.outside.clone());
+    let knock = Knock {
+        login: &scene.login.name,
+        address: (OFFICE, 4711).into(),
+        at: scene.now(),
+    };
+    let key = scene.login.key.public_key();
+    let Answer::Proven(proven) = logins.by_key(knock, key).await.unwrap() else {
+        panic!("its key is right");
+    };
+    let device = scene.device().await;
+    let disabling = scene.outside.disable_device(&device, "stolen", scene.now());
+    disabling.await.unwrap();
+
+    let begun = logins.begin(*proven, "x", scene.now()).await;
+
+    let Err(NotBegun::Refused(why)) = begun else {
+        panic!("{begun:?}");
+    };
+    assert_eq!(why.to_string(), "it is disabled: stolen");
+    let addresses = scene.outside.last_addresses(10, Timestamp(0)).await;
+    assert_eq!(addresses.unwrap(), [], "no session was written down");
 }
 
 #[tokio::test]
@@ -489,6 +516,10 @@ async fn a_weak_key_is_refused_though_it_is_the_devices() {
 
     let (mut ssh, _socket) = dial(scene.gateway.address, client::Config::default()).await;
     assert_eq!(by_key(&mut ssh, &with(&weak)).await, no(false, REFUSED));
+    // What is signed with SHA-1 can be forged, whatever the key.
+    let by_sha1 = PrivateKeyWithHashAlg::new(Arc::new(sound.clone()), None);
+    let told = ssh.authenticate_publickey(&scene.login.name, by_sha1).await;
+    assert_eq!(told.unwrap(), no(false, REFUSED));
 
     assert!(by_key(&mut ssh, &with(&sound)).await.success());
 }
@@ -523,6 +554,61 @@ async fn one_session_more_than_a_device_may_have_is_turned_away_and_none_is_ende
         }
     };
     tokio::time::timeout(PATIENCE, again).await.unwrap();
+    scene.gateway.drain().await;
+    assert_eq!(scene.outside.penalties().await.unwrap(), []);
+}
+
+/// Carries bytes between a client and the server, and does not hang up when the client does.
+async fn keeps_its_end_open(mut to: TcpStream, client: tokio::io::DuplexStream) -> TcpStream {
+    let (mut from_server, mut to_server) = to.split();
+    let (mut from_client, mut to_client) = tokio::io::split(client);
+    let sending = tokio::io::copy(&mut from_client, &mut to_server);
+    let hearing = async {
+        drop(tokio::io::copy(&mut from_server, &mut to_client).await);
+        drop(tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await);
+    };
+    drop(tokio::join!(sending, hearing));
+    to
+}
+
+#[tokio::test]
+async fn a_session_too_many_is_told_so_and_keeps_no_place_at_the_door() {
+    let guard = "exempt = []\nnetwork_startups_max = 1\ngrace_seconds = 3600";
+    let lines = format!("[sftp]\nsessions_per_device = 1\n[guard]\n{guard}");
+    let mut scene = Scene::start_with(DeviceKind::Pull, &lines).await;
+    let _one = scene.gateway.connect(&scene.login).await;
+    let server = stream(OFFICE, scene.gateway.address).await;
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let carrying = tokio::spawn(keeps_its_end_open(server, far));
+    let mut ssh = client::connect_stream(Arc::default(), near, Trusting)
+        .await
+        .unwrap();
+
+    // Its key is right, so it hears that it is; then that there is no room. It does not hang up.
+    drop(
+        ssh.authenticate_publickey(
+            &scene.login.name,
+            PrivateKeyWithHashAlg::new(Arc::new(scene.login.key.clone()), None),
+        )
+        .await,
+    );
+
+    // The server has nothing more to say, and its peer has not hung up.
+    let held = tokio::time::timeout(PATIENCE, carrying).await;
+    let held = held.unwrap().unwrap();
+    let again = async {
+        loop {
+            let mut next = stream(OFFICE, scene.gateway.address).await;
+            let mut first = [0; 4];
+            next.read_exact(&mut first).await.unwrap();
+            if &first == b"SSH-" {
+                return next;
+            }
+        }
+    };
+    let freed = tokio::time::timeout(PATIENCE, again).await;
+    let _next = freed.expect("its place is somebody else's");
+    drop((held, ssh));
     scene.gateway.drain().await;
     assert_eq!(scene.outside.penalties().await.unwrap(), []);
 }

@@ -230,6 +230,43 @@ impl russh::client::Handler for Exchanges {
 }
 
 #[tokio::test]
+async fn keys_are_exchanged_anew_after_so_many_bytes_and_the_server_begins() {
+    let gateway = Gateway::start_with("[sftp]\nrekey_bytes = 65536\n").await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let bytes = invoice("F-1", 600_000);
+    gateway.receive(&office, bytes.clone()).await;
+    let (told, mut exchanges) = tokio::sync::mpsc::unbounded_channel();
+    // This client would begin after a gigabyte.
+    let config = std::sync::Arc::default();
+    let connecting = russh::client::connect(config, gateway.address, Exchanges(told));
+    let mut ssh = connecting.await.unwrap();
+    let key = std::sync::Arc::new(device.key.clone());
+    let key = russh::keys::PrivateKeyWithHashAlg::new(key, None);
+    let answer = ssh.authenticate_publickey(&device.name, key).await;
+    assert!(answer.unwrap().success());
+    let channel = ssh.channel_open_session().await.unwrap();
+    channel.request_subsystem(true, "sftp").await.unwrap();
+    let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+    sftp.init().await.unwrap();
+    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
+    let (flags, attributes) = (OpenFlags::READ, FileAttributes::empty());
+    let handle = sftp.open(&path, flags, attributes).await.unwrap().handle;
+
+    let mut got = Vec::new();
+    while got.len() < bytes.len() {
+        let part = sftp.read(&handle, got.len() as u64, 32_768).await.unwrap();
+        got.extend_from_slice(&part.data);
+    }
+
+    assert_eq!(got, bytes);
+    let mut count = 0;
+    while exchanges.try_recv().is_ok() {
+        count += 1;
+    }
+    assert!(count >= 4, "{count} exchanges for 600 kB");
+}
+
+#[tokio::test]
 async fn keys_are_exchanged_anew_after_a_time_although_nothing_is_said() {
     let gateway = Gateway::start_with("[sftp]\nrekey_seconds = 2\n").await;
     let (_, device) = gateway.office_with(DeviceKind::Pull).await;

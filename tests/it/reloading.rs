@@ -1,6 +1,7 @@
 //! What counts when the configuration is read again while devices are served?
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use russh::client;
 use russh::keys::{HashAlg, PrivateKey, PublicKeyOrCertificate};
 use russh_sftp::protocol::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 use crate::gateway::invoice;
 use crate::interop::wait_until;
@@ -205,6 +208,61 @@ async fn each_key_counts_when_its_row_says() {
     let dropped = program.path("sluis/data/drop/kantoor/F-4.xml");
     fs::write(&dropped, invoice("F-4", 900)).unwrap();
     wait_until(|| !dropped.exists());
+    assert_eq!(program.terminate(), Some(0));
+}
+
+/// What the server says to whoever is at another address, and says this.
+async fn heard(address: SocketAddr, said: &[u8]) -> Vec<u8> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 66], 0).into()).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let mut heard = Vec::new();
+    drop(stream.write_all(said).await);
+    let hearing = stream.read_to_end(&mut heard);
+    drop(tokio::time::timeout(Duration::from_secs(30), hearing).await);
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_that_were_changed_hold_for_who_comes_and_not_for_who_is_here() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    let other = program.device("other", "pull", "OTHER");
+    replace(&program, "[sftp]\n", "[sftp]\nsessions_per_device = 2\n");
+    write(&program, "[guard]\npenalties = { protocol = 0 }");
+    program.serve();
+    let address = program.address.unwrap();
+    let _one = Peer::connect(address, &device.login).await;
+    let _two = Peer::connect(address, &device.login).await;
+    assert!(Peer::try_connect(address, &device.login).await.is_none());
+    let old = Peer::connect(address, &other.login).await;
+    replace(
+        &program,
+        "sessions_per_device = 2",
+        "sessions_per_device = 3",
+    );
+    replace(&program, "[sftp]\n", "[sftp]\nidle_seconds = 1\n");
+    assert_eq!(
+        heard(address, b"GET / HTTP/1.1\r\n\r\n").await[..4],
+        *b"SSH-"
+    );
+    replace(&program, "protocol = 0 }", "protocol = 90 }\nexempt = []");
+
+    reload(&program);
+
+    let three = Peer::connect(address, &device.login).await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), three.ssh).await;
+    assert!(ended.is_ok(), "who comes is idle for a second at most");
+    assert!(
+        old.list("/").await.is_ok(),
+        "who is here goes on as it began"
+    );
+    assert_eq!(
+        heard(address, b"GET / HTTP/1.1\r\n\r\n").await[..4],
+        *b"SSH-"
+    );
+    wait_until(|| program.log_says("Barred 127.0.0.66/32"));
+    assert_eq!(heard(address, b"").await, b"Not allowed at this time\r\n");
     assert_eq!(program.terminate(), Some(0));
 }
 
