@@ -271,6 +271,8 @@ pub struct Presence {
     pub seen: Option<Timestamp>,
     /// Whether it is there now.
     pub is_connected: bool,
+    /// Whether somebody has disabled it, so that it cannot come.
+    pub is_disabled: bool,
     /// Since when documents are to go there, if any are: a link names it, or it is the default device.
     pub expected_since: Option<Timestamp>,
     /// Since when the oldest document waits there, if one does.
@@ -284,7 +286,7 @@ impl Presence {
     /// A drive is opened by people, when there is something on it. A source comes when it has something to bring.
     pub fn missed_since(&self) -> Option<Timestamp> {
         let wanted = match self.kind {
-            _ if self.is_connected => None,
+            _ if self.is_connected || self.is_disabled => None,
             DeviceKind::Source => None,
             DeviceKind::Mount => self.waits_since,
             DeviceKind::Pull | DeviceKind::Bridge => self.expected_since.or(self.waits_since),
@@ -412,6 +414,7 @@ mod tests {
             added_at: ago(30),
             seen: seen.map(ago),
             is_connected: false,
+            is_disabled: false,
             expected_since: expected.map(ago),
             waits_since: waits.map(ago),
         };
@@ -443,6 +446,11 @@ mod tests {
                 ..presence
             };
             assert_eq!(connected.missed_since(), None);
+            let disabled = Presence {
+                is_disabled: true,
+                ..presence
+            };
+            assert_eq!(disabled.missed_since(), None);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
 
+mod birth;
 mod failing;
 mod reader;
 mod unnamed;
@@ -23,6 +24,7 @@ pub use self::failing::cannot_store;
 pub use self::reader::Reader;
 pub use self::unnamed::Unnamed;
 
+use self::birth::Birth;
 use crate::model::Digest;
 use crate::wellness::Wellness;
 
@@ -31,6 +33,7 @@ use crate::wellness::Wellness;
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     folder: Arc<PathBuf>,
+    birth: Arc<Birth>,
     /// For the files that readers keep open.
     room: Arc<Semaphore>,
     wellness: Wellness,
@@ -66,6 +69,12 @@ pub enum Error {
         folder: String,
         /// Why.
         source: object_store::Error,
+    },
+    /// The folder is not the one any more that was opened.
+    #[error("the folder of the blobs is not where it was: {why}")]
+    Moved {
+        /// What stands in its place.
+        why: String,
     },
     /// A blob could not be written.
     #[error("could not store blob {digest}")]
@@ -126,10 +135,18 @@ impl Blobs {
             folder: folder.display().to_string(),
             source,
         })?;
+        let birth = Birth::of(folder).map_err(|source| Error::Open {
+            folder: folder.display().to_string(),
+            source: object_store::Error::Generic {
+                store: "blobs",
+                source: Box::new(source),
+            },
+        })?;
         // Without it a power cut could take what was acknowledged.
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
             folder: Arc::new(folder.to_owned()),
+            birth: Arc::new(birth),
             room: Arc::new(Semaphore::new(reader::KEPT_OPEN_MAX)),
             wellness: Wellness::default(),
         })
@@ -141,7 +158,7 @@ impl Blobs {
     ///
     /// When the store does not take it.
     pub async fn put(&self, content: Bytes) -> Result<Stored, Error> {
-        failing::stored(&self.wellness, self.try_put(content).await)
+        self.noted(self.try_put(content).await)
     }
 
     async fn try_put(&self, content: Bytes) -> Result<Stored, Error> {

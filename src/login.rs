@@ -4,6 +4,7 @@
 //! a session, and only what a device alone can have makes one.
 
 mod ends;
+mod holdings;
 mod judging;
 mod passwords;
 mod present;
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 pub use ends::UNENDED_MAX;
+pub use holdings::{Holdings, LISTINGS_DEVICE_MAX, Remembered, Sum};
 pub use judging::Refused;
 pub use passwords::hash_password;
 pub use strength::{RSA_BITS_MAX, RSA_BITS_MIN, Weakness, weakness};
@@ -259,7 +261,7 @@ impl Logins {
             let most = self.sessions_max;
             let seat = self.present.enter(&proven.device, by, most);
             let seat = seat.ok_or(NotBegun::Full(most))?;
-            if let Some(who) = self.write_down(&proven, software, now).await? {
+            if let Some(who) = self.write_down(&proven, &seat, software, now).await? {
                 let who = Arc::new(who);
                 return Ok(Stay { who, seat });
             }
@@ -273,6 +275,7 @@ impl Logins {
     async fn write_down(
         &self,
         proven: &Proven,
+        seat: &Seat,
         software: &str,
         now: Timestamp,
     ) -> Result<Option<Who>, catalog::Error> {
@@ -303,7 +306,8 @@ impl Logins {
             session,
             since: now,
             seal: connected.seal(),
-            checked: Checked,
+            device_holds: seat.device_holds(),
+            _checked: Checked,
         }))
     }
 

@@ -50,7 +50,7 @@ pub struct Disks {
 }
 
 impl Tending {
-    /// Joins what it needs, and begins to watch that the catalog stays the file that it is.
+    /// Joins what it needs, and begins to watch that catalog and blobs stay where they are.
     pub fn new(catalog: Catalog, blobs: Blobs, disks: Disks, clock: Clock) -> Self {
         let wellness = catalog.wellness().clone();
         Self {
@@ -69,6 +69,7 @@ impl Tending {
             self.look_at_room();
             // It has reported what it found.
             drop(self.catalog.stands());
+            drop(self.blobs.stands());
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = tokio::time::sleep(LOOK) => {}

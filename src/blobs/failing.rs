@@ -11,6 +11,9 @@ use crate::wellness::{Cause, Part, Wellness};
 impl Error {
     /// Returns what it means for the store.
     pub fn cause(&self) -> Cause {
+        if let Self::Moved { .. } = self {
+            return Cause::Gone;
+        }
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
         while let Some(error) = cause {
             if let Some(of_system) = error.downcast_ref::<io::Error>() {
@@ -31,14 +34,6 @@ impl Error {
             _ => None,
         }
     }
-}
-
-/// Passes on what became of a content that was to be stored, and reports a failure: told once.
-pub(super) fn stored<T>(wellness: &Wellness, done: Result<T, Error>) -> Result<T, Error> {
-    if let Err(failed) = &done {
-        cannot_store(wellness, failed.cause(), &with_causes(failed));
-    }
-    done
 }
 
 /// Reports that contents cannot be stored: told once.
@@ -88,6 +83,29 @@ impl Blobs {
         Self { wellness, ..self }
     }
 
+    /// Says whether its folder is still the one that was opened.
+    ///
+    /// # Errors
+    ///
+    /// When it is not; then it has reported so.
+    pub fn stands(&self) -> Result<(), Error> {
+        self.told(self.birth.stands())
+    }
+
+    /// Passes on what became of a content that was to be stored, and reports a failure: told once. What went well
+    /// in another folder than ours is one: whoever waits for it must keep what it has.
+    pub(super) fn noted<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        let done = done.and_then(|done| self.birth.stands().map(|()| done));
+        self.told(done)
+    }
+
+    fn told<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if let Err(failed) = &done {
+            cannot_store(&self.wellness, failed.cause(), &with_causes(failed));
+        }
+        done
+    }
+
     /// Writes something into the store and syncs it, to see whether that can be done. Nothing of it stays.
     ///
     /// # Errors
@@ -110,7 +128,7 @@ impl Blobs {
             what: format!("anything in `{}`", self.folder.display()),
             source,
         });
-        stored(&self.wellness, written)
+        self.noted(written)
     }
 
     /// Says whether a content of this size is there, and is what its name says.

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, CWD, linkat};
 use sha2::{Digest as _, Sha256};
 
-use super::{Blobs, Error, Stored, failing, path};
+use super::{Blobs, Error, Stored, path};
 use crate::model::Digest;
 
 /// A content that is being written. A clone is the same file.
@@ -161,7 +161,7 @@ impl Blobs {
     ///
     /// When the store does not take it.
     pub async fn keep(&self, unnamed: &Unnamed) -> Result<Stored, Error> {
-        failing::stored(&self.wellness, self.try_keep(unnamed).await)
+        self.noted(self.try_keep(unnamed).await)
     }
 
     async fn try_keep(&self, unnamed: &Unnamed) -> Result<Stored, Error> {
@@ -210,10 +210,12 @@ impl Blobs {
             }
             Ok(Some(stored))
         };
-        blocking(work).await.map_err(|source| Error::Read {
+        let found = blocking(work).await.map_err(|source| Error::Read {
             digest: stored.digest,
             source,
-        })
+        })?;
+        self.stands()?;
+        Ok(found)
     }
 
     /// Stores bytes through a file without a name, where that can be done.

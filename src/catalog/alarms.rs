@@ -335,6 +335,7 @@ fn watched(row: &AnyRow) -> Result<Watched, Error> {
             added_at,
             seen: row.at_or("seen")?,
             is_connected: row.int("connected")? > 0,
+            is_disabled: row.at_or("disabled_at")?.is_some(),
             expected_since: if is_default {
                 Some(added_at)
             } else {

@@ -397,6 +397,15 @@ fn means(device: &Device) -> String {
     }
 }
 
+/// Since when a device is disabled, and why; null where it is not.
+pub(super) fn disabled_json(device: &Device) -> Value {
+    let disabled = device.disabled.as_ref();
+    disabled.map_or(
+        Value::Null,
+        |own| json!({ "at": own.at.to_string(), "why": own.why }),
+    )
+}
+
 fn json_of(firm: &Firm, device: &Device) -> Value {
     let keys: Vec<_> = device
         .keys
@@ -415,7 +424,7 @@ fn json_of(firm: &Firm, device: &Device) -> Value {
         "keys": keys, "has_password": device.has_password,
         "uploads": device.uploads.as_str(),
         "login_by": device.means.as_str(), "from": device.networks.to_string(),
-        "disabled": device.disabled.as_ref().map(|own| json!({ "at": own.at.to_string(), "why": own.why })),
+        "disabled": disabled_json(device),
         "added_at": device.added_at.to_string(),
         "last_seen": device.last_seen.map(|at| at.to_string()),
     })

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::device::disabled_json;
 use super::expiring::{Expiring, expiring};
 use super::firm::drop_folder;
 use super::{Error, Exit, print};
@@ -101,8 +102,11 @@ impl Glance {
                 |at| format!("last seen {} ago", self.age(at)),
             );
             let kind = device.kind.as_str();
+            let disabled = device.disabled.as_ref().map_or_else(String::new, |own| {
+                format!("DISABLED for {}: {}; ", self.age(own.at), own.why)
+            });
             lines.push(format!(
-                "  device {} ({kind}): {waits}; {seen}",
+                "  device {} ({kind}): {disabled}{waits}; {seen}",
                 device.name
             ));
         }
@@ -181,6 +185,7 @@ impl Glance {
         let device = |(device, offered): &(Device, Option<OfferedCount>)| {
             json!({
                 "device": device.name.as_str(), "kind": device.kind.as_str(),
+                "disabled": disabled_json(device),
                 "last_seen": device.last_seen.map(|at| at.to_string()),
                 "waiting": offered.as_ref().map_or(0, |one| one.count),
                 "oldest": offered.as_ref().map(|one| one.oldest.to_string()),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::holdings::Holdings;
 use super::judging::{Refused, Shown, Verdict, judge};
 use crate::catalog::{Credential, Moment};
 use crate::model::{DeviceId, Means, Timestamp};
@@ -22,9 +23,17 @@ pub(super) struct Present {
 #[derive(Debug, Default)]
 struct State {
     next: u64,
-    devices: HashMap<DeviceId, BTreeMap<u64, Taken>>,
+    devices: HashMap<DeviceId, Seats>,
     /// The state of the catalog in which all of them were last judged.
     judged: Option<Moment>,
+}
+
+/// The seats of one device.
+#[derive(Debug, Default)]
+struct Seats {
+    taken: BTreeMap<u64, Taken>,
+    /// What whoever sits there holds together.
+    holds: Arc<Holdings>,
 }
 
 /// A seat that is taken.
@@ -60,6 +69,7 @@ pub(super) struct Seat {
     device: DeviceId,
     number: u64,
     ending: Arc<Ending>,
+    holds: Arc<Holdings>,
 }
 
 impl Present {
@@ -74,7 +84,7 @@ impl Present {
         state.next += 1;
         let number = state.next;
         let seats = state.devices.entry(device.device).or_default();
-        if seats.len() >= most {
+        if seats.taken.len() >= most {
             return None;
         }
         let ending = Arc::<Ending>::default();
@@ -85,18 +95,24 @@ impl Present {
             expires_at: expiry(device, shown),
             ending: Arc::clone(&ending),
         };
-        seats.insert(number, taken);
+        seats.taken.insert(number, taken);
         Some(Seat {
             present: Arc::clone(self),
             device: device.device,
             number,
             ending,
+            holds: Arc::clone(&seats.holds),
         })
     }
 
     /// Ends the sessions whose key has expired.
     pub(super) fn expire(&self, now: Timestamp) {
-        for taken in self.state().devices.values().flat_map(BTreeMap::values) {
+        let state = self.state();
+        let taken = state
+            .devices
+            .values()
+            .flat_map(|seats| seats.taken.values());
+        for taken in taken {
             if let (Some(fingerprint), Some(at)) = (&taken.shown.key, taken.expires_at)
                 && at <= now
             {
@@ -128,8 +144,9 @@ impl Present {
     ) -> Vec<DeviceId> {
         let state = self.state();
         let is_changed = |device: &DeviceId| {
-            let mut seats = state.devices.get(device).into_iter().flatten();
-            seats.any(|(_, taken)| accesses.get(device) != Some(&taken.access))
+            let seats = state.devices.get(device).into_iter();
+            let mut taken = seats.flat_map(|seats| seats.taken.values());
+            taken.any(|taken| accesses.get(device) != Some(&taken.access))
         };
         devices.into_iter().filter(is_changed).collect()
     }
@@ -137,8 +154,8 @@ impl Present {
     /// Judges whoever is here of a device anew, and ends the sessions that may not stay.
     pub(super) fn judge(&self, id: DeviceId, device: Option<&Credential>, now: Timestamp) {
         let mut state = self.state();
-        let seats = state.devices.get_mut(&id).into_iter().flatten();
-        for (_, taken) in seats {
+        let seats = state.devices.get_mut(&id).into_iter();
+        for taken in seats.flat_map(|seats| seats.taken.values_mut()) {
             let verdict = device.ok_or(Refused::Unknown).and_then(|device| {
                 taken.access = device.access;
                 taken.expires_at = expiry(device, &taken.shown);
@@ -164,6 +181,11 @@ impl Present {
 }
 
 impl Seat {
+    /// Returns what its connection holds together with the others of its device.
+    pub(super) fn device_holds(&self) -> Arc<Holdings> {
+        Arc::clone(&self.holds)
+    }
+
     /// Returns why the session must end, once it must.
     pub(super) async fn ended(&self) -> Refused {
         self.ending.is_near.cancelled().await;
@@ -176,8 +198,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.present.state();
         if let Some(seats) = state.devices.get_mut(&self.device) {
-            seats.remove(&self.number);
-            if seats.is_empty() {
+            seats.taken.remove(&self.number);
+            if seats.taken.is_empty() {
                 state.devices.remove(&self.device);
             }
         }
@@ -234,6 +256,30 @@ mod tests {
 
         assert_eq!((why(&two), why(&three)), (None, None), "nobody is sent out");
         drop((two, three));
+        assert!(present.is_empty());
+    }
+
+    #[test]
+    fn the_connections_of_a_device_hold_together_and_nothing_is_left_of_it_after_the_last() {
+        let present = Arc::<Present>::default();
+        let (device, key) = (device(), by_key());
+        let other = Credential {
+            device: DeviceId(2),
+            ..device.clone()
+        };
+        let enter = |device| present.enter(device, (&key, HERE), 9).unwrap();
+        let (one, two, beside) = (enter(&device), enter(&device), enter(&other));
+        let gone = Arc::downgrade(&one.holds);
+        assert!(Arc::ptr_eq(&one.device_holds(), &two.device_holds()));
+        assert!(!Arc::ptr_eq(&one.device_holds(), &beside.device_holds()));
+        drop(one);
+        assert!(Arc::ptr_eq(&enter(&device).holds, &two.holds));
+
+        drop(two);
+
+        assert!(gone.upgrade().is_none(), "it is forgotten");
+        assert_eq!(present.state().devices.len(), 1, "the other is here");
+        drop(beside);
         assert!(present.is_empty());
     }
 

@@ -1,5 +1,8 @@
 //! Who looks and acts in a session?
 
+use std::sync::Arc;
+
+use super::holdings::Holdings;
 use crate::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
 
 /// Who looks and acts: one session of one device.
@@ -18,10 +21,11 @@ use crate::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
 ///     session: SessionId(1),
 ///     since: Timestamp(0),
 ///     seal: String::new(),
-///     checked: (),
+///     device_holds: Default::default(),
+///     _checked: (),
 /// };
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Who {
     /// Whose device.
     pub firm: FirmId,
@@ -37,8 +41,10 @@ pub struct Who {
     pub since: Timestamp,
     /// The seal of that connection, for the events of what it does.
     pub seal: String,
+    /// What it holds together with the device's other connections.
+    pub device_holds: Arc<Holdings>,
     /// Nobody but this module's parent can say so.
-    pub(super) checked: Checked,
+    pub(super) _checked: Checked,
 }
 
 /// That a login was checked.
@@ -57,7 +63,8 @@ impl Who {
             session: SessionId(1),
             since: Timestamp(0),
             seal: String::new(),
-            checked: Checked,
+            device_holds: Arc::default(),
+            _checked: Checked,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::status::Refusal;
 use crate::mark::Act;
 use crate::model::{Veiled, VirtualPath};
 use crate::tree::{Entry, File, Place, Role};
-use crate::upload::{self, SESSION_BYTES_MAX};
+use crate::upload::{self, SESSION_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::{mark, tree};
 
 type Answer = Result<Option<Packet>, Stop>;
@@ -111,6 +111,9 @@ impl Session {
         let end = offset.saturating_add(bytes.len() as u64).max(draft.bytes);
         if self.written_bytes() - draft.bytes + end > SESSION_BYTES_MAX {
             return Err(upload::Error::TooMuch.into());
+        }
+        if end <= UPLOAD_BYTES_MAX && !draft.unfinished.resize(end) {
+            return Err(upload::Error::TooMuchTogether.into());
         }
         self.parts.spool.write(&draft.upload, offset, bytes).await?;
         if let Some(own) = self.drafts.get_mut(&draft.path.key()) {

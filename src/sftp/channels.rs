@@ -12,7 +12,6 @@ use super::command::{Command, command};
 use super::connection::Connection;
 use super::exec::Exec;
 use super::intake::Intake;
-use super::limits::CHANNELS_ASKED_MAX;
 use super::shown::shown_program;
 use crate::tree::Who;
 
@@ -70,12 +69,11 @@ impl Connection {
 
     /// Counts a channel that was asked for, and ends the connection past the most.
     pub(super) fn count_channel(&mut self) -> Result<(), russh::Error> {
-        self.asked += 1;
-        if self.asked <= CHANNELS_ASKED_MAX + self.room.collected() {
+        let Err(too_often) = self.room.ask_channel() else {
             return Ok(());
-        }
+        };
         let login = self.who.as_ref().map_or("nobody", |who| &who.login);
-        warn!(peer.address = %self.admission.address(), "Connection of `{login}` ends: it has asked for {CHANNELS_ASKED_MAX} channels");
+        warn!(peer.address = %self.admission.address(), "Connection of `{login}` ends: {too_often}");
         Err(russh::Error::Disconnect)
     }
 

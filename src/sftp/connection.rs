@@ -52,8 +52,6 @@ pub(super) struct Connection {
     software: Arc<str>,
     pub(super) who: Option<Arc<Who>>,
     pub(super) channels: HashMap<ChannelId, Port>,
-    /// How many channels it has asked for.
-    pub(super) asked: usize,
     /// What its sessions hold together.
     pub(super) room: Arc<Room>,
     /// What commands see, once there was one.
@@ -84,8 +82,7 @@ impl Connection {
             software: "".into(),
             who: None,
             channels: HashMap::new(),
-            asked: 0,
-            room: Arc::default(),
+            room: Arc::new(Room::of(Arc::default())), // of nobody, until the login
             view: None,
             told_of_command: false,
             dead: CancellationToken::new(),
@@ -182,6 +179,7 @@ impl Handler for Connection {
         };
         self.software = software.into();
         self.activity.note();
+        self.room = Arc::new(Room::of(Arc::clone(&stay.who().device_holds)));
         self.who = Some(Arc::clone(stay.who()));
         self.shared.parts.counts.sessions_begun.one();
         self.logged_in.send_replace(Some(Arc::new(stay)));
@@ -201,13 +199,17 @@ impl Handler for Connection {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         }
+        let Some(place) = self.room.channel() else {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        };
         let id = channel.id();
         // Its reading half is dropped: what comes in goes to the intake, which never makes the loop wait.
         let (_, writer) = channel.split();
         self.channels.insert(
             id,
             Port {
-                intake: Arc::new(Intake::of(Arc::clone(&self.room))),
+                intake: Arc::new(Intake::of(place)),
                 dead: self.dead.child_token(),
                 writer: Some(writer),
             },

@@ -6,21 +6,23 @@
 //! may the loop wait for room: that is how an upload is slowed down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 use tokio::sync::Notify;
 
 use super::blocks::Blocks;
-use super::limits::{WAITING_BYTES_MAX, WAITING_BYTES_SOFT, WAITING_BYTES_TOGETHER_MAX};
-use super::room::Room;
+use super::limits::{
+    WAITING_BYTES_DEVICE_MAX, WAITING_BYTES_MAX, WAITING_BYTES_SOFT, WAITING_BYTES_TOGETHER_MAX,
+};
+use super::room::Place;
 
 /// What waits between a connection's loop and a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Intake {
     state: Mutex<State>,
-    /// Counts what waits with what waits on the connection's other channels.
-    room: Arc<Room>,
+    /// Counts what waits with what waits on the other channels of the connection, and of its device.
+    place: Place,
     sending: AtomicBool,
     /// Wakes the session: bytes, or the end.
     came: Notify,
@@ -46,16 +48,16 @@ pub(super) enum Ended {
 /// More requests wait than a peer may leave waiting while it takes no answers.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "more than {WAITING_BYTES_MAX} bytes of requests, or {WAITING_BYTES_TOGETHER_MAX} on all channels, while no answer is taken"
+    "more than {WAITING_BYTES_MAX} bytes of requests, {WAITING_BYTES_TOGETHER_MAX} on all channels, or {WAITING_BYTES_DEVICE_MAX} on all connections of its device, while no answer is taken"
 )]
 pub(super) struct Overrun;
 
 impl Intake {
-    /// Makes one for a channel of the connection that this room is of.
-    pub(super) fn of(room: Arc<Room>) -> Self {
+    /// Makes one for a channel that has this place.
+    pub(super) fn of(place: Place) -> Self {
         Self {
             state: Mutex::default(),
-            room,
+            place,
             sending: AtomicBool::default(),
             came: Notify::default(),
             moved: Notify::default(),
@@ -79,7 +81,7 @@ impl Intake {
                 let may_wait = !self.sending.load(Ordering::SeqCst);
                 if waiting < WAITING_BYTES_SOFT || !may_wait {
                     let fits = waiting + bytes.len() <= WAITING_BYTES_MAX;
-                    if !fits || !self.room.take_bytes(bytes.len()) {
+                    if !fits || !self.place.room().take_bytes(bytes.len()) {
                         return Err(Overrun);
                     }
                     state.waiting.push(bytes);
@@ -116,7 +118,7 @@ impl Intake {
             return Some(Err(Ended::Broken));
         }
         if let Some(taken) = state.waiting.take() {
-            self.room.give_bytes(taken.len());
+            self.place.room().give_bytes(taken.len());
             self.moved.notify_waiters();
             return Some(Ok(taken));
         }
@@ -126,7 +128,7 @@ impl Intake {
     /// Returns what came in and was not taken, however it ended.
     pub(super) fn rest(&self) -> BytesMut {
         let rest = self.lock().waiting.rest();
-        self.room.give_bytes(rest.len());
+        self.place.room().give_bytes(rest.len());
         rest
     }
 
@@ -151,8 +153,18 @@ impl Drop for Intake {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::TAKEN_BYTES_MAX;
+    use std::sync::Arc;
+
+    use super::super::limits::{TAKEN_BYTES_MAX, WAITING_BYTES_OWN};
+    use super::super::room::Room;
     use super::*;
+    use crate::login::Holdings;
+
+    impl Default for Intake {
+        fn default() -> Self {
+            Self::of(Arc::new(Room::default()).channel().unwrap())
+        }
+    }
 
     #[tokio::test]
     async fn a_peer_that_takes_no_answers_is_stopped_at_the_bound() {
@@ -170,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_takes_no_answers_on_any_channel_is_stopped_at_the_bound_of_all() {
         let room = Arc::new(Room::default());
-        let channels = [(); 4].map(|()| Intake::of(Arc::clone(&room)));
+        let channels = [(); 4].map(|()| Intake::of(room.channel().unwrap()));
         let block = vec![0; WAITING_BYTES_TOGETHER_MAX / channels.len()];
         for intake in &channels {
             intake.set_sending(true);
@@ -184,6 +196,39 @@ mod tests {
         assert_eq!(channels[0].push(&taken).await, Ok(()));
         drop(channels);
         assert!(room.take_bytes(WAITING_BYTES_TOGETHER_MAX));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_no_answers_on_any_connection_of_its_device_is_stopped_and_no_other_is()
+     {
+        let device = Arc::<Holdings>::default();
+        let connection = |device: &Arc<Holdings>| {
+            let room = Arc::new(Room::of(Arc::clone(device)));
+            let intake = Intake::of(room.channel().unwrap());
+            intake.set_sending(true);
+            intake
+        };
+        let greedy = [(); 8].map(|()| connection(&device));
+        let together = WAITING_BYTES_DEVICE_MAX + greedy.len() * WAITING_BYTES_OWN;
+        let block = vec![0; together / greedy.len()];
+        for intake in &greedy {
+            intake.push(&block).await.unwrap();
+        }
+
+        assert_eq!(greedy[0].push(&[0]).await, Err(Overrun));
+
+        // What is its own nobody takes from the next, and another device does not know of it.
+        let next = connection(&device);
+        assert_eq!(next.push(&vec![0; WAITING_BYTES_OWN]).await, Ok(()));
+        assert_eq!(next.push(&[0]).await, Err(Overrun));
+        let other = connection(&Arc::default());
+        assert_eq!(other.push(&block).await, Ok(()));
+        // And it is free again with the connection that had it.
+        let [one, rest @ ..] = greedy;
+        drop(one);
+        assert_eq!(next.push(&[0]).await, Ok(()));
+        drop((rest, next));
+        assert_eq!(device.waiting.count(), 0);
     }
 
     #[tokio::test]

@@ -1,4 +1,7 @@
-//! How much may one session ask for?
+//! How much may one session ask for, one connection, and one device?
+//!
+//! What ends with `_OWN` each connection may have, whatever the others of its device hold; what ends with
+//! `_DEVICE_MAX` is what all of them may have beside that.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
@@ -19,8 +22,16 @@ pub const FOLDERS_MAX: usize = 32;
 /// last one may be of any size; a folder that was read to its end does not count.
 pub const LISTED_FILES_MAX: usize = 100_000;
 
-/// Entries of a folder that is always opened: [`FOLDERS_MAX`] of them on each of [`CHANNELS_MAX`] come to 64 MB.
+/// Entries in the large folders of a device that are open, from which on no further one is opened. The last one may
+/// be of any size. It is also the most entries in its small folders, beside [`LISTED_SMALL_OWN`]: 80 MB each.
+pub const LISTED_FILES_DEVICE_MAX: usize = 400_000;
+
+/// Entries of a folder that is small: a connection may open it beside a large one, for a mount is one connection for
+/// all programs.
 pub const LISTED_SMALL_MAX: usize = 1_000;
+
+/// Entries in the small folders of a connection: eight of the largest.
+pub const LISTED_SMALL_OWN: usize = 8 * LISTED_SMALL_MAX;
 
 /// The longest handle that a peer may name, in bytes (filexfer-02 §6.3).
 pub const HANDLE_BYTES_MAX: usize = 256;
@@ -31,8 +42,26 @@ pub const NAME_BYTES_MAX: usize = 255;
 /// Files of one session that are being written, finished ones apart: each may hold disk space.
 pub const DRAFTS_MAX: usize = 16;
 
+/// Files that a connection is writing: what one program writes at a time, and one more.
+pub const DRAFTS_OWN: usize = 2;
+
+/// Files that a device is writing: eight programs, with [`DRAFTS_MAX`] each. They come to 32 MiB of memory.
+pub const DRAFTS_DEVICE_MAX: usize = 8 * DRAFTS_MAX;
+
+/// Bytes of the files that a connection is writing: the largest one.
+pub const DRAFT_BYTES_OWN: usize = 100 * 1024 * 1024;
+
+/// Bytes of the files that a device is writing: of the disk, not of memory.
+pub const DRAFT_BYTES_DEVICE_MAX: usize = 2 * 1024 * 1024 * 1024;
+
 /// Channels of one connection. Clients open one, some a second for another thread.
 pub const CHANNELS_MAX: usize = 10;
+
+/// Channels of a connection that none of its device can take from it.
+pub const CHANNELS_OWN: usize = 1;
+
+/// Channels of a device: each may have a session, which may take some 1.5 MB.
+pub const CHANNELS_DEVICE_MAX: usize = 64;
 
 /// Channels that a connection asks for, one after the other, the refused ones among them.
 ///
@@ -43,6 +72,13 @@ pub const CHANNELS_MAX: usize = 10;
 /// keys are exchanged. rclone asks for one for each file that it compares.
 pub const CHANNELS_ASKED_MAX: usize = 10_000;
 
+/// Channels that a connection asks for and that do not count for its device.
+pub const CHANNELS_ASKED_OWN: usize = 500;
+
+/// Channels that the connections of a device ask for which are there, and one more for each document that was
+/// collected over them: 70 MB. Whoever asks past it dials anew.
+pub const CHANNELS_ASKED_DEVICE_MAX: usize = 20_000;
+
 /// Waiting requests, in bytes, above which the disk may slow an upload down. An honest client
 /// pipelines less: paramiko sends 1.5 MB of READs for 1 GiB, OpenSSH 2 MB of WRITEs.
 pub const WAITING_BYTES_SOFT: usize = 4 * 1024 * 1024;
@@ -52,6 +88,14 @@ pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The same for all channels of a connection: more than a slow disk lets wait on each, [`WAITING_BYTES_SOFT`].
 pub const WAITING_BYTES_TOGETHER_MAX: usize = 48 * 1024 * 1024;
+
+/// Waiting requests of a connection, in bytes, that do not count for its device: what OpenSSH pipelines. So whoever
+/// is served, and takes what he asked for, is not sent away for what another connection of his device leaves waiting.
+pub const WAITING_BYTES_OWN: usize = 2 * 1024 * 1024;
+
+/// The same for all connections of a device. A slow disk may let [`WAITING_BYTES_SOFT`] wait on each of 32
+/// connections, and half of that is their own.
+pub const WAITING_BYTES_DEVICE_MAX: usize = 96 * 1024 * 1024;
 
 /// Waiting requests that a session takes at a time, in bytes: what it has taken is counted nowhere.
 pub const TAKEN_BYTES_MAX: usize = 256 * 1024;

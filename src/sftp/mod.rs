@@ -27,6 +27,7 @@ mod listen;
 mod listing;
 mod moving;
 mod pace;
+mod portion;
 mod proxy;
 mod reading;
 mod refusing;

@@ -44,6 +44,11 @@ pub(super) fn intent(flags: OpenFlags) -> Intent {
     }
 }
 
+/// What is said to whoever would write more files at a time than there may be.
+pub(super) fn too_many_files() -> Refusal {
+    Refusal::failed("too many files are being written; finish some first")
+}
+
 impl Session {
     pub(super) async fn open(&mut self, id: u32, path: &str, flags: OpenFlags) -> Answer {
         self.handles.check_room()?;
@@ -99,11 +104,10 @@ impl Session {
             return Err(Refusal::denied("files are not written to this folder").into());
         };
         if self.drafts.len() >= DRAFTS_MAX {
-            return Err(
-                Refusal::failed("too many files are being written; finish some first").into(),
-            );
+            return Err(too_many_files().into());
         }
         self.parts.ingest.check_room()?;
+        let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;
         let upload = self.parts.spool.begin().await?;
         let key = path.key();
         self.drafts.insert(
@@ -113,6 +117,7 @@ impl Session {
                 bytes: 0,
                 path,
                 place: (link, flow),
+                unfinished: Arc::new(unfinished),
             },
         );
         let handle = self.handles.open(Open::Draft(key))?;
@@ -228,16 +233,14 @@ impl Session {
         if room.is_refused(&key) {
             return Err(too_many().into());
         }
+        let _turn_of_device = room.device().turn_to_list().await;
         let now = self.parts.clock.read();
         let mut items = self.view.list(&path, now).await?;
         items.uploads.extend(self.uploads_in(&path));
         let entries = items.folders.len() + items.files.len() + items.uploads.len();
         room.note_size(&key, entries);
-        if !room.may_list(entries) {
-            return Err(too_many().into());
-        }
+        let held = room.hold(entries).ok_or_else(too_many)?;
         self.trace.listed += 1;
-        let held = room.hold(entries);
         let listing = Listing::new(items, now).holding(held);
         let handle = self.handles.open(Open::Folder(listing))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))

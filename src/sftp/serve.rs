@@ -17,7 +17,7 @@ use super::frames::{Frames, Write, request_id};
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
 use super::listing::Listing;
-use super::room::Room;
+use super::room::{Room, Unfinished};
 use super::status::Refusal;
 use super::trace::Trace;
 use super::uploading::Writing;
@@ -109,6 +109,8 @@ pub(super) struct Draft {
     pub(super) bytes: u64,
     pub(super) path: VirtualPath,
     pub(super) place: (LinkId, Flow),
+    /// Where it is counted; it is one file for all who have its value.
+    pub(super) unfinished: Arc<Unfinished>,
 }
 
 impl Session {

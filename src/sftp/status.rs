@@ -134,6 +134,7 @@ impl From<upload::Error> for Refusal {
             | upload::Error::DayBytes { .. }
             | upload::Error::DayFiles { .. }
             | upload::Error::TooMuch
+            | upload::Error::TooMuchTogether
             | upload::Error::Empty
             | upload::Error::Gap { .. }
             | upload::Error::Unfinished => Self::new(StatusCode::Failure, error.to_string()),

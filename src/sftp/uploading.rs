@@ -9,7 +9,8 @@ use russh_sftp::protocol::{FileAttributes, Handle, OpenFlags, Packet};
 use tracing::{info, warn};
 
 use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
-use super::reading::{Intent, intent};
+use super::reading::{Intent, intent, too_many_files};
+use super::room::Unfinished;
 use super::serve::{Open, Session, Stop, ok};
 use super::status::Refusal;
 use crate::ingest::{Outcome, PutAs, Taken};
@@ -26,6 +27,8 @@ pub(super) struct Writing {
     handles: usize,
     /// Why a part of it was refused; then none of it is taken.
     fault: Option<Refusal>,
+    /// Where it is counted.
+    unfinished: Unfinished,
 }
 
 /// A folder of uploads.
@@ -136,6 +139,7 @@ impl Session {
             writing.handles += 1;
             if flags.contains(OpenFlags::TRUNCATE) {
                 writing.draft.empty();
+                writing.unfinished.resize(0);
                 writing.fault = None;
             }
         }
@@ -149,19 +153,23 @@ impl Session {
         }
         check_name(&path)?;
         if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
-            return Err(Refusal::failed(
-                "too many files are being written; finish some first",
-            ));
+            return Err(too_many_files());
         }
+        let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;
         let now = self.parts.clock.read();
         let left = self.parts.shelf.take_draft(self.who.device, &path, now);
         let mut draft = left.unwrap_or_else(|| Draft::begin(now));
+        if !unfinished.resize(draft.bytes()) {
+            self.put_down(path, draft);
+            return Err(upload::Error::TooMuchTogether.into());
+        }
         draft.set_closed(false);
         let writing = Writing {
             draft,
             path,
             handles: 0,
             fault: None,
+            unfinished,
         };
         self.writing.insert(key, writing);
         Ok(())
@@ -191,6 +199,7 @@ impl Session {
         if let Err(full) = self.parts.ingest.check_room() {
             let fault = Refusal::from(full);
             writing.draft.empty();
+            writing.unfinished.resize(0);
             writing.fault = Some(fault.clone());
             return Err(fault.into());
         }
@@ -205,7 +214,10 @@ impl Session {
         let end = offset.saturating_add(bytes.len() as u64);
         let (firm, now) = (self.who.firm, self.parts.clock.read());
         let has_room = self.parts.quota.check(firm, end, now).await;
+        // What is too large for itself is told so.
+        let fits = end > room.file_bytes || writing.unfinished.resize(end.max(draft.bytes()));
         let written = match has_room {
+            Ok(()) if !fits => Err(upload::Error::TooMuchTogether),
             Ok(()) => draft.write(&self.parts.spool, offset, bytes, room).await,
             Err(full) => Err(full),
         };
@@ -216,6 +228,7 @@ impl Session {
         let path = writing.path.clone();
         let fault = self.refuse_upload(&path, None, error).await;
         if let Some(writing) = self.writing.get_mut(key) {
+            writing.unfinished.resize(0);
             writing.fault = Some(fault.clone());
         }
         Err(fault.into())
@@ -397,6 +410,7 @@ impl Session {
         if let Some(writing) = self.writing.get_mut(&path.key()) {
             if let Some(bytes) = wanted.size {
                 writing.draft.cut(&self.parts.spool, bytes).await?;
+                writing.unfinished.resize(writing.draft.bytes());
             }
             if let Some(at) = at {
                 writing.draft.set_time(at);

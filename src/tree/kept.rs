@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::catalog::{Listed, Moment};
+use crate::login::{Holdings, Remembered};
 use crate::model::{Flow, LinkId, fold};
 
 /// The most files of a listing that are remembered for the requests that follow it: some 200 bytes each.
 const REMEMBERED_MAX: usize = 20_000;
+
+/// The most that all sessions of a device remember. What is not remembered is asked of the catalog.
+const REMEMBERED_DEVICE_MAX: usize = 400_000;
 
 /// The files of one inbox folder, or one of them, as they were at a moment of the catalog.
 pub(super) struct Kept {
@@ -16,6 +20,8 @@ pub(super) struct Kept {
     is_whole: bool,
     /// Where the last one was found: clients take files in the order of the listing.
     last: usize,
+    /// Where the files of a folder are counted.
+    _held: Option<Remembered>,
 }
 
 /// What is remembered of a name.
@@ -35,13 +41,19 @@ impl Kept {
         at: Moment,
         of: (LinkId, Flow, String),
         files: &Arc<Vec<Listed>>,
+        device: &Arc<Holdings>,
     ) -> Option<Self> {
-        (files.len() <= REMEMBERED_MAX).then(|| Self {
+        if files.len() > REMEMBERED_MAX {
+            return None;
+        }
+        let held = device.remember(files.len(), REMEMBERED_DEVICE_MAX)?;
+        Some(Self {
             at,
             of,
             files: Arc::clone(files),
             is_whole: true,
             last: 0,
+            _held: Some(held),
         })
     }
 
@@ -53,6 +65,7 @@ impl Kept {
             files: Arc::new(vec![file]),
             is_whole: false,
             last: 0,
+            _held: None,
         }
     }
 
@@ -120,7 +133,7 @@ mod tests {
     fn a_folder_is_remembered_in_any_order_until_the_catalog_moves() {
         let at = Moment::for_tests(7);
         let files = Arc::new(["A.xml", "b.xml", "C.xml", "d.xml"].map(file).to_vec());
-        let mut kept = Kept::folder(at, of(), &files).unwrap();
+        let mut kept = Kept::folder(at, of(), &files, &Arc::default()).unwrap();
         let mut find = |at, folder, name| kept.find(at, (LinkId(1), Flow::Sale, folder), name);
 
         for name in ["a.xml", "b.xml", "d.xml", "c.xml", "a.xml"] {
@@ -149,9 +162,15 @@ mod tests {
     #[test]
     fn one_file_past_the_limit_is_not_remembered() {
         let many = |count| Arc::new(vec![file("a"); count]);
-        let at = Moment::for_tests(1);
+        let (at, device) = (Moment::for_tests(1), Arc::default());
+        let keep = |count| Kept::folder(at, of(), &many(count), &device);
 
-        assert!(Kept::folder(at, of(), &many(REMEMBERED_MAX)).is_some());
-        assert!(Kept::folder(at, of(), &many(REMEMBERED_MAX + 1)).is_none());
+        assert!(keep(REMEMBERED_MAX).is_some());
+        assert!(keep(REMEMBERED_MAX + 1).is_none());
+        let sessions = REMEMBERED_DEVICE_MAX / REMEMBERED_MAX;
+        let mut all: Vec<_> = (0..sessions).map(|_| keep(REMEMBERED_MAX)).collect();
+        assert!(all.iter().all(Option::is_some) && keep(1).is_none());
+        all.pop();
+        assert!(keep(1).is_some(), "another has forgotten his");
     }
 }

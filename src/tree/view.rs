@@ -236,7 +236,9 @@ impl View {
                 let key = path.key();
                 let files = catalog.inbox(firm, device, (link, flow), &key, since);
                 let files = Arc::new(files.await?);
-                self.kept = Kept::folder(at, (link, flow, key), &files);
+                self.kept = None; // what it held is free for this one
+                let device = &self.who.device_holds;
+                self.kept = Kept::folder(at, (link, flow, key), &files, device);
                 files
             }
             Some(&Role::Processed(link, flow)) => {

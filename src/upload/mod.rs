@@ -54,6 +54,11 @@ pub enum Error {
         "the files that are being written may have {SESSION_BYTES_MAX} bytes together; finish some first"
     )]
     TooMuch,
+    /// Past what the sessions of a device may have unfinished.
+    #[error(
+        "the files that the connections of this device are writing have too many bytes together; finish some first"
+    )]
+    TooMuchTogether,
     /// Nothing was written.
     #[error("the file is empty, so it was not taken")]
     Empty,
@@ -90,6 +95,7 @@ impl Error {
             Self::DayFiles { files_max } => Some((Rejected::DayFiles, *files_max)),
             // The same file may be taken once it is whole, or the disk has room.
             Self::TooMuch
+            | Self::TooMuchTogether
             | Self::Empty
             | Self::Gap { .. }
             | Self::Unfinished

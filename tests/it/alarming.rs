@@ -236,6 +236,27 @@ async fn a_device_that_is_taken_out_of_use_is_missed_no_more() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_disabled_is_not_missed_until_it_is_enabled() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let catalog = &gateway.house.catalog;
+    let device = catalog.device(office.firm, "server").await.unwrap();
+    gateway.pass_ms(4 * DAY);
+    let lookout = lookout(&gateway);
+    assert_eq!(look(&gateway, &lookout).await, (1, 0));
+
+    let disabling = catalog.disable_device(&device, "stolen", gateway.now());
+    disabling.await.unwrap();
+    assert_eq!(look(&gateway, &lookout).await, (0, 1));
+    gateway.pass_ms(DAY);
+    assert_eq!(look(&gateway, &lookout).await, (0, 0));
+
+    let enabling = catalog.enable_device(&device, gateway.now());
+    enabling.await.unwrap();
+    assert_eq!(look(&gateway, &lookout).await, (1, 0));
+}
+
+#[tokio::test]
 async fn rejected_files_are_told_until_a_person_has_emptied_the_folder() {
     let gateway = Gateway::start().await;
     let office = gateway.office("peeters").await;

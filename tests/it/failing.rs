@@ -428,6 +428,62 @@ async fn a_catalog_that_was_moved_away_under_the_server_is_told() {
     gateway.drain().await;
 }
 
+#[tokio::test]
+async fn a_document_is_not_taken_into_an_empty_folder_where_the_blobs_were() {
+    let mut gateway = Gateway::start().await;
+    let tending = gateway.house.tending();
+    let blobs = gateway.house.config.blob_folder();
+    let aside = gateway.house.config.data.join("aside");
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let catalog = &gateway.house.catalog;
+    let row = catalog.device(office.firm, "server").await.unwrap();
+    let allowing = catalog.set_uploads(&row, sluis::model::Uploads::On, gateway.now());
+    allowing.await.unwrap();
+    let peer = gateway.connect(&device).await;
+    // As an unmounted disk leaves it.
+    fs::rename(&blobs, &aside).unwrap();
+    fs::create_dir(&blobs).unwrap();
+
+    let dropped = vec![Arrival::new("drop:x.xml", invoice("F-1", 900))];
+    let taking = gateway
+        .house
+        .ingest
+        .take(office.firm, dropped, gateway.now());
+    assert!(taking.await.is_err());
+    // One that stays in memory, and one that waits in a file.
+    for bytes in [900, 400_000] {
+        let put = put(&peer, "/in/F-2.xml", &invoice("F-2", bytes)).await;
+        let (code, told) = put.unwrap_err();
+        assert_eq!(code, StatusCode::Failure);
+        assert!(told.contains("its operator must look"), "{told}");
+    }
+    let wellness = gateway.house.catalog.wellness().clone();
+    let unready = || wellness.ready().unwrap_err().remove(0);
+    assert_eq!(
+        (unready().part, unready().cause),
+        (Part::BlobWrites, Cause::Gone)
+    );
+    assert!(
+        unready().why.contains("another folder"),
+        "{}",
+        unready().why
+    );
+    tending.try_all(gateway.now()).await;
+    assert_eq!(unready().part, Part::BlobWrites);
+    assert_eq!(gateway.deliveries(&office).await.len(), 0);
+
+    fs::remove_dir_all(&blobs).unwrap();
+    fs::rename(&aside, &blobs).unwrap();
+    tending.try_all(gateway.now()).await;
+    assert!(wellness.is_well());
+    put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
+        .await
+        .unwrap();
+    assert_eq!(gateway.deliveries(&office).await.len(), 1);
+    drop(peer);
+    gateway.drain().await;
+}
+
 #[test]
 fn a_catalog_of_rubbish_is_refused_before_anything_is_served_with_what_to_do() {
     let program = Program::init();

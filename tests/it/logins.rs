@@ -707,7 +707,16 @@ fn an_operator_decides_how_a_device_logs_in() {
     assert!(refused(&again).contains("disabled already"));
     let shown = &program.json(&["device", "show", "kantoor", "server"])[0];
     assert_eq!(shown["disabled"]["why"], "stolen laptop");
+    let status = || program.json(&["status", "kantoor"])[0]["devices"][0].clone();
+    assert_eq!(status()["disabled"], shown["disabled"]);
+    let told = program.ok(&["status", "kantoor"]);
+    assert!(
+        told.contains("DISABLED for less than a minute: stolen laptop; "),
+        "{told}"
+    );
     program.ok(&["device", "enable", "kantoor", "server"]);
+    assert_eq!(status()["disabled"], serde_json::Value::Null);
+    assert!(!program.ok(&["status", "kantoor"]).contains("DISABLED"));
     program.ok(&["events", "verify", "kantoor"]);
     #[rustfmt::skip]
     let acts = [

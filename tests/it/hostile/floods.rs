@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use sluis::sftp::limits::{
-    CHANNELS_ASKED_MAX, CHANNELS_MAX, FOLDERS_MAX, HANDLES_MAX, IO_BYTES_MAX,
+    CHANNELS_ASKED_MAX, CHANNELS_DEVICE_MAX, CHANNELS_MAX, CHANNELS_OWN, FOLDERS_MAX, HANDLES_MAX,
+    IO_BYTES_MAX, LISTED_FILES_DEVICE_MAX, WAITING_BYTES_DEVICE_MAX, WAITING_BYTES_OWN,
 };
 
 use super::ssh::{self, Ssh};
@@ -20,8 +21,8 @@ use crate::raw::{packet, text};
 /// What an allocator keeps back, and what the honest session needs meanwhile, in KiB.
 const SLACK_KIB: usize = 48 * 1024;
 
-/// The most that one hostile connection may cost at its worst, in KiB: what waits for it
-/// (`WAITING_BYTES_TOGETHER_MAX`, in buffers that grow by doubling), and what it has open.
+/// The most that a hostile device may cost at its worst, in KiB: what waits for it on one connection or on several
+/// (`WAITING_BYTES_DEVICE_MAX`, in buffers that grow by doubling), and what it has open.
 const PEAK_KIB: usize = 256 * 1024;
 
 const LARGE_BYTES: usize = 4_000_000;
@@ -309,6 +310,101 @@ fn a_peer_that_takes_no_answers_holds_no_more_than_its_bound() {
         },
     );
     assert!(scene.program.log_says("bytes of requests"));
+}
+
+#[test]
+fn a_device_that_takes_no_answers_on_any_connection_holds_no_more_than_its_bound() {
+    // Less than a connection may have, on three channels of each.
+    const EACH_BYTES: usize = 42_000_000;
+    let scene = Scene::start();
+    // So many connections stay below what the device may have, and one more does not.
+    let fitting = WAITING_BYTES_DEVICE_MAX / (EACH_BYTES - WAITING_BYTES_OWN);
+
+    scene.withstands("requests on connections that take no answers", |scene| {
+        let fill = || {
+            let mut ssh = scene.log_in();
+            let channels = [(); 3].map(|()| ssh.sftp(0, 32768).unwrap());
+            let sent = channels.iter().try_for_each(|channel| {
+                ssh.send_all(many(*channel, &stat(), EACH_BYTES / 3 / stat().len()))
+            });
+            let taken = sent.and_then(|()| ssh.settle());
+            (ssh, taken.is_ok())
+        };
+        let filled: Vec<_> = (0..fitting).map(|_| fill()).collect();
+        assert!(filled.iter().all(|(_, is_taken)| *is_taken));
+        let (past, is_taken) = fill();
+        assert!(!is_taken, "one past the bound ends");
+
+        // Whoever takes his answers is served beside them, though the device has no more.
+        let mut honest = scene.log_in();
+        let channel = honest.sftp(u32::MAX, 32768).unwrap();
+        honest
+            .send(&ssh::data(channel, &open(&scene.large)))
+            .unwrap();
+        assert_eq!(answers(&mut honest, 1)[0].0, 102);
+        honest.send_all(many(channel, &stat(), 20_000)).unwrap();
+        answers(&mut honest, 20_000);
+        let mut all: Vec<_> = filled.into_iter().map(|(ssh, _)| ssh).collect();
+        for ssh in &mut all {
+            ssh.settle().unwrap(); // no other ends for it
+        }
+        all.extend([past, honest]);
+        all
+    });
+    assert_eq!(
+        scene.program.log_count("on all connections of its device"),
+        1
+    );
+}
+
+#[test]
+fn a_device_that_opens_on_every_connection_holds_no_more_than_its_bound() {
+    let scene = Scene::start_with("rekey_seconds = 3600", FILES + 1);
+    let files = usize::try_from(FILES).unwrap();
+
+    scene.withstands("large folders on several connections", |scene| {
+        let list = |path: &str| {
+            let mut ssh = scene.log_in();
+            let channel = ssh.sftp(u32::MAX, 32768).unwrap();
+            ssh.send(&ssh::data(channel, &open_folder(path))).unwrap();
+            let kind = answers(&mut ssh, 1)[0].0;
+            (ssh, kind)
+        };
+        let most = LISTED_FILES_DEVICE_MAX / files;
+        let mut open = Vec::new();
+        for _ in 0..most {
+            let (ssh, kind) = list(&scene.folder);
+            assert_eq!(kind, 102);
+            open.push(ssh);
+        }
+        for (path, expected) in [(&scene.folder[..], 101), ("/", 102)] {
+            let (ssh, kind) = list(path);
+            assert_eq!(kind, expected, "{path}");
+            open.push(ssh);
+        }
+        // Whoever is gone holds nothing any more.
+        open.remove(0).cut();
+        wait_until(|| {
+            let (ssh, kind) = list(&scene.folder);
+            ssh.cut();
+            kind == 102
+        });
+        open
+    });
+    scene.withstands("channels on every connection", |scene| {
+        let connections = 2 + CHANNELS_DEVICE_MAX / (CHANNELS_MAX - CHANNELS_OWN);
+        let mut opened = 0;
+        let mut open = Vec::new();
+        for _ in 0..connections {
+            let mut ssh = scene.log_in();
+            opened += (0..CHANNELS_MAX)
+                .filter(|_| ssh.sftp(u32::MAX, 32768).is_ok())
+                .count();
+            open.push(ssh);
+        }
+        assert_eq!(opened, CHANNELS_DEVICE_MAX + connections * CHANNELS_OWN);
+        open
+    });
 }
 
 #[test]

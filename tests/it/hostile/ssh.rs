@@ -252,8 +252,22 @@ impl Ssh {
         asked[number..number + 4].copy_from_slice(&self.channels.to_be_bytes());
         self.channels += 1;
         self.send(&asked)?;
-        let confirmed = self.until(91)?;
+        let confirmed = loop {
+            let packet = self.receive()?;
+            match packet.first() {
+                Some(91) => break packet,
+                Some(92) => return Err(io::Error::other("the channel is refused")),
+                _ => {}
+            }
+        };
         Ok(u32::from_be_bytes(confirmed[5..9].try_into().unwrap()))
+    }
+
+    /// Waits until the server has taken all that was sent before.
+    pub fn settle(&mut self) -> io::Result<()> {
+        let asked = [&[GLOBAL_REQUEST][..], &text("keepalive@openssh.com"), &[1]].concat();
+        self.send(&asked)?;
+        self.until(REQUEST_FAILURE).map(drop)
     }
 
     /// Opens a channel with the subsystem started, and sends INIT.
