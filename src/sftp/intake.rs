@@ -32,6 +32,8 @@ pub(super) struct Intake {
 #[derive(Debug, Default)]
 struct State {
     waiting: BytesMut,
+    /// Whether more was waiting than is taken at a time, since the buffer is this one.
+    has_grown: bool,
     end: Option<Ended>,
 }
 
@@ -156,9 +158,11 @@ impl State {
     /// hold on to it.
     fn take(&mut self) -> BytesMut {
         let most = self.waiting.len().min(TAKEN_BYTES_MAX);
+        self.has_grown |= most == TAKEN_BYTES_MAX;
         let taken = self.waiting.split_to(most);
-        if self.waiting.is_empty() && most == TAKEN_BYTES_MAX {
+        if self.waiting.is_empty() && self.has_grown {
             self.waiting = BytesMut::new();
+            self.has_grown = false;
         }
         taken
     }
@@ -214,6 +218,28 @@ mod tests {
         intake.set_sending(true);
 
         assert_eq!(pushing.await.unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn who_has_flooded_once_does_not_hold_on_to_the_buffer() {
+        let (few, taken) = (1000, TAKEN_BYTES_MAX);
+        for (bytes, is_kept) in [
+            (few, true),
+            (taken, false),
+            (taken + 1, false),
+            (20 * taken + few, false),
+        ] {
+            let mut state = State::default();
+            for piece in vec![0; bytes].chunks(32 * 1024) {
+                state.waiting.extend_from_slice(piece);
+            }
+
+            while !state.waiting.is_empty() {
+                state.take();
+            }
+
+            assert_eq!(state.waiting.try_reclaim(few), is_kept, "{bytes} bytes");
+        }
     }
 
     #[tokio::test]
