@@ -99,6 +99,20 @@ mod tests {
         assert!(blocks.take().is_none());
     }
 
+    #[test]
+    fn who_has_flooded_once_holds_on_to_nothing() {
+        let mut blocks = Blocks::default();
+        for piece in vec![0; 20 * TAKEN_BYTES_MAX + 1000].chunks(32 * 1024) {
+            blocks.push(piece);
+        }
+
+        while blocks.take().is_some() {}
+
+        assert!(blocks.blocks.is_empty());
+        blocks.push(&[0; 25]);
+        assert!(blocks.blocks[0].capacity() <= FIRST_BYTES);
+    }
+
     proptest! {
         #[test]
         fn what_comes_out_is_what_went_in(steps in vec((vec(any::<u8>(), 0..6000), any::<bool>()), 0..40)) {

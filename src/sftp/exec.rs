@@ -81,7 +81,7 @@ impl Exec {
         match operands {
             Operands::Files(paths) => self.sum_files(sum, &paths).await,
             Operands::Text(text) => Printed::hash(sum, &sum.hash.of(text.as_bytes()), "-"),
-            Operands::Input => match self.input().await {
+            Operands::Input => match input(&self.intake).await {
                 Ok(bytes) => Printed::hash(sum, &sum.hash.of(&bytes), "-"),
                 Err(why) => Printed::complaint(sum, "-", why),
             },
@@ -140,27 +140,6 @@ impl Exec {
         }
     }
 
-    /// What the peer sends, to its end.
-    async fn input(&self) -> Result<Vec<u8>, &'static str> {
-        let mut bytes = Vec::new();
-        let coming = async {
-            loop {
-                match self.intake.take().await {
-                    Ok(more) if bytes.len() + more.len() > INPUT_BYTES_MAX => {
-                        return Err("too long for this server");
-                    }
-                    Ok(more) => bytes.extend_from_slice(&more),
-                    Err(Ended::InOrder) => return Ok(()),
-                    Err(Ended::Broken) => return Err("Input/output error"),
-                }
-            }
-        };
-        timeout(INPUT_WAIT, coming)
-            .await
-            .unwrap_or(Err("nothing came"))?;
-        Ok(bytes)
-    }
-
     /// As far as the peer's window lets it.
     async fn send(&self, printed: Printed) -> Result<(), russh::Error> {
         if !printed.out.is_empty() {
@@ -196,5 +175,54 @@ impl Printed {
         self.out.push_str(&next.out);
         self.errors.push_str(&next.errors);
         self.status = self.status.max(next.status);
+    }
+}
+
+/// What the peer sends, to its end.
+async fn input(intake: &Intake) -> Result<Vec<u8>, &'static str> {
+    let mut bytes = Vec::new();
+    let coming = async {
+        loop {
+            match intake.take().await {
+                Ok(more) if bytes.len() + more.len() > INPUT_BYTES_MAX => {
+                    return Err("too long for this server");
+                }
+                Ok(more) => bytes.extend_from_slice(&more),
+                Err(Ended::InOrder) => return Ok(()),
+                Err(Ended::Broken) => return Err("Input/output error"),
+            }
+        }
+    };
+    timeout(INPUT_WAIT, coming)
+        .await
+        .unwrap_or(Err("nothing came"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_away_or_drips_is_not_waited_for() {
+        let began = Instant::now();
+        assert_eq!(input(&Intake::default()).await, Err("nothing came"));
+        assert_eq!(began.elapsed(), INPUT_WAIT);
+
+        let intake = Intake::default();
+        let dripping = async {
+            loop {
+                intake.push(b"x").await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let began = Instant::now();
+        tokio::select! {
+            came = input(&intake) => assert_eq!(came, Err("nothing came")),
+            () = dripping => {}
+        }
+        assert_eq!(began.elapsed(), INPUT_WAIT);
     }
 }

@@ -283,6 +283,31 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_short_names_ends_at_the_most_entries() {
+        let files: Vec<_> = (0..PAGE_ENTRIES_MAX)
+            .map(|at| file(&at.to_string()))
+            .collect();
+
+        let found = pages(Listing::new(items(files), MARCH));
+
+        let counts: Vec<_> = found.iter().map(|(_, page)| page.len()).collect();
+        assert_eq!(counts, [PAGE_ENTRIES_MAX, 2]);
+    }
+
+    #[test]
+    fn a_listing_that_was_read_to_its_end_holds_no_files_though_it_is_open() {
+        let items = items(vec![file("F-17.xml")]);
+        let files = Arc::clone(&items.files);
+        let mut listing = Listing::new(items, MARCH);
+        let mut out = Vec::new();
+
+        while listing.page(7, &mut out) {}
+
+        assert_eq!(Arc::strong_count(&files), 1);
+        assert!(!listing.page(7, &mut out), "its end is told again");
+    }
+
+    #[test]
     fn pages_hold_everything_once_and_fit_an_old_client() {
         let long = "x".repeat(255);
         let files: Vec<_> = (0..1000)

@@ -11,6 +11,7 @@ use super::listing::Listing;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
+use super::uploading::check_name;
 use crate::collect::End;
 use crate::mark::lock;
 use crate::model::{EventKind, VirtualPath};
@@ -99,11 +100,12 @@ impl Session {
 
     /// Only a processed folder takes files: copies of what was offered.
     async fn begin_draft(&mut self, id: u32, path: VirtualPath) -> Answer {
+        check_name(&path)?;
         let now = self.parts.clock.read();
         let Some(Role::Processed(link, flow)) = self.view.role(&path.parent(), now).await? else {
             return Err(Refusal::denied("files are not written to this folder").into());
         };
-        if self.drafts.len() >= DRAFTS_MAX {
+        if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
             return Err(too_many_files().into());
         }
         self.parts.ingest.check_room()?;

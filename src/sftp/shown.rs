@@ -1,6 +1,6 @@
 //! What does the log show of what a peer says of its own choice?
 
-use crate::model::{Name, Veiled};
+use crate::model::{Name, Veiled, steers};
 
 /// Programs that peers ask for, and that are logged by their names.
 #[rustfmt::skip]
@@ -36,7 +36,7 @@ pub(super) fn shown_program(line: &str) -> String {
 
 /// What a peer sends of its own choice may not break a line of the log.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    text.chars().filter(|c| !steers(*c)).take(100).collect()
 }
 
 #[cfg(test)]
@@ -61,6 +61,21 @@ mod tests {
                 "{shown}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_peer_says_that_it_is_is_short_and_steers_nothing() {
+        for (said, shown) in [
+            (
+                "SSH-2.0-OpenSSH_9.2p1 Debian",
+                "SSH-2.0-OpenSSH_9.2p1 Debian",
+            ),
+            ("SSH-2.0-x\r\n2026 ERROR\u{1b}[2J", "SSH-2.0-x2026 ERROR[2J"),
+            ("SSH-2.0-\u{202e}x\u{2028}", "SSH-2.0-x"),
+        ] {
+            assert_eq!(printable(said), shown);
+        }
+        assert_eq!(printable(&"é".repeat(101)), "é".repeat(100));
     }
 
     #[test]

@@ -65,26 +65,41 @@ impl Transport {
 mod tests {
     use super::*;
 
-    #[test]
-    fn whatever_was_decided_no_key_lasts_longer_than_it_may_and_no_dead_peer_is_unseen() {
+    fn config(rekey_bytes: usize, rekey_seconds: u64, keepalive_seconds: u64) -> Config {
         let transport = Transport {
             keys: HostKeys(Vec::new()),
-            algorithms: Algorithms::Modern,
-            rekey_bytes: usize::MAX,
-            rekey_after: Duration::MAX,
-            keepalive: Duration::MAX,
-            idle: Duration::MAX,
+            algorithms: Algorithms::default(),
+            rekey_bytes,
+            rekey_after: Duration::from_secs(rekey_seconds),
+            keepalive: Duration::from_secs(keepalive_seconds),
+            idle: Duration::from_secs(1),
         };
+        transport.config()
+    }
 
-        let config = transport.config();
+    #[test]
+    fn an_operator_makes_bounds_narrower_and_never_wider() {
+        for (asked, told) in [(u64::MAX, 3600), (3601, 3600), (3600, 3600), (60, 60)] {
+            let limit = config(1, asked, 1).limits.rekey_time_limit;
+            assert_eq!(limit, Duration::from_secs(told));
+        }
+        for (asked, told) in [(usize::MAX, REKEY_BYTES_MAX), (65_536, 65_536)] {
+            let limits = config(asked, 1, 1).limits;
+            assert_eq!(limits.rekey_read_limit, told);
+            assert_eq!(limits.rekey_write_limit, told);
+        }
+        for (asked, told) in [(301, 300), (300, 300), (1, 1)] {
+            let interval = config(1, 1, asked).keepalive_interval;
+            assert_eq!(interval, Some(Duration::from_secs(told)));
+        }
+    }
 
-        let limits = config.limits;
-        assert_eq!(limits.rekey_write_limit, REKEY_BYTES_MAX);
-        assert_eq!(limits.rekey_read_limit, REKEY_BYTES_MAX);
-        assert_eq!(limits.rekey_time_limit, REKEY_MAX);
-        let most = Duration::from_secs(KEEPALIVE_SECONDS_MAX.into());
-        assert_eq!(config.keepalive_interval, Some(most));
-        assert_eq!(config.inactivity_timeout, Some(SILENCE_MAX));
+    #[test]
+    fn a_peer_that_takes_nothing_or_answers_nothing_is_not_waited_for() {
+        let config = config(1, 1, 60);
+
+        assert_eq!(config.inactivity_timeout, Some(Duration::from_secs(900)));
+        assert_eq!(config.keepalive_max, 3);
         assert_eq!(config.max_auth_attempts, LOGINS_PER_CONNECTION_MAX);
     }
 }

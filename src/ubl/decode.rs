@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_lying_declaration_is_remarked_and_read_nonetheless() {
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&[u8], &str); 7] = [
             (
                 b"<?xml version='1.0' encoding='UTF-16'?><a>\xc3\xa9</a>",
                 "it declares `UTF-16`, but is not in it; read as UTF-8",
@@ -197,6 +197,10 @@ mod tests {
                 b"\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><a>\xc3\xa9</a>",
                 "it declares `ISO-8859-1`, but its byte order mark says UTF-8; read as such",
             ),
+            (
+                b"<?xml version='1.0' encoding='iso-2022-kr'?><a>\xc3\xa9</a>",
+                "it declares the unknown encoding `iso-2022-kr`",
+            ),
             (b"<?xml version='1.0'?><a>\xc3\xa9</a>", ""),
         ];
         for (bytes, remark) in cases {
@@ -204,6 +208,20 @@ mod tests {
             assert!(text.ends_with("<a>é</a>"), "{text}");
             assert_eq!(told.concat(), remark);
         }
+    }
+
+    #[test]
+    fn a_declaration_one_byte_past_the_limit_is_not_looked_at() {
+        let declared = |bytes: usize| {
+            let (begin, end) = ("<?xml version='1.0'", "encoding='ISO-8859-2'?>");
+            let spaces = " ".repeat(bytes - begin.len() - end.len());
+            [format!("{begin}{spaces}{end}<a>").as_bytes(), b"\xa3</a>"].concat()
+        };
+
+        let (within, told) = decoded(&declared(DECLARATION_BYTES_MAX));
+        assert!(within.ends_with("<a>Ł</a>") && told.is_empty(), "{told:?}");
+        let (past, told) = decoded(&declared(DECLARATION_BYTES_MAX + 1));
+        assert!(past.ends_with("<a>£</a>"), "{told:?}");
     }
 
     #[test]

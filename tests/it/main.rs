@@ -10,6 +10,7 @@ mod alarming;
 mod arriving;
 mod backing;
 mod clients;
+mod copies;
 mod doctoring;
 mod evidence;
 mod extensions;

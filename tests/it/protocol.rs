@@ -350,6 +350,39 @@ async fn one_handle_past_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn one_channel_past_the_limit_is_refused_until_one_is_closed() {
+    let (gateway, _, device) = office().await;
+    let (ssh, _socket) = log_in(gateway.address, &device, Default::default())
+        .await
+        .unwrap();
+    let mut open = Vec::new();
+    for _ in 0..sluis::sftp::limits::CHANNELS_MAX {
+        open.push(ssh.channel_open_session().await.unwrap());
+    }
+
+    assert!(ssh.channel_open_session().await.is_err());
+
+    open.pop().unwrap().close().await.unwrap();
+    assert!(ssh.channel_open_session().await.is_ok());
+}
+
+#[tokio::test]
+async fn one_read_is_answered_with_no_more_than_its_limit() {
+    use sluis::sftp::limits::IO_BYTES_MAX;
+    let (gateway, office, device) = office().await;
+    let most = usize::try_from(IO_BYTES_MAX).unwrap();
+    gateway.receive(&office, invoice("F-1", most + 1)).await;
+    let peer = gateway.connect(&device).await;
+    let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
+    let handle = peer.open(&path).await.unwrap();
+
+    for length in [IO_BYTES_MAX, IO_BYTES_MAX + 1, u32::MAX] {
+        let came = peer.sftp.read(&handle, 0, length).await.unwrap();
+        assert_eq!(came.data.len(), most, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn a_channel_without_a_subsystem_makes_nobody_wait() {
     let (gateway, _, device) = office().await;
     let (ssh, _socket) = log_in(gateway.address, &device, russh::client::Config::default())

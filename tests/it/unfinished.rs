@@ -112,6 +112,8 @@ async fn one_byte_past_the_largest_file_is_refused_at_the_write_and_at_the_close
     let past = write(&peer, &handle, UPLOAD_BYTES_MAX, b"x").await;
 
     assert_eq!(past, Err(StatusCode::Failure));
+    let left = size(&peer, "/in/F-1.xml").await;
+    assert_eq!(left, Ok(0), "what is refused takes no room");
     assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
     assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
     assert_eq!(gateway.events(&office).await, Vec::<String>::new());

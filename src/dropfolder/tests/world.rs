@@ -32,6 +32,11 @@ pub(super) struct Inner {
     pub(super) calls: usize,
     pub(super) largest_batch: usize,
     pub(super) down: bool,
+    /// Why nothing can be taken, and how often that was asked.
+    pub(super) unready: Option<Unready>,
+    pub(super) questions: usize,
+    /// From so many on who asks is in a loop, in which the test's time stands still; 0 for any number.
+    pub(super) questions_max: usize,
     pub(super) bad: HashSet<String>,
     /// Happens once, after the bytes were read and before the source is let go.
     pub(super) meanwhile: Option<Box<dyn FnOnce() + Send>>,
@@ -42,6 +47,15 @@ impl Takes for Fake {
 
     async fn firms(&self) -> Result<Vec<Firm>, Down> {
         Ok(self.with(|inner| inner.firms.clone()))
+    }
+
+    fn check(&self) -> Result<(), Unready> {
+        self.with(|inner| {
+            inner.questions += 1;
+            let (asked, most) = (inner.questions, inner.questions_max);
+            assert!(most == 0 || asked <= most, "asked {asked} times");
+            inner.unready.clone().map_or(Ok(()), Err)
+        })
     }
 
     async fn take(

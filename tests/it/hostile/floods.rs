@@ -408,9 +408,23 @@ fn a_device_that_opens_on_every_connection_holds_no_more_than_its_bound() {
 }
 
 #[test]
-fn a_peer_that_opens_without_end_holds_no_more_than_its_bound() {
+fn a_peer_that_lists_without_end_holds_no_more_than_its_bound() {
     let scene = Scene::start_with("rekey_seconds = 3600", FILES + 1);
 
+    scene.withstands("a folder of 100 000 on ten channels at once", |scene| {
+        let mut ssh = scene.log_in();
+        let channels: Vec<_> = (0..CHANNELS_MAX)
+            .map(|_| ssh.sftp(u32::MAX, 32768).unwrap())
+            .collect();
+        let asked = channels
+            .iter()
+            .map(|channel| ssh::data(*channel, &open_folder(&scene.folder)));
+        ssh.send_all(asked).unwrap();
+        let came = answers(&mut ssh, CHANNELS_MAX);
+        let listed = came.iter().filter(|(kind, _)| *kind == 102).count();
+        assert_eq!(listed, 1, "one after the other, and the first fills it");
+        vec![ssh]
+    });
     scene.withstands("a flood of listings of a folder of 100 000", |scene| {
         let mut ssh = scene.log_in();
         let channels: Vec<_> = (0..CHANNELS_MAX)
@@ -434,12 +448,19 @@ fn a_peer_that_opens_without_end_holds_no_more_than_its_bound() {
         let pages = usize::try_from(FILES).unwrap() / 100 + 3;
         ssh.send_all(many(first, &ask(12, &text("1")), pages))
             .unwrap();
-        ssh.send(&ssh::data(first, &open_folder("/"))).unwrap();
+        ssh.send(&ssh::data(first, &open_folder(&scene.folder)))
+            .unwrap();
         let came = answers(&mut ssh, pages + 1);
         assert_eq!(came[pages - 1], (101, 1), "its end");
-        assert_eq!(came[pages].0, 102, "another folder");
+        assert_eq!(came[pages].0, 102, "another as large");
         vec![ssh]
     });
+}
+
+#[test]
+fn a_peer_that_opens_without_end_holds_no_more_than_its_bound() {
+    let scene = Scene::start();
+
     scene.withstands("thousands of handles", |scene| {
         let mut ssh = scene.log_in();
         let channel = ssh.sftp(u32::MAX, 32768).unwrap();
@@ -457,7 +478,8 @@ fn a_peer_that_opens_without_end_holds_no_more_than_its_bound() {
         let taking = ssh.drain();
         let sent = ssh.send_all((first + 1..).take(CHANNELS_ASKED_MAX + 1000).flat_map(
             |channel| {
-                let command = text("sha256sum /nothing.xml");
+                let programs = ["sha256sum /nothing.xml", "reboot"];
+                let command = text(programs[usize::from(channel % 2 == 0)]);
                 [
                     ssh::channel_open("session", u32::MAX, 32768),
                     ssh::request(channel, "exec", &command),
@@ -481,6 +503,7 @@ fn a_peer_that_opens_without_end_holds_no_more_than_its_bound() {
         scene.program.log_count("it has asked for 10000 channels"),
         2
     );
+    assert_eq!(scene.program.log_count("Refused a command of"), 1);
 }
 
 #[test]

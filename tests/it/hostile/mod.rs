@@ -10,6 +10,7 @@
 //! memory; `ssh` is what they speak with. After each, the server lives, its memory is where it was, and another
 //! device was served all along.
 
+mod asking;
 mod checks;
 mod documents;
 mod dropped;
