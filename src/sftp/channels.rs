@@ -68,7 +68,7 @@ impl Connection {
     }
 
     /// Counts a channel that was asked for, and ends the connection past the most.
-    pub(super) fn count_channel(&mut self) -> Result<(), russh::Error> {
+    pub(super) fn count_channel(&self) -> Result<(), russh::Error> {
         let Err(too_often) = self.room.ask_channel() else {
             return Ok(());
         };

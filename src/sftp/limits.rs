@@ -22,8 +22,9 @@ pub const FOLDERS_MAX: usize = 32;
 /// last one may be of any size; a folder that was read to its end does not count.
 pub const LISTED_FILES_MAX: usize = 100_000;
 
-/// Entries in the large folders of a device that are open, from which on no further one is opened. The last one may
-/// be of any size. It is also the most entries in its small folders, beside [`LISTED_SMALL_OWN`]: 80 MB each.
+/// Entries in the large folders of a device that are open, from which on no further one is opened.
+///
+/// The last one may be of any size. It is also the most entries in its small folders, beside [`LISTED_SMALL_OWN`]: 80 MB each.
 pub const LISTED_FILES_DEVICE_MAX: usize = 400_000;
 
 /// Entries of a folder that is small: a connection may open it beside a large one, for a mount is one connection for
@@ -89,8 +90,9 @@ pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The same for all channels of a connection: more than a slow disk lets wait on each, [`WAITING_BYTES_SOFT`].
 pub const WAITING_BYTES_TOGETHER_MAX: usize = 48 * 1024 * 1024;
 
-/// Waiting requests of a connection, in bytes, that do not count for its device: what OpenSSH pipelines. So whoever
-/// is served, and takes what he asked for, is not sent away for what another connection of his device leaves waiting.
+/// Waiting requests of a connection, in bytes, that do not count for its device: what OpenSSH pipelines.
+///
+/// So whoever is served, and takes what he asked for, is not sent away for what another connection of his device leaves waiting.
 pub const WAITING_BYTES_OWN: usize = 2 * 1024 * 1024;
 
 /// The same for all connections of a device. A slow disk may let [`WAITING_BYTES_SOFT`] wait on each of 32

@@ -12,8 +12,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::limits::{
     CHANNELS_ASKED_DEVICE_MAX, CHANNELS_ASKED_MAX, CHANNELS_ASKED_OWN, CHANNELS_DEVICE_MAX,
-    CHANNELS_MAX, CHANNELS_OWN, DRAFT_BYTES_DEVICE_MAX, DRAFT_BYTES_OWN, DRAFTS_DEVICE_MAX,
-    DRAFTS_OWN, LISTED_FILES_DEVICE_MAX, LISTED_FILES_MAX, LISTED_SMALL_MAX, LISTED_SMALL_OWN,
+    CHANNELS_OWN, DRAFT_BYTES_DEVICE_MAX, DRAFT_BYTES_OWN, DRAFTS_DEVICE_MAX, DRAFTS_OWN,
+    LISTED_FILES_DEVICE_MAX, LISTED_FILES_MAX, LISTED_SMALL_MAX, LISTED_SMALL_OWN,
     WAITING_BYTES_DEVICE_MAX, WAITING_BYTES_OWN, WAITING_BYTES_TOGETHER_MAX,
 };
 use super::portion::{Bounds, Portion};
@@ -22,13 +22,14 @@ use crate::login::Holdings;
 /// How many folders a connection remembers to be large; a device has not that many.
 const LARGE_FOLDERS_MAX: usize = 1024;
 
-/// A bound of a session that counts already, or none.
+/// What each session, or the connection, counts itself. A channel that is closed is not its connection's any more,
+/// and is its device's until its session has ended.
 const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
 const WAITING:    Bounds = Bounds { own: WAITING_BYTES_OWN, connection: WAITING_BYTES_TOGETHER_MAX, device: WAITING_BYTES_DEVICE_MAX };
 #[rustfmt::skip]
-const CHANNELS:   Bounds = Bounds { own: CHANNELS_OWN,      connection: CHANNELS_MAX,               device: CHANNELS_DEVICE_MAX };
+const CHANNELS:   Bounds = Bounds { own: CHANNELS_OWN,      connection: ANY,                        device: CHANNELS_DEVICE_MAX };
 #[rustfmt::skip]
 const SMALL:      Bounds = Bounds { own: LISTED_SMALL_OWN,  connection: ANY,                        device: LISTED_FILES_DEVICE_MAX };
 #[rustfmt::skip]
@@ -290,7 +291,7 @@ impl Default for Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sftp::limits::WAITING_BYTES_SOFT;
+    use crate::sftp::limits::{CHANNELS_MAX, WAITING_BYTES_SOFT};
 
     /// So many connections of one device.
     fn connections(device: &Arc<Holdings>, count: usize) -> Vec<Arc<Room>> {
