@@ -1,0 +1,258 @@
+//! Does each arrival become what it should?
+
+use super::*;
+use crate::model::{Approval, Declared, PartyId, Transfer};
+use crate::ubl::{Party, Sbdh};
+
+/// A minimal reading of an invoice with this number.
+pub(crate) fn invoice(number: &str) -> Reading {
+    Reading {
+        kind: Kind::Invoice,
+        type_code: Some("380".to_owned()),
+        number: Some(number.to_owned()),
+        issued: Some("2026-03-14".to_owned()),
+        due: None,
+        currency: Some("EUR".to_owned()),
+        payable: Some("121.00".to_owned()),
+        seller: party(&[(PartyIdSource::LegalEntity, "0500453583")]),
+        buyer: Party::default(),
+        self_billed: false,
+        customization: None,
+        profile: None,
+        references: Vec::new(),
+        attachments: Vec::new(),
+        sbdh: None,
+        remarks: Vec::new(),
+    }
+}
+
+/// A party with these identifiers.
+pub(crate) fn party(ids: &[(PartyIdSource, &str)]) -> Party {
+    Party {
+        name: None,
+        ids: ids
+            .iter()
+            .map(|(source, raw)| PartyId::new(*source, None, raw))
+            .collect(),
+    }
+}
+
+fn setup(transfer: Transfer, device: Option<i64>) -> Setup {
+    Setup {
+        dossiers: [("0208:0239843188".to_owned(), DossierId(1))].into(),
+        links: vec![LinkRule {
+            id: LinkId(7),
+            dossier: DossierId(1),
+            device: device.map(DeviceId),
+            rule: Rule {
+                transfer,
+                approval: Approval::Required,
+                from: None,
+            },
+            folder: None,
+        }],
+        names: BTreeMap::new(),
+        default_device: None,
+        calendar: Calendar::default(),
+        duplicates: Duplicates::Hold,
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+/// Decides of an arrival of which nothing is said.
+fn planned(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
+    let readiness = Readiness::arriving(Declared::default(), reading.issued.as_deref(), NOW);
+    plan(reading, &readiness, setup, known, NOW)
+}
+
+fn purchase() -> Reading {
+    let mut reading = invoice("F-1");
+    reading.buyer = party(&[(PartyIdSource::LegalEntity, "0239843188")]);
+    reading
+}
+
+fn first(plan: Plan) -> Planned {
+    match plan {
+        Plan::Keep(planned) => planned.into_iter().next().unwrap(),
+        other => panic!("not kept: {other:?}"),
+    }
+}
+
+#[test]
+fn a_purchase_is_offered_to_the_links_device() {
+    let planned = first(planned(
+        &purchase(),
+        &setup(Transfer::AtOnce, Some(3)),
+        &Known::default(),
+    ));
+
+    assert_eq!(
+        (planned.device, planned.flow, planned.hold),
+        (Some(DeviceId(3)), Some(Flow::Purchase), None)
+    );
+}
+
+#[test]
+fn what_has_no_device_or_no_hour_waits_with_its_reason() {
+    let no_device = first(planned(
+        &purchase(),
+        &setup(Transfer::AtOnce, None),
+        &Known::default(),
+    ));
+    let manual = first(planned(
+        &purchase(),
+        &setup(Transfer::Manual, Some(3)),
+        &Known::default(),
+    ));
+
+    assert_eq!(no_device.hold, Some(HeldReason::NoDevice));
+    assert_eq!(manual.hold, Some(HeldReason::Manual));
+}
+
+#[test]
+fn a_dossier_without_a_link_waits_for_one() {
+    let mut setup = setup(Transfer::AtOnce, Some(3));
+    setup.links.clear();
+
+    let planned = first(planned(&purchase(), &setup, &Known::default()));
+
+    assert_eq!(
+        (planned.dossier, planned.hold),
+        (Some(DossierId(1)), Some(HeldReason::NoLink))
+    );
+}
+
+#[test]
+fn the_three_levels_of_duplicates() {
+    let setup = setup(Transfer::AtOnce, Some(3));
+    let old = DocumentId(5);
+    let with = |known: Known| planned(&purchase(), &setup, &known);
+
+    assert_eq!(
+        with(Known {
+            bytes: Some(old),
+            ..Known::default()
+        }),
+        Plan::Recognise(old)
+    );
+    assert_eq!(
+        with(Known {
+            envelope: Some((old, true)),
+            ..Known::default()
+        }),
+        Plan::Recognise(old)
+    );
+    for suspected in [
+        Known {
+            business: Some(old),
+            ..Known::default()
+        },
+        Known {
+            content: Some(old),
+            ..Known::default()
+        },
+        Known {
+            envelope: Some((old, false)),
+            ..Known::default()
+        },
+    ] {
+        assert_eq!(
+            first(with(suspected)).hold,
+            Some(HeldReason::SuspectedDuplicate)
+        );
+    }
+}
+
+#[test]
+fn a_firm_that_lets_newer_versions_replace_decides_of_versions_and_of_nothing_else() {
+    let mut setup = setup(Transfer::AtOnce, Some(3));
+    setup.duplicates = Duplicates::Replace;
+    let old = DocumentId(5);
+    let first_had = transfer::Earlier {
+        delivery: DeliveryId(9),
+        document: old,
+        books: Books {
+            dossier: Some(DossierId(1)),
+            flow: Some(Flow::Purchase),
+            link: Some(LinkId(7)),
+        },
+        stand: transfer::Stand::Had,
+    };
+    let version = Known {
+        business: Some(old),
+        earlier: vec![first_had],
+        ..Known::default()
+    };
+    let revision = first(planned(&purchase(), &setup, &version));
+    assert_eq!((revision.hold, revision.revision_of), (None, Some(old)));
+    assert_eq!(revision.duplicate_of, Some(old));
+
+    for suspected in [
+        Known {
+            content: Some(old),
+            ..version.clone()
+        },
+        Known {
+            envelope: Some((old, false)),
+            ..version
+        },
+    ] {
+        let held = first(planned(&purchase(), &setup, &suspected));
+        assert_eq!(held.hold, Some(HeldReason::SuspectedDuplicate));
+        assert_eq!(held.revision_of, None);
+    }
+}
+
+#[test]
+fn nothing_received_is_thrown_away() {
+    let mut reading = invoice("F-1");
+    reading.kind = Kind::Unreadable;
+    assert!(matches!(
+        planned(&reading, &Setup::default(), &Known::default()),
+        Plan::Quarantine(_)
+    ));
+
+    for kind in [
+        Kind::Invoice,
+        Kind::CreditNote,
+        Kind::Cii,
+        Kind::Response,
+        Kind::Other,
+    ] {
+        reading.kind = kind;
+        let planned = first(planned(&reading, &Setup::default(), &Known::default()));
+        assert!(planned.hold.is_some(), "{kind:?}");
+    }
+}
+
+#[test]
+fn numbers_are_compared_as_a_bookkeeper_would() {
+    let key = |number| business_key(&invoice(number)).unwrap();
+
+    assert_eq!(key("V01/15000001"), key("v01-15000001"));
+    assert_eq!(key("000 17"), key("17"));
+    assert_ne!(key("17"), key("170"));
+    assert_eq!(key("000"), key("0 00"));
+}
+
+#[test]
+fn a_document_without_a_number_is_no_ones_duplicate() {
+    let mut reading = invoice("F-1");
+    reading.number = None;
+
+    assert_eq!(business_key(&reading), None);
+}
+
+#[test]
+fn an_envelope_is_known_by_its_sender_and_instance() {
+    let mut reading = invoice("F-1");
+    let sbdh = Sbdh {
+        instance: Some("i-1".to_owned()),
+        sender: Some("0208:1".to_owned()),
+        ..Sbdh::default()
+    };
+    reading.sbdh = Some(sbdh);
+
+    assert_eq!(envelope_key(&reading).as_deref(), Some("0208:1|i-1"));
+}
