@@ -432,18 +432,37 @@ fn the_dashboard_and_the_alerts_ask_for_what_there_is() {
     assert!(ruled.len() > 5);
     assert_eq!(ruled.difference(&all_names()).count(), 0, "{ruled:?}");
     if let Some(promtool) = promtool() {
-        let file = in_repository("config/prometheus/sluis.rules.yml");
-        let judged = Command::new(promtool)
-            .args(["check", "rules"])
-            .arg(file)
-            .output()
-            .unwrap();
-        assert!(
-            judged.status.success(),
-            "{}",
-            String::from_utf8_lossy(&judged.stderr)
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("dashboard.json");
+        std::fs::write(&asked, as_rules(panels).to_string()).unwrap();
+        for file in [in_repository("config/prometheus/sluis.rules.yml"), asked] {
+            let judged = Command::new(&promtool)
+                .args(["check", "rules"])
+                .arg(file)
+                .output()
+                .unwrap();
+            let why = String::from_utf8_lossy(&judged.stderr);
+            assert!(judged.status.success(), "{why}");
+        }
     }
+}
+
+/// What the panels of a dashboard ask, as rules that Prometheus can judge, with something chosen.
+fn as_rules(panels: &[Value]) -> Value {
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let asked = targets.map(|target| target["expr"].as_str().unwrap());
+    let rules = asked.enumerate().map(|(at, asked)| {
+        let asked = asked
+            .replace("$__rate_interval", "1m")
+            .replace("$instance", "sluis:9464")
+            .replace("$job", "sluis");
+        assert!(!asked.contains('$'), "{asked}");
+        serde_json::json!({ "record": format!("asked:{at}"), "expr": asked })
+    });
+    let rules: Vec<_> = rules.collect();
+    serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] })
 }
 
 #[test]
