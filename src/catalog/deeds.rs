@@ -126,7 +126,7 @@ pub(super) async fn note(tx: &mut Tx) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::first_misfit;
+    use crate::evidence::Deeds;
     use crate::model::{Language, Timestamp};
 
     async fn office(folder: &std::path::Path) -> Catalog {
@@ -167,7 +167,9 @@ mod tests {
         catalog.note_deed().await.unwrap();
 
         let deeds = catalog.deeds(0, 9).await.unwrap();
-        assert_eq!(first_misfit(&deeds), None);
+        let mut followed = Deeds::default();
+        followed.follow(&deeds);
+        assert_eq!(followed.misfit(), None);
         let told: Vec<_> = deeds.iter().map(|(deed, _)| deed.told).collect();
         assert_eq!(told, [Some((firm, EventSeq(2), EventSeq(2))), None]);
         assert!(deeds.iter().all(|(deed, _)| deed.who == kevin().who));

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::call::Call;
+use super::documents::PAGE_ROWS;
 use super::{Error, Exit, print};
-use crate::evidence::{Deed, NotedDeed, first_misfit};
+use crate::evidence::{Deeds, NotedDeed};
 use crate::model::FirmId;
-
-/// How many deeds are asked for at a time.
-const PAGE_ROWS: i64 = 1000;
 
 /// The arguments of `deeds`.
 #[derive(Debug, clap::Args)]
@@ -26,38 +24,28 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         .iter()
         .map(|firm| (firm.id, firm.slug.to_string()))
         .collect();
-    let deeds = all(&house.catalog).await?;
-    let is_asked = |deed: &Deed| {
-        args.firm.is_none()
-            || deed
-                .told
-                .is_some_and(|(firm, ..)| slugs.contains_key(&firm))
+    let is_asked = |(deed, _): &&NotedDeed| {
+        let at = deed.told.map(|(firm, ..)| firm);
+        args.firm.is_none() || at.is_some_and(|firm| slugs.contains_key(&firm))
     };
-    let rows = deeds
-        .iter()
-        .filter(|(deed, _)| is_asked(deed))
-        .map(|deed| row(deed, &slugs));
-    let heads = ["seq", "at", "who", "firm", "events", "command"];
-    call.list(&heads, rows.collect(), "nobody has changed anything yet")?;
-    let Some(misfit) = first_misfit(&deeds) else {
+    let mut listing = call.listing(&["seq", "at", "who", "firm", "events", "command"]);
+    let (mut followed, mut after) = (Deeds::default(), 0);
+    loop {
+        let page = house.catalog.deeds(after, PAGE_ROWS).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = last.seq;
+        followed.follow(&page);
+        let asked = page.iter().filter(is_asked);
+        listing.page(asked.map(|deed| row(deed, &slugs)).collect())?;
+    }
+    listing.end("nobody has changed anything yet");
+    let Some(misfit) = followed.misfit() else {
         return Ok(Exit::Done);
     };
     print::note(&format!(
         "deed {misfit} is not as it was noted: somebody has changed, moved or removed it"
     ));
     Ok(Exit::Failed)
-}
-
-async fn all(catalog: &crate::catalog::Catalog) -> Result<Vec<NotedDeed>, Error> {
-    let mut all: Vec<NotedDeed> = Vec::new();
-    loop {
-        let after = all.last().map_or(0, |(deed, _)| deed.seq);
-        let page = catalog.deeds(after, PAGE_ROWS).await?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
-    }
 }
 
 fn row(

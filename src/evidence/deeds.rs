@@ -45,16 +45,33 @@ pub fn deed_hash(before: &str, deed: &Deed) -> String {
     Digest::from_hasher(hasher).to_string()
 }
 
-/// Returns the place of the first deed that was changed, moved, inserted or removed; `deeds` are all of them, in order.
-pub fn first_misfit(deeds: &[NotedDeed]) -> Option<i64> {
-    let mut before = "";
-    for (at, (deed, hash)) in (1_i64..).zip(deeds) {
-        if deed.seq != at || *hash != deed_hash(before, deed) {
-            return Some(at);
+/// Deeds that are followed from the first on, as many at a time as suits.
+#[derive(Debug, Default)]
+pub struct Deeds {
+    seq: i64,
+    hash: String,
+    misfit: Option<i64>,
+}
+
+impl Deeds {
+    /// Follows the next ones, in order.
+    pub fn follow(&mut self, next: &[NotedDeed]) {
+        for (deed, hash) in next {
+            if self.misfit.is_some() {
+                return; // nothing behind it can be judged
+            }
+            self.seq += 1;
+            if deed.seq != self.seq || *hash != deed_hash(&self.hash, deed) {
+                self.misfit = Some(self.seq);
+            }
+            self.hash.clone_from(hash);
         }
-        before = hash;
     }
-    None
+
+    /// Returns the place of the first deed that was changed, moved, inserted or removed.
+    pub fn misfit(&self) -> Option<i64> {
+        self.misfit
+    }
 }
 
 #[cfg(test)]
@@ -78,10 +95,24 @@ mod tests {
         deeds
     }
 
+    /// The place of the first that does not fit; the same however many are followed at a time.
+    fn misfit(deeds: &[NotedDeed]) -> Option<i64> {
+        let paged = |rows: usize| {
+            let mut followed = Deeds::default();
+            deeds.chunks(rows).for_each(|page| followed.follow(page));
+            followed.misfit()
+        };
+        let whole = paged(deeds.len().max(1));
+        for rows in 1..deeds.len() {
+            assert_eq!(paged(rows), whole, "in pages of {rows}");
+        }
+        whole
+    }
+
     #[test]
     fn deeds_that_nobody_touched_fit() {
-        assert_eq!(first_misfit(&noted(4)), None);
-        assert_eq!(first_misfit(&[]), None);
+        assert_eq!(misfit(&noted(4)), None);
+        assert_eq!(misfit(&[]), None);
     }
 
     #[test]
@@ -104,7 +135,7 @@ mod tests {
             change(&mut deeds);
 
             let expected = if which == 6 { 3 } else { 2 };
-            assert_eq!(first_misfit(&deeds), Some(expected), "change {which}");
+            assert_eq!(misfit(&deeds), Some(expected), "change {which}");
         }
     }
 }

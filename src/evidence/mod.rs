@@ -15,5 +15,5 @@ pub mod replay;
 pub mod signed;
 
 pub use collecting::{Collecting, Connected, Reads, SPANS_TOLD_MAX, Sure};
-pub use deeds::{Deed, NotedDeed, deed_hash, first_misfit};
+pub use deeds::{Deed, Deeds, NotedDeed, deed_hash};
 pub use event::{Event, EventRow, Written};

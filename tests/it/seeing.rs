@@ -10,6 +10,8 @@ use std::time::Duration;
 use russh::client;
 use russh::keys::{Algorithm, PrivateKey};
 use serde_json::Value;
+use sluis::evidence::{Deed, deed_hash};
+use sluis::model::Timestamp;
 use sluis::seeing::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, METRICS, Metric};
 
 use crate::clients::{is_here, wait_until};
@@ -430,18 +432,37 @@ fn the_dashboard_and_the_alerts_ask_for_what_there_is() {
     assert!(ruled.len() > 5);
     assert_eq!(ruled.difference(&all_names()).count(), 0, "{ruled:?}");
     if let Some(promtool) = promtool() {
-        let file = in_repository("config/prometheus/sluis.rules.yml");
-        let judged = Command::new(promtool)
-            .args(["check", "rules"])
-            .arg(file)
-            .output()
-            .unwrap();
-        assert!(
-            judged.status.success(),
-            "{}",
-            String::from_utf8_lossy(&judged.stderr)
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("dashboard.json");
+        std::fs::write(&asked, as_rules(panels).to_string()).unwrap();
+        for file in [in_repository("config/prometheus/sluis.rules.yml"), asked] {
+            let judged = Command::new(&promtool)
+                .args(["check", "rules"])
+                .arg(file)
+                .output()
+                .unwrap();
+            let why = String::from_utf8_lossy(&judged.stderr);
+            assert!(judged.status.success(), "{why}");
+        }
     }
+}
+
+/// What the panels of a dashboard ask, as rules that Prometheus can judge, with something chosen.
+fn as_rules(panels: &[Value]) -> Value {
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let asked = targets.map(|target| target["expr"].as_str().unwrap());
+    let rules = asked.enumerate().map(|(at, asked)| {
+        let asked = asked
+            .replace("$__rate_interval", "1m")
+            .replace("$instance", "sluis:9464")
+            .replace("$job", "sluis");
+        assert!(!asked.contains('$'), "{asked}");
+        serde_json::json!({ "record": format!("asked:{at}"), "expr": asked })
+    });
+    let rules: Vec<_> = rules.collect();
+    serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] })
 }
 
 #[test]
@@ -795,6 +816,44 @@ fn a_deed_that_somebody_has_changed_shows() {
     assert_eq!(shown.status.code(), Some(1));
     let why = String::from_utf8_lossy(&shown.stderr).into_owned();
     assert!(why.contains("deed 2 is not as it was noted"), "{why}");
+}
+
+#[test]
+fn deeds_of_years_are_listed_and_followed_page_by_page() {
+    const MORE: i64 = 2100; // three pages, the last one begun
+    let program = Program::init();
+    let begin = program.json(&["deeds"]);
+    let last = begin.last().unwrap();
+    let (seq, hash) = (last["seq"].as_i64().unwrap(), last["hash"].as_str());
+    let mut hash = hash.unwrap().to_owned();
+    let rows = (seq + 1..=seq + MORE).map(|seq| {
+        let deed = Deed {
+            seq,
+            at: Timestamp(seq),
+            who: "root (uid 0)".to_owned(),
+            command: "sluis retention run".to_owned(),
+            told: None,
+        };
+        hash = deed_hash(&hash, &deed);
+        format!(
+            "({seq}, {seq}, '{}', '{}', '{hash}')",
+            deed.who, deed.command
+        )
+    });
+    let rows = rows.collect::<Vec<_>>().join(", ");
+    program.query(&format!(
+        "insert into deed (seq, at, who, command, hash) values {rows}"
+    ));
+
+    let shown = program.json(&["deeds"]);
+    let seqs: Vec<_> = shown.iter().filter_map(|row| row["seq"].as_i64()).collect();
+    assert_eq!(seqs, (1..=seq + MORE).collect::<Vec<_>>());
+
+    program.query("update deed set at = 0 where seq = 2050");
+    let shown = program.run(&["deeds"]);
+    assert_eq!(shown.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(why.contains("deed 2050 is not as it was noted"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
