@@ -86,6 +86,15 @@ pub enum Error {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The folder of the documents is not the one that the catalog names them in.
+    #[error(
+        "the folder of the documents, `{}`, is empty or not there, and the catalog names documents: mount its disk or put it back, or `sluis restore` a backup",
+        path.display()
+    )]
+    NoDocuments {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// The catalog cannot be opened.
     #[error("the catalog cannot be opened")]
     Catalog(#[from] catalog::Error),
@@ -128,6 +137,16 @@ impl House {
     pub async fn open(config: Config) -> Result<Self, Error> {
         if !config.catalog_file().exists() {
             return Err(Error::NoData { path: config.data });
+        }
+        if blobs::hold_nothing(&config.blob_folder()) {
+            let catalog = Catalog::open(&config.catalog_file()).await?;
+            let names_any = catalog.names_documents().await;
+            catalog.close().await;
+            if names_any? {
+                return Err(Error::NoDocuments {
+                    path: config.blob_folder(),
+                });
+            }
         }
         Self::join(config).await
     }

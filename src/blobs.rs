@@ -34,6 +34,8 @@ pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     folder: Arc<PathBuf>,
     birth: Arc<Birth>,
+    /// The same folder, wherever it is moved: everything is written through it.
+    held: Arc<PathBuf>,
     /// For the files that readers keep open.
     room: Arc<Semaphore>,
     wellness: Wellness,
@@ -124,6 +126,13 @@ pub enum Error {
     List(#[source] object_store::Error),
 }
 
+/// Says whether no blob lies in a folder, or it is not there: that of a disk, say, that is not mounted.
+pub fn hold_nothing(folder: &FilePath) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    // Each lies in a folder named by the first two digits of its digest.
+    !entries.flatten().any(|entry| entry.file_name().len() == 2)
+}
+
 impl Blobs {
     /// Opens the store in a local folder, which must exist.
     ///
@@ -146,6 +155,7 @@ impl Blobs {
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
             folder: Arc::new(folder.to_owned()),
+            held: Arc::new(birth.held()),
             birth: Arc::new(birth),
             room: Arc::new(Semaphore::new(reader::KEPT_OPEN_MAX)),
             wellness: Wellness::default(),
@@ -165,7 +175,10 @@ impl Blobs {
         let digest = Digest::of(&content);
         match self.put_unnamed(&content, digest).await? {
             Some(stored) => Ok(stored),
-            None => self.put_in_store(content, digest).await,
+            None => {
+                self.birth.stands()?;
+                self.put_in_store(content, digest).await
+            }
         }
     }
 
@@ -282,7 +295,7 @@ impl Blobs {
     ///
     /// When the store does not remove it.
     pub fn remove(&self, digest: Digest) -> Result<(), Error> {
-        match std::fs::remove_file(self.folder.join(path(digest).as_ref())) {
+        match std::fs::remove_file(self.held.join(path(digest).as_ref())) {
             Err(failed) if failed.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
                 digest,
                 source: failed,

@@ -223,14 +223,18 @@ impl Wellness {
     ///
     /// # Errors
     ///
-    /// When there is less free than the operator wants to keep, or the catalog is not where it was.
+    /// When there is less free than the operator wants to keep, or the catalog or the documents are not where they were.
     pub fn has_room(&self) -> Result<(), Unready> {
         self.all_well(&[Part::Space])?;
-        // What is written into a file that was moved away is lost, though writing it goes well.
-        match self.all_well(&[Part::CatalogWrites]) {
-            Err(unready) if unready.cause == Cause::Gone => Err(unready),
-            _ => Ok(()),
+        // What is written into a file or a folder that was moved away is lost, though writing it goes well.
+        for part in [Part::CatalogWrites, Part::BlobWrites] {
+            if let Err(unready) = self.all_well(&[part])
+                && unready.cause == Cause::Gone
+            {
+                return Err(unready);
+            }
         }
+        Ok(())
     }
 
     /// Says whether one part is well.

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ pub(super) struct Birth {
     folder: PathBuf,
     identity: (u64, u64),
     /// While it is open no other folder gets its number, and `umount` refuses.
-    _opened: File,
+    opened: File,
 }
 
 impl Birth {
@@ -27,8 +28,19 @@ impl Birth {
         Ok(Self {
             folder: folder.to_owned(),
             identity: (found.dev(), found.ino()),
-            _opened: opened,
+            opened,
         })
+    }
+
+    /// Returns a path to the folder that was opened, wherever it is now: what is written through it does not
+    /// land in another one that stands in its place for a moment.
+    pub(super) fn held(&self) -> PathBuf {
+        let held = PathBuf::from(format!("/proc/self/fd/{}", self.opened.as_raw_fd()));
+        if held.exists() {
+            held
+        } else {
+            self.folder.clone()
+        }
     }
 
     /// Says whether it is the folder still that it was.
@@ -59,6 +71,9 @@ mod tests {
         assert!(birth.stands().is_err());
         std::fs::create_dir(&folder).unwrap();
         assert!(birth.stands().is_err());
+        std::fs::write(birth.held().join("x"), "x").unwrap();
+        assert!(aside.join("x").exists() && !folder.join("x").exists());
+        std::fs::remove_file(aside.join("x")).unwrap();
 
         std::fs::remove_dir(&folder).unwrap();
         std::fs::rename(&aside, &folder).unwrap();

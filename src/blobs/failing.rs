@@ -113,7 +113,7 @@ impl Blobs {
     /// When it cannot; then it has reported so.
     pub async fn try_write(&self) -> Result<(), Error> {
         const BYTES: [u8; 4096] = [0x5a; 4096];
-        let folder = std::sync::Arc::clone(&self.folder);
+        let folder = std::sync::Arc::clone(&self.held);
         let writing = tokio::task::spawn_blocking(move || {
             use std::io::Write as _;
             let mut file = tempfile::tempfile_in(&*folder)?;

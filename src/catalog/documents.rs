@@ -238,6 +238,16 @@ fn note(known: &mut Known, row: &AnyRow, new: &NewDocument<'_>) -> Result<(), Er
 }
 
 impl Catalog {
+    /// Says whether there is any document.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn names_documents(&self) -> Result<bool, Error> {
+        let any = query("select 1 as any_of_them from document limit 1");
+        Ok(any.fetch_optional(&self.readers).await?.is_some())
+    }
+
     /// Returns the id of the document of `firm` with these original bytes.
     ///
     /// # Errors

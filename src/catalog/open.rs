@@ -52,8 +52,7 @@ impl Catalog {
 
 /// Opens all of them now: one that is opened later may find another file, or none, where the catalog was.
 async fn readers(path: &Path) -> Result<AnyPool, Error> {
-    AnyPoolOptions::new()
-        .min_connections(READERS_MAX)
+    let pool = AnyPoolOptions::new()
         .max_connections(READERS_MAX)
         .acquire_timeout(std::time::Duration::from_millis(u64::from(2 * BUSY_MS_MAX)))
         .idle_timeout(None)
@@ -62,7 +61,17 @@ async fn readers(path: &Path) -> Result<AnyPool, Error> {
         .after_connect(move |connection, _| Box::pin(prepare(connection)))
         .connect_with(options_in(path, "mode=rw")?) // never a new, empty catalog
         .await
-        .map_err(|source| failed(path, source))
+        .map_err(|source| failed(path, source))?;
+    let mut all = Vec::new();
+    for _ in 0..READERS_MAX {
+        all.push(
+            pool.acquire()
+                .await
+                .map_err(|source| failed(path, source))?,
+        );
+    }
+    drop(all); // they go back
+    Ok(pool)
 }
 
 /// Opens one connection.

@@ -1,12 +1,13 @@
 //! How does a new installation begin?
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use super::call::{Call, variables};
 use super::{Error, Exit, doer, print};
@@ -29,9 +30,20 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     fs::create_dir_all(&args.dir).map_err(Error::file("make the folder", &args.dir))?;
     let file = args.dir.join("sluis.toml");
     let listen = args.listen.unwrap_or_else(|| Sftp::default().listen);
-    let is_new = write_new(&file, &template(listen))?;
-    let config = Config::read(&file, variables())?;
+    let new = if file.exists() {
+        None
+    } else {
+        Some(write_new(&args.dir, &template(listen))?)
+    };
+    let config = Config::read(new.as_ref().map_or(&*file, |new| new.path()), variables())?;
     let house = House::make(config.clone()).await?;
+    // Last: what has a configuration is served, and what ended before is begun anew.
+    let is_new = match new.map(|new| new.persist_noclobber(&file)) {
+        Some(Err(failed)) if failed.error.kind() != ErrorKind::AlreadyExists => {
+            return Err(Error::file("write", &file)(failed.error));
+        }
+        written => matches!(written, Some(Ok(_))),
+    };
     doer::note_doer(&house);
     house.catalog.note_deed().await?;
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?);
@@ -73,21 +85,19 @@ fn tell(file: &Path, is_new: bool, config: &Config, fingerprints: &[String]) -> 
     ))
 }
 
-/// An existing file is somebody's decisions: it stays as it is.
-fn write_new(file: &Path, text: &str) -> Result<bool, Error> {
-    let opened = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640) // whom webhooks may reach, and where everything is, is nobody else's
-        .open(file);
-    let mut new = match opened {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
-        opened => opened.map_err(Error::file("write", file))?,
+/// Writes a file that has no name of its own yet: an existing one is somebody's decisions, and stays as it is.
+fn write_new(folder: &Path, text: &str) -> Result<NamedTempFile, Error> {
+    let written = || {
+        let mut new = tempfile::Builder::new()
+            .prefix(".sluis.toml-")
+            // Whom webhooks may reach, and where everything is, is nobody else's.
+            .permissions(fs::Permissions::from_mode(0o640))
+            .tempfile_in(folder)?;
+        new.write_all(text.as_bytes())?;
+        new.as_file().sync_all()?;
+        Ok(new)
     };
-    new.write_all(text.as_bytes())
-        .and_then(|()| new.sync_all())
-        .map_err(Error::file("write", file))?;
-    Ok(true)
+    written().map_err(Error::file("write a configuration in", folder))
 }
 
 fn template(listen: SocketAddr) -> String {

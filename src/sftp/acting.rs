@@ -115,7 +115,10 @@ impl Session {
         if end <= UPLOAD_BYTES_MAX && !draft.unfinished.resize(end) {
             return Err(upload::Error::TooMuchTogether.into());
         }
-        self.parts.spool.write(&draft.upload, offset, bytes).await?;
+        if let Err(failed) = self.parts.spool.write(&draft.upload, offset, bytes).await {
+            draft.unfinished.resize(draft.bytes);
+            return Err(failed.into());
+        }
         if let Some(own) = self.drafts.get_mut(&draft.path.key()) {
             own.bytes = end;
         }

@@ -55,15 +55,6 @@ impl Blocks {
         self.bytes -= taken.len();
         Some(taken)
     }
-
-    /// Takes all that waits.
-    pub(super) fn rest(&mut self) -> BytesMut {
-        let mut all = BytesMut::with_capacity(self.bytes);
-        while let Some(block) = self.take() {
-            all.extend_from_slice(&block);
-        }
-        all
-    }
 }
 
 #[cfg(test)]
@@ -125,7 +116,9 @@ mod tests {
                 }
                 prop_assert_eq!(got.len() + blocks.len(), put.len());
             }
-            got.extend_from_slice(&blocks.rest());
+            while let Some(block) = blocks.take() {
+                got.extend_from_slice(&block);
+            }
 
             prop_assert_eq!(got, put);
             prop_assert_eq!(blocks.len(), 0);

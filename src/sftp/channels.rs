@@ -1,6 +1,6 @@
 //! How many channels has a connection, and who runs the commands on them?
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use russh::server::Msg;
 use russh::{ChannelId, ChannelWriteHalf};
@@ -11,26 +11,61 @@ use tracing::{debug, info, warn};
 use super::command::{Command, command};
 use super::connection::Connection;
 use super::exec::Exec;
-use super::intake::Intake;
+use super::intake::{Ended, Intake};
 use super::shown::shown_program;
 use crate::tree::Who;
 
 /// The near end of a channel.
 pub(super) struct Port {
-    pub(super) intake: Arc<Intake>,
+    /// Until somebody serves it, who holds both from then on.
+    unused: Option<(ChannelWriteHalf<Msg>, Arc<Intake>)>,
+    intake: Weak<Intake>,
     /// Cancelled when the channel is closed: then nobody waits for its window any more.
     pub(super) dead: CancellationToken,
-    /// Until the subsystem takes it.
-    pub(super) writer: Option<ChannelWriteHalf<Msg>>,
 }
 
 impl Port {
+    /// Makes one that nobody serves yet.
+    pub(super) fn new(
+        writer: ChannelWriteHalf<Msg>,
+        intake: Intake,
+        dead: CancellationToken,
+    ) -> Self {
+        let intake = Arc::new(intake);
+        Self {
+            intake: Arc::downgrade(&intake),
+            unused: Some((writer, intake)),
+            dead,
+        }
+    }
+
+    /// Takes it for whoever serves it; once.
+    pub(super) fn take(&mut self) -> Option<(ChannelWriteHalf<Msg>, Arc<Intake>)> {
+        self.unused.take()
+    }
+
     /// Says whether it waits for its use, or somebody serves it still.
     ///
     /// Where this side closes a channel first, as at the end of a command, the library does not tell
-    /// when the peer has closed it too. Whoever serves a port holds its intake.
+    /// when the peer has closed it too. Whoever serves a port holds its intake, and with it the channel's
+    /// place among those of its device.
     pub(super) fn is_in_use(&self) -> bool {
-        self.writer.is_some() || Arc::strong_count(&self.intake) > 1
+        self.intake.strong_count() > 0
+    }
+
+    /// Returns where what comes in goes, if somebody takes it.
+    pub(super) fn served(&self) -> Option<Arc<Intake>> {
+        match self.unused {
+            Some(_) => None,
+            None => self.intake.upgrade(),
+        }
+    }
+
+    /// Ends what comes in, if anybody serves it.
+    pub(super) fn end(&self, how: Ended) {
+        if let Some(intake) = self.served() {
+            intake.end(how);
+        }
     }
 }
 
@@ -43,10 +78,10 @@ impl Connection {
         let Some(port) = self.channels.get_mut(&channel) else {
             return false;
         };
-        let Some(writer) = port.writer.take() else {
+        let Some((writer, intake)) = port.take() else {
             return false;
         };
-        let (intake, dead) = (Arc::clone(&port.intake), port.dead.clone());
+        let dead = port.dead.clone();
         let command = command(line);
         self.log_command(&who, line, &command);
         let parts = &self.shared.parts;

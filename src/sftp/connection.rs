@@ -96,12 +96,12 @@ impl Connection {
         let Some(port) = self.channels.get_mut(&channel) else {
             return false;
         };
-        let Some(writer) = port.writer.take() else {
+        let Some((writer, intake)) = port.take() else {
             return false;
         };
         let answers = Answers::new(
             writer,
-            Arc::clone(&port.intake),
+            Arc::clone(&intake),
             port.dead.clone(),
             self.shared.parts.clock.clone(),
         );
@@ -109,7 +109,7 @@ impl Connection {
             self.shared.parts.clone(),
             Arc::clone(who),
             answers,
-            (Arc::clone(&port.intake), Arc::clone(&self.room)),
+            (intake, Arc::clone(&self.room)),
             Arc::clone(&self.software),
         );
         let (login, id) = (who.login.clone(), who.session.0);
@@ -126,7 +126,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // A channel that ended in order has said so before; this end comes second and does not count.
         for port in self.channels.values() {
-            port.intake.end(Ended::Broken);
+            port.end(Ended::Broken);
         }
         if self.who.is_some() {
             self.shared.parts.counts.sessions_ended.one();
@@ -206,14 +206,8 @@ impl Handler for Connection {
         let id = channel.id();
         // Its reading half is dropped: what comes in goes to the intake, which never makes the loop wait.
         let (_, writer) = channel.split();
-        self.channels.insert(
-            id,
-            Port {
-                intake: Arc::new(Intake::of(place)),
-                dead: self.dead.child_token(),
-                writer: Some(writer),
-            },
-        );
+        let port = Port::new(writer, Intake::of(place), self.dead.child_token());
+        self.channels.insert(id, port);
         reply.accept().await;
         Ok(())
     }
@@ -288,11 +282,10 @@ impl Handler for Connection {
     ) -> Result<(), Self::Error> {
         self.activity.note();
         // Without a subsystem nobody would ever take it.
-        let started = |port: &&Port| port.writer.is_none();
-        let Some(port) = self.channels.get(&channel).filter(started) else {
+        let Some(intake) = self.channels.get(&channel).and_then(Port::served) else {
             return Ok(());
         };
-        if let Err(overrun) = port.intake.push(data).await {
+        if let Err(overrun) = intake.push(data).await {
             let login = self.who.as_ref().map_or("nobody", |who| &who.login);
             warn!(peer.address = %self.admission.address(), "Connection of `{login}` ends: {overrun}");
             return Err(russh::Error::Disconnect);
@@ -317,7 +310,7 @@ impl Handler for Connection {
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
         if let Some(port) = self.channels.get(&channel) {
-            port.intake.end(Ended::InOrder);
+            port.end(Ended::InOrder);
         }
         Ok(())
     }
@@ -328,7 +321,7 @@ impl Handler for Connection {
         _session: &mut Ssh,
     ) -> Result<(), Self::Error> {
         if let Some(port) = self.channels.remove(&channel) {
-            port.intake.end(Ended::InOrder);
+            port.end(Ended::InOrder);
             port.dead.cancel();
         }
         Ok(())

@@ -81,12 +81,16 @@ impl Intake {
                 let may_wait = !self.sending.load(Ordering::SeqCst);
                 if waiting < WAITING_BYTES_SOFT || !may_wait {
                     let fits = waiting + bytes.len() <= WAITING_BYTES_MAX;
-                    if !fits || !self.place.room().take_bytes(bytes.len()) {
+                    if fits && self.place.room().take_bytes(bytes.len()) {
+                        state.waiting.push(bytes);
+                        self.came.notify_one();
+                        return Ok(());
+                    }
+                    // A session that is behind with its disk takes what waits, and wakes this; one that has
+                    // nothing does not.
+                    if !may_wait || waiting == 0 {
                         return Err(Overrun);
                     }
-                    state.waiting.push(bytes);
-                    self.came.notify_one();
-                    return Ok(());
                 }
             }
             moved.await;
@@ -125,11 +129,11 @@ impl Intake {
         state.end.map(Err)
     }
 
-    /// Returns what came in and was not taken, however it ended.
-    pub(super) fn rest(&self) -> BytesMut {
-        let rest = self.lock().waiting.rest();
-        self.place.room().give_bytes(rest.len());
-        rest
+    /// Returns some of what came in and was not taken, however it ended.
+    pub(super) fn left(&self) -> Option<BytesMut> {
+        let left = self.lock().waiting.take()?;
+        self.place.room().give_bytes(left.len());
+        Some(left)
     }
 
     /// Says whether the session waits to send, so that the loop never waits for it meanwhile.
@@ -147,7 +151,7 @@ impl Intake {
 
 impl Drop for Intake {
     fn drop(&mut self) {
-        self.rest();
+        while self.left().is_some() {}
     }
 }
 
@@ -248,6 +252,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_upload_is_slowed_and_not_cut_off_where_its_device_has_no_more() {
+        let device = Arc::<Holdings>::default();
+        let connection = || Arc::new(Room::of(Arc::clone(&device)));
+        let greedy = [(); 3].map(|()| connection());
+        for room in &greedy {
+            assert!(room.take_bytes(WAITING_BYTES_DEVICE_MAX / 3 + WAITING_BYTES_OWN));
+        }
+        let own = connection();
+        let intake = Arc::new(Intake::of(own.channel().unwrap()));
+        intake.push(&vec![0; WAITING_BYTES_OWN]).await.unwrap();
+        let pushing = tokio::spawn({
+            let intake = Arc::clone(&intake);
+            async move { intake.push(&[1]).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!pushing.is_finished(), "it waits for the disk");
+
+        drop(intake.try_take());
+
+        assert_eq!(pushing.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
     async fn what_comes_after_the_end_makes_nobody_wait() {
         let intake = Intake::default();
         intake.push(&vec![0; WAITING_BYTES_SOFT]).await.unwrap();
@@ -274,6 +301,6 @@ mod tests {
         intake.end(Ended::Broken);
 
         assert_eq!(intake.take().await, Err(Ended::Broken));
-        assert_eq!(intake.rest(), "half a word");
+        assert_eq!(intake.left().unwrap(), "half a word");
     }
 }

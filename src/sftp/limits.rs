@@ -90,9 +90,11 @@ pub const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The same for all channels of a connection: more than a slow disk lets wait on each, [`WAITING_BYTES_SOFT`].
 pub const WAITING_BYTES_TOGETHER_MAX: usize = 48 * 1024 * 1024;
 
-/// Waiting requests of a connection, in bytes, that do not count for its device: what OpenSSH pipelines.
+/// Waiting requests of a connection, in bytes, that do not count for its device: what clients pipeline that ask
+/// for what they read, or write it in small blocks.
 ///
-/// So whoever is served, and takes what he asked for, is not sent away for what another connection of his device leaves waiting.
+/// So whoever is served, and takes what he asked for, is not sent away for what another connection of his device
+/// leaves waiting. Who writes more at once than the disk takes is slowed.
 pub const WAITING_BYTES_OWN: usize = 2 * 1024 * 1024;
 
 /// The same for all connections of a device. A slow disk may let [`WAITING_BYTES_SOFT`] wait on each of 32

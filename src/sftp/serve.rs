@@ -190,12 +190,21 @@ impl Session {
     ///
     /// What the channel did not take before does not count, so no reading is counted here that was not before.
     async fn last_closes(&mut self, frames: &mut Frames) {
-        frames.push(self.intake.rest());
         // Whether what was put here is still as its CLOSE finds it.
         let mut is_plain = true;
-        while self.reads_a_file()
-            && let Ok(Some(mut frame)) = frames.next()
-        {
+        while self.reads_a_file() {
+            let mut frame = match frames.next() {
+                Ok(Some(frame)) => frame,
+                // What waits is counted until it is taken, so it is taken a piece at a time.
+                Ok(None) => match self.intake.left() {
+                    Some(bytes) => {
+                        frames.push(bytes);
+                        continue;
+                    }
+                    None => return,
+                },
+                Err(_) => return,
+            };
             if is_plain && let Some(asked) = Write::of(&frame) {
                 let Write {
                     id,

@@ -56,6 +56,9 @@ impl PutFolder {
     }
 }
 
+/// What was left unfinished under a name is not gone on with.
+struct Anew;
+
 /// Why a file was not taken in.
 enum NotTaken {
     /// It may be once more is written, or the fault is gone: it is kept for its device meanwhile.
@@ -132,12 +135,13 @@ impl Session {
             return Err(self.refuse_upload(&path, None, full).await.into());
         }
         let key = path.key();
-        self.begin_or_resume(path)?;
+        let anew = flags.contains(OpenFlags::TRUNCATE);
+        self.begin_or_resume(path, anew.then_some(Anew))?;
         let is_append = flags.contains(OpenFlags::APPEND);
         let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
         if let Some(writing) = self.writing.get_mut(&key) {
             writing.handles += 1;
-            if flags.contains(OpenFlags::TRUNCATE) {
+            if anew {
                 writing.draft.empty();
                 writing.unfinished.resize(0);
                 writing.fault = None;
@@ -146,7 +150,7 @@ impl Session {
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
 
-    fn begin_or_resume(&mut self, path: VirtualPath) -> Result<(), Refusal> {
+    fn begin_or_resume(&mut self, path: VirtualPath, anew: Option<Anew>) -> Result<(), Refusal> {
         let key = path.key();
         if self.writing.contains_key(&key) {
             return Ok(());
@@ -159,6 +163,9 @@ impl Session {
         let now = self.parts.clock.read();
         let left = self.parts.shelf.take_draft(self.who.device, &path, now);
         let mut draft = left.unwrap_or_else(|| Draft::begin(now));
+        if anew.is_some() {
+            draft.empty();
+        }
         if !unfinished.resize(draft.bytes()) {
             self.put_down(path, draft);
             return Err(upload::Error::TooMuchTogether.into());

@@ -4,9 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::failing::Disk;
 use crate::gateway::invoice;
 use crate::program::Program;
 
@@ -251,6 +253,92 @@ fn a_check_finds_what_is_wrong_before_a_start_does() {
     );
     let folder = detail("drop folder of kantoor");
     assert!(folder.contains("cannot be written to"), "{found:?}");
+}
+
+/// Changes the catalog past the program.
+async fn change(program: &Program, statements: &'static str) {
+    use sqlx::Connection as _;
+    let file = program.path("sluis/data/catalog.sqlite");
+    let file = format!("sqlite://{}", file.display());
+    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    sqlx::raw_sql(statements).execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_link_that_cannot_be_shown_is_named_by_a_check() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    change(&program, "update link set profile = 'gone'").await;
+
+    let found = wrong(&program);
+
+    let [(check, detail)] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(check, "links of kantoor");
+    assert!(
+        detail.contains("ACME") && detail.contains("gone"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_catalog_and_a_weak_host_key_are_found() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    change(
+        &program,
+        "pragma writable_schema = on;
+         update sqlite_schema set sql = replace(sql, 'detail text not null', 'detail text') where name = 'event';
+         pragma writable_schema = reset;
+         update event set detail = null where seq = 1;
+         pragma writable_schema = on;
+         update sqlite_schema set sql = replace(sql, 'detail text', 'detail text not null') where name = 'event';
+         pragma writable_schema = reset;",
+    )
+    .await;
+    let key = program.path("sluis/data/host-keys/ssh_host_rsa_key");
+    fs::remove_file(&key).unwrap();
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+
+    let (findings, status) = doctor(&program);
+
+    assert_eq!(status, 1);
+    let catalog = of(&findings, "catalog");
+    assert!(
+        catalog[0].0 == "wrong" && catalog[0].1.contains("event.detail"),
+        "{catalog:?}"
+    );
+    let keys = of(&findings, "host key");
+    let weak = keys.iter().find(|(grade, _)| *grade == "wrong");
+    assert!(
+        weak.is_some_and(|(_, said)| said.contains("2048")),
+        "{keys:?}"
+    );
+}
+
+#[test]
+fn a_disk_that_takes_no_document_is_found_by_trying() {
+    let program = Program::init();
+    let blobs = program.path("sluis/data/blobs");
+    let Some(disk) = Disk::mount(&blobs, 1) else {
+        return;
+    };
+    disk.fill();
+
+    let (findings, status) = doctor(&program);
+
+    assert_eq!(status, 1);
+    let documents = of(&findings, "documents");
+    assert!(
+        documents[0].0 == "wrong" && documents[0].1.contains("No space"),
+        "{documents:?}"
+    );
 }
 
 #[test]

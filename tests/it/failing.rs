@@ -22,13 +22,13 @@ use crate::program::Program;
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
 /// A disk of its own at a folder, until it is dropped.
-struct Disk {
+pub(crate) struct Disk {
     at: PathBuf,
 }
 
 impl Disk {
     /// Mounts so many MiB, where that may be done.
-    fn mount(at: &Path, mib: u32) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, mib: u32) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "sluis-test"])
@@ -39,7 +39,7 @@ impl Disk {
     }
 
     /// Leaves no room at all; removing the file that it returns makes some.
-    fn fill(&self) -> PathBuf {
+    pub(crate) fn fill(&self) -> PathBuf {
         let file = self.at.join("filler");
         let block = vec![0; 64 * 1024];
         let mut filler = fs::File::create(&file).unwrap();
@@ -80,6 +80,10 @@ impl Scene {
     async fn on_a_disk_of(mib: u32, lines: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::mount(&folder.path().join("disk"), mib)?;
+        Some(Self::on(disk, folder, lines).await)
+    }
+
+    async fn on(disk: Disk, folder: tempfile::TempDir, lines: &str) -> Self {
         let data = disk.at.join("data");
         let gateway = Gateway::start_with(&format!("data = '{}'\n{lines}", data.display())).await;
         let (office, device) = gateway.office_with(DeviceKind::Pull).await;
@@ -93,13 +97,13 @@ impl Scene {
             .await
             .unwrap();
         gateway.receive(&office, invoice("F-1", 2000)).await;
-        Some(Self {
+        Self {
             gateway,
             office,
             device,
             disk,
             _folder: folder,
-        })
+        }
     }
 
     fn unready(&self) -> Vec<(Part, Cause)> {
@@ -269,19 +273,22 @@ async fn with_little_room_nothing_new_is_taken_and_what_is_here_is_fetched_and_m
 
 #[tokio::test]
 async fn blobs_that_cannot_be_written_take_nothing_and_lose_nothing() {
-    let Some(scene) = Scene::on_a_disk_of(16, "[disk]\nkeep_free_bytes = 0\n").await else {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(&folder.path().join("disk"), 16) else {
         return;
     };
-    let peer = scene.gateway.connect(&scene.device).await;
-    // As a disk that the system has made read-only, for this folder.
-    let blobs = scene.disk.at.join("data/blobs");
-    let over = || {
-        Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "ro", "x"])
-            .arg(&blobs)
-            .status()
+    // The documents are on a disk of their own, which the system makes read-only after an error.
+    let blobs = disk.at.join("data/blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    let mount = |options: &str| {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", options]).arg(&blobs).arg(&blobs);
+        assert!(mount.status().unwrap().success());
     };
-    assert!(over().unwrap().success());
+    mount("bind");
+    let scene = Scene::on(disk, folder, "[disk]\nkeep_free_bytes = 0\n").await;
+    let peer = scene.gateway.connect(&scene.device).await;
+    mount("remount,bind,ro");
 
     let (code, told) = put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
         .await
@@ -292,13 +299,7 @@ async fn blobs_that_cannot_be_written_take_nothing_and_lose_nothing() {
     assert_eq!(scene.unready(), [(Part::BlobWrites, Cause::ReadOnly)]);
     scene.tend().await;
     assert_eq!(scene.unready(), [(Part::BlobWrites, Cause::ReadOnly)]);
-    assert!(
-        Command::new("umount")
-            .arg(&blobs)
-            .status()
-            .unwrap()
-            .success()
-    );
+    mount("remount,bind,rw");
     scene.tend().await;
     assert_eq!(scene.unready(), []);
     put(&peer, "/in/F-2.xml", &invoice("F-2", 900))
@@ -482,6 +483,41 @@ async fn a_document_is_not_taken_into_an_empty_folder_where_the_blobs_were() {
     assert_eq!(gateway.deliveries(&office).await.len(), 1);
     drop(peer);
     gateway.drain().await;
+}
+
+#[test]
+fn where_the_disk_of_the_documents_is_not_mounted_nothing_begins() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 2000)]);
+    let (blobs, aside) = (
+        program.path("sluis/data/blobs"),
+        program.path("sluis/data/aside"),
+    );
+    fs::rename(&blobs, &aside).unwrap();
+    let file = program.path("F-2.xml");
+    fs::write(&file, invoice("F-2", 2000)).unwrap();
+
+    for is_there in [false, true] {
+        if is_there {
+            fs::create_dir(&blobs).unwrap();
+        }
+        for arguments in [
+            &["serve"][..],
+            &["ingest", "kantoor", file.to_str().unwrap()],
+        ] {
+            let refused = program.run(arguments);
+            assert_eq!(refused.status.code(), Some(1));
+            let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(why.contains("mount its disk"), "{why}");
+            assert_eq!(blobs.exists(), is_there, "no folder is made in its place");
+        }
+    }
+    fs::remove_dir(&blobs).unwrap();
+    fs::rename(&aside, &blobs).unwrap();
+
+    program.ok(&["ingest", "kantoor", file.to_str().unwrap()]);
+    assert_eq!(program.states(), ["offered", "offered"]);
 }
 
 #[test]

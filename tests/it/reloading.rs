@@ -11,6 +11,7 @@ use std::time::Duration;
 use russh::client;
 use russh::keys::{HashAlg, PrivateKey, PublicKeyOrCertificate};
 use russh_sftp::protocol::StatusCode;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
@@ -180,10 +181,14 @@ async fn each_key_counts_when_its_row_says() {
     replace(&program, "level = \"info\"", "level = \"debug\"");
     replace(&program, "format = \"text\"", "format = \"json\"");
     let listen = "[sftp]\n# Where devices connect.\nlisten = \"127.0.0.1:";
-    replace(&program, &format!("{listen}0\""), &format!("{listen}1\""));
+    replace(
+        &program,
+        &format!("{listen}0\""),
+        &format!("{listen}1\"\ndeclared = {{ status = 'draft' }}"),
+    );
     write(
         &program,
-        "[uploads]\nfile_bytes_max = 1000\n[drop]\nsettle_ms = 500\nrescan_seconds = 1",
+        "[uploads]\nfile_bytes_max = 4000\n[drop]\nsettle_ms = 500\nrescan_seconds = 1",
     );
 
     reload(&program);
@@ -204,6 +209,13 @@ async fn each_key_counts_when_its_row_says() {
         Err(StatusCode::Failure)
     );
     open.put("/in/F-3.xml", &large).await.unwrap();
+    new.put("/in/F-5.xml", &invoice("F-5", 900)).await.unwrap();
+    let held = program.json(&["deliveries", "kantoor", "--state", "held"]);
+    let held: Vec<_> = held
+        .iter()
+        .map(|row| (&row["number"], &row["reason"]))
+        .collect();
+    assert_eq!(held, [(&json!("F-5"), &json!("draft"))]);
     // The drop folders go on, by the new pace.
     let dropped = program.path("sluis/data/drop/kantoor/F-4.xml");
     fs::write(&dropped, invoice("F-4", 900)).unwrap();
