@@ -61,9 +61,9 @@ impl Port {
         }
     }
 
-    /// Ends what comes in, if anybody serves it.
+    /// Ends what comes in, for whoever serves it now or later.
     pub(super) fn end(&self, how: Ended) {
-        if let Some(intake) = self.served() {
+        if let Some(intake) = self.intake.upgrade() {
             intake.end(how);
         }
     }
