@@ -47,7 +47,9 @@ pub const SSHFS: Client = Client {
     needs: "command -v sshfs && test -e /dev/fuse",
     command: |errand| {
         let script = [
-            "mnt=$(mktemp -d); trap 'fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
+            // An unmount drops the closing of a file that its program has closed and sshfs not yet: it is asked
+            // something behind that first.
+            "mnt=$(mktemp -d); trap 'stat -f \"$mnt\" >/dev/null 2>&1; fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
             &format!(
                 "sshfs {} -p {} {}@127.0.0.1:/ \"$mnt\" || exit",
                 errand.ssh_options().join(" "),
