@@ -2,8 +2,8 @@
 //!
 //! A blob is named by its SHA-256 and never changes. [`Blobs::put`] returns once it is durable.
 
-mod birth;
 mod failing;
+mod held;
 mod reader;
 mod unnamed;
 
@@ -24,7 +24,7 @@ pub use self::failing::cannot_store;
 pub use self::reader::Reader;
 pub use self::unnamed::Unnamed;
 
-use self::birth::Birth;
+use self::held::Held;
 use crate::model::Digest;
 use crate::wellness::Wellness;
 
@@ -33,9 +33,9 @@ use crate::wellness::Wellness;
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     folder: Arc<PathBuf>,
-    birth: Arc<Birth>,
+    held: Arc<Held>,
     /// The same folder, wherever it is moved: everything is written through it.
-    held: Arc<PathBuf>,
+    through: Arc<PathBuf>,
     /// For the files that readers keep open.
     room: Arc<Semaphore>,
     wellness: Wellness,
@@ -144,7 +144,7 @@ impl Blobs {
             folder: folder.display().to_string(),
             source,
         })?;
-        let birth = Birth::of(folder).map_err(|source| Error::Open {
+        let held = Held::open(folder).map_err(|source| Error::Open {
             folder: folder.display().to_string(),
             source: object_store::Error::Generic {
                 store: "blobs",
@@ -155,8 +155,8 @@ impl Blobs {
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
             folder: Arc::new(folder.to_owned()),
-            held: Arc::new(birth.held()),
-            birth: Arc::new(birth),
+            through: Arc::new(held.path()),
+            held: Arc::new(held),
             room: Arc::new(Semaphore::new(reader::KEPT_OPEN_MAX)),
             wellness: Wellness::default(),
         })
@@ -176,7 +176,7 @@ impl Blobs {
         match self.put_unnamed(&content, digest).await? {
             Some(stored) => Ok(stored),
             None => {
-                self.birth.stands()?;
+                self.held.stands()?;
                 self.put_in_store(content, digest).await
             }
         }
@@ -295,7 +295,7 @@ impl Blobs {
     ///
     /// When the store does not remove it.
     pub fn remove(&self, digest: Digest) -> Result<(), Error> {
-        match std::fs::remove_file(self.held.join(path(digest).as_ref())) {
+        match std::fs::remove_file(self.through.join(path(digest).as_ref())) {
             Err(failed) if failed.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
                 digest,
                 source: failed,

@@ -287,7 +287,7 @@ impl Config {
                 credentials = Some(PathBuf::from(value));
             }
         });
-        variables::overlay(&mut table, variables)?;
+        variables::overlay(&mut table, variables, |file| std::fs::read_to_string(file))?;
         let read = if table == file {
             alone
         } else {

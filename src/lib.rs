@@ -10,13 +10,14 @@
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
 //! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`, `alarm`,
-//! `evidence`, `wellness`, `doctor`), stores (`blobs`, `catalog`), doings
+//! `evidence`, `wellness`, `doctor`), stores (`blobs`, `catalog`, over `birth`), doings
 //! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod alarm;
 pub mod app;
 pub mod audit;
 pub mod backup;
+pub mod birth;
 pub mod blobs;
 pub mod catalog;
 pub mod cli;

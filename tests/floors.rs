@@ -23,6 +23,8 @@ const FLOORS: &[&[&str]] = &[
         "evidence",
         "wellness",
         "doctor",
+        // No judgement, but what both stores ask of their files.
+        "birth",
     ],
     &["blobs", "catalog"],
     &[

@@ -101,7 +101,7 @@ impl Renewed {
         let house = &self.house;
         house.ingest.set_places(house.places.clone());
         let zone = house.places.zone().clone();
-        let now = door.parts();
+        let now = Parts::clone(&door.parts());
         let parts = Parts {
             tree: Tree::new(
                 house.catalog.clone(),

@@ -89,13 +89,13 @@ impl Blobs {
     ///
     /// When it is not; then it has reported so.
     pub fn stands(&self) -> Result<(), Error> {
-        self.told(self.birth.stands())
+        self.told(self.held.stands())
     }
 
     /// Passes on what became of a content that was to be stored, and reports a failure: told once. What went well
     /// in another folder than ours is one: whoever waits for it must keep what it has.
     pub(super) fn noted<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
-        let done = done.and_then(|done| self.birth.stands().map(|()| done));
+        let done = done.and_then(|done| self.held.stands().map(|()| done));
         self.told(done)
     }
 
@@ -113,7 +113,7 @@ impl Blobs {
     /// When it cannot; then it has reported so.
     pub async fn try_write(&self) -> Result<(), Error> {
         const BYTES: [u8; 4096] = [0x5a; 4096];
-        let folder = std::sync::Arc::clone(&self.held);
+        let folder = std::sync::Arc::clone(&self.through);
         let writing = tokio::task::spawn_blocking(move || {
             use std::io::Write as _;
             let mut file = tempfile::tempfile_in(&*folder)?;

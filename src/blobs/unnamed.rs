@@ -179,14 +179,14 @@ impl Blobs {
             digest,
             bytes: unnamed.bytes(),
         };
-        let folder = Arc::clone(&self.held);
+        let folder = Arc::clone(&self.through);
         let named = unnamed.with(move |state| give_name(&state.file, &folder, digest));
         if named.await.map_err(keep(digest))? {
             return Ok(stored);
         }
         // Another disk, or one without such files: the bytes are written once more.
         let whole = unnamed.whole().await.map_err(keep(digest))?;
-        self.birth.stands()?;
+        self.held.stands()?;
         self.put_in_store(whole, digest).await
     }
 
@@ -196,7 +196,7 @@ impl Blobs {
     ///
     /// When the disk does not answer. A blob that is missing, or not as long, is none.
     pub async fn sure(&self, stored: Stored) -> Result<Option<Stored>, Error> {
-        let target = self.held.join(path(stored.digest).as_ref());
+        let target = self.through.join(path(stored.digest).as_ref());
         let work = move || {
             let file = match File::open(&target) {
                 Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -225,7 +225,7 @@ impl Blobs {
         content: &Bytes,
         digest: Digest,
     ) -> Result<Option<Stored>, Error> {
-        let folder = Arc::clone(&self.held);
+        let folder = Arc::clone(&self.through);
         let written = content.clone();
         let work = move || {
             let file = tempfile::tempfile_in(&*folder)?;

@@ -5,9 +5,9 @@ use std::path::Path;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions as _};
 
-use super::soundness::Birth;
 use super::writer::Turns;
 use super::{Error, migrate};
+use crate::birth::Birth;
 use crate::wellness::Cause;
 
 /// How long another process may hold the database before a statement gives up, in milliseconds.

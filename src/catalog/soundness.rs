@@ -1,8 +1,5 @@
 //! Is the catalog sound, and what fails it?
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-
 use sqlx::query;
 use tracing::error;
 
@@ -54,42 +51,6 @@ pub fn report_catalog(wellness: &Wellness, cause: Cause, why: &str) {
     }
 }
 
-/// Which file a catalog was when it was opened.
-#[derive(Debug, Clone)]
-pub(super) struct Birth {
-    file: PathBuf,
-    identity: Option<(u64, u64)>,
-}
-
-impl Birth {
-    /// Takes the file as it is now.
-    pub(super) fn of(file: &Path) -> Self {
-        Self {
-            file: file.to_owned(),
-            identity: identity(file).ok(),
-        }
-    }
-
-    /// Says whether it is the file still that it was.
-    pub(super) fn stands(&self) -> Result<(), Error> {
-        let file = self.file.display();
-        let why = match identity(&self.file) {
-            found if self.identity.is_none() || found.as_ref().ok() == self.identity.as_ref() => {
-                return Ok(());
-            }
-            Ok(_) => format!("`{file}` is another file than when it was opened"),
-            Err(failed) => format!("`{file}` is not there any more: {failed}"),
-        };
-        Err(Error::Moved { why })
-    }
-}
-
-/// Which file it is, whatever it is called.
-fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
-    let found = std::fs::metadata(file)?;
-    Ok((found.dev(), found.ino()))
-}
-
 impl Catalog {
     /// Says whether it is the file still that was opened: SQLite writes on into one that somebody has moved away.
     ///
@@ -97,7 +58,7 @@ impl Catalog {
     ///
     /// When it is not; then it has reported so.
     pub fn stands(&self) -> Result<(), Error> {
-        noted(self.wellness(), self.turns.birth.stands())
+        noted(self.wellness(), self.turns.stands())
     }
 
     /// Returns what it reports to.

@@ -18,8 +18,9 @@ use super::deeds::{self, Doer};
 use super::doomed::Sweeps;
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
-use super::soundness::{Birth, noted};
+use super::soundness::noted;
 use super::{Catalog, Error};
+use crate::birth::Birth;
 use crate::model::FirmId;
 use crate::wellness::Wellness;
 
@@ -48,7 +49,7 @@ pub(super) struct Turns {
     /// How often blobs had been removed when a firm's turn began last; before the first one, a count that none is.
     sweeps: Arc<AtomicI64>,
     pub(super) wellness: Wellness,
-    pub(super) birth: Arc<Birth>,
+    birth: Arc<Birth>,
     /// Whose deeds the changes of this process are, if a person's.
     pub(super) doer: Arc<OnceLock<Arc<Doer>>>,
 }
@@ -115,6 +116,12 @@ impl Turns {
                 .execute(&mut *turn)
                 .await,
         );
+    }
+
+    /// Says whether the file is the one still that was opened.
+    pub(super) fn stands(&self) -> Result<(), Error> {
+        let moved = self.birth.stands();
+        moved.map_err(|moved| Error::Moved { why: moved.0 })
     }
 
     /// Waits for the turn to write.
@@ -277,7 +284,7 @@ impl Tx {
         self.inner.closed();
         if self.inner.writer.survives == Some(Durability::PowerCut) {
             // It went well, and is lost all the same: whoever waits for it must keep what it has.
-            noted(&self.inner.turns.wellness, self.inner.turns.birth.stands())?;
+            noted(&self.inner.turns.wellness, self.inner.turns.stands())?;
         }
         if tells {
             self.inner.told();

@@ -1,15 +1,22 @@
 //! Which keys of the configuration do variables of the environment give, and what was meant by an unknown one?
 //!
 //! Every key of `config/sluis.toml` has a variable: `SLUIS_`, its table and its name in capitals, as
-//! `SLUIS_SFTP_LISTEN`. A variable counts more than the file. Others that begin so are left alone: a cluster
-//! gives each program some that it never asked for.
+//! `SLUIS_SFTP_LISTEN`; the same with `_FILE` behind it names a file where the value stands. A variable counts
+//! more than the configuration. Others that begin so are left alone: a cluster gives each program some that it
+//! never asked for.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
 /// What every variable begins with.
 const BEGIN: &str = "SLUIS_";
+
+/// What the name of a variable ends with that names a file where the value stands, as containers hand in secrets.
+const IN_FILE: &str = "_FILE";
 
 /// How many letters may be wrong, missing or swapped for one name to be a typing error of another.
 const WRONG_LETTERS_MAX: usize = 2;
@@ -25,6 +32,10 @@ impl Key {
     fn variable(&self) -> String {
         let table = self.table.as_ref().map(|table| format!("{table}_"));
         format!("{BEGIN}{}{}", table.unwrap_or_default(), self.name).to_uppercase()
+    }
+
+    fn variable_in_file(&self) -> String {
+        self.variable() + IN_FILE
     }
 }
 
@@ -65,7 +76,7 @@ pub(super) fn names() -> impl Iterator<Item = String> {
 }
 
 /// A variable that is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Wrong {
     /// It is nearly one: most likely a typing error, that would silently not count.
     #[error("the variable `{name}` gives no key of the configuration; `{near}` does")]
@@ -85,27 +96,52 @@ pub enum Wrong {
         /// One that can be used.
         example: String,
     },
+    /// Both it and the file that it may stand in are given, and only one can count.
+    #[error("the variables `{name}` and `{name}_FILE` give the same key; leave one of them out")]
+    Twice {
+        /// The first.
+        name: String,
+    },
+    /// The file that it names cannot be read.
+    #[error("could not read `{}`, where the variable `{name}` says that its value stands", file.display())]
+    File {
+        /// Which.
+        name: String,
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
-/// Puts what the variables say into a configuration.
+/// Puts what the variables say into a configuration; `read` reads a file that one of them names.
 ///
 /// # Errors
 ///
-/// When one is nearly the name of a key, or has a value of another type.
+/// When one is nearly the name of a key, has a value of another type, says what another says, or names a file
+/// that cannot be read.
 pub(super) fn overlay(
     table: &mut Table,
     variables: impl IntoIterator<Item = (String, String)>,
+    read: impl Fn(&Path) -> io::Result<String>,
 ) -> Result<(), Wrong> {
+    let mut given = BTreeSet::new();
     for (name, value) in variables {
         if !name.starts_with(BEGIN) || name == "SLUIS_CONFIG" {
             continue;
         }
-        let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
-            match nearest(&name, KEYS.iter().map(Key::variable)) {
+        let (key, value) = match key_of(&name) {
+            Some((key, Stands::Here)) => (key, value),
+            Some((key, Stands::InFile)) => (key, value_in(&name, &value, &read)?),
+            None => match nearest(&name, KEYS.iter().flat_map(names_of)) {
                 Some(near) => return Err(Wrong::Unknown { name, near }),
                 None => continue,
-            }
+            },
         };
+        if !given.insert(key.variable()) {
+            let name = key.variable();
+            return Err(Wrong::Twice { name });
+        }
         let value = value_of(key, &value).ok_or_else(|| Wrong::Value {
             name,
             example: key.example.to_string(),
@@ -123,6 +159,44 @@ pub(super) fn overlay(
         }
     }
     Ok(())
+}
+
+/// Where the value of a variable stands.
+enum Stands {
+    Here,
+    InFile,
+}
+
+/// Returns the key that a variable gives, if any.
+fn key_of(variable: &str) -> Option<(&'static Key, Stands)> {
+    KEYS.iter().find_map(|key| {
+        if key.variable() == variable {
+            Some((key, Stands::Here))
+        } else if key.variable_in_file() == variable {
+            Some((key, Stands::InFile))
+        } else {
+            None
+        }
+    })
+}
+
+fn names_of(key: &Key) -> [String; 2] {
+    [key.variable(), key.variable_in_file()]
+}
+
+/// Reads the value in a file, without the end of its line.
+fn value_in(
+    name: &str,
+    file: &str,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> Result<String, Wrong> {
+    let file = PathBuf::from(file);
+    let value = read(&file).map_err(|source| Wrong::File {
+        name: name.to_owned(),
+        file,
+        source,
+    })?;
+    Ok(value.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A string needs no quotes; everything else is written as in the file.
@@ -164,6 +238,11 @@ mod tests {
         overlay(
             &mut table,
             variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            |file| match file.to_str() {
+                Some("/run/secrets/data") => Ok("/srv\n".to_owned()),
+                Some("/run/secrets/bytes") => Ok("1000\r\n".to_owned()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
         )?;
         Ok(table)
     }
@@ -187,14 +266,16 @@ mod tests {
 
     #[test]
     fn what_is_nearly_a_variable_is_refused_and_what_a_cluster_gives_is_not() {
-        let unknown = with(&[("SLUIS_SFTP_LISTN", "1.2.3.4:5")]);
-        assert_eq!(
-            unknown,
-            Err(Wrong::Unknown {
-                name: "SLUIS_SFTP_LISTN".to_owned(),
-                near: "SLUIS_SFTP_LISTEN".to_owned()
-            })
-        );
+        for (written, meant) in [
+            ("SLUIS_SFTP_LISTN", "SLUIS_SFTP_LISTEN"),
+            ("SLUIS_SFTP_LISTN_FILE", "SLUIS_SFTP_LISTEN_FILE"),
+        ] {
+            let unknown = with(&[(written, "1.2.3.4:5")]);
+            assert!(
+                matches!(&unknown, Err(Wrong::Unknown { near, .. }) if near == meant),
+                "{unknown:?}"
+            );
+        }
         let cluster = [
             ("SLUIS_SERVICE_HOST", "10.0.0.1"),
             ("SLUIS_PORT", "tcp://10.0.0.1:2222"),
@@ -203,7 +284,32 @@ mod tests {
             ("SLUIS_CONFIG", "x"),
             ("PATH", "/bin"),
         ];
-        assert_eq!(with(&cluster), with(&[]));
+        assert_eq!(with(&cluster).unwrap(), with(&[]).unwrap());
+    }
+
+    #[test]
+    fn a_value_may_stand_in_a_file() {
+        let table = with(&[
+            ("SLUIS_DATA_FILE", "/run/secrets/data"),
+            ("SLUIS_UPLOADS_FILE_BYTES_MAX_FILE", "/run/secrets/bytes"),
+        ]);
+        let expected =
+            "data = '/srv'\n[sftp]\nlisten = '1.2.3.4:5'\n[uploads]\nfile_bytes_max = 1000\n";
+        assert_eq!(table.unwrap(), expected.parse().unwrap());
+
+        let missing = with(&[("SLUIS_DATA_FILE", "/run/secrets/none")]).unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "could not read `/run/secrets/none`, where the variable `SLUIS_DATA_FILE` says that its value stands"
+        );
+        let twice = with(&[
+            ("SLUIS_DATA_FILE", "/run/secrets/data"),
+            ("SLUIS_DATA", "/srv"),
+        ]);
+        assert!(
+            matches!(&twice, Err(Wrong::Twice { name }) if name == "SLUIS_DATA"),
+            "{twice:?}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use russh::keys::{Algorithm, PublicKey};
 use russh::server::Auth;
@@ -23,7 +24,7 @@ use crate::wellness::Part;
 pub(super) struct Admission {
     logins: Logins,
     attempt: Attempt,
-    parts: Parts,
+    parts: Arc<Parts>,
     /// How many keys and passwords were refused.
     refused: u32,
     /// The key was right where a password is to follow.
@@ -48,7 +49,7 @@ pub(super) enum TurnedAway {
 }
 
 impl Admission {
-    pub(super) fn new(logins: Logins, attempt: Attempt, parts: Parts) -> Self {
+    pub(super) fn new(logins: Logins, attempt: Attempt, parts: Arc<Parts>) -> Self {
         Self {
             logins,
             attempt,

@@ -37,7 +37,7 @@ use crate::tree::{View, Who};
 pub(super) struct Shared {
     pub(super) logins: Logins,
     pub(super) guard: Guard,
-    pub(super) parts: Parts,
+    pub(super) parts: Arc<Parts>,
     /// How long a session may stay without asking for anything.
     pub(super) idle: Duration,
     /// Sessions, so that the door can wait for them.
@@ -45,6 +45,9 @@ pub(super) struct Shared {
 }
 
 /// One connection, from its version to its end.
+///
+/// The library keeps room for its longest question four times over while it lasts: those of the login, which
+/// are asked once, have a box of their own.
 pub(super) struct Connection {
     pub(super) shared: Shared,
     pub(super) admission: Admission,
@@ -74,7 +77,7 @@ impl Connection {
         serving: TaskTracker,
         logged_in: watch::Sender<Option<Arc<Stay>>>,
     ) -> Self {
-        let admission = Admission::new(shared.logins.clone(), attempt, shared.parts.clone());
+        let admission = Admission::new(shared.logins.clone(), attempt, Arc::clone(&shared.parts));
         Self {
             shared,
             admission,
@@ -106,15 +109,16 @@ impl Connection {
             self.shared.parts.clock.clone(),
         );
         let session = Session::new(
-            self.shared.parts.clone(),
+            Arc::clone(&self.shared.parts),
             Arc::clone(who),
             answers,
             (intake, Arc::clone(&self.room)),
             Arc::clone(&self.software),
         );
         let (login, id) = (who.login.clone(), who.session.0);
+        let session = session.run();
         let session = self.shared.sessions.track_future(async move {
-            let trace = session.run().await;
+            let trace = session.await;
             info!(session.id = id, device.login = %login, "Session of `{login}` ended: {trace}");
         });
         self.serving.spawn(session);
@@ -144,7 +148,7 @@ impl Handler for Connection {
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
         let offered = (offer.public_key, offer.algorithm);
-        Ok(self.admission.key_offered(user, offered).await)
+        Ok(Box::pin(self.admission.key_offered(user, offered)).await)
     }
 
     async fn auth_publickey(
@@ -153,7 +157,7 @@ impl Handler for Connection {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         let held = (key.public_key, key.algorithm);
-        Ok(self.admission.key_held(user, held).await)
+        Ok(Box::pin(self.admission.key_held(user, held)).await)
     }
 
     async fn auth_openssh_certificate(
@@ -161,16 +165,16 @@ impl Handler for Connection {
         user: &str,
         _certificate: &Certificate,
     ) -> Result<Auth, Self::Error> {
-        Ok(self.admission.certificate(user).await)
+        Ok(Box::pin(self.admission.certificate(user)).await)
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.admission.password(user, password).await)
+        Ok(Box::pin(self.admission.password(user, password)).await)
     }
 
     async fn auth_succeeded(&mut self, session: &mut Ssh) -> Result<(), Self::Error> {
         let software = printable(&String::from_utf8_lossy(session.remote_sshid()));
-        let stay = match self.admission.begin(&software).await {
+        let stay = match Box::pin(self.admission.begin(&software)).await {
             Ok(stay) => stay,
             Err(TurnedAway::Told(text)) => {
                 return session.disconnect(Disconnect::TooManyConnections, text, "en");

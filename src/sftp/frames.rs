@@ -75,9 +75,15 @@ impl Frames {
     /// Moves what came in to what has begun, until that has so many bytes.
     fn fill_to(&mut self, bytes: usize) {
         let missing = bytes.saturating_sub(self.begun.len());
-        self.begun.reserve(missing);
-        let here = self.ahead.split_to(missing.min(self.ahead.len()));
-        self.begun.extend_from_slice(&here);
+        if missing > 0 && !self.ahead.is_empty() {
+            self.begun.reserve(missing);
+            let here = self.ahead.split_to(missing.min(self.ahead.len()));
+            self.begun.extend_from_slice(&here);
+        }
+        if self.ahead.is_empty() {
+            // Empty, it would still hold the block that it was cut from.
+            self.ahead = BytesMut::new();
+        }
     }
 
     /// Says whether a packet has begun and not ended.

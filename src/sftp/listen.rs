@@ -44,8 +44,8 @@ struct Rules {
 
 impl Renewing {
     /// Returns what sessions are served with now.
-    pub fn parts(&self) -> Parts {
-        self.read().shared.parts.clone()
+    pub fn parts(&self) -> Arc<Parts> {
+        Arc::clone(&self.read().shared.parts)
     }
 
     /// Changes the rules for whoever comes from now on. Who counts as what is remembered.
@@ -64,7 +64,7 @@ impl Renewing {
         let shared = Shared {
             logins,
             guard,
-            parts,
+            parts: Arc::new(parts),
             idle,
             ..rules.shared.clone()
         };
@@ -90,7 +90,7 @@ impl Door {
         let shared = Shared {
             logins,
             guard,
-            parts,
+            parts: Arc::new(parts),
             idle: transport.idle,
             sessions: TaskTracker::new(),
         };
@@ -233,7 +233,7 @@ async fn accept(
     connections: &TaskTracker,
     cut: &CancellationToken,
 ) {
-    let draining = door.rules.parts().draining;
+    let draining = door.rules.parts().draining.clone();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -31,7 +31,7 @@ use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
 use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
 use crate::wellness::Part;
 
-/// What every session is served with. A clone is the same.
+/// What every session is served with. All have the same one.
 #[derive(Clone)]
 pub struct Parts {
     /// What devices see.
@@ -62,7 +62,7 @@ pub struct Parts {
 
 /// One session: one `sftp` subsystem of one connection.
 pub(super) struct Session {
-    pub(super) parts: Parts,
+    pub(super) parts: Arc<Parts>,
     pub(super) who: Arc<Who>,
     pub(super) view: View,
     pub(super) handles: Handles<Open>,
@@ -115,7 +115,7 @@ pub(super) struct Draft {
 
 impl Session {
     pub(super) fn new(
-        parts: Parts,
+        parts: Arc<Parts>,
         who: Arc<Who>,
         answers: Answers,
         (intake, room): (Arc<Intake>, Arc<Room>),
