@@ -5,6 +5,7 @@
 mod failing;
 mod held;
 mod reader;
+mod staged;
 mod unnamed;
 
 use std::fs::{File, TryLockError};
@@ -151,6 +152,7 @@ impl Blobs {
                 source: Box::new(source),
             },
         })?;
+        staged::clear(folder);
         // Without it a power cut could take what was acknowledged.
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),

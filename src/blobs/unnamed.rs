@@ -2,21 +2,20 @@
 //!
 //! They go into a file that has no name on the disk yet: a crash leaves nothing of it. When all are
 //! there, the file is given its digest as its name. What comes in order is hashed as it comes; only
-//! the rest is read once more.
+//! the rest is read once more. Whoever writes on after that writes into another file: a blob never changes.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, CWD, linkat};
 use sha2::{Digest as _, Sha256};
 
-use super::{Blobs, Error, Stored, path};
+use super::{Blobs, Error, Stored, path, staged};
 use crate::model::Digest;
 
 /// A content that is being written. A clone is the same file.
@@ -27,7 +26,11 @@ pub struct Unnamed {
 
 #[derive(Debug)]
 struct State {
+    /// Where it was begun.
+    folder: PathBuf,
     file: File,
+    /// Whether the file may be a blob by now.
+    is_named: bool,
     bytes: u64,
     /// Of the first [`State::hashed`] bytes.
     hasher: Sha256,
@@ -42,9 +45,15 @@ impl Unnamed {
     /// When the disk has no room for it.
     pub async fn begin(folder: &Path) -> io::Result<Self> {
         let folder = folder.to_owned();
-        let file = blocking(move || tempfile::tempfile_in(folder)).await?;
+        let (folder, file) = blocking(move || {
+            let file = tempfile::tempfile_in(&folder)?;
+            Ok((folder, file))
+        })
+        .await?;
         let state = State {
+            folder,
             file,
+            is_named: false,
             bytes: 0,
             hasher: Sha256::new(),
             hashed: 0,
@@ -106,6 +115,7 @@ impl Unnamed {
 
 impl State {
     fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.part_from_blob()?;
         if offset < self.hashed {
             self.forget();
         }
@@ -120,12 +130,34 @@ impl State {
     }
 
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.part_from_blob()?;
         if bytes < self.hashed {
             self.forget();
         }
         self.file.set_len(bytes)?;
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Goes on in a copy, where the file has become a blob: others may read that, whatever came of its arrival.
+    fn part_from_blob(&mut self) -> io::Result<()> {
+        if !self.is_named {
+            return Ok(());
+        }
+        let mut copy = tempfile::tempfile_in(&self.folder)?;
+        self.file.rewind()?;
+        io::copy(&mut self.file, &mut copy)?;
+        self.file = copy;
+        self.is_named = false;
+        Ok(())
+    }
+
+    /// Becomes the blob of this digest; says whether the disk can do so.
+    fn become_blob(&mut self, folder: &Path, digest: Digest) -> io::Result<bool> {
+        // It may have its name even where that failed half-way.
+        self.is_named = true;
+        self.is_named = give_name(&self.file, folder, digest)?;
+        Ok(self.is_named)
     }
 
     /// What was hashed is no longer what is there.
@@ -180,7 +212,7 @@ impl Blobs {
             bytes: unnamed.bytes(),
         };
         let folder = Arc::clone(&self.through);
-        let named = unnamed.with(move |state| give_name(&state.file, &folder, digest));
+        let named = unnamed.with(move |state| state.become_blob(&folder, digest));
         if named.await.map_err(keep(digest))? {
             return Ok(stored);
         }
@@ -260,7 +292,9 @@ fn give_name(file: &File, folder: &Path, digest: Digest) -> io::Result<bool> {
     match linked {
         Ok(()) => {}
         // Another may have made it a moment ago and not yet synced it; the same bytes once more are harmless.
-        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => replace(file, &target)?,
+        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
+            replace(file, &target, folder)?;
+        }
         Err(_) => return Ok(false),
     }
     file.sync_all()?;
@@ -273,23 +307,32 @@ fn link(file: &File, target: &Path) -> io::Result<()> {
     Ok(linkat(CWD, nameless, CWD, target, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Links under a name that listings of the store leave out, and renames that over the target.
-fn replace(file: &File, target: &Path) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let process = u64::from(std::process::id());
-    let nth = COUNT.fetch_add(1, Ordering::Relaxed) + (process << 32);
-    let mut staged = target.as_os_str().to_owned();
-    staged.push(format!("#{nth}"));
-    let staged = PathBuf::from(staged);
-    match link(file, &staged) {
+/// Links under another name, and renames that over the target.
+fn replace(file: &File, target: &Path, folder: &Path) -> io::Result<()> {
+    if fs::metadata(target).is_ok_and(|there| is_same(file, &there)) {
+        // Renamed over itself, it would keep both names (rename(2)).
+        return Ok(());
+    }
+    let staged = staged::name(folder, target);
+    let linked = match link(file, &staged) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+            make_folder(&staged::folder(folder), folder)?;
+            link(file, &staged)
+        }
         // A process of that number died here before.
         Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(&staged)?;
-            link(file, &staged)?;
+            link(file, &staged)
         }
-        linked => linked?,
-    }
+        linked => linked,
+    };
+    linked?;
     fs::rename(&staged, target)
+}
+
+fn is_same(file: &File, there: &fs::Metadata) -> bool {
+    file.metadata()
+        .is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
 }
 
 fn make_folder(folder: &Path, above: &Path) -> io::Result<()> {
@@ -354,6 +397,47 @@ mod tests {
         );
         let spool = fs::read_dir(folder.path().join("spool")).unwrap();
         assert_eq!(spool.count(), 0);
+        assert_eq!(names_in(&folder.path().join("blobs")), 1);
+    }
+
+    /// How many files are there, whatever listings of the store leave out.
+    fn names_in(folder: &Path) -> usize {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        entries
+            .map(|entry| match entry.file_type().unwrap().is_dir() {
+                true => names_in(&entry.path()),
+                false => 1,
+            })
+            .sum()
+    }
+
+    #[tokio::test]
+    async fn a_blob_does_not_change_though_its_writer_goes_on() {
+        let (folder, blobs, first) = scene().await;
+        let spool = folder.path().join("spool");
+        let second = Unnamed::begin(&spool).await.unwrap();
+        for unnamed in [&first, &second] {
+            unnamed
+                .write(0, Bytes::from_static(b"the same"))
+                .await
+                .unwrap();
+            let stored = blobs.keep(unnamed).await.unwrap();
+
+            unnamed.write(4, Bytes::from_static(b"r")).await.unwrap();
+            let written = blobs.keep(unnamed).await.unwrap();
+            unnamed.cut(3).await.unwrap();
+            let cut = blobs.keep(unnamed).await.unwrap();
+
+            for (blob, holds) in [
+                (stored, b"the same".as_slice()),
+                (written, b"the rame"),
+                (cut, b"the"),
+            ] {
+                assert_eq!(blob.digest(), Digest::of(holds));
+                assert_eq!(blobs.whole(blob.digest()).await.unwrap(), holds);
+            }
+        }
+        assert_eq!(names_in(&folder.path().join("blobs")), 3);
     }
 
     #[tokio::test]
