@@ -27,6 +27,8 @@ impl Session {
             return self.remove_rejected(id, &file).await;
         }
         if self.drafts.remove(&path.key()).is_some() {
+            // Its handles are of no file any more: another of that name is not theirs.
+            self.move_handles(&path.key(), "");
             return Ok(Some(ok(id)));
         }
         let file = self.file_to_act_on(&path).await?;
@@ -125,8 +127,12 @@ impl Session {
         Ok(Some(ok(id)))
     }
 
-    /// Judges what was written. An empty file stays a draft, for some programs make a file first and write it then.
+    /// Judges what was written, once nobody writes it any more. An empty file stays a draft, for some programs make a file first and write it then.
     pub(super) async fn finish_draft(&mut self, id: u32, key: &str) -> Answer {
+        let mut open = self.handles.iter();
+        if open.any(|open| matches!(open, Open::Draft(other) if other == key)) {
+            return Ok(Some(ok(id)));
+        }
         let Some(draft) = self.drafts.get(key).cloned() else {
             return Ok(Some(ok(id)));
         };
@@ -201,11 +207,11 @@ impl Session {
             );
         }
         let (old, new) = (draft.path.key(), to.key());
-        for open in self.handles.iter_mut() {
-            if matches!(open, Open::Draft(key) if *key == old) {
-                *open = Open::Draft(new.clone());
-            }
+        if self.drafts.contains_key(&new) {
+            self.drafts.insert(old, draft);
+            return Err(Refusal::failed("a file of that name is being written").into());
         }
+        self.move_handles(&old, &new);
         self.drafts.insert(new, Draft { path: to, ..draft });
         Ok(Some(ok(id)))
     }
@@ -214,12 +220,28 @@ impl Session {
         // What was read before counts only once the channel has taken it.
         self.answers.send().await.map_err(|_| Stop::Gone)?;
         let now = self.parts.clock.read();
-        match self.view.entry(path, now).await? {
-            Entry::File(file) => Ok(file),
-            Entry::Folder(_) => {
+        // A client with several connections removes on one what it has fetched on another.
+        match self.view.file_to_compare(path, now).await {
+            Ok(file) => Ok(file),
+            Err(tree::Error::IsAFolder) => {
                 Err(Refusal::denied("folders come from the links of this device").into())
             }
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// SETSTAT of a file that is being written into a processed folder: cuts it off. The rest is ignored.
+    pub(super) async fn cut_draft(&mut self, key: &str, bytes: u64) -> Result<(), Stop> {
+        let Some(draft) = self.drafts.get_mut(key) else {
+            return Ok(());
+        };
+        // A longer size is a wish for room.
+        if bytes < draft.bytes {
+            self.parts.spool.cut(&draft.upload, bytes).await?;
+            draft.bytes = bytes;
+            draft.unfinished.resize(bytes);
+        }
+        Ok(())
     }
 
     async fn is_another_file(&mut self, file: &File, path: &VirtualPath) -> Result<bool, Stop> {

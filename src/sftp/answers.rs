@@ -4,6 +4,7 @@
 //! has taken them within the peer's window, not before: whoever asks for everything, opens no window
 //! and hangs up has received nothing.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes};
@@ -41,6 +42,12 @@ pub(super) struct Wanted {
     pub(super) from: Content,
     /// Where they count, once the channel has taken them, if anywhere.
     pub(super) reads: Option<Reads>,
+}
+
+impl Wanted {
+    fn span(&self) -> Range<u64> {
+        self.offset..self.offset + u64::from(self.length)
+    }
 }
 
 /// The connection is gone, or cannot go on.
@@ -132,15 +139,21 @@ impl Answers {
             () = self.dead.cancelled() => Err(Gone),
         };
         self.intake.set_sending(false);
+        if sent.is_err() {
+            for (_, wanted) in &given {
+                if let Some(reads) = &wanted.reads {
+                    lock(reads).underway(wanted.span());
+                }
+            }
+        }
         sent?;
         if given.is_empty() {
             return Ok(());
         }
         let now = self.clock.read();
         for (_, wanted) in given {
-            let end = wanted.offset + u64::from(wanted.length);
             if let Some(reads) = &wanted.reads {
-                lock(reads).accepted(wanted.offset..end, now);
+                lock(reads).accepted(wanted.span(), now);
             }
         }
         Ok(())

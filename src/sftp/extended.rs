@@ -7,6 +7,7 @@ use super::limits::{HANDLES_MAX, IDS_MAX, IO_BYTES_MAX, PACKET_BYTES_MAX};
 use super::requests::no_handle;
 use super::serve::{Open, Session, Stop};
 use super::status::Refusal;
+use super::uploading::Writing;
 use crate::model::{ContentHash, HashName, VirtualPath};
 use crate::tree::{File, RejectedFile};
 
@@ -67,8 +68,7 @@ impl Session {
                 self.check_handle(id, &text(rest)?)?;
                 Ok(Some(reply(id, numbers(&ROOM))))
             }
-            // What was written is durable when its CLOSE is answered.
-            FSYNC => self.check_handle(id, &text(rest)?),
+            FSYNC => self.sync(id, &text(rest)?),
             LSETSTAT => {
                 let path = text(rest)?;
                 rest.try_get_u32().map_err(|_| bad())?; // flags of the attributes
@@ -103,11 +103,29 @@ impl Session {
         }
     }
 
+    /// What was written is durable when its CLOSE is answered, under a name that is not temporary; of what was
+    /// refused nothing ever will be.
+    fn sync(&mut self, id: u32, handle: &str) -> Answer {
+        if let Some(Open::Upload(key, _)) = self.handles.get(handle)
+            && let Some(fault) = self.writing.get(key).and_then(Writing::fault)
+        {
+            return Err(fault.clone().told().into());
+        }
+        self.check_handle(id, handle)
+    }
+
     async fn hash_at(&mut self, path: &VirtualPath, asked: &HashAsked) -> Result<Vec<u8>, Stop> {
         if self.drafts.contains_key(&path.key()) {
             return Err(being_written().into());
         }
         let now = self.parts.clock.read();
+        // What this device has put into `/in`: clients compare what they have sent.
+        if let Some(put) = self.sight(path) {
+            let digest = put.digest.ok_or_else(being_written)?;
+            let name = asked.of_whole(put.bytes)?;
+            let hash = self.view.hash_of_upload(digest, put.bytes, name).await?;
+            return Ok(hash_reply(name, &hash));
+        }
         if let Some(file) = self.rejected_at(path).await? {
             return self.rejected_hash(&file, asked).await;
         }

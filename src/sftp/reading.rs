@@ -62,7 +62,10 @@ impl Session {
         }
         let intent = intent(flags);
         if let Some(draft) = self.drafts.get(&path.key()).cloned() {
-            return self.open_draft(id, intent, draft);
+            if flags.contains(OpenFlags::TRUNCATE) && intent != Intent::CreateNew {
+                self.cut_draft(&path.key(), 0).await?;
+            }
+            return self.open_draft(id, intent, &draft.path);
         }
         let now = self.parts.clock.read();
         let entry = match self.view.entry(&path, now).await {
@@ -126,12 +129,12 @@ impl Session {
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
 
-    fn open_draft(&mut self, id: u32, intent: Intent, draft: Draft) -> Answer {
+    fn open_draft(&mut self, id: u32, intent: Intent, path: &VirtualPath) -> Answer {
         match intent {
             Intent::CreateNew => Err(Refusal::failed("a file of that name is there").into()),
             Intent::Read => Err(Refusal::denied("this file is still being written").into()),
             Intent::Create | Intent::Change => {
-                let handle = self.handles.open(Open::Draft(draft.path.key()))?;
+                let handle = self.handles.open(Open::Draft(path.key()))?;
                 Ok(Some(Packet::Handle(Handle { id, handle })))
             }
         }

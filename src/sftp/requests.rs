@@ -105,6 +105,8 @@ impl Session {
         self.attributes_at(&path).await?;
         if self.is_upload(&path).await? {
             self.set_upload(&path, wanted).await?;
+        } else if let Some(bytes) = wanted.size {
+            self.cut_draft(&path.key(), bytes).await?;
         }
         let session = self.who.session.0;
         debug!(

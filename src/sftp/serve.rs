@@ -367,16 +367,22 @@ impl Session {
 
 /// What the end of a channel says of the handles that were still open.
 ///
-/// Some clients send no CLOSE and end in order: lftp, which asks for version 6. But where the transport
-/// is OpenSSH's `ssh`, a process of its own, it ends the channel in order for a program that was killed,
-/// too; and its own `sftp` and `scp`, which ask for version 3, always close what they have read.
+/// Some clients send no CLOSE and end in order: lftp, which asks for version 6. But where the transport is a
+/// process of its own, as `ssh`, `plink` and `dbclient` are, it ends the channel in order for a program that
+/// was killed, too; and what is driven over those and asks for version 3 always closes what it has read.
 fn how_handles_end(ended: Ended, asked: Option<u32>, software: &str) -> End {
-    let closes_what_it_read = software.starts_with("SSH-2.0-OpenSSH") && asked == Some(3);
+    let is_process = TRANSPORT_PROCESSES
+        .iter()
+        .any(|own| software.starts_with(own));
+    let closes_what_it_read = is_process && asked == Some(3);
     match ended {
         Ended::InOrder if !closes_what_it_read => End::Closed,
         Ended::InOrder | Ended::Broken => End::Broken,
     }
 }
+
+/// What programs call themselves that carry the bytes of another program (RFC 4253 §4.2).
+const TRANSPORT_PROCESSES: &[&str] = &["SSH-2.0-OpenSSH", "SSH-2.0-PuTTY", "SSH-2.0-dropbear"];
 
 /// Says whether a request changes nothing of what is being put here.
 fn leaves_files_alone(asked: &Packet) -> bool {
@@ -448,6 +454,14 @@ mod tests {
         let how = |ended, asked, software| how_handles_end(ended, Some(asked), software);
 
         assert_eq!(how(Ended::InOrder, 3, "SSH-2.0-OpenSSH_9.2p1"), End::Broken);
+        assert_eq!(
+            how(Ended::InOrder, 3, "SSH-2.0-PuTTY_Release_0.78"),
+            End::Broken
+        );
+        assert_eq!(
+            how(Ended::InOrder, 3, "SSH-2.0-dropbear_2022.83"),
+            End::Broken
+        );
         assert_eq!(how(Ended::InOrder, 6, "SSH-2.0-OpenSSH_9.2p1"), End::Closed);
         assert_eq!(
             how(Ended::InOrder, 3, "SSH-2.0-libssh2_1.10.0"),

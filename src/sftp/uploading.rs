@@ -443,10 +443,17 @@ impl Session {
         handle: &str,
         wanted: &FileAttributes,
     ) -> Result<(), Stop> {
-        let Some(Open::Upload(key, _)) = self.handles.get(handle) else {
-            return Ok(());
+        let path = match self.handles.get(handle) {
+            Some(Open::Upload(key, _)) => self.writing.get(key).map(|own| own.path.clone()),
+            Some(Open::Draft(key)) => {
+                let key = key.clone();
+                return match wanted.size {
+                    Some(bytes) => self.cut_draft(&key, bytes).await,
+                    None => Ok(()),
+                };
+            }
+            _ => None,
         };
-        let path = self.writing.get(key).map(|writing| writing.path.clone());
         match path {
             Some(path) => self.set_upload(&path, wanted).await,
             None => Ok(()),
@@ -455,6 +462,11 @@ impl Session {
 }
 
 impl Writing {
+    /// Why none of it will be taken, if a part of it was refused.
+    pub(super) fn fault(&self) -> Option<&Refusal> {
+        self.fault.as_ref()
+    }
+
     pub(super) fn sight(&self) -> Sight {
         Sight {
             path: self.path.clone(),

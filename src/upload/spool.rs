@@ -73,6 +73,15 @@ impl Spool {
         self.with(upload, write).await
     }
 
+    /// Cuts it off after this many bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not do it.
+    pub async fn cut(&self, upload: &Upload, bytes: u64) -> Result<(), Error> {
+        self.with(upload, move |file| file.set_len(bytes)).await
+    }
+
     /// Returns the digest of what was written, and its size in bytes.
     ///
     /// # Errors

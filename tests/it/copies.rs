@@ -1,6 +1,6 @@
 //! How much may a device write into its processed folders, and what makes room again?
 
-use russh_sftp::protocol::StatusCode;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::{DeviceKind, Uploads};
 use sluis::sftp::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
 use sluis::upload::{SESSION_BYTES_MAX, UPLOAD_BYTES_MAX};
@@ -8,7 +8,7 @@ use sluis::wellness::{Cause, Part};
 
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::peer::Peer;
-use crate::uploading::{CREATE, open, write};
+use crate::uploading::{CREATE, open, size, write};
 
 const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
 
@@ -151,6 +151,64 @@ async fn a_name_one_byte_too_long_is_no_copys() {
         .await;
     assert_eq!(renamed, Err(StatusCode::PermissionDenied));
     assert_eq!(peer.list(DONE).await.unwrap(), [long]);
+    let states = gateway.deliveries(&office).await;
+    assert!(states[0].ends_with(" processed"), "{states:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_written_anew_is_judged_by_its_last_bytes() {
+    for by_size in [false, true] {
+        let (gateway, office, login, bytes) = scene().await;
+        let peer = gateway.connect(&login).await;
+        let stale = copy(&peer, "x.xml").await.unwrap();
+        let longer = vec![b'x'; bytes.len() + 1000];
+        write(&peer, &stale, 0, &longer).await.unwrap();
+
+        let anew = if by_size {
+            let empty = FileAttributes {
+                size: Some(0),
+                ..FileAttributes::empty()
+            };
+            peer.sftp.fsetstat(&stale, empty).await.unwrap();
+            stale.clone()
+        } else {
+            let path = format!("{DONE}/x.xml");
+            open(&peer, &path, CREATE | OpenFlags::TRUNCATE)
+                .await
+                .unwrap()
+        };
+        write(&peer, &anew, 0, &bytes).await.unwrap();
+        peer.close(&anew).await.unwrap();
+        if !by_size {
+            // The other still had it open, so nothing was judged before.
+            let states = gateway.deliveries(&office).await;
+            assert!(states[0].ends_with(" offered"), "{states:?}");
+            peer.close(&stale).await.unwrap();
+        }
+
+        let states = gateway.deliveries(&office).await;
+        assert!(states[0].ends_with(" processed"), "{states:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_not_moved_onto_another_and_a_removed_ones_handle_is_of_none() {
+    let (gateway, office, login, bytes) = scene().await;
+    let peer = gateway.connect(&login).await;
+    let first = copy(&peer, "first.xml").await.unwrap();
+    let second = copy(&peer, "second.xml").await.unwrap();
+    write(&peer, &second, 0, &bytes).await.unwrap();
+    let (from, to) = (format!("{DONE}/first.xml"), format!("{DONE}/second.xml"));
+
+    assert_eq!(peer.rename(&from, &to).await, Err(StatusCode::Failure));
+
+    peer.remove(&from).await.unwrap();
+    let again = copy(&peer, "first.xml").await.unwrap();
+    let stray = write(&peer, &first, 0, b"of the removed one").await;
+    assert_eq!(stray, Err(StatusCode::NoSuchFile));
+    assert_eq!(size(&peer, &from).await, Ok(0));
+    peer.close(&again).await.unwrap();
+    peer.close(&second).await.unwrap();
     let states = gateway.deliveries(&office).await;
     assert!(states[0].ends_with(" processed"), "{states:?}");
 }

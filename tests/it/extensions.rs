@@ -4,9 +4,11 @@ use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{Packet, StatusCode};
 use sluis::model::{DeviceKind, HashName};
+use sluis::upload::UPLOAD_BYTES_MAX;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::peer::{Peer, code, log_in};
+use crate::uploading::{CREATE, open, write};
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
@@ -174,6 +176,38 @@ async fn what_an_earlier_session_collected_can_still_be_compared() {
         answer,
         Ok([string(b"md5"), md5.as_bytes().to_vec()].concat())
     );
+}
+
+#[tokio::test]
+async fn what_was_put_into_in_is_compared_once_it_is_taken_and_what_is_refused_is_never_synced() {
+    let (gateway, office, _, _) = scene().await;
+    let scanner = gateway.device(&office, "scanner", DeviceKind::Source).await;
+    let peer = gateway.connect(&scanner).await;
+    let put = invoice("F-2", 20_000);
+    let asked = |path: &str| hash_asked(path, "md5", 0, 0, 0);
+    let writing = open(&peer, "/in/F-2.xml", CREATE).await.unwrap();
+    write(&peer, &writing, 0, &put).await.unwrap();
+    let early = ask(&peer, "check-file-name", asked("/in/F-2.xml")).await;
+    assert_eq!(early, Err(StatusCode::Failure), "it is being written");
+    assert!(peer.sftp.fsync(&writing).await.is_ok());
+
+    peer.close(&writing).await.unwrap();
+
+    let answer = ask(&peer, "check-file-name", asked("/in/F-2.xml")).await;
+    let md5 = HashName::Md5.of(&put).as_bytes().to_vec();
+    assert_eq!(answer, Ok([string(b"md5"), md5].concat()));
+    let other = gateway
+        .device(&office, "scanner2", DeviceKind::Source)
+        .await;
+    let other = gateway.connect(&other).await;
+    let answer = ask(&other, "check-file-name", asked("/in/F-2.xml")).await;
+    assert_eq!(answer, Err(StatusCode::NoSuchFile));
+    // A part of it is past the largest file.
+    let refused = open(&peer, "/in/F-3.xml", CREATE).await.unwrap();
+    let past = write(&peer, &refused, UPLOAD_BYTES_MAX, b"x").await;
+    assert_eq!(past, Err(StatusCode::Failure));
+    let synced = peer.sftp.fsync(&refused).await.unwrap_err();
+    assert_eq!(code(synced), StatusCode::Failure);
 }
 
 #[tokio::test]

@@ -258,6 +258,31 @@ async fn a_script_that_removes_what_it_fetched_has_processed_it() {
 }
 
 #[tokio::test]
+async fn a_connection_that_came_later_removes_or_moves_what_another_has_collected() {
+    for moves in [false, true] {
+        let (gateway, office, device, path, _) = one_invoice().await;
+        let name = path.rsplit('/').next().unwrap();
+        let peer = gateway.connect(&device).await;
+        peer.get(&path).await.unwrap();
+        gateway.pass_ms(1000);
+        let later = gateway.connect(&device).await;
+        assert!(!later.exists(&path).await);
+
+        let done = if moves {
+            later.rename(&path, &format!("{DONE}/{name}")).await
+        } else {
+            later.remove(&path).await
+        };
+
+        assert_eq!(done, Ok(()));
+        assert_eq!(state(&gateway, &office).await, "processed");
+        // What came under that name since is another file, which nobody has fetched.
+        let gone = later.remove(&path).await;
+        assert_eq!(gone, Err(StatusCode::NoSuchFile));
+    }
+}
+
+#[tokio::test]
 async fn a_script_that_says_get_all_then_remove_all_does_not_lose_what_came_in_between() {
     let (gateway, office, device, path, _) = one_invoice().await;
     let peer = gateway.connect(&device).await;
