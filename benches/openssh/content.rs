@@ -6,6 +6,11 @@ const SELLER: &str = "0451827384";
 
 /// An invoice with this number, of `bytes` bytes at least, most of it an embedded attachment as in real life.
 pub fn invoice(number: &str, bytes: usize) -> Vec<u8> {
+    invoice_to(BUYER, number, bytes)
+}
+
+/// The same to another buyer.
+pub fn invoice_to(buyer: &str, number: &str, bytes: usize) -> Vec<u8> {
     let party = |id: &str| {
         format!(
             "<cac:Party><cbc:EndpointID schemeID=\"0208\">{id}</cbc:EndpointID>\
@@ -31,7 +36,7 @@ pub fn invoice(number: &str, bytes: usize) -> Vec<u8> {
          <cac:AccountingCustomerParty>{}</cac:AccountingCustomerParty>\
          <cac:LegalMonetaryTotal><cbc:PayableAmount currencyID=\"EUR\">121.00</cbc:PayableAmount></cac:LegalMonetaryTotal></Invoice>\n",
         party(SELLER),
-        party(BUYER)
+        party(buyer)
     );
     let mut xml = head.into_bytes();
     let fill = bytes.saturating_sub(xml.len() + tail.len()) / 4 * 4;

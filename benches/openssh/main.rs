@@ -80,7 +80,7 @@ fn main() {
         growth::run(asked.rounds);
     }
     if alone("fairness") {
-        distance::fairness();
+        distance::fairness(asked.rounds);
     }
     if works.is_empty() {
         return;

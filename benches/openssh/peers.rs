@@ -39,6 +39,8 @@ pub struct Rig {
     filled: usize,
     runs: usize,
     expected: usize,
+    /// Which device logs in to Sluis from now on.
+    pub device: &'static str,
 }
 
 impl Rig {
@@ -59,6 +61,7 @@ impl Rig {
             filled: 0,
             runs: 0,
             expected: 0,
+            device: "pc",
         };
         secret(
             &rig.path("key"),
@@ -71,40 +74,18 @@ impl Rig {
         let at = rig.path("sluis");
         rig.cli(&["init", text(&at), "--listen", "127.0.0.1:0"]);
         rig.cli(&["firm", "add", "bench", "--name", "Bench"]);
-        rig.cli(&[
-            "dossier",
-            "add",
-            "bench",
-            "--name",
-            "De Korenaar",
-            "--id",
-            BUYER,
-        ]);
-        let key = rig.path("key.pub");
-        rig.cli(&[
-            "device",
-            "add",
-            "bench",
-            "pc",
-            "--kind",
-            "pull",
-            "--key",
-            text(&key),
-        ]);
-        rig.cli(&[
-            "link",
-            "add",
-            "bench",
-            BUYER,
-            "--profile",
-            "expertm",
-            "--code",
-            "ACME",
-            "--device",
-            "pc",
-        ]);
+        rig.add_device("pc", "ACME", BUYER);
         rig.configure_sshd();
         rig
+    }
+
+    /// Adds a device that pulls, with a dossier of its own.
+    #[rustfmt::skip]
+    pub fn add_device(&self, device: &str, code: &str, buyer: &str) {
+        let key = self.path("key.pub");
+        self.cli(&["dossier", "add", "bench", "--name", "De Korenaar", "--id", buyer]);
+        self.cli(&["device", "add", "bench", device, "--kind", "pull", "--key", text(&key)]);
+        self.cli(&["link", "add", "bench", buyer, "--profile", "expertm", "--code", code, "--device", device]);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -127,6 +108,8 @@ impl Rig {
         command
             .args(arguments)
             .env("SLUIS_CONFIG", self.path("sluis/sluis.toml"))
+            // `sshd` is told the same: the sessions of the benchmark are all of one device.
+            .env("SLUIS_SFTP_SESSIONS_PER_DEVICE", "1000")
             .stdin(Stdio::null());
         command
     }
@@ -216,7 +199,7 @@ impl Rig {
     /// Who logs in.
     pub fn user(&self, side: Side) -> String {
         match side {
-            Side::Sluis => "bench.pc".to_owned(),
+            Side::Sluis => format!("bench.{}", self.device),
             Side::OpenSsh => {
                 let id = Command::new("id").arg("-un").output().unwrap();
                 String::from_utf8(id.stdout).unwrap().trim().to_owned()

@@ -1,10 +1,11 @@
 //! With what do clients compare a document's content?
 
+use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
-use crate::model::{Checksums, DocumentId, FirmId};
+use crate::model::{Checksums, Digest, DocumentId, FirmId};
 
 impl Catalog {
     /// Returns the checksums of what is delivered of a document of `firm`; none while they were never computed.
@@ -26,15 +27,28 @@ impl Catalog {
                 .ok_or_else(|| Error::Missing {
                     what: format!("document {id}"),
                 })?;
-        let (Some(md5), Some(sha1)) = (row.text_or("content_md5")?, row.text_or("content_sha1")?)
-        else {
-            return Ok(None);
-        };
-        let invalid = |_| Error::Stored {
-            what: "checksums",
-            value: format!("{md5} {sha1}"),
-        };
-        Checksums::from_hex(&md5, &sha1).map(Some).map_err(invalid)
+        kept(&row)
+    }
+
+    /// Returns the checksums of these bytes, if a document of `firm` came with them and holds nothing else, and
+    /// they were computed.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn checksums_of(
+        &self,
+        firm: FirmId,
+        digest: Digest,
+    ) -> Result<Option<Checksums>, Error> {
+        let row = query(
+            "select content_md5, content_sha1 from document where firm_id = $1 and digest = $2 and content_digest = $2",
+        )
+        .bind(firm.0)
+        .bind(digest.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map_or(Ok(None), kept)
     }
 
     /// Keeps the checksums of a document of `firm` that came before they were computed at intake.
@@ -61,6 +75,18 @@ impl Catalog {
         .await?;
         tx.commit_unseen().await
     }
+}
+
+fn kept(row: &AnyRow) -> Result<Option<Checksums>, Error> {
+    let (Some(md5), Some(sha1)) = (row.text_or("content_md5")?, row.text_or("content_sha1")?)
+    else {
+        return Ok(None);
+    };
+    let invalid = |_| Error::Stored {
+        what: "checksums",
+        value: format!("{md5} {sha1}"),
+    };
+    Checksums::from_hex(&md5, &sha1).map(Some).map_err(invalid)
 }
 
 #[cfg(test)]

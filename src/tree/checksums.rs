@@ -85,8 +85,21 @@ impl View {
     ) -> Result<ContentHash, Error> {
         match name {
             HashName::Sha256 => Ok(ContentHash::Sha256(digest)),
-            HashName::Md5 => Ok(self.compute(digest, bytes).await?.md5()),
-            HashName::Sha1 => Ok(self.compute(digest, bytes).await?.sha1()),
+            HashName::Md5 => Ok(self.checksums_of(digest, bytes).await?.md5()),
+            HashName::Sha1 => Ok(self.checksums_of(digest, bytes).await?.sha1()),
+        }
+    }
+
+    /// An envelope's own are not kept, only those of what is in it.
+    async fn checksums_of(&self, digest: Digest, bytes: u64) -> Result<Checksums, Error> {
+        match self
+            .tree
+            .catalog
+            .checksums_of(self.who.firm, digest)
+            .await?
+        {
+            Some(kept) => Ok(kept),
+            None => self.compute(digest, bytes).await,
         }
     }
 
@@ -181,5 +194,8 @@ mod tests {
         std::fs::remove_dir_all(blob_folder).unwrap();
         let sha1 = view.hash(&file, HashName::Sha1).await.unwrap();
         assert_eq!(sha1, expected.sha1());
+        let (digest, size) = (file.listed.digest, file.listed.bytes);
+        let md5 = view.hash_of_upload(digest, size, HashName::Md5).await;
+        assert_eq!(md5.unwrap(), expected.md5());
     }
 }
