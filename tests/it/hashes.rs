@@ -332,7 +332,7 @@ fn installed(client: &str) -> bool {
     clippy::disallowed_methods,
     reason = "how tests are run is no configuration of the program"
 )]
-fn is_here(client: &str, here: bool) -> bool {
+pub fn is_here(client: &str, here: bool) -> bool {
     assert!(
         here || std::env::var("SLUIS_TEST_CLIENTS").is_err(),
         "{client} is not here"

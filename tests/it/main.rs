@@ -49,6 +49,7 @@ mod sending;
 mod service;
 #[path = "../soak/mod.rs"]
 mod soak;
+mod syncing;
 mod telling;
 mod unfinished;
 mod uploading;
