@@ -8,6 +8,7 @@ mod reader;
 mod staged;
 mod unnamed;
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
@@ -26,7 +27,7 @@ pub use self::reader::Reader;
 pub use self::unnamed::Unnamed;
 
 use self::held::Held;
-use crate::model::Digest;
+use crate::model::{Digest, Timestamp};
 use crate::wellness::Wellness;
 
 /// The blobs. A clone is the same store.
@@ -152,7 +153,6 @@ impl Blobs {
                 source: Box::new(source),
             },
         })?;
-        staged::clear(folder);
         // Without it a power cut could take what was acknowledged.
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
@@ -304,6 +304,34 @@ impl Blobs {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Removes what processes that died left where blobs wait to take another's place.
+    pub fn clear_left(&self, now: Timestamp) {
+        staged::clear(&self.through, now);
+    }
+
+    /// Waits until the removing of these is safe: after a power cut nobody would know of them any more.
+    ///
+    /// # Errors
+    ///
+    /// When a folder of theirs cannot be synced.
+    pub fn sync_removed(&self, removed: &[Digest]) -> Result<(), Error> {
+        let folder = |digest: &Digest| {
+            let path = self.through.join(path(*digest).as_ref());
+            path.parent()
+                .map(FilePath::to_owned)
+                .map(|folder| (folder, *digest))
+        };
+        let folders: BTreeMap<_, _> = removed.iter().filter_map(folder).collect();
+        for (folder, digest) in folders {
+            let synced = match File::open(folder) {
+                Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                opened => opened.and_then(|folder| folder.sync_all()),
+            };
+            synced.map_err(|source| Error::Remove { digest, source })?;
+        }
+        Ok(())
     }
 
     /// Returns every blob with its size, and the names of files that are no blobs.

@@ -103,6 +103,7 @@ impl Keeping {
     }
 
     async fn run_all(&self) {
+        self.blobs.clear_left(self.clock.read());
         let firms = match self.catalog.firms().await {
             Ok(firms) => firms,
             Err(failed) => return error!("Could not ask which firms there are: {failed}"),
@@ -280,6 +281,7 @@ impl Keeping {
             // Here and now: what is handed to another thread could happen after this turn has ended.
             self.blobs.remove(*digest)?;
         }
+        self.blobs.sync_removed(&going)?;
         tx.commit_unseen().await?;
         Ok(going.len() as u64)
     }

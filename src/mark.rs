@@ -140,6 +140,10 @@ impl Marks {
             let is_again = matches!(act, Act::Copied(_)) && other == file.digest;
             return is_again.then_some(()).ok_or(Error::NameInUse);
         }
+        let by_copy = matches!(act, Act::Copied(_)); // whoever has the bytes has fetched them
+        if by_copy && mark.state == State::Processed {
+            return Ok(()); // another session's copy of the same was first
+        }
         if mark.state == State::Processed && tx.mark_copy_removed(who.firm, id).await? {
             if let Act::Moved(name) = act {
                 tx.rename_moved(who.firm, id, name).await?;
@@ -149,7 +153,6 @@ impl Marks {
         let open = self.open_reads(id, who.session);
         let given = open.iter().map(HandleReads::coverage);
         let whole = mark.progress.is_whole_with(given, file.bytes);
-        let by_copy = matches!(act, Act::Copied(_)); // whoever has the bytes has fetched them
         if !by_copy && judge_removal(who.kind, mark.state, whole) == Removal::NotFetched {
             return Err(Error::NotFetched);
         }

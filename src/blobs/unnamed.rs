@@ -31,6 +31,9 @@ struct State {
     file: File,
     /// Whether the file may be a blob by now.
     is_named: bool,
+    /// Whether the disk failed to take it once. The system says so once only, and forgets which bytes it lost: a
+    /// second sync that goes well says nothing.
+    is_spoilt: bool,
     bytes: u64,
     /// Of the first [`State::hashed`] bytes.
     hasher: Sha256,
@@ -54,6 +57,7 @@ impl Unnamed {
             folder,
             file,
             is_named: false,
+            is_spoilt: false,
             bytes: 0,
             hasher: Sha256::new(),
             hashed: 0,
@@ -84,6 +88,11 @@ impl Unnamed {
     /// Returns how many bytes it has, gaps among them.
     pub fn bytes(&self) -> u64 {
         lock(&self.state).bytes
+    }
+
+    /// Says whether the disk failed to take it once: then it can become nothing any more, and must come again.
+    pub fn is_spoilt(&self) -> bool {
+        lock(&self.state).is_spoilt
     }
 
     /// Reads it whole.
@@ -154,9 +163,15 @@ impl State {
 
     /// Becomes the blob of this digest; says whether the disk can do so.
     fn become_blob(&mut self, folder: &Path, digest: Digest) -> io::Result<bool> {
+        if self.is_spoilt {
+            return Err(io::Error::other(
+                "the disk failed to take it before, so it must be written anew",
+            ));
+        }
         // It may have its name even where that failed half-way.
-        self.is_named = true;
+        (self.is_named, self.is_spoilt) = (true, true);
         self.is_named = give_name(&self.file, folder, digest)?;
+        self.is_spoilt = false;
         Ok(self.is_named)
     }
 
@@ -319,14 +334,11 @@ fn replace(file: &File, target: &Path, folder: &Path) -> io::Result<()> {
             make_folder(&staged::folder(folder), folder)?;
             link(file, &staged)
         }
-        // A process of that number died here before.
-        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(&staged)?;
-            link(file, &staged)
-        }
         linked => linked,
     };
     linked?;
+    // What stands there may be named by rows: it makes room for bytes that are safe, and for no others.
+    file.sync_all()?;
     fs::rename(&staged, target)
 }
 
@@ -470,6 +482,30 @@ mod tests {
 
         // Such a file has no link left that another could be made of, as on a disk without nameless files.
         assert!(link(&file, &folder.path().join("0a/y")).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_the_disk_failed_to_take_once_becomes_no_blob_later() {
+        let (folder, blobs, unnamed) = scene().await;
+        unnamed
+            .write(0, Bytes::from_static(b"12345"))
+            .await
+            .unwrap();
+        let digest = unnamed.digest().await.unwrap();
+        let above = folder.path().join("blobs").join(path(digest).as_ref());
+        // A folder in its place stands for a disk that fails half-way.
+        fs::create_dir_all(above.join("x")).unwrap();
+        assert!(!unnamed.is_spoilt());
+
+        assert!(blobs.keep(&unnamed).await.is_err());
+
+        assert!(unnamed.is_spoilt());
+        fs::remove_dir_all(&above).unwrap();
+        assert!(
+            blobs.keep(&unnamed).await.is_err(),
+            "nobody knows what was lost"
+        );
+        assert_eq!(blobs.list().await.unwrap(), (vec![], vec![]));
     }
 
     proptest! {

@@ -384,7 +384,6 @@ pub(super) mod tests {
             checksums: Some(Checksums::of(number.as_bytes())),
             envelope_key: None,
             business_key: None,
-            reading_key: "",
             reading: &invoice(number),
             source: "test:x",
             declared: Declared::default(),

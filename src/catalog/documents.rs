@@ -28,8 +28,6 @@ pub struct NewDocument<'a> {
     pub business_key: Option<&'a str>,
     /// What was read.
     pub reading: &'a Reading,
-    /// What two documents have alike that read the same, their envelopes apart.
-    pub reading_key: &'a str,
     /// Through which door, and under which name.
     pub source: &'a str,
     /// What is taken to be true of it.
@@ -177,7 +175,7 @@ impl Tx {
             "insert into document (firm_id, digest, bytes, content_digest, content_bytes, envelope_key, business_key,
                                    reading, source, received_at, quarantined, reading_key,
                                    content_md5, content_sha1, status, origin, approved_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', $12, $13, $14, $15, $16) returning id",
         )
         .bind(firm.0)
         .bind(new.digest.to_string())
@@ -190,7 +188,6 @@ impl Tx {
         .bind(new.source)
         .bind(now.0)
         .bind(new.quarantined)
-        .bind(new.reading_key)
         .bind(new.checksums.map(|both| both.md5().to_string()))
         .bind(new.checksums.map(|both| both.sha1().to_string()))
         .bind(new.declared.status.as_str())
@@ -206,11 +203,11 @@ impl Tx {
 /// A question for each index: one with `or` between them reads every document of the firm. Of most
 /// documents the content is the original, and stands in one of them only.
 const KNOWN: &str =
-    "select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and digest = $2
-     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and digest = $3 and content_digest = $3
-     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and content_digest = $3 and content_digest <> digest
-     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and envelope_key = $4
-     union select id, digest, content_digest, envelope_key, business_key, reading_key from document where firm_id = $1 and business_key = $5
+    "select id, digest, content_digest, envelope_key, business_key from document where firm_id = $1 and digest = $2
+     union select id, digest, content_digest, envelope_key, business_key from document where firm_id = $1 and digest = $3 and content_digest = $3
+     union select id, digest, content_digest, envelope_key, business_key from document where firm_id = $1 and content_digest = $3 and content_digest <> digest
+     union select id, digest, content_digest, envelope_key, business_key from document where firm_id = $1 and envelope_key = $4
+     union select id, digest, content_digest, envelope_key, business_key from document where firm_id = $1 and business_key = $5
      order by id";
 
 /// The oldest of each level is the one that a copy is a copy of: rows come oldest first.
@@ -224,9 +221,8 @@ fn note(known: &mut Known, row: &AnyRow, new: &NewDocument<'_>) -> Result<(), Er
         known.bytes.get_or_insert(id);
     }
     if same(row.text_or("envelope_key")?, new.envelope_key) {
-        // Sent again by its access point it reads the same; an id that is used for something else does not.
-        let is_same = same_content || (business && row.text("reading_key")? == new.reading_key);
-        known.envelope.get_or_insert((id, is_same));
+        // Sent again by its access point it holds the same bytes; what is read of them is not all that they say.
+        known.envelope.get_or_insert((id, same_content));
     }
     if same_content {
         known.content.get_or_insert(id);

@@ -18,8 +18,6 @@ pub struct HandleReads {
     /// Where its first READ began.
     starts_at: Option<u64>,
     accepted: Coverage,
-    /// What was on its way when the connection died: its reader may have it, or a part of it.
-    underway: Coverage,
     /// When the first byte was accepted, and when the last.
     times: Option<(Timestamp, Timestamp)>,
 }
@@ -31,7 +29,6 @@ impl HandleReads {
             opened: now,
             starts_at: None,
             accepted: Coverage::default(),
-            underway: Coverage::default(),
             times: None,
         }
     }
@@ -46,12 +43,6 @@ impl HandleReads {
         self.accepted.add(span);
         let first = self.times.map_or(now, |(first, _)| first);
         self.times = Some((first, now));
-    }
-
-    /// Notes bytes that were being sent when the connection died. They count for nothing but this: whoever resumes
-    /// among them has those before.
-    pub fn underway(&mut self, span: Range<u64>) {
-        self.underway.add(span);
     }
 
     /// Returns when it was opened.
@@ -126,12 +117,8 @@ impl Progress {
         match how {
             End::Closed => self.believe(handle),
             End::ClosedBesideOthers => self.believed.add_all(&handle.accepted),
+            End::Broken if handle.accepted.is_empty() => {}
             End::Broken => {
-                let mut given = handle.accepted;
-                given.add_all(&handle.underway);
-                if given.is_empty() {
-                    return;
-                }
                 if self.broken.len() == BROKEN_MAX {
                     self.broken.remove(0);
                 }
@@ -139,7 +126,7 @@ impl Progress {
                     opened: handle.opened,
                     ended: now,
                     starts_at: handle.starts_at,
-                    accepted: given,
+                    accepted: handle.accepted,
                 });
             }
         }
@@ -245,27 +232,6 @@ mod tests {
 
         assert!(!progress.is_whole(100));
         assert_eq!(progress.believed().bytes(), 60);
-    }
-
-    #[test]
-    fn who_resumes_among_what_was_being_sent_has_what_came_before() {
-        for (resumed_at, is_whole) in [(60, true), (75, true), (90, true), (91, false)] {
-            let mut broken = reads(&[0..60], 1);
-            broken.underway(60..90);
-            let mut progress = Progress::default();
-            progress.end(broken, End::Broken, Timestamp(2));
-            assert!(progress.believed().is_empty());
-
-            progress.end(reads(&[resumed_at..100], 3), End::Closed, Timestamp(4));
-
-            assert_eq!(progress.is_whole(100), is_whole, "{resumed_at}");
-        }
-        // A CLOSE that came in all the same believes only what was accepted.
-        let mut closed = reads(&[0..60], 1);
-        closed.underway(60..100);
-        let mut progress = Progress::default();
-        progress.end(closed, End::Closed, Timestamp(2));
-        assert!(!progress.is_whole(100));
     }
 
     #[test]

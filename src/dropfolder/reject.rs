@@ -94,7 +94,9 @@ fn make_folder(rejected: &Path) -> io::Result<()> {
 fn move_as(source: &Path, target: &Path, expected: Stamp, text: &Text) -> io::Result<Moved> {
     match fs::symlink_metadata(target) {
         Ok(found) if expected.inode != 0 && stamp(&found) == expected => {
-            return remove(source, expected).map(|_| Moved::Done); // a crash came between the link and this
+            // A crash, or a source that could not be removed, came between the link and this.
+            tell(&with_txt(target), text)?;
+            return remove(source, expected).map(|_| Moved::Done);
         }
         Ok(_) => return Ok(Moved::Taken),
         Err(free) if free.kind() == io::ErrorKind::NotFound => {}
@@ -105,7 +107,7 @@ fn move_as(source: &Path, target: &Path, expected: Stamp, text: &Text) -> io::Re
         return Ok(Moved::Taken);
     }
     let moved = move_file(source, target, expected);
-    if !matches!(moved, Ok(Moved::Done)) {
+    if !matches!(moved, Ok(Moved::Done)) && fs::symlink_metadata(target).is_err() {
         // A text without its file would tell of what did not happen.
         fs::remove_file(&text_path)?;
     }

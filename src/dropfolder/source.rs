@@ -84,6 +84,12 @@ pub(super) fn remove(path: &Path, expected: Stamp) -> io::Result<Still> {
     if found != Still::Same {
         return Ok(found);
     }
+    // A network file system may have answered that from what it remembers; of an open file it asks the server.
+    match open(path)? {
+        Some(file) if stamp(&file.metadata()?) == expected => {}
+        Some(_) => return Ok(Still::Other),
+        None => return still(path, expected),
+    }
     match fs::remove_file(path) {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Still::Gone),
         removed => removed.map(|()| Still::Same),

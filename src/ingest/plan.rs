@@ -8,8 +8,8 @@ use crate::catalog::Known;
 use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
-    DeliveryId, DeviceId, Digest, DocumentId, DossierId, Duplicates, Flow, HeldReason, Kind,
-    LinkId, PartyIdSource, Timestamp,
+    DeliveryId, DeviceId, DocumentId, DossierId, Duplicates, Flow, HeldReason, Kind, LinkId,
+    PartyIdSource, Timestamp,
 };
 use crate::transfer::{self, Books, Calendar, Judgement, Readiness, Rule};
 use crate::ubl::Reading;
@@ -261,16 +261,6 @@ pub fn envelope_key(reading: &Reading) -> Option<String> {
         "{}|{instance}",
         sbdh.sender.as_deref().unwrap_or_default()
     ))
-}
-
-/// Returns what two documents have alike that read the same, their envelopes apart.
-pub fn reading_key(reading: &Reading) -> String {
-    let bare = Reading {
-        sbdh: None,
-        remarks: Vec::new(),
-        ..reading.clone()
-    };
-    Digest::of(&serde_json::to_vec(&bare).unwrap_or_default()).to_string()
 }
 
 /// Returns the key by which a second copy with other bytes is known: seller, number, date and kind.

@@ -194,7 +194,8 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
 }
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
-/// VAT number is a sound Belgian number of somebody else, the address alone does not decide.
+/// VAT number is a sound Belgian number of somebody else, or a foreign VAT number that no dossier bears, the
+/// address alone does not decide.
 fn names_another(party: &Party, first: &Match, dossiers: &DossierIndex) -> bool {
     let weak = |source| {
         matches!(
@@ -202,9 +203,12 @@ fn names_another(party: &Party, first: &Match, dossiers: &DossierIndex) -> bool 
             PartyIdSource::Endpoint | PartyIdSource::Identification
         )
     };
-    let sound = |id: &PartyId| {
-        id.enterprise_digits()
-            .is_some_and(|digits| digits.parse::<EnterpriseNumber>().is_ok())
+    let sound = |id: &PartyId| match id.enterprise_digits() {
+        Some(digits) => digits.parse::<EnterpriseNumber>().is_ok(),
+        None => id
+            .key
+            .strip_prefix("vat:")
+            .is_some_and(|number| !number.starts_with("BE")),
     };
     weak(first.source)
         && party
@@ -264,6 +268,9 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, MILLER)], "held parties_disagree"),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, STRANGER), (Vat, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, MILLER)],   &[(LegalEntity, STRANGER), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "NL820098395B01"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "NL820098395B01"), (LegalEntity, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "BE12"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
         ];
         for (seller, buyer, expected) in table {
             assert_eq!(

@@ -4,7 +4,7 @@
 
 use super::named::Named;
 use super::place;
-use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in, reading_key};
+use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in};
 use super::revise::{replace, revised};
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
@@ -44,7 +44,6 @@ impl Ingest {
     ) -> Result<Taken, Error> {
         let reading = &arrival.reading;
         let (envelope, business) = (envelope_key(reading), business_key(reading));
-        let read = reading_key(reading);
         let new = NewDocument {
             digest: arrival.original.digest(),
             bytes: arrival.original.bytes(),
@@ -54,7 +53,6 @@ impl Ingest {
             envelope_key: envelope.as_deref(),
             business_key: business.as_deref(),
             reading,
-            reading_key: &read,
             source: &arrival.source,
             declared: arrival.said.or(arrival.door),
             quarantined: None,

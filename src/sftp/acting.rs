@@ -111,7 +111,7 @@ impl Session {
         // A refused copy leaves its file offered, which errs towards twice.
         self.parts.ingest.check_room()?;
         let end = offset.saturating_add(bytes.len() as u64).max(draft.bytes);
-        if self.written_bytes() - draft.bytes + end > SESSION_BYTES_MAX {
+        if (self.written_bytes() - draft.bytes).saturating_add(end) > SESSION_BYTES_MAX {
             return Err(upload::Error::TooMuch.into());
         }
         if end <= UPLOAD_BYTES_MAX && !draft.unfinished.resize(end) {
@@ -127,12 +127,9 @@ impl Session {
         Ok(Some(ok(id)))
     }
 
-    /// Judges what was written, once nobody writes it any more. An empty file stays a draft, for some programs make a file first and write it then.
+    /// Judges what was written. An empty file stays a draft, for some programs make a file first and write it then;
+    /// so does what is no document yet while another handle may write on.
     pub(super) async fn finish_draft(&mut self, id: u32, key: &str) -> Answer {
-        let mut open = self.handles.iter();
-        if open.any(|open| matches!(open, Open::Draft(other) if other == key)) {
-            return Ok(Some(ok(id)));
-        }
         let Some(draft) = self.drafts.get(key).cloned() else {
             return Ok(Some(ok(id)));
         };
@@ -140,11 +137,15 @@ impl Session {
         if bytes == 0 {
             return Ok(Some(ok(id)));
         }
-        self.drafts.remove(key);
+        let mut open = self.handles.iter();
+        let is_shared = open.any(|open| matches!(open, Open::Draft(other) if other == key));
         let now = self.parts.clock.read();
         if let Ok(Entry::File(there)) = self.view.entry(&draft.path, now).await
             && there.listed.digest != digest
         {
+            if !is_shared {
+                self.drafts.remove(key);
+            }
             return Err(Refusal::failed("another file of that name is there").into());
         }
         let name = draft.path.name().unwrap_or_default();
@@ -153,6 +154,9 @@ impl Session {
             .copied(&self.who, draft.place, digest, name, now)
             .await;
         if let Err(mark::Error::NoCopy) = copied {
+            if is_shared {
+                return Ok(Some(ok(id)));
+            }
             // A mount does not pass a refused CLOSE on to its program, so the log must say it.
             let (login, path) = (&self.who.login, draft.path.to_string());
             let path = Veiled(&path);
@@ -161,6 +165,7 @@ impl Session {
                 "Refused {bytes} bytes of `{login}` at {path}: they are no document that was offered there"
             );
         }
+        self.drafts.remove(key);
         copied?;
         self.trace.processed += 1;
         info!(

@@ -135,17 +135,12 @@ impl Answers {
         };
         self.intake.set_sending(true);
         let sent = tokio::select! {
-            sent = self.channel.data_bytes(bytes) => sent.map_err(|_| Gone),
+            // A peer that has closed the channel gets nothing any more, whatever window it had.
+            biased;
             () = self.dead.cancelled() => Err(Gone),
+            sent = self.channel.data_bytes(bytes) => sent.map_err(|_| Gone),
         };
         self.intake.set_sending(false);
-        if sent.is_err() {
-            for (_, wanted) in &given {
-                if let Some(reads) = &wanted.reads {
-                    lock(reads).underway(wanted.span());
-                }
-            }
-        }
         sent?;
         if given.is_empty() {
             return Ok(());

@@ -35,6 +35,7 @@ mod rehearsal;
 mod requests;
 mod room;
 mod serve;
+mod shelving;
 mod shown;
 mod sights;
 mod status;

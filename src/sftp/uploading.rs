@@ -22,7 +22,7 @@ type Answer = Result<Option<Packet>, Stop>;
 
 /// A file that this session is writing.
 pub(super) struct Writing {
-    draft: Draft,
+    pub(super) draft: Draft,
     pub(super) path: VirtualPath,
     handles: usize,
     /// Why a part of it was refused; then none of it is taken.
@@ -263,7 +263,7 @@ impl Session {
         }
         draft.set_closed(true);
         if path.name().is_some_and(is_temporary) {
-            self.put_down(path, draft);
+            self.put_aside(path, draft)?;
             return Ok(Some(ok(id)));
         }
         self.take_in(&path, &path, draft).await?;
@@ -297,7 +297,9 @@ impl Session {
                 Ok(())
             }
             Err(NotTaken::Later(stop)) => {
-                self.put_down(left.clone(), draft);
+                if !draft.is_spoilt() {
+                    self.put_down(left.clone(), draft);
+                }
                 Err(stop)
             }
             Err(NotTaken::Refused(full)) => {
@@ -374,7 +376,7 @@ impl Session {
     }
 
     /// A mount does not pass a refused CLOSE on to its program, so the log must say it.
-    fn warn_of(&self, path: &VirtualPath, why: &str) {
+    pub(super) fn warn_of(&self, path: &VirtualPath, why: &str) {
         let (login, session) = (&self.who.login, self.who.session.0);
         let path = path.to_string();
         let path = Veiled(&path);
@@ -382,27 +384,6 @@ impl Session {
             session.id = session,
             "Did not take {path} of `{login}`: {why}"
         );
-    }
-
-    pub(super) fn put_down(&self, path: VirtualPath, draft: Draft) {
-        let now = self.parts.clock.read();
-        self.parts
-            .shelf
-            .put_draft(self.who.device, path, draft, now);
-    }
-
-    /// Ends every upload that this session did not finish: nothing of them is taken, and the next session may go on.
-    pub(super) fn put_down_all(&mut self) {
-        for (_, writing) in self.writing.drain() {
-            let Writing { draft, path, .. } = writing;
-            if draft.bytes() > 0 {
-                let now = self.parts.clock.read();
-                self.parts
-                    .shelf
-                    .put_draft(self.who.device, path, draft, now);
-            }
-        }
-        self.parts.shelf.sweep(self.parts.clock.read());
     }
 
     /// SETSTAT: cuts an unfinished file off, and shows the time that its writer set. The rest is ignored.

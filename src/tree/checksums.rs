@@ -3,6 +3,9 @@
 //! To ask for a hash is not to read: it changes nothing, and reads nothing but, once, a document that
 //! came before its checksums were kept.
 
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+
 use super::Error;
 use super::folders::Role;
 use super::view::{Entry, File, Place, View};
@@ -13,6 +16,9 @@ use crate::model::{
 
 /// How much is read at a time, in bytes.
 const CHUNK_BYTES: u64 = 256 * 1024;
+
+/// Of how many uploads a session remembers the checksums that it computed.
+const COMPUTED_MAX: usize = 1000;
 
 /// Everything that was ever collected or copied.
 const EVER: Since = Since {
@@ -90,17 +96,26 @@ impl View {
         }
     }
 
-    /// An envelope's own are not kept, only those of what is in it.
+    /// An envelope's own are not kept, only those of what is in it: a session computes them once.
     async fn checksums_of(&self, digest: Digest, bytes: u64) -> Result<Checksums, Error> {
-        match self
-            .tree
-            .catalog
-            .checksums_of(self.who.firm, digest)
-            .await?
-        {
-            Some(kept) => Ok(kept),
-            None => self.compute(digest, bytes).await,
+        if let Some(computed) = self.computed().get(&digest) {
+            return Ok(*computed);
         }
+        let catalog = &self.tree.catalog;
+        if let Some(kept) = catalog.checksums_of(self.who.firm, digest).await? {
+            return Ok(kept);
+        }
+        let computed = self.compute(digest, bytes).await?;
+        let mut all = self.computed();
+        if all.len() >= COMPUTED_MAX {
+            all.clear();
+        }
+        all.insert(digest, computed);
+        Ok(computed)
+    }
+
+    fn computed(&self) -> MutexGuard<'_, HashMap<Digest, Checksums>> {
+        self.computed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn checksums(&self, file: &File) -> Result<Checksums, Error> {

@@ -1,6 +1,7 @@
 //! What does one session of one device see?
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use jiff::civil::Date;
 
@@ -14,7 +15,9 @@ use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
 use crate::login::Who;
-use crate::model::{DeviceKind, Flow, Keep, LinkId, Timestamp, VirtualPath, fold};
+use crate::model::{
+    Checksums, DeviceKind, Digest, Flow, Keep, LinkId, Timestamp, VirtualPath, fold,
+};
 
 /// The tree of every device. A clone is the same.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub struct View {
     pub(super) who: Arc<Who>,
     made: Option<Made>,
     kept: Option<Kept>,
+    /// Checksums that were computed for it, by digest.
+    pub(super) computed: Mutex<HashMap<Digest, Checksums>>,
     /// For how long what is done with shows, as the firm had it when the session first looked.
     keep_in_view: Option<Keep>,
 }
@@ -128,6 +133,7 @@ impl Tree {
             who,
             made: None,
             kept: None,
+            computed: Mutex::default(),
             keep_in_view: None,
         }
     }

@@ -127,6 +127,16 @@ impl Draft {
         self.is_closed = is_closed;
     }
 
+    /// Says whether the disk failed to take it: then it cannot be gone on with.
+    pub fn is_spoilt(&self) -> bool {
+        matches!(&self.body, Body::File(file) if file.is_spoilt())
+    }
+
+    /// Says whether its writer closed it with something in it, so that he may believe that it is kept.
+    pub fn is_finished(&self) -> bool {
+        self.is_closed && self.bytes() > 0
+    }
+
     /// Returns its size in bytes.
     pub fn bytes(&self) -> u64 {
         match &self.body {

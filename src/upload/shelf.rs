@@ -14,10 +14,11 @@ use crate::model::{DeviceId, Digest, Timestamp, VirtualPath};
 /// For how long what was put down stays, in milliseconds: a day.
 pub const SHELF_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// How many unfinished files of a device are kept. The oldest goes first.
+/// How many unfinished files of a device are kept. The oldest goes first, but none that was closed under a temporary
+/// name: its writer was told that all is well, and may rename it yet.
 pub const SHELF_DRAFTS_MAX: usize = 32;
 
-/// How many bytes the unfinished files of a device may have together. The oldest goes first.
+/// How many bytes the unfinished files of a device may have together. They go in the same order.
 pub const SHELF_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Of how many files a device may see that they were taken. The oldest goes first.
@@ -50,6 +51,8 @@ struct Own {
     /// Sights by age: when they were put down, which, and the number that says whether they still are.
     ages: VecDeque<(Timestamp, String, u64)>,
     count: u64,
+    /// What was closed, and went because its day was over, until somebody asks.
+    gone: Vec<VirtualPath>,
 }
 
 #[derive(Debug)]
@@ -104,6 +107,27 @@ impl Shelf {
         own.sweep(now);
     }
 
+    /// Says whether a file that its writer has closed may be put down: none that was closed before goes for it.
+    pub fn has_room(
+        &self,
+        device: DeviceId,
+        path: &VirtualPath,
+        bytes: u64,
+        now: Timestamp,
+    ) -> bool {
+        let (mut devices, key) = (self.lock(), path.key());
+        let own = devices.entry(device).or_default();
+        own.sweep(now);
+        let others = own.drafts.iter().filter(|(other, _)| **other != key);
+        let finished = others.filter(|(_, kept)| kept.draft.is_finished());
+        let sizes: Vec<_> = finished.map(|(_, kept)| kept.draft.bytes()).collect();
+        sizes.len() < SHELF_DRAFTS_MAX
+            && sizes
+                .iter()
+                .fold(bytes, |all, one| all.saturating_add(*one))
+                <= SHELF_BYTES_MAX
+    }
+
     /// Takes up an unfinished file.
     pub fn take_draft(
         &self,
@@ -155,13 +179,17 @@ impl Shelf {
         }
     }
 
-    /// Lets go of what has stayed for too long, of any device.
-    pub fn sweep(&self, now: Timestamp) {
+    /// Lets go of what has stayed for too long, of any device. Returns what was closed by its writer and is gone, of
+    /// which nobody has been told.
+    pub fn sweep(&self, now: Timestamp) -> Vec<(DeviceId, VirtualPath)> {
         let mut devices = self.lock();
-        devices.retain(|_, own| {
+        let mut gone = Vec::new();
+        devices.retain(|device, own| {
             own.sweep(now);
+            gone.extend(own.gone.drain(..).map(|path| (*device, path)));
             !own.drafts.is_empty() || !own.sights.is_empty()
         });
+        gone
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Own>> {
@@ -200,10 +228,22 @@ impl Own {
             }
             self.ages.pop_front();
         }
-        self.drafts.retain(|_, kept| !is_old(kept.since));
+        let gone = &mut self.gone;
+        self.drafts.retain(|_, kept| {
+            if is_old(kept.since) && kept.draft.is_finished() {
+                gone.push(kept.path.clone());
+            }
+            !is_old(kept.since)
+        });
         while self.drafts.len() > SHELF_DRAFTS_MAX || self.draft_bytes() > SHELF_BYTES_MAX {
-            let oldest = self.drafts.iter().min_by_key(|(_, kept)| kept.nth);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+            let unfinished = self
+                .drafts
+                .iter()
+                .filter(|(_, kept)| !kept.draft.is_finished());
+            let oldest = unfinished.min_by_key(|(_, kept)| kept.nth);
+            // Of those that were closed, the one whose writer has just been told that it was not taken.
+            let goes = oldest.or_else(|| self.drafts.iter().max_by_key(|(_, kept)| kept.nth));
+            let Some(key) = goes.map(|(key, _)| key.clone()) else {
                 return;
             };
             self.drafts.remove(&key);
@@ -297,6 +337,38 @@ mod tests {
         shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
 
         assert_eq!(names(&shelf, ME, NOW), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn what_was_closed_goes_for_no_other_and_is_told_of_when_its_day_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        let room = DraftRoom {
+            file_bytes: 10,
+            session_bytes: 10,
+        };
+        for at in 0..SHELF_DRAFTS_MAX {
+            let mut draft = Draft::begin(NOW);
+            draft.write(&spool, 0, vec![0].into(), room).await.unwrap();
+            draft.set_closed(true);
+            let path = path(&format!("{at:03}.part"));
+            assert!(shelf.has_room(ME, &path, 1, NOW));
+            shelf.put_draft(ME, path, draft, NOW);
+        }
+
+        assert!(!shelf.has_room(ME, &path("one-more.part"), 1, NOW));
+        assert!(shelf.has_room(ME, &path("000.part"), 1, NOW), "once more");
+        shelf.put_draft(ME, path("broken.xml"), Draft::begin(NOW), NOW);
+
+        assert_eq!(names(&shelf, ME, NOW).len(), SHELF_DRAFTS_MAX);
+        assert!(!names(&shelf, ME, NOW).contains(&"broken.xml".to_owned()));
+        assert!(shelf.sweep(NOW.plus_ms(SHELF_MS)).is_empty());
+        let gone = shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
+        assert_eq!(gone.len(), SHELF_DRAFTS_MAX);
+        assert_eq!(gone[0], (ME, path("000.part")));
+        assert!(shelf.has_room(ME, &path("x.part"), SHELF_BYTES_MAX, NOW));
+        assert!(!shelf.has_room(ME, &path("x.part"), SHELF_BYTES_MAX + 1, NOW));
     }
 
     #[test]

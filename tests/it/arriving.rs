@@ -69,6 +69,20 @@ async fn the_same_envelope_is_recognised_and_a_changed_content_in_it_is_held() {
     let sent_again = gateway.receive(&office, format!("{envelope}\n")).await;
 
     assert_eq!(sent_again.outcome, Outcome::Recognised);
+    // What is read is not all that is written: another account to pay to, all else alike.
+    let paid_to = |account: &str| {
+        let means = format!(
+            "</cac:AccountingCustomerParty><cac:PaymentMeans><cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>\
+             <cac:PayeeFinancialAccount><cbc:ID>{account}</cbc:ID></cac:PayeeFinancialAccount></cac:PaymentMeans>"
+        );
+        envelope.replacen("</cac:AccountingCustomerParty>", &means, 1)
+    };
+    assert_ne!(paid_to("BE1"), envelope);
+    for account in ["BE71096123456769", "BE68539007547034"] {
+        let corrected = gateway.receive(&office, paid_to(account)).await;
+        assert_eq!(corrected.outcome, Outcome::Held, "{account}");
+        assert_eq!(corrected.reasons, ["suspected_duplicate"]);
+    }
 }
 
 #[tokio::test]

@@ -179,13 +179,6 @@ async fn a_copy_that_is_written_anew_is_judged_by_its_last_bytes() {
         };
         write(&peer, &anew, 0, &bytes).await.unwrap();
         peer.close(&anew).await.unwrap();
-        if !by_size {
-            // The other still had it open, so nothing was judged before.
-            let states = gateway.deliveries(&office).await;
-            assert!(states[0].ends_with(" offered"), "{states:?}");
-            peer.close(&stale).await.unwrap();
-        }
-
         let states = gateway.deliveries(&office).await;
         assert!(states[0].ends_with(" processed"), "{states:?}");
     }
@@ -211,4 +204,35 @@ async fn a_copy_is_not_moved_onto_another_and_a_removed_ones_handle_is_of_none()
     peer.close(&second).await.unwrap();
     let states = gateway.deliveries(&office).await;
     assert!(states[0].ends_with(" processed"), "{states:?}");
+}
+
+#[tokio::test]
+async fn what_two_handles_write_is_judged_when_it_is_whole() {
+    let (gateway, office, login, bytes) = scene().await;
+    let peer = gateway.connect(&login).await;
+    let [first, second] = [
+        copy(&peer, "x.xml").await.unwrap(),
+        copy(&peer, "x.xml").await.unwrap(),
+    ];
+    write(&peer, &first, 0, &bytes[..1000]).await.unwrap();
+    peer.close(&first).await.unwrap();
+    let states = gateway.deliveries(&office).await;
+    assert!(states[0].ends_with(" offered"), "{states:?}");
+
+    write(&peer, &second, 1000, &bytes[1000..]).await.unwrap();
+    peer.close(&second).await.unwrap();
+
+    let states = gateway.deliveries(&office).await;
+    assert!(states[0].ends_with(" processed"), "{states:?}");
+    // Once more, by whoever began before: the file stays where the first importer still sees it.
+    let inbox = "/expertm/ACME/Te Verwerken/Aankopen";
+    assert_eq!(peer.list(inbox).await.unwrap().len(), 1);
+    peer.put(&format!("{DONE}/y.xml"), &bytes).await.unwrap();
+    assert_eq!(peer.list(inbox).await.unwrap().len(), 1);
+    let wrong = copy(&peer, "z.xml").await.unwrap();
+    let also = copy(&peer, "z.xml").await.unwrap();
+    write(&peer, &wrong, u64::MAX - 5, b"x").await.unwrap_err();
+    write(&peer, &wrong, 0, b"no document").await.unwrap();
+    peer.close(&wrong).await.unwrap();
+    assert_eq!(peer.close(&also).await, Err(StatusCode::PermissionDenied));
 }

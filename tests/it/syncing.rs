@@ -22,6 +22,8 @@ enum Done {
     Content,
     /// A folder of blobs was synced.
     Folder,
+    /// A content took the place of the same bytes.
+    Replaced,
     /// The log of the catalog was synced.
     Log,
     /// What lay in a drop folder was removed.
@@ -53,7 +55,10 @@ impl Traced {
         traced
             .args(["-D", "-f", "-y", "-qq", "-o"])
             .arg(&self.trace)
-            .args(["-e", "trace=fsync,fdatasync,linkat,unlink,unlinkat"])
+            .args([
+                "-e",
+                "trace=fsync,fdatasync,linkat,unlink,unlinkat,rename,renameat,renameat2",
+            ])
             .arg(own.get_program())
             .args(own.get_args())
             .stdin(std::process::Stdio::null());
@@ -105,6 +110,9 @@ fn meaning(call: &str, data: &Path) -> Option<Done> {
     let data = data.to_str().unwrap();
     let of = |folder: &str| call.contains(&format!("{data}/{folder}"));
     let is_sync = call.starts_with("fsync(") || call.starts_with("fdatasync(");
+    if call.starts_with("rename") {
+        return call.contains("/staged/").then_some(Done::Replaced);
+    }
     if call.starts_with("linkat(") {
         return Some(Done::Named);
     }
@@ -167,6 +175,42 @@ fn a_document_that_is_put_in_is_synced_before_its_close_is_answered() {
         }
     });
     assert_eq!(traced.program.states(), ["offered", "offered"]);
+}
+
+#[test]
+fn bytes_that_are_here_are_replaced_by_none_that_are_not_safe() {
+    let Some(mut traced) = Traced::new() else {
+        return;
+    };
+    let server = traced.program.device("server", "pull", "ACME");
+    let uploads = ["device", "set", "kantoor", "server", "--uploads", "on"];
+    traced.program.ok(&uploads);
+    let command = traced.command(&["serve"]);
+    traced.program.serve_by(command);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let peer = Peer::connect(traced.program.address.unwrap(), &server.login).await;
+        for bytes in [20_000, 400_000] {
+            let document = invoice(&format!("F-{bytes}"), bytes);
+            peer.put(&format!("/in/F-{bytes}.xml"), &document)
+                .await
+                .unwrap();
+            let from = traced.now();
+
+            peer.put(&format!("/in/again-{bytes}.xml"), &document)
+                .await
+                .unwrap();
+
+            let found = traced.since(from);
+            let replaced = found.iter().position(|done| *done == Done::Replaced);
+            let before = &found[..replaced.unwrap()];
+            assert!(before.contains(&Done::Content), "{bytes}: {found:?}");
+            assert!(
+                found[replaced.unwrap()..].contains(&Done::Folder),
+                "{found:?}"
+            );
+        }
+    });
 }
 
 #[test]

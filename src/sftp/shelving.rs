@@ -1,0 +1,54 @@
+//! What becomes of a file in `/in` that has not been given its name yet, or was not finished?
+
+use tracing::warn;
+
+use super::serve::Session;
+use super::status::Refusal;
+use super::uploading::Writing;
+use crate::model::{Veiled, VirtualPath};
+use crate::upload::Draft;
+
+impl Session {
+    /// Puts a file down that its writer has closed under a temporary name. He is told that all is well, so no other
+    /// that was closed goes for it.
+    pub(super) fn put_aside(&self, path: VirtualPath, draft: Draft) -> Result<(), Refusal> {
+        let (device, now) = (self.who.device, self.parts.clock.read());
+        if !self.parts.shelf.has_room(device, &path, draft.bytes(), now) {
+            let full = Refusal::failed(
+                "too many files wait here under temporary names; rename or remove some first",
+            );
+            self.warn_of(&path, &full.text);
+            return Err(full);
+        }
+        self.put_down(path, draft);
+        Ok(())
+    }
+
+    pub(super) fn put_down(&self, path: VirtualPath, draft: Draft) {
+        let now = self.parts.clock.read();
+        self.parts
+            .shelf
+            .put_draft(self.who.device, path, draft, now);
+    }
+
+    /// Ends every upload that this session did not finish: nothing of them is taken, and the next session may go on.
+    pub(super) fn put_down_all(&mut self) {
+        for (_, writing) in self.writing.drain() {
+            let Writing { draft, path, .. } = writing;
+            if draft.bytes() > 0 {
+                let now = self.parts.clock.read();
+                self.parts
+                    .shelf
+                    .put_draft(self.who.device, path, draft, now);
+            }
+        }
+        for (device, path) in self.parts.shelf.sweep(self.parts.clock.read()) {
+            let path = path.to_string();
+            let path = Veiled(&path);
+            warn!(
+                device.id = device.0,
+                "Let go of {path}, which a device has put in and never given a name of its own: it waited for a day"
+            );
+        }
+    }
+}
