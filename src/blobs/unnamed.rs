@@ -290,8 +290,9 @@ impl Blobs {
 
 /// Gives a file without a name its digest as its name, and syncs both; says whether the disk can do so.
 ///
-/// The name comes before the sync, so that one commit of the file system's journal serves both. A power
-/// cut in between may leave a blob that is not whole; no row names it yet, and the next put replaces it.
+/// A new name comes before the sync, so that one commit of the file system's journal serves both. A power cut in
+/// between may leave a blob that is not whole; no row names it yet, and the next put replaces it. Where one is
+/// there already rows may name it, and the sync comes first.
 fn give_name(file: &File, folder: &Path, digest: Digest) -> io::Result<bool> {
     let target = folder.join(path(digest).as_ref());
     let Some(parent) = target.parent() else {
