@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::blobs::{self, Copied, Depth};
 use super::manifest::{FORM, Manifest, Part};
-use super::{BLOBS, Error, MANIFEST, files};
+use super::{BLOBS, Error, MANIFEST, ROOTS, files};
 use crate::app::House;
 use crate::blobs::Blobs;
 use crate::catalog;
@@ -116,7 +116,7 @@ fn house_files(house: &House, config: &Path) -> Result<Vec<(PathBuf, String)>, E
         }
     }
     if let Some(roots) = &house.config.webhooks.roots {
-        all.push((roots.clone(), "roots.pem".to_owned()));
+        all.push((roots.clone(), ROOTS.to_owned()));
     }
     if let Some(profiles) = &house.config.profiles {
         let read = Error::file("read the folder", profiles);

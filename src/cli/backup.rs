@@ -68,12 +68,21 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             "config": file, "made_at": manifest.made_at, "contents": manifest.contents,
             "restored": restored.contents.copied, "bytes": restored.contents.bytes,
             "lost": restored.contents.lost.iter().map(|(digest, _)| digest.to_string()).collect::<Vec<_>>(),
+            "unnamed": restored.unnamed.iter().map(|one| one.place.display().to_string()).collect::<Vec<_>>(),
         }))?;
     } else {
         print::line(&format!(
             "restored {} contents, as they were at {}, with the configuration {file}",
             restored.contents.copied, manifest.made_at
         ))?;
+    }
+    for one in &restored.unnamed {
+        print::note(&format!(
+            "`{}` counts only once something names it, as a variable did in the house that was backed up: write {} into {file}, or set `{}`",
+            one.place.display(),
+            one.line,
+            one.variable
+        ));
     }
     told_lost(&restored.contents, "the backup lacks it")
 }

@@ -417,3 +417,65 @@ async fn host_keys_configuration_and_what_it_names_come_back_and_some_keys_may_b
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("ssh_host_ed25519_key"), "{why}");
 }
+
+/// What a command said that failed.
+fn refusal(program: &Program, arguments: &[&str]) -> String {
+    let refused = program.run(arguments);
+    assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+    String::from_utf8_lossy(&refused.stderr).into_owned()
+}
+
+#[test]
+fn what_only_variables_name_comes_back_beside_the_configuration() {
+    let program = Program::init();
+    let (profiles, roots) = (program.path("own"), program.path("own.pem"));
+    fs::create_dir(&profiles).unwrap();
+    let own = include_str!("../../config/profiles/generic.toml");
+    fs::write(profiles.join("generic.toml"), own).unwrap();
+    fs::write(&roots, "of our own").unwrap();
+    let to = program.path("backup").to_str().unwrap().to_owned();
+    let into = program.path("again").to_str().unwrap().to_owned();
+    let mut backup = program.command(&["backup", &to]);
+    backup
+        .env("SLUIS_PROFILES", &profiles)
+        .env("SLUIS_WEBHOOKS_ROOTS", &roots);
+    assert!(backup.output().unwrap().status.success());
+    // What is in the way of it is seen before anything is written.
+    fs::create_dir_all(program.path("again/profiles/old")).unwrap();
+    let why = refusal(&program, &["restore", &to, &into]);
+    assert!(why.contains("nothing is written over"), "{why}");
+    assert!(!program.path("again/data").exists());
+    fs::remove_dir_all(&into).unwrap();
+
+    let restored = program.run(&["restore", &to, &into]);
+
+    let told = String::from_utf8_lossy(&restored.stderr).into_owned();
+    assert!(restored.status.success(), "{told}");
+    let back = |name: &str| fs::read_to_string(program.path("again").join(name)).unwrap();
+    assert_eq!(back("profiles/generic.toml"), own);
+    assert_eq!(back("roots.pem"), "of our own");
+    for named in ["SLUIS_PROFILES", "SLUIS_WEBHOOKS_ROOTS", "`[webhooks]`"] {
+        assert!(told.contains(named), "{named}: {told}");
+    }
+}
+
+#[test]
+fn a_part_that_has_no_place_is_refused_before_anything_is_written() {
+    let program = Program::init();
+    let (to, _) = backup(&program);
+    let file = Path::new(&to).join("backup.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let mut strange = manifest["house"][0].clone();
+    let path = strange["path"].as_str().unwrap().to_owned();
+    let other = path.replace("sluis.toml", "strange");
+    fs::copy(Path::new(&to).join(path), Path::new(&to).join(&other)).unwrap();
+    strange["path"] = other.into();
+    manifest["house"].as_array_mut().unwrap().push(strange);
+    fs::write(&file, manifest.to_string()).unwrap();
+    let into = program.path("again").to_str().unwrap().to_owned();
+
+    let why = refusal(&program, &["restore", &to, &into]);
+
+    assert!(why.contains("strange") && why.contains("no place"), "{why}");
+    assert!(!Path::new(&into).exists());
+}
