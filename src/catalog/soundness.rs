@@ -1,6 +1,6 @@
 //! Is the catalog sound, and what fails it?
 
-use sqlx::query;
+use sqlx::{AnyConnection, query};
 use tracing::error;
 
 use super::rows::Columns as _;
@@ -49,6 +49,16 @@ pub fn report_catalog(wellness: &Wellness, cause: Cause, why: &str) {
             "Cannot write to the catalog: {why}; nothing is acknowledged meanwhile, and it goes on by itself when this is mended: {advice}"
         );
     }
+}
+
+/// Looks through the whole file behind a connection, and returns what is wrong in it.
+pub(super) async fn look_through(connection: &mut AnyConnection) -> Result<Vec<String>, Error> {
+    let check = format!("pragma quick_check({FAULTS_MAX})");
+    let rows = query(sqlx::AssertSqlSafe(check))
+        .fetch_all(connection)
+        .await?;
+    let said: Result<Vec<String>, _> = rows.iter().map(|row| row.text("quick_check")).collect();
+    Ok(said?.into_iter().filter(|line| line != "ok").collect())
 }
 
 impl Catalog {
@@ -105,12 +115,7 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn faults(&self) -> Result<Vec<String>, Error> {
-        let check = format!("pragma quick_check({FAULTS_MAX})");
-        let rows = query(sqlx::AssertSqlSafe(check))
-            .fetch_all(&self.readers)
-            .await?;
-        let said: Result<Vec<String>, _> = rows.iter().map(|row| row.text("quick_check")).collect();
-        Ok(said?.into_iter().filter(|line| line != "ok").collect())
+        look_through(&mut *self.readers.acquire().await?).await
     }
 
     /// Returns the newest migration that was run on it.

@@ -479,3 +479,48 @@ fn a_part_that_has_no_place_is_refused_before_anything_is_written() {
     assert!(why.contains("strange") && why.contains("no place"), "{why}");
     assert!(!Path::new(&into).exists());
 }
+
+#[test]
+fn a_damaged_catalog_never_takes_the_place_of_a_sound_one() {
+    let (mut program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    program.terminate();
+    let catalog = |to: &str| {
+        let all = files(Path::new(to)).into_iter();
+        let mut all = all.filter(|file| file.extension().is_some_and(|end| end == "sqlite"));
+        let only = all.next().unwrap();
+        assert_eq!(all.next(), None);
+        only
+    };
+    let (sound, manifest) = (catalog(&to), Path::new(&to).join("backup.json"));
+    let before = fs::read(&manifest).unwrap();
+    // As a disk does, in what nobody has read for years.
+    program.query("update event set at = at + 1 where seq = 2");
+    program.ingest(&[invoice("F-7", 900)]);
+
+    let why = refusal(&program, &["backup", &to]);
+
+    assert!(why.contains("event 2") && why.contains("kantoor"), "{why}");
+    assert_eq!(fs::read(&manifest).unwrap(), before);
+    assert_eq!(catalog(&to), sound);
+    let blobs = files(&Path::new(&to).join("blobs"));
+    assert_eq!(blobs.len(), 3, "what has arrived is kept at least");
+    let into = program.path("again").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+
+    // Where there is no sound one, it is better than none, and told.
+    let other = program.path("other").to_str().unwrap().to_owned();
+    for _ in 0..2 {
+        let why = refusal(&program, &["backup", &other]);
+        assert!(why.contains("event 2"), "{why}");
+    }
+    catalog(&other);
+    let into = program.path("damaged").to_str().unwrap().to_owned();
+    let told = program.run(&["restore", &other, &into]);
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(
+        told.status.code() == Some(1) && said.contains("event 2"),
+        "{said}"
+    );
+    assert!(program.path("damaged/data/catalog.sqlite").exists());
+}
