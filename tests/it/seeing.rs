@@ -68,7 +68,7 @@ fn asked(address: SocketAddr, request: &str) -> String {
 }
 
 /// The status, the head and the body of what stands at a path.
-fn get(address: SocketAddr, path: &str) -> (String, String, String) {
+pub(crate) fn get(address: SocketAddr, path: &str) -> (String, String, String) {
     let answer = asked(address, &format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n"));
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().to_owned();
