@@ -3,10 +3,12 @@
 //! The catalog is read in pages, as it was at one moment, while devices and senders go on. What is concluded
 //! from each page is decided in `evidence`.
 
-use crate::catalog::{self, Catalog};
+use std::path::Path;
+
+use crate::catalog::{self, Catalog, Snapshot};
 use crate::evidence::chain::{self, Chain, Known, Misfit};
 use crate::evidence::replay::{Difference, Differences, Replay};
-use crate::model::{DeliveryId, EventSeq, FirmId};
+use crate::model::{DeliveryId, EventSeq, FirmId, with_causes};
 
 /// Rows that are looked at in one go.
 const PAGE_ROWS: i64 = 2000;
@@ -34,7 +36,14 @@ pub async fn verify(
     firm: FirmId,
     known: Option<Known>,
 ) -> Result<Verified, catalog::Error> {
-    let mut snapshot = catalog.snapshot().await?;
+    verify_in(&mut catalog.snapshot().await?, firm, known).await
+}
+
+async fn verify_in(
+    snapshot: &mut Snapshot,
+    firm: FirmId,
+    known: Option<Known>,
+) -> Result<Verified, catalog::Error> {
     let head = snapshot.last_event(firm).await?;
     let mut chain = Chain::begin(firm, known);
     let misfit = loop {
@@ -54,6 +63,26 @@ pub async fn verify(
         forgotten: chain.forgotten(),
         misfit,
     })
+}
+
+/// Looks through a copy of a catalog and follows the events of each of its firms. Returns what is wrong in it,
+/// for a person: nothing, where it is sound.
+///
+/// # Errors
+///
+/// When it cannot be opened, or does not say which firms there are.
+pub async fn faults_of_copy(copy: &Path) -> Result<Vec<String>, catalog::Error> {
+    let mut snapshot = Snapshot::of_copy(copy).await?;
+    let mut faults = snapshot.faults().await?;
+    for (firm, slug) in snapshot.firms().await? {
+        match verify_in(&mut snapshot, firm, None).await {
+            Ok(verified) => {
+                faults.extend(verified.misfit.map(|misfit| format!("{slug}: {misfit}")));
+            }
+            Err(unreadable) => faults.push(format!("{slug}: {}", with_causes(&unreadable))),
+        }
+    }
+    Ok(faults)
 }
 
 /// Says what is wrong with one event of `firm` and the one before it, if anything is.

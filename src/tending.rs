@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use tracing::{error, info};
 use crate::blobs::{Blobs, cannot_store};
 use crate::catalog::{Catalog, report_catalog};
 use crate::doctor::Room;
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, Timestamp, with_causes};
 use crate::wellness::{Cause, Part, Unready, Wellness};
 
 /// How often room is looked at, and what failed is tried again.
@@ -22,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// After how many looks everything is tried.
 const LOOKS_PER_TRY: u32 = 15;
+
+/// How often a catalog that was found damaged is looked through, in milliseconds: that reads the whole file.
+const LOOK_THROUGH_MS: u64 = 60_000;
 
 /// What a mark writes, with room to spare.
 const MARK_BYTES: usize = 64 * 1024;
@@ -36,6 +40,8 @@ pub struct Tending {
     wellness: Wellness,
     disks: Disks,
     clock: Clock,
+    /// When a damaged catalog was last looked through.
+    looked_through: Mutex<Option<Timestamp>>,
 }
 
 /// Where everything is.
@@ -59,6 +65,7 @@ impl Tending {
             wellness,
             disks,
             clock,
+            looked_through: Mutex::default(),
         }
     }
 
@@ -123,7 +130,7 @@ impl Tending {
     /// Tries everything that may have failed.
     pub async fn try_all(&self, now: Timestamp) {
         let has_room = self.catalog.stands().is_ok() && self.log_has_room().await;
-        if has_room && self.catalog.try_write().await.is_ok() {
+        if has_room && self.catalog.try_write().await.is_ok() && self.is_sound(now).await {
             self.works(Part::CatalogWrites, now);
         }
         let stored = self.blobs.try_write().await.is_ok();
@@ -145,6 +152,37 @@ impl Tending {
         if self.wellness.all_lost().is_empty() {
             self.works(Part::BlobReads, now);
         }
+    }
+
+    /// That something can be written says nothing of the page that was found damaged: only a look through the
+    /// whole catalog does.
+    async fn is_sound(&self, now: Timestamp) -> bool {
+        if self.wellness.cause(Part::CatalogWrites) != Some(Cause::Broken) {
+            *self.last_look() = None;
+            return true;
+        }
+        let last = *self.last_look();
+        if last.is_some_and(|last| now.0.abs_diff(last.0) < LOOK_THROUGH_MS) {
+            return false;
+        }
+        let found = match self.catalog.faults().await {
+            Ok(faults) => faults.join("; "),
+            Err(failed) => with_causes(&failed),
+        };
+        *self.last_look() = Some(now);
+        if last.is_none() && !found.is_empty() {
+            error!(
+                part = Part::CatalogWrites.as_str(),
+                "Looked through the whole catalog, and does so again each minute: {found}. {}",
+                Cause::Broken.advice()
+            );
+        }
+        found.is_empty()
+    }
+
+    fn last_look(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        let looked = self.looked_through.lock();
+        looked.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A small change may fit into what the log has already, where a mark does not.
@@ -203,4 +241,55 @@ pub fn room(folder: &Path) -> io::Result<Room> {
         files: (found.f_files > 0).then_some((found.f_favail, found.f_files)),
         is_read_only: found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    async fn tending(folder: &Path) -> Tending {
+        std::fs::create_dir_all(folder.join("blobs")).unwrap();
+        let file = folder.join("catalog.sqlite");
+        let catalog = Catalog::open(&file).await.unwrap();
+        let blobs = Blobs::in_folder(&folder.join("blobs")).unwrap();
+        let disks = Disks {
+            catalog: file,
+            blobs: folder.join("blobs"),
+            spool: folder.to_owned(),
+        };
+        Tending::new(catalog, blobs, disks, Clock::new(|| NOW))
+    }
+
+    #[tokio::test]
+    async fn a_damaged_catalog_is_well_when_nothing_is_found_in_all_of_it_and_not_when_it_is_written()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        tending(folder.path()).await.catalog.close().await;
+        // The last page is of some table or index, and no start looks at it.
+        let file = folder.path().join("catalog.sqlite");
+        let opened = std::fs::File::options().read(true).write(true).open(&file);
+        let (opened, mut page) = (opened.unwrap(), [0; 4096]);
+        let at = opened.metadata().unwrap().len() - 4096;
+        opened.read_exact_at(&mut page, at).unwrap();
+        opened.write_all_at(&[0xa5; 4096], at).unwrap();
+        let tending = tending(folder.path()).await;
+        let wellness = tending.wellness.clone();
+        report_catalog(&wellness, Cause::Broken, "a page");
+
+        for seconds in [0, 2, 61] {
+            tending.try_all(NOW.plus_ms(seconds * 1000)).await;
+            assert!(!wellness.works(Part::CatalogWrites), "after {seconds} s");
+        }
+        tending.catalog.try_write().await.unwrap();
+
+        opened.write_all_at(&page, at).unwrap();
+        let tending = self::tending(folder.path()).await;
+        report_catalog(&tending.wellness, Cause::Broken, "a page");
+        tending.try_all(NOW).await;
+        assert!(tending.wellness.works(Part::CatalogWrites));
+    }
 }

@@ -260,10 +260,18 @@ impl Wellness {
         found.map_or(Ok(()), |trouble| Err(trouble.unready.clone()))
     }
 
-    /// Notes that a part has failed; says whether that is news, which somebody should be told.
+    /// Says why a part is not well, if it is not.
+    pub fn cause(&self, part: Part) -> Option<Cause> {
+        self.all_well(&[part]).err().map(|unready| unready.cause)
+    }
+
+    /// Notes that a part has failed; says whether that is news, which somebody should be told. Damage is, whatever
+    /// failed before it: it does not go away by itself.
     pub fn failed(&self, part: Part, cause: Cause, why: impl Into<String>) -> bool {
         let mut state = self.state();
-        if state.troubles.contains_key(&part) {
+        if let Some(known) = state.troubles.get(&part)
+            && (cause != Cause::Broken || known.unready.cause == Cause::Broken)
+        {
             return false;
         }
         let why = why.into();
@@ -385,6 +393,21 @@ mod tests {
         assert!(wellness.worked(Part::CatalogWrites, NOW).is_some());
         assert!(wellness.is_well() && wellness.ready().is_ok());
         assert!(fail(), "a new trouble is news");
+    }
+
+    #[test]
+    fn damage_is_news_whatever_failed_before_it() {
+        let wellness = Wellness::default();
+        let fail = |cause| wellness.failed(Part::CatalogWrites, cause, "it");
+        assert!(fail(Cause::Locked));
+        assert!(!fail(Cause::Full));
+
+        assert!(fail(Cause::Broken));
+
+        assert_eq!(wellness.cause(Part::CatalogWrites), Some(Cause::Broken));
+        assert!(!fail(Cause::Broken) && !fail(Cause::Locked));
+        assert_eq!(wellness.cause(Part::CatalogWrites), Some(Cause::Broken));
+        assert_eq!(wellness.cause(Part::BlobReads), None);
     }
 
     #[test]

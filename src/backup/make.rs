@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::blobs::{self, Copied, Depth};
 use super::manifest::{FORM, Manifest, Part};
-use super::{BLOBS, Error, MANIFEST, files};
+use super::{BLOBS, Error, MANIFEST, ROOTS, files};
 use crate::app::House;
+use crate::audit;
 use crate::blobs::Blobs;
 use crate::catalog;
 use crate::hostkeys;
@@ -25,7 +26,8 @@ pub struct Made {
 ///
 /// # Errors
 ///
-/// When something cannot be copied, or another backup goes there now. Then the backup before is as it was.
+/// When something cannot be copied, another backup goes there now, or the catalog is damaged and that of the
+/// backup before is not. Then the backup before is as it was.
 pub async fn make(
     house: &House,
     config: &Path,
@@ -46,13 +48,21 @@ pub async fn make(
     let name = format!("catalog-{stamp}.sqlite");
     let file = to.join(&name);
     house.catalog.copy_to(&file).await?;
+    let faults = audit::faults_of_copy(&file).await?;
     let named = catalog::blobs_named_in(&file).await?;
-    let before = match before {
-        Some(before) => named_before(&to, &before, &file).await?,
+    let named_before = match &before {
+        Some(before) => named_before(&to, before, &file).await?,
         None => Vec::new(),
     };
     let into = Blobs::in_folder(&blob_folder)?;
     let contents = blobs::copy(&house.blobs, &into, &named, depth).await?;
+    // The documents that are new are kept in either case.
+    if let Some(before) = before.filter(|before| before.faults.is_empty())
+        && !faults.is_empty()
+    {
+        sweep(&to, Some(&before))?;
+        return Err(damaged(&to, &before, &faults));
+    }
     let (folder, house_files) = (format!("house-{stamp}"), house_files(house, config)?);
     let manifest = Manifest {
         form: FORM.to_owned(),
@@ -67,11 +77,22 @@ pub async fn make(
             .iter()
             .map(|(digest, _)| digest.to_string())
             .collect(),
+        faults,
     };
     put_manifest(&to, &manifest)?;
     sweep(&to, Some(&manifest))?;
-    blobs::prune(&into, &[&named[..], &before[..]].concat()).await?;
+    blobs::prune(&into, &[&named[..], &named_before[..]].concat()).await?;
     Ok(Made { manifest, contents })
+}
+
+/// A copy carries on what a disk has done to old pages, and its own digest says nothing of that.
+fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
+    Error::Refused(format!(
+        "the catalog is damaged: {}; the backup of {} in `{}` stays as it is, with the documents that are new added: look at the disk and with `sluis fsck`, and restore that backup; or name another folder, where this catalog is kept as it is",
+        faults.join("; "),
+        before.made_at,
+        to.display()
+    ))
 }
 
 /// Keeps a second backup out, until the value is dropped.
@@ -116,7 +137,7 @@ fn house_files(house: &House, config: &Path) -> Result<Vec<(PathBuf, String)>, E
         }
     }
     if let Some(roots) = &house.config.webhooks.roots {
-        all.push((roots.clone(), "roots.pem".to_owned()));
+        all.push((roots.clone(), ROOTS.to_owned()));
     }
     if let Some(profiles) = &house.config.profiles {
         let read = Error::file("read the folder", profiles);

@@ -27,6 +27,9 @@ pub struct Manifest {
     pub bytes: u64,
     /// The digests of contents that could not be had, neither from the house nor from a backup before.
     pub lost: Vec<String>,
+    /// What is wrong in the catalog: nothing, mostly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// A file of a backup.
@@ -91,6 +94,7 @@ mod tests {
             contents: 0,
             bytes: 0,
             lost: Vec::new(),
+            faults: Vec::new(),
         }
     }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub use self::blobs::{Copied, Depth};
 pub use self::make::{Made, make};
 pub use self::manifest::{Manifest, Part};
-pub use self::restore::{Restored, restore};
+pub use self::restore::{Restored, Unnamed, restore};
 
 use crate::{app, catalog, config};
 
@@ -24,6 +24,9 @@ pub const MANIFEST: &str = "backup.json";
 
 /// The folder of the contents in a backup.
 const BLOBS: &str = "blobs";
+
+/// The certificates that receivers of webhooks are believed by, among the files of the house.
+const ROOTS: &str = "roots.pem";
 
 /// A backup that was not made, or not restored.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::blobs::{self, Copied, Depth};
 use super::manifest::{Manifest, Part};
-use super::{BLOBS, Error, MANIFEST, files};
+use super::{BLOBS, Error, MANIFEST, ROOTS, files};
 use crate::app::House;
 use crate::blobs::Blobs;
 use crate::catalog;
@@ -23,6 +23,19 @@ pub struct Restored {
     pub config: PathBuf,
     /// What became of the contents.
     pub contents: Copied,
+    /// What came back and the configuration does not name.
+    pub unnamed: Vec<Unnamed>,
+}
+
+/// What a variable named in the house that was backed up, and nothing names in the new one.
+#[derive(Debug)]
+pub struct Unnamed {
+    /// Where it is now.
+    pub place: PathBuf,
+    /// The line of the configuration that would name it.
+    pub line: &'static str,
+    /// The variable that names it.
+    pub variable: &'static str,
 }
 
 /// Restores the backup in `from`, with its configuration in the folder `into`.
@@ -38,7 +51,11 @@ pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
     }
     let into = std::path::absolute(into).map_err(Error::file("find", into))?;
     let file = into.join("sluis.toml");
-    let config = config_of(from, &manifest, &into)?;
+    let mut config = config_of(from, &manifest, &into)?;
+    let unnamed = give_places(&mut config, &manifest, &into);
+    for part in &manifest.house {
+        place_of(part, &file, &config)?;
+    }
     check_room(&file, &config)?;
     let checked = (from.to_owned(), manifest.catalog.clone());
     tokio::task::spawn_blocking(move || compare(&checked.0, &checked.1)).await??;
@@ -61,7 +78,33 @@ pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
         manifest,
         config: file,
         contents,
+        unnamed,
     })
+}
+
+/// Has what the configuration alone does not name stand beside it: a variable named it where it was backed up.
+fn give_places(config: &mut Config, manifest: &Manifest, into: &Path) -> Vec<Unnamed> {
+    let has = |start: &str| manifest.house.iter().any(|p| inner(p).starts_with(start));
+    let mut unnamed = Vec::new();
+    if config.profiles.is_none() && has("profiles/") {
+        let place = into.join("profiles");
+        config.profiles = Some(place.clone());
+        unnamed.push(Unnamed {
+            place,
+            line: "`profiles = \"profiles\"`",
+            variable: "SLUIS_PROFILES",
+        });
+    }
+    if config.webhooks.roots.is_none() && has(ROOTS) {
+        let place = into.join(ROOTS);
+        config.webhooks.roots = Some(place.clone());
+        unnamed.push(Unnamed {
+            place,
+            line: "`roots = \"roots.pem\"` under `[webhooks]`",
+            variable: "SLUIS_WEBHOOKS_ROOTS",
+        });
+    }
+    unnamed
 }
 
 /// Makes what is in no backup: the folders through which documents come.
@@ -149,22 +192,27 @@ fn check_room(file: &Path, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-fn put_back(from: &Path, part: &Part, file: &Path, config: &Config) -> Result<(), Error> {
+/// Returns where a part of the house goes.
+fn place_of(part: &Part, file: &Path, config: &Config) -> Result<PathBuf, Error> {
     let name = inner(part);
     let (above, own) = name.split_once('/').unwrap_or(("", name));
-    let target = match (above, own) {
+    let place = match (above, own) {
         ("", "sluis.toml") => Some(file.to_owned()),
-        ("", "roots.pem") => config.webhooks.roots.clone(),
+        ("", ROOTS) => config.webhooks.roots.clone(),
         ("host-keys", own) => Some(config.key_folder().join(own)),
         ("profiles", own) => config.profiles.as_ref().map(|folder| folder.join(own)),
         _ => None,
     };
-    let target = target.ok_or_else(|| {
+    place.ok_or_else(|| {
         Error::Refused(format!(
-            "the backup names `{}`, which has no place here",
+            "the backup names `{}`, which has no place here: was it made by a newer Sluis?",
             part.path
         ))
-    })?;
+    })
+}
+
+fn put_back(from: &Path, part: &Part, file: &Path, config: &Config) -> Result<(), Error> {
+    let target = place_of(part, file, config)?;
     let above = target.parent().unwrap_or_else(|| Path::new("/"));
     files::make_folder(above, files::HOUSE).map_err(Error::file("make the folder", above))?;
     let copied = files::copy(&from.join(&part.path), &target, &part.path);

@@ -89,7 +89,8 @@ impl Catalog {
             .bind(firm)
             .bind(device)
             .fetch_optional(&self.readers)
-            .await?;
+            .await;
+        let row = self.asked(row)?;
         self.with_keys(row).await
     }
 
@@ -102,7 +103,8 @@ impl Catalog {
         let row = query(credential_where!("d.id = $1"))
             .bind(device.0)
             .fetch_optional(&self.readers)
-            .await?;
+            .await;
+        let row = self.asked(row)?;
         self.with_keys(row).await
     }
 
@@ -134,7 +136,8 @@ impl Catalog {
             query("select * from device_key where device_id = $1 order by added_at, fingerprint")
                 .bind(device.0)
                 .fetch_all(&self.readers)
-                .await?;
+                .await;
+        let rows = self.asked(rows)?;
         let kept = |row: &AnyRow| {
             Ok(KeptKey {
                 key: DeviceKey {
@@ -163,7 +166,8 @@ impl Catalog {
                 "select id, access from device where removed_at is null and id in ({})",
                 ids.join(", ")
             );
-            for row in query(AssertSqlSafe(text)).fetch_all(&self.readers).await? {
+            let rows = query(AssertSqlSafe(text)).fetch_all(&self.readers).await;
+            for row in self.asked(rows)? {
                 found.insert(DeviceId(row.int("id")?), row.int("access")?);
             }
         }

@@ -91,6 +91,17 @@ pub(super) async fn connect_to_copy(path: &Path) -> Result<AnyConnection, Error>
     open.await.map_err(|source| failed(path, source))
 }
 
+/// Opens a file that nobody writes to, for questions that belong together.
+pub(super) async fn pool_of_copy(path: &Path) -> Result<AnyPool, Error> {
+    sqlx::any::install_default_drivers();
+    let open = async {
+        let one = AnyPoolOptions::new().max_connections(1);
+        one.connect_with(options_in(path, "mode=ro&immutable=true")?)
+            .await
+    };
+    open.await.map_err(|source| failed(path, source))
+}
+
 fn options_in(path: &Path, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
     format!("sqlite://{}?{mode}", percent(&path.display().to_string())).parse()
 }

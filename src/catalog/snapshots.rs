@@ -3,13 +3,15 @@
 //! What is compared with each other must be of one moment. A snapshot takes no turn to write, so nobody
 //! waits for it; the database's log is not folded into the file as long as it lasts.
 
+use std::path::Path;
+
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction, query};
 
 use super::deliveries::delivery;
 use super::events::Head;
 use super::rows::Columns as _;
-use super::{Catalog, Error};
+use super::{Catalog, Error, open, soundness};
 use crate::evidence::Written;
 use crate::evidence::replay::{Place, Standing};
 use crate::model::{DeliveryId, EventSeq, FirmId};
@@ -33,6 +35,38 @@ impl Catalog {
 }
 
 impl Snapshot {
+    /// Begins to look at a copy, which nobody changes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened or does not answer.
+    pub async fn of_copy(copy: &Path) -> Result<Self, Error> {
+        let inner = open::pool_of_copy(copy).await?.begin().await?;
+        Ok(Self { inner })
+    }
+
+    /// Looks through the whole file, and returns what is wrong in it: nothing, where it is sound.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn faults(&mut self) -> Result<Vec<String>, Error> {
+        soundness::look_through(&mut self.inner).await
+    }
+
+    /// Returns every firm, with the word that it is called by.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn firms(&mut self) -> Result<Vec<(FirmId, String)>, Error> {
+        let rows = query("select id, slug from firm order by id")
+            .fetch_all(&mut *self.inner)
+            .await?;
+        let firm = |row: &AnyRow| Ok((FirmId(row.int("id")?), row.text("slug")?));
+        rows.iter().map(firm).collect()
+    }
+
     /// Returns the last event of `firm` and its hash, as the firm's own row has them.
     ///
     /// # Errors

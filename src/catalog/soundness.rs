@@ -1,6 +1,7 @@
 //! Is the catalog sound, and what fails it?
 
-use sqlx::query;
+use futures_util::StreamExt as _;
+use sqlx::{AnyConnection, query};
 use tracing::error;
 
 use super::rows::Columns as _;
@@ -40,18 +41,55 @@ pub(super) fn noted<T>(wellness: &Wellness, done: Result<T, Error>) -> Result<T,
     done
 }
 
-/// Reports that the catalog cannot be written: told once.
+/// Reports that the catalog cannot be written, or not be read any more: told once.
 pub fn report_catalog(wellness: &Wellness, cause: Cause, why: &str) {
-    if wellness.failed(Part::CatalogWrites, cause, why) {
-        let advice = cause.advice();
+    if !wellness.failed(Part::CatalogWrites, cause, why) {
+        return;
+    }
+    let (part, advice) = (Part::CatalogWrites.as_str(), cause.advice());
+    if cause == Cause::Broken {
         error!(
-            part = Part::CatalogWrites.as_str(),
+            part,
+            "The catalog is damaged: {why}; the server is not ready until a look through all of it finds nothing: {advice}"
+        );
+    } else {
+        error!(
+            part,
             "Cannot write to the catalog: {why}; nothing is acknowledged meanwhile, and it goes on by itself when this is mended: {advice}"
         );
     }
 }
 
+/// Looks through the whole file behind a connection, and returns what is wrong in it.
+pub(super) async fn look_through(connection: &mut AnyConnection) -> Result<Vec<String>, Error> {
+    let check = format!("pragma quick_check({FAULTS_MAX})");
+    let mut rows = query(sqlx::AssertSqlSafe(check)).fetch(connection);
+    let mut said = Vec::new();
+    while let Some(row) = rows.next().await {
+        match row.map_err(Error::from) {
+            Ok(row) => said.extend(row.text("quick_check")?.lines().map(str::to_owned)),
+            // A page that is no page stops the look itself; what it has found by then stands.
+            Err(failed) if failed.cause() == Some(Cause::Broken) => said.push(with_causes(&failed)),
+            Err(failed) => return Err(failed),
+        }
+    }
+    let is_fault = |line: &String| line != "ok" && !line.starts_with("***");
+    Ok(said.into_iter().filter(is_fault).collect())
+}
+
 impl Catalog {
+    /// Passes on what a question of a login or a listing came to, and reports where the file is damaged. What else
+    /// befalls a reader, as a long wait, says nothing of the file.
+    pub(super) fn asked<T>(&self, answered: Result<T, sqlx::Error>) -> Result<T, Error> {
+        let answered = answered.map_err(Error::from);
+        if let Err(failed) = &answered
+            && failed.cause() == Some(Cause::Broken)
+        {
+            report_catalog(self.wellness(), Cause::Broken, &with_causes(failed));
+        }
+        answered
+    }
+
     /// Says whether it is the file still that was opened: SQLite writes on into one that somebody has moved away.
     ///
     /// # Errors
@@ -105,12 +143,7 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn faults(&self) -> Result<Vec<String>, Error> {
-        let check = format!("pragma quick_check({FAULTS_MAX})");
-        let rows = query(sqlx::AssertSqlSafe(check))
-            .fetch_all(&self.readers)
-            .await?;
-        let said: Result<Vec<String>, _> = rows.iter().map(|row| row.text("quick_check")).collect();
-        Ok(said?.into_iter().filter(|line| line != "ok").collect())
+        look_through(&mut *self.readers.acquire().await?).await
     }
 
     /// Returns the newest migration that was run on it.

@@ -154,7 +154,8 @@ impl Catalog {
             .bind(link.0)
             .bind(flow.as_str())
             .fetch_one(&self.readers)
-            .await?;
+            .await;
+        let row = self.asked(row)?;
         let text = row.text_or("lines")?.unwrap_or_default();
         if text.len() <= LINES_BYTES_NOW {
             return from_lines(&text);
@@ -187,7 +188,8 @@ impl Catalog {
             .bind(flow.as_str())
             .bind(name_key)
             .fetch_optional(&self.readers)
-            .await?;
+            .await;
+        let row = self.asked(row)?;
         row.as_ref().map(|row| listed(row, "name")).transpose()
     }
 
@@ -211,7 +213,8 @@ impl Catalog {
             .bind(flow.as_str())
             .bind(since.done.0)
             .fetch_all(&self.readers)
-            .await?;
+            .await;
+        let rows = self.asked(rows)?;
         rows.iter().map(|row| listed(row, "moved_name")).collect()
     }
 
@@ -237,7 +240,8 @@ impl Catalog {
             .bind(name_key)
             .bind(since.done.0)
             .fetch_optional(&self.readers)
-            .await?;
+            .await;
+        let row = self.asked(row)?;
         row.as_ref()
             .map(|row| listed(row, "moved_name"))
             .transpose()
@@ -276,7 +280,8 @@ impl Catalog {
             .bind(firm.0)
             .bind(device.0)
             .fetch_all(&self.readers)
-            .await?;
+            .await;
+        let rows = self.asked(rows)?;
         rows.iter()
             .map(|row| {
                 Ok(Placed {
@@ -301,7 +306,8 @@ impl Catalog {
         .bind(firm.0)
         .bind(device.0)
         .fetch_optional(&self.readers)
-        .await?;
+        .await;
+        let row = self.asked(row)?;
         row.map(|row| {
             let uploads = uploads(&row, row.word("kind")?)?;
             Ok(Setup {

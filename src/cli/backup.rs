@@ -7,7 +7,7 @@ use serde_json::json;
 use super::call::Call;
 use super::{Error, Exit, doer, print};
 use crate::app::House;
-use crate::backup::{self, Copied, Depth};
+use crate::backup::{self, Copied, Depth, Manifest};
 use crate::config::Config;
 
 /// The arguments of `backup`.
@@ -41,6 +41,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         print::json(&json!({
             "backup": to, "made_at": manifest.made_at, "contents": manifest.contents, "bytes": manifest.bytes,
             "copied": made.contents.copied, "copied_bytes": made.contents.bytes, "lost": manifest.lost,
+            "faults": manifest.faults,
         }))?;
     } else {
         let Copied { copied, there, .. } = &made.contents;
@@ -49,7 +50,8 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
             manifest.contents
         ))?;
     }
-    told_lost(
+    told_wrong(
+        &made.manifest,
         &made.contents,
         "it is in no backup here either: `sluis fsck` says what it belongs to",
     )
@@ -66,8 +68,9 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
     if call.json {
         print::json(&json!({
             "config": file, "made_at": manifest.made_at, "contents": manifest.contents,
-            "restored": restored.contents.copied, "bytes": restored.contents.bytes,
+            "restored": restored.contents.copied, "bytes": restored.contents.bytes, "faults": manifest.faults,
             "lost": restored.contents.lost.iter().map(|(digest, _)| digest.to_string()).collect::<Vec<_>>(),
+            "unnamed": restored.unnamed.iter().map(|one| one.place.display().to_string()).collect::<Vec<_>>(),
         }))?;
     } else {
         print::line(&format!(
@@ -75,12 +78,29 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             restored.contents.copied, manifest.made_at
         ))?;
     }
-    told_lost(&restored.contents, "the backup lacks it")
+    for one in &restored.unnamed {
+        print::note(&format!(
+            "`{}` counts only once something names it, as a variable did in the house that was backed up: write {} into {file}, or set `{}`",
+            one.place.display(),
+            one.line,
+            one.variable
+        ));
+    }
+    told_wrong(
+        &restored.manifest,
+        &restored.contents,
+        "the backup lacks it",
+    )
 }
 
-fn told_lost(contents: &Copied, what: &str) -> Result<Exit, Error> {
+/// Tells what came along damaged, and what did not come along.
+fn told_wrong(manifest: &Manifest, contents: &Copied, what: &str) -> Result<Exit, Error> {
+    for fault in &manifest.faults {
+        print::note(&format!("damaged  catalog: {fault}"));
+    }
     for (digest, why) in &contents.lost {
         print::note(&format!("lost  {digest}: {why}; {what}"));
     }
-    Ok(Exit::failed_if(!contents.lost.is_empty()))
+    let is_whole = manifest.faults.is_empty() && contents.lost.is_empty();
+    Ok(Exit::failed_if(!is_whole))
 }

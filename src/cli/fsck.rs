@@ -1,4 +1,4 @@
-//! Are the bytes there that are written down?
+//! Is the catalog sound, and are the bytes there that are written down?
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,15 @@ pub(super) struct Args {
     deep: bool,
 }
 
-/// Compares the catalog with the blobs; changes nothing.
+/// Looks through the catalog, and compares it with the blobs; changes nothing.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let house = call.house().await?;
+    let mut findings = Findings::new(call.json);
+    // What follows may stop at a damaged page.
+    for fault in house.catalog.faults().await? {
+        let advice = "bring the catalog back from a backup: `sluis restore`";
+        findings.bad("damaged", &"catalog", &format!("{fault}: {advice}"))?;
+    }
     // Rows first: a blob is stored before its row, so what arrives meanwhile is an orphan at most.
     let named = house.catalog.named_blobs().await?;
     let strays = house.catalog.stray_deliveries().await?;
@@ -32,7 +38,6 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     if named.iter().any(|one| is_missing(&one)) {
         named_still.extend(house.catalog.named_blobs().await?);
     }
-    let mut findings = Findings::new(call.json);
     for (digest, bytes) in &named {
         match sizes.get(digest) {
             None if !named_still.contains(&(*digest, *bytes)) => {}

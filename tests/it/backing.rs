@@ -417,3 +417,110 @@ async fn host_keys_configuration_and_what_it_names_come_back_and_some_keys_may_b
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("ssh_host_ed25519_key"), "{why}");
 }
+
+/// What a command said that failed.
+fn refusal(program: &Program, arguments: &[&str]) -> String {
+    let refused = program.run(arguments);
+    assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+    String::from_utf8_lossy(&refused.stderr).into_owned()
+}
+
+#[test]
+fn what_only_variables_name_comes_back_beside_the_configuration() {
+    let program = Program::init();
+    let (profiles, roots) = (program.path("own"), program.path("own.pem"));
+    fs::create_dir(&profiles).unwrap();
+    let own = include_str!("../../config/profiles/generic.toml");
+    fs::write(profiles.join("generic.toml"), own).unwrap();
+    fs::write(&roots, "of our own").unwrap();
+    let to = program.path("backup").to_str().unwrap().to_owned();
+    let into = program.path("again").to_str().unwrap().to_owned();
+    let mut backup = program.command(&["backup", &to]);
+    backup
+        .env("SLUIS_PROFILES", &profiles)
+        .env("SLUIS_WEBHOOKS_ROOTS", &roots);
+    assert!(backup.output().unwrap().status.success());
+    // What is in the way of it is seen before anything is written.
+    fs::create_dir_all(program.path("again/profiles/old")).unwrap();
+    let why = refusal(&program, &["restore", &to, &into]);
+    assert!(why.contains("nothing is written over"), "{why}");
+    assert!(!program.path("again/data").exists());
+    fs::remove_dir_all(&into).unwrap();
+
+    let restored = program.run(&["restore", &to, &into]);
+
+    let told = String::from_utf8_lossy(&restored.stderr).into_owned();
+    assert!(restored.status.success(), "{told}");
+    let back = |name: &str| fs::read_to_string(program.path("again").join(name)).unwrap();
+    assert_eq!(back("profiles/generic.toml"), own);
+    assert_eq!(back("roots.pem"), "of our own");
+    for named in ["SLUIS_PROFILES", "SLUIS_WEBHOOKS_ROOTS", "`[webhooks]`"] {
+        assert!(told.contains(named), "{named}: {told}");
+    }
+}
+
+#[test]
+fn a_part_that_has_no_place_is_refused_before_anything_is_written() {
+    let program = Program::init();
+    let (to, _) = backup(&program);
+    let file = Path::new(&to).join("backup.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let mut strange = manifest["house"][0].clone();
+    let path = strange["path"].as_str().unwrap().to_owned();
+    let other = path.replace("sluis.toml", "strange");
+    fs::copy(Path::new(&to).join(path), Path::new(&to).join(&other)).unwrap();
+    strange["path"] = other.into();
+    manifest["house"].as_array_mut().unwrap().push(strange);
+    fs::write(&file, manifest.to_string()).unwrap();
+    let into = program.path("again").to_str().unwrap().to_owned();
+
+    let why = refusal(&program, &["restore", &to, &into]);
+
+    assert!(why.contains("strange") && why.contains("no place"), "{why}");
+    assert!(!Path::new(&into).exists());
+}
+
+#[test]
+fn a_damaged_catalog_never_takes_the_place_of_a_sound_one() {
+    let (mut program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    program.terminate();
+    let catalog = |to: &str| {
+        let all = files(Path::new(to)).into_iter();
+        let mut all = all.filter(|file| file.extension().is_some_and(|end| end == "sqlite"));
+        let only = all.next().unwrap();
+        assert_eq!(all.next(), None);
+        only
+    };
+    let (sound, manifest) = (catalog(&to), Path::new(&to).join("backup.json"));
+    let before = fs::read(&manifest).unwrap();
+    // As a disk does, in what nobody has read for years.
+    program.query("update event set at = at + 1 where seq = 2");
+    program.ingest(&[invoice("F-7", 900)]);
+
+    let why = refusal(&program, &["backup", &to]);
+
+    assert!(why.contains("event 2") && why.contains("kantoor"), "{why}");
+    assert_eq!(fs::read(&manifest).unwrap(), before);
+    assert_eq!(catalog(&to), sound);
+    let blobs = files(&Path::new(&to).join("blobs"));
+    assert_eq!(blobs.len(), 3, "what has arrived is kept at least");
+    let into = program.path("again").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+
+    // Where there is no sound one, it is better than none, and told.
+    let other = program.path("other").to_str().unwrap().to_owned();
+    for _ in 0..2 {
+        let why = refusal(&program, &["backup", &other]);
+        assert!(why.contains("event 2"), "{why}");
+    }
+    catalog(&other);
+    let into = program.path("damaged").to_str().unwrap().to_owned();
+    let told = program.run(&["restore", &other, &into]);
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(
+        told.status.code() == Some(1) && said.contains("event 2"),
+        "{said}"
+    );
+    assert!(program.path("damaged/data/catalog.sqlite").exists());
+}

@@ -774,3 +774,54 @@ fn dropped_files_wait_for_room_and_are_taken_by_themselves_when_there_is_some() 
     assert_eq!(program.terminate(), Some(0));
     assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
 }
+
+/// Writes over one page of the catalog: the first of a table.
+fn break_page(program: &Program, table: &str) {
+    program.query("pragma wal_checkpoint(truncate)");
+    let root = format!("select rootpage from sqlite_schema where name = '{table}'");
+    let number = |question: &str| u64::try_from(program.query(question)[0][0]).unwrap();
+    let (page, bytes) = (number(&root), number("pragma page_size"));
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(program.path("sluis/data/catalog.sqlite"))
+        .unwrap();
+    let rubbish = vec![0xa5; usize::try_from(bytes).unwrap()];
+    std::os::unix::fs::FileExt::write_all_at(&file, &rubbish, (page - 1) * bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_page_that_logins_meet_is_told_by_readiness_and_stays_told() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    configured(&program, "[metrics]\nlisten = \"127.0.0.1:0\"\n");
+    program.ok(&["fsck"]);
+    break_page(&program, "device_key");
+    program.serve();
+    let readiness = || crate::seeing::get(program.metrics.unwrap(), "/readyz");
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let knocking = Peer::try_connect(program.address.unwrap(), &device.login);
+    assert!(runtime.block_on(knocking).is_none());
+
+    wait_until(|| readiness().0 == "503");
+    let (_, _, body) = readiness();
+    assert!(
+        body.contains("catalog_writes") && body.contains("malformed"),
+        "{body}"
+    );
+    wait_until(|| program.log_says("Looked through the whole catalog"));
+    assert_eq!(
+        readiness().0,
+        "503",
+        "that something can be written mends nothing"
+    );
+    assert_eq!(program.log_count("Well again"), 0);
+    let found = program.run(&["fsck"]);
+    assert_eq!(found.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(
+        told.lines().any(|line| line.starts_with("damaged  ")),
+        "{told}"
+    );
+}
