@@ -166,6 +166,21 @@ fn rclone_copies_by_checksum_and_has_collected() {
 }
 
 #[test]
+fn rclone_moves_sixty_documents_over_many_connections() {
+    if !RCLONE.is_here() {
+        return;
+    }
+    // Of many sizes, so that connections are opened while others have ended their first transfers.
+    let sizes: Vec<_> = (0..60).map(|at| 1000 + 1700 * (at * at % 61)).collect();
+    let scene = Scene::new(&sizes);
+
+    scene.rclone(&["move", "--transfers", "8", &format!("s:{PULL}"), "moved"]);
+
+    assert_eq!(files_under(&scene.here.join("moved")).len(), 60);
+    assert!(all(&scene.pulled(), "processed"), "{:?}", scene.pulled());
+}
+
+#[test]
 fn rclone_moves_what_came_after_what_it_copied() {
     if !RCLONE.is_here() {
         return;
