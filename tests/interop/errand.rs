@@ -27,15 +27,53 @@ pub struct Errand<'a> {
 /// What to do. Paths on the server are absolute.
 #[derive(Clone, Copy)]
 pub enum Act<'a> {
-    List { folder: &'a str },
-    Stat { file: &'a str },
-    Get { file: &'a str, to: &'a Path },
-    Folder { folder: &'a str, to: &'a Path },
-    Resume { file: &'a str, to: &'a Path },
-    Put { from: &'a Path, to: &'a str },
-    Rename { from: &'a str, to: &'a str },
-    Remove { file: &'a str },
+    List {
+        folder: &'a str,
+    },
+    Stat {
+        file: &'a str,
+    },
+    Get {
+        file: &'a str,
+        to: &'a Path,
+    },
+    Folder {
+        folder: &'a str,
+        to: &'a Path,
+    },
+    Resume {
+        file: &'a str,
+        to: &'a Path,
+    },
+    Put {
+        from: &'a Path,
+        to: &'a str,
+    },
+    Rename {
+        from: &'a str,
+        to: &'a str,
+    },
+    /// To a name that is taken, with `posix-rename@openssh.com` where the client can.
+    Replace {
+        from: &'a str,
+        to: &'a str,
+    },
+    /// Fetches into [`FETCHED`], and removes in the same session.
+    FetchRemove {
+        file: &'a str,
+    },
+    /// Fetches into [`FETCHED`], and renames in the same session.
+    FetchRename {
+        file: &'a str,
+        to: &'a str,
+    },
+    Remove {
+        file: &'a str,
+    },
 }
+
+/// Where a client that then acts has put what it fetched, in the folder in which it works.
+pub const FETCHED: &str = "fetched.xml";
 
 impl Client {
     /// Does it, unless it cannot.
@@ -119,7 +157,10 @@ impl Act<'_> {
             Act::Resume { file, to } => ("resume", file.to_owned(), text(to)),
             Act::Put { from, to } => ("put", text(from), to.to_owned()),
             Act::Rename { from, to } => ("rename", from.to_owned(), to.to_owned()),
+            Act::Replace { from, to } => ("replace", from.to_owned(), to.to_owned()),
             Act::Remove { file } => ("remove", file.to_owned(), String::new()),
+            Act::FetchRemove { file } => ("fetch-remove", file.to_owned(), String::new()),
+            Act::FetchRename { file, to } => ("fetch-rename", file.to_owned(), to.to_owned()),
         }
     }
 }

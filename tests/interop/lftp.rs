@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::errand::{Act, Client, Errand, expect, finish};
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
 use super::scene::{PULL, Scene, all, files_under, timed};
 use super::table;
 
@@ -18,8 +18,14 @@ pub const LFTP: Client = Client {
             Act::Folder { folder, to } => format!("mirror \"{folder}\" \"{}\"", to.display()),
             Act::Resume { file, to } => format!("get -c \"{file}\" -o \"{}\"", to.display()),
             Act::Put { from, to } => format!("put \"{}\" -o \"{to}\"", from.display()),
-            Act::Rename { from, to } => format!("mv \"{from}\" \"{to}\""),
+            Act::Rename { from, to } | Act::Replace { from, to } => {
+                format!("mv \"{from}\" \"{to}\"")
+            }
             Act::Remove { file } => format!("rm \"{file}\""),
+            Act::FetchRemove { file } => format!("get -E \"{file}\" -o {FETCHED}"),
+            Act::FetchRename { file, to } => {
+                format!("get \"{file}\" -o {FETCHED}; mv \"{file}\" \"{to}\"")
+            }
         };
         // When it ends it kills its `ssh`, perhaps before the CLOSE of the last file is sent. One more
         // request in the same session comes after that.
@@ -88,6 +94,39 @@ fn lftp_gets_in_pieces() {
         all(&states, "collected") || all(&states, "offered"),
         "{states:?}"
     );
+    // Whoever then fetches what is offered has it for good.
+    if all(&states, "offered") {
+        let file = scene.path(PULL, 0);
+        scene.lftp(&format!("get \"{file}\" -o again.xml; cls -1 / >/dev/null"));
+        assert!(std::fs::read(scene.here.join("again.xml")).unwrap() == scene.documents[0]);
+    }
+    assert!(all(&scene.pulled(), "collected"));
+}
+
+/// As `lftp -c "get …"` without a request behind it: it has the document, and hangs up before or after it has closed.
+#[test]
+fn what_lftp_left_open_is_offered_until_it_asks_for_something_behind_it() {
+    if !LFTP.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[1200, 3_000_000]);
+    for document in [0, 1] {
+        let file = scene.path(PULL, document);
+        let get = |to: &str| format!("get \"{file}\" -o {to}-{document}.xml");
+        let got = |name: &str| std::fs::read(scene.here.join(format!("{name}-{document}.xml")));
+
+        scene.lftp(&get("first"));
+
+        let state = scene.state(file);
+        assert!(got("first").unwrap() == scene.documents[document]);
+        assert!(["offered", "collected"].contains(&&*state), "{state}");
+        if state == "offered" {
+            scene.lftp(&format!("{}; cls -1 / >/dev/null", get("second")));
+            assert!(got("second").unwrap() == scene.documents[document]);
+        }
+        assert_eq!(scene.state(file), "collected");
+    }
+    assert_eq!(scene.program.events("collected"), 2);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::errand::{Act, Client, Errand, expect, finish, is_here, said};
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish, is_here, said};
 use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name, wait_until};
 use super::table;
 use crate::clients::LARGEST;
@@ -19,8 +19,15 @@ pub const SFTP: Client = Client {
             Act::Folder { folder, to } => format!("get -r \"{folder}\" \"{}\"", to.display()),
             Act::Resume { file, to } => format!("reget \"{file}\" \"{}\"", to.display()),
             Act::Put { from, to } => format!("put \"{}\" \"{to}\"", from.display()),
-            Act::Rename { from, to } => format!("rename \"{from}\" \"{to}\""),
+            // As `posix-rename@openssh.com`, for the server has it.
+            Act::Rename { from, to } | Act::Replace { from, to } => {
+                format!("rename \"{from}\" \"{to}\"")
+            }
             Act::Remove { file } => format!("rm \"{file}\""),
+            Act::FetchRemove { file } => format!("get \"{file}\" {FETCHED}\nrm \"{file}\""),
+            Act::FetchRename { file, to } => {
+                format!("get \"{file}\" {FETCHED}\nrename \"{file}\" \"{to}\"")
+            }
         };
         Some(sftp(errand, &[], &lines))
     },
@@ -45,24 +52,46 @@ pub const SCP: Client = Client {
 pub const SSHFS: Client = Client {
     name: "sshfs",
     needs: "command -v sshfs && test -e /dev/fuse",
-    command: |errand| {
-        let script = [
-            // An unmount drops the closing of a file that its program has closed and sshfs not yet: it is asked
-            // something behind that first.
-            "mnt=$(mktemp -d); trap 'stat -f \"$mnt\" >/dev/null 2>&1; fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
-            &format!(
-                "sshfs {} -p {} {}@127.0.0.1:/ \"$mnt\" || exit",
-                errand.ssh_options().join(" "),
-                errand.port,
-                errand.login()
-            ),
-            &on_a_drive(&errand.act)?,
-        ];
-        let mut command = errand.command("sh");
-        command.args(["-c", &script.join("\n")]);
-        Some(command)
-    },
+    command: |errand| Some(mounted(errand, &on_a_drive(&errand.act)?)),
 };
+
+/// A shell at work on a drive at `$mnt`.
+fn mounted(errand: &Errand<'_>, script: &str) -> Command {
+    let script = [
+        // An unmount drops the closing of a file that its program has closed and sshfs not yet: it is asked
+        // something behind that first.
+        "mnt=$(mktemp -d); trap 'stat -f \"$mnt\" >/dev/null 2>&1; fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
+        &format!(
+            "sshfs {} -p {} {}@127.0.0.1:/ \"$mnt\" || exit",
+            errand.ssh_options().join(" "),
+            errand.port,
+            errand.login()
+        ),
+        script,
+    ];
+    let mut command = errand.command("sh");
+    command.args(["-c", &script.join("\n")]);
+    command
+}
+
+/// Whoever looks at the beginning of a small file, and of a large one, on such a drive. Then it is unmounted.
+pub fn peeks_on_a_drive(scene: &Scene, mounted: fn(&Errand<'_>, &str) -> Command) {
+    for document in [0, 1] {
+        let file = scene.path(MOUNT, document);
+        let errand = scene.errand(&scene.desk, Act::Stat { file });
+
+        let output = finish(&mut mounted(
+            &errand,
+            &format!("head -c 100 \"$mnt{file}\""),
+        ));
+        scene.quiet();
+
+        expect(&output);
+        assert!(output.stdout == scene.documents[document][..100]);
+        assert!(all(&scene.mounted(), "offered"), "{:?}", scene.mounted());
+    }
+    assert_eq!(scene.program.events("collected"), 0);
+}
 
 /// What a shell does on a drive that is mounted at `$mnt`.
 pub fn on_a_drive(act: &Act<'_>) -> Option<String> {
@@ -75,7 +104,16 @@ pub fn on_a_drive(act: &Act<'_>) -> Option<String> {
         Act::Resume { .. } => return None,
         Act::Put { from, to } => format!("cp '{}' \"$mnt{to}\"", from.display()),
         Act::Rename { from, to } => format!("mv \"$mnt{from}\" \"$mnt{to}\""),
+        Act::Replace { from, to } => format!("mv -f \"$mnt{from}\" \"$mnt{to}\""),
         Act::Remove { file } => format!("rm \"$mnt{file}\""),
+        // While the kernel has not told that the reader is done, a removal may be refused: see below.
+        Act::FetchRemove { file } => format!(
+            "cat \"$mnt{file}\" >{FETCHED} || exit; n=0\n\
+             until rm \"$mnt{file}\"; do n=$((n+1)); [ $n -lt 200 ] || exit 1; done"
+        ),
+        Act::FetchRename { file, to } => {
+            format!("cat \"$mnt{file}\" >{FETCHED} && mv \"$mnt{file}\" \"$mnt{to}\"")
+        }
     })
 }
 
@@ -232,6 +270,14 @@ fn scp_of_the_old_kind_is_refused_and_collects_nothing() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(!scene.here.join("got.xml").exists());
     assert!(all(&scene.pulled(), "offered"));
+}
+
+#[test]
+fn a_peek_on_a_mount_of_sshfs_leaves_it_offered() {
+    if !SSHFS.is_here() {
+        return;
+    }
+    peeks_on_a_drive(&Scene::new(&[1234, 3_000_000]), mounted);
 }
 
 #[test]

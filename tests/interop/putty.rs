@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::errand::{Act, Client, Errand, expect, finish};
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
 use super::scene::name;
 use super::table;
 
@@ -20,8 +20,14 @@ pub const PSFTP: Client = Client {
             Act::Folder { folder, to } => format!("get -r \"{folder}\" \"{}\"", to.display()),
             Act::Resume { file, to } => format!("reget \"{file}\" \"{}\"", to.display()),
             Act::Put { from, to } => format!("put \"{}\" \"{to}\"", from.display()),
-            Act::Rename { from, to } => format!("mv \"{from}\" \"{to}\""),
+            Act::Rename { from, to } | Act::Replace { from, to } => {
+                format!("mv \"{from}\" \"{to}\"")
+            }
             Act::Remove { file } => format!("del \"{file}\""),
+            Act::FetchRemove { file } => format!("get \"{file}\" {FETCHED}\ndel \"{file}\""),
+            Act::FetchRename { file, to } => {
+                format!("get \"{file}\" {FETCHED}\nmv \"{file}\" \"{to}\"")
+            }
         };
         let batch = errand.scene.program.path("psftp.batch");
         std::fs::write(&batch, format!("{lines}\n")).unwrap();

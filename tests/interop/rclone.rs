@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::errand::{Act, Client, Errand, expect, finish};
-use super::openssh::on_a_drive;
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish, said};
+use super::openssh::{on_a_drive, peeks_on_a_drive};
 use super::scene::{PULL, Scene, all, files_under};
 use super::table;
 use crate::gateway::invoice;
@@ -21,8 +21,13 @@ pub const RCLONE: Client = Client {
             Act::Folder { folder, to } => command.args(["copy", &far(folder)]).arg(to),
             Act::Resume { .. } => return None,
             Act::Put { from, to } => command.arg("copyto").arg(from).arg(far(to)),
-            Act::Rename { from, to } => command.args(["moveto", &far(from), &far(to)]),
+            Act::Rename { from, to } | Act::Replace { from, to } => {
+                command.args(["moveto", &far(from), &far(to)])
+            }
             Act::Remove { file } => command.args(["deletefile", &far(file)]),
+            Act::FetchRemove { file } => command.args(["moveto", &far(file), FETCHED]),
+            // That would be two runs.
+            Act::FetchRename { .. } => return None,
         };
         Some(command)
     },
@@ -32,25 +37,41 @@ pub const MOUNT: Client = Client {
     name: "rclone mount",
     needs: "command -v rclone && test -e /dev/fuse",
     command: |errand| {
-        let config = rclone(errand);
-        let config: Vec<_> = config
-            .get_args()
-            .skip(2)
-            .map(|word| word.to_str().unwrap())
-            .collect();
-        let script = [
-            "mnt=$(mktemp -d); trap 'fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
-            &format!(
-                "rclone {} mount s: \"$mnt\" --daemon --vfs-cache-mode off --cache-dir cache || exit",
-                config.join(" ")
-            ),
-            &on_a_drive(&errand.act)?,
-        ];
-        let mut command = errand.command("sh");
-        command.args(["-c", &script.join("\n")]);
-        Some(command)
+        // What was written goes to the server some seconds after it was closed, and is tried again for ever.
+        let uploaded = match errand.act {
+            Act::Put { .. } => {
+                "until grep -qE 'upload succeeded|failed to upload' log; do sleep 0.1; done"
+            }
+            _ => "",
+        };
+        let script = format!("{} || exit\n{uploaded}", on_a_drive(&errand.act)?);
+        Some(mounted(errand, &script))
     },
 };
+
+/// A shell at work on a drive at `$mnt`, with the options that `docs/clients.md` has and that are not of Windows.
+fn mounted(errand: &Errand<'_>, script: &str) -> Command {
+    let config = rclone(errand);
+    let config: Vec<_> = config
+        .get_args()
+        .skip(2)
+        .map(|word| word.to_str().unwrap())
+        .collect();
+    let options = "--vfs-cache-mode writes --dir-cache-time 10s";
+    let script = [
+        // What it could not upload must not be uploaded by the next one.
+        "mnt=$(mktemp -d); rm -rf cache log",
+        "trap 'fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
+        &format!(
+            "rclone {} mount s: \"$mnt\" {options} --daemon --cache-dir \"$PWD/cache\" -v --log-file \"$PWD/log\" || exit",
+            config.join(" "),
+        ),
+        script,
+    ];
+    let mut command = errand.command("sh");
+    command.args(["-c", &script.join("\n")]);
+    command
+}
 
 fn rclone(errand: &Errand<'_>) -> Command {
     let config = errand
@@ -58,13 +79,10 @@ fn rclone(errand: &Errand<'_>) -> Command {
         .program
         .path(&format!("{}-{}.conf", errand.login(), errand.port));
     let text = format!(
-        "[s]\ntype = sftp\nhost = 127.0.0.1\nport = {}\nuser = {}\nkey_file = {}\nset_modtime = false\n\
-         disable_hashcheck = {}\n",
+        "[s]\ntype = sftp\nhost = 127.0.0.1\nport = {}\nuser = {}\nkey_file = {}\n{SHELL}",
         errand.port,
         errand.login(),
         errand.device.key_file.display(),
-        // What was put into `/in` has no hash there.
-        matches!(errand.act, Act::Put { to, .. } if to.starts_with("/in/"))
     );
     std::fs::write(&config, text).unwrap();
     let mut command = errand.command("rclone");
@@ -74,6 +92,13 @@ fn rclone(errand: &Errand<'_>) -> Command {
         .args(["--retries", "1", "--low-level-retries", "1"]);
     command
 }
+
+/// What `docs/clients.md` says beside who connects where.
+const SHELL: &str = "shell_type = unix
+md5sum_command = md5sum
+sha1sum_command = sha1sum
+set_modtime = false
+";
 
 impl Scene {
     fn rclone(&self, arguments: &[&str]) {
@@ -91,6 +116,68 @@ fn rclone_does_what_the_table_says() {
 #[test]
 fn rclone_mount_does_what_the_table_says() {
     table::holds(&MOUNT);
+}
+
+#[test]
+fn a_peek_on_a_mount_of_rclone_leaves_it_offered() {
+    if !MOUNT.is_here() {
+        return;
+    }
+    peeks_on_a_drive(&Scene::new(&[1234, 3_000_000]), mounted);
+}
+
+#[test]
+fn rclone_compares_what_it_has_put_in() {
+    if !RCLONE.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[1200]);
+    std::fs::write(scene.here.join("new.xml"), invoice("IN-1", 3000)).unwrap();
+    let errand = scene.errand(&scene.server, Act::List { folder: "/" });
+
+    let output = finish(rclone(&errand).args(["-vv", "copyto", "new.xml", "s:/in/new.xml"]));
+
+    expect(&output);
+    assert!(
+        said(&output).contains("new.xml: md5 = "),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(scene.pulled(), ["offered", "offered"]);
+}
+
+#[test]
+fn rclone_copies_by_checksum_and_has_collected() {
+    if !RCLONE.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[1200, 40_000, 8_000_000]);
+    let copy = ["copy", "--checksum", &format!("s:{PULL}"), "got"];
+
+    scene.rclone(&copy);
+
+    assert_eq!(files_under(&scene.here.join("got")).len(), 3);
+    assert!(all(&scene.pulled(), "collected"), "{:?}", scene.pulled());
+    assert_eq!(scene.program.events("collected"), 3);
+    // Once more: nothing waits, nothing is fetched, and what is there stays.
+    scene.rclone(&copy);
+    assert_eq!(files_under(&scene.here.join("got")).len(), 3);
+    assert_eq!(scene.program.events("collected"), 3);
+}
+
+#[test]
+fn rclone_moves_sixty_documents_over_many_connections() {
+    if !RCLONE.is_here() {
+        return;
+    }
+    // Of many sizes, so that connections are opened while others have ended their first transfers.
+    let sizes: Vec<_> = (0..60).map(|at| 1000 + 1700 * (at * at % 61)).collect();
+    let scene = Scene::new(&sizes);
+
+    scene.rclone(&["move", "--transfers", "8", &format!("s:{PULL}"), "moved"]);
+
+    assert_eq!(files_under(&scene.here.join("moved")).len(), 60);
+    assert!(all(&scene.pulled(), "processed"), "{:?}", scene.pulled());
 }
 
 #[test]

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use super::errand::{Act, Client, Errand, said};
-use super::scene::{MOUNT, MOUNT_DONE, PULL, Scene, all, files_under, name};
+use sluis::model::Digest;
+
+use super::errand::{Act, Client, Errand, FETCHED, said};
+use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name};
 use super::wire::Wire;
 use crate::gateway::invoice;
 
@@ -20,12 +22,16 @@ const COLUMNS: &[(&str, FindOut)] = &[
     ("cut",          Trial::cut),
     ("after a cut",  Trial::after_a_cut),
     ("early remove", Trial::early_remove),
+    ("get, remove",  Trial::fetch_remove),
+    ("get, move",    Trial::fetch_rename),
     ("folder",       Trial::folder),
     ("peek",         Trial::peek),
     ("put over",     Trial::put_over),
     ("put other",    Trial::put_other),
     ("put copy",     Trial::put_copy),
     ("move",         Trial::rename),
+    ("put taken",    Trial::put_taken),
+    ("move taken",   Trial::move_taken),
     ("remove",       Trial::remove),
     ("put in",       Trial::put_in),
 ];
@@ -42,7 +48,7 @@ pub fn holds(client: &'static Client) {
         client,
         scene: Scene::offering(
             algorithms_for(client),
-            &[SMALL, LARGE, LARGE, 40_000, 33_000, 150_000],
+            &[SMALL, LARGE, LARGE, 40_000, 33_000, 150_000, 35_000, 36_000],
         ),
     };
     let seen: Vec<_> = COLUMNS
@@ -154,20 +160,51 @@ impl Trial {
         self.refused(self.server(Act::Remove { file }), file)
     }
 
+    /// A script that has done with what it fetched.
+    fn fetch_remove(&self) -> String {
+        let file = self.scene.path(PULL, 6);
+        self.fetched_and_acted(6, Act::FetchRemove { file })
+    }
+
+    fn fetch_rename(&self) -> String {
+        let file = self.scene.path(PULL, 7);
+        let to = &format!("{PULL_DONE}/{}", name(file));
+        self.fetched_and_acted(7, Act::FetchRename { file, to })
+    }
+
+    fn fetched_and_acted(&self, document: usize, act: Act<'_>) -> String {
+        let to = self.scene.here.join(FETCHED);
+        let state = self.fetched(
+            self.server(act),
+            self.scene.path(PULL, document),
+            &self.scene.documents[document],
+            &to,
+        );
+        drop(std::fs::remove_file(to));
+        state
+    }
+
     /// All that is left there, as many as there are.
     fn folder(&self) -> String {
         let to = &self.scene.here.join("folder");
         std::fs::create_dir(to).unwrap();
+        let state = |document: &usize| self.scene.state(self.scene.path(PULL, *document));
+        let left: Vec<_> = (3..self.scene.documents.len())
+            .filter(|document| state(document) == "offered")
+            .collect();
+        assert!(left.len() >= 3, "{left:?}");
         let Some(output) = self.server(Act::Folder { folder: PULL, to }) else {
             return cannot();
         };
-        let left = 3..self.scene.documents.len();
         let names = self.scene.names(PULL, left.clone());
-        let expected = names.into_iter().zip(self.scene.documents[left].to_vec());
+        let bytes = left
+            .iter()
+            .map(|document| self.scene.documents[*document].clone());
+        let expected = names.into_iter().zip(bytes);
         if !output.status.success() || files_under(to) != expected.collect() {
             return amiss(&output);
         }
-        match self.scene.pulled() {
+        match left.iter().map(state).collect::<Vec<_>>() {
             states if all(&states, "collected") => "collected".to_owned(),
             states => format!("{states:?}"),
         }
@@ -237,6 +274,57 @@ impl Trial {
         )
     }
 
+    /// Other bytes, and those of another document, over a name that stands in the processed folder.
+    fn put_taken(&self) -> String {
+        let taken = self.done(4);
+        let put = |bytes: &[u8]| {
+            let from = self.local(bytes);
+            let output = self.desk(Act::Put {
+                from: &from,
+                to: &taken,
+            });
+            self.stands_in(&taken, 4);
+            output
+        };
+        let Some(output) = put(b"<Invoice>other</Invoice>") else {
+            return cannot();
+        };
+        let copy = put(&self.scene.documents[2]).unwrap();
+        let copy = match self.scene.state(self.scene.path(MOUNT, 2)).as_str() {
+            "offered" => refusal(&copy),
+            state => format!("{}, {state}", refusal(&copy)),
+        };
+        match refusal(&output) {
+            other if other == copy => other,
+            other => format!("{other}; a copy: {copy}"),
+        }
+    }
+
+    /// A document onto the name of one that was moved before.
+    fn move_taken(&self) -> String {
+        let (file, taken) = (self.scene.path(MOUNT, 0), self.done(3));
+        let to = &taken;
+        let Some(output) = self.desk(Act::Replace { from: file, to }) else {
+            return cannot();
+        };
+        self.stands_in(&taken, 3);
+        self.refused(Some(output), file)
+    }
+
+    fn done(&self, document: usize) -> String {
+        format!("{MOUNT_DONE}/{}", name(self.scene.path(MOUNT, document)))
+    }
+
+    /// This name in the processed folder is still that of this document, with its bytes.
+    fn stands_in(&self, done: &str, document: usize) {
+        let scene = &self.scene;
+        assert_eq!(scene.state(scene.path(MOUNT, document)), "processed");
+        assert!(
+            scene.read(&scene.desk, done) == scene.documents[document],
+            "a document in the processed folder was overwritten"
+        );
+    }
+
     fn remove(&self) -> String {
         let file = self.scene.path(MOUNT, 5);
         self.acted(self.desk(Act::Remove { file }), file)
@@ -244,8 +332,9 @@ impl Trial {
 
     /// Two documents, one after the other under the same name: both have come in.
     fn put_in(&self) -> String {
-        for (number, bytes) in [("IN-1", 30_000), ("IN-2", 31_000)] {
-            let from = self.local(&invoice(number, bytes));
+        let put = [("IN-1", 30_000), ("IN-2", 31_000)].map(|(number, size)| invoice(number, size));
+        for bytes in &put {
+            let from = self.local(bytes);
             let to = "/in/new.xml";
             let Some(output) = self.server(Act::Put { from: &from, to }) else {
                 return cannot();
@@ -265,13 +354,17 @@ impl Trial {
             ]
         };
         let rows = ["IN-1", "IN-2"].map(|number| self.scene.program.json(&ask(number)));
-        let states = rows
-            .iter()
-            .flatten()
-            .map(|row| row["state"].as_str().unwrap());
-        match states.collect::<Vec<_>>()[..] {
-            ["offered", "offered"] => "taken".to_owned(),
-            ref states => format!("{states:?}"),
+        // What is stored under each digest has it.
+        self.scene.program.ok(&["fsck", "--deep"]);
+        let found = rows.iter().flatten().map(|row| {
+            let text = |field: &str| row[field].as_str().unwrap().to_owned();
+            (text("state"), text("digest"))
+        });
+        let found: Vec<_> = found.collect();
+        if found == put.map(|bytes| ("offered".to_owned(), Digest::of(&bytes).to_string())) {
+            "taken".to_owned()
+        } else {
+            format!("{found:?}")
         }
     }
 

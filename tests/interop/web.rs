@@ -1,6 +1,6 @@
 //! What do programs do for which SFTP is one protocol among many: curl, and the desktop's `gio`?
 
-use super::errand::{Act, Client};
+use super::errand::{Act, Client, FETCHED};
 use super::table;
 
 pub const CURL: Client = Client {
@@ -24,7 +24,7 @@ pub const CURL: Client = Client {
             Act::Stat { .. } | Act::Folder { .. } => return None,
             Act::Resume { file, to } => command.args(["-C", "-", "-o"]).arg(to).arg(url(file)),
             Act::Put { from, to } => command.arg("-T").arg(from).arg(url(to)),
-            Act::Rename { from, to } => command
+            Act::Rename { from, to } | Act::Replace { from, to } => command
                 .arg("-l")
                 .arg(url("/"))
                 .args(["-Q", &format!("rename \"{from}\" \"{to}\"")]),
@@ -32,6 +32,15 @@ pub const CURL: Client = Client {
                 .arg("-l")
                 .arg(url("/"))
                 .args(["-Q", &format!("rm \"{file}\"")]),
+            // A hyphen before it: when the file has come.
+            Act::FetchRemove { file } => command
+                .args(["-o", FETCHED])
+                .arg(url(file))
+                .args(["-Q", &format!("-rm \"{file}\"")]),
+            Act::FetchRename { file, to } => command
+                .args(["-o", FETCHED])
+                .arg(url(file))
+                .args(["-Q", &format!("-rename \"{file}\" \"{to}\"")]),
         };
         Some(command)
     },

@@ -34,8 +34,16 @@ class Jsch {
                 }
                 case "resume" -> sftp.get(one, other, null, ChannelSftp.RESUME);
                 case "put" -> sftp.put(one, other);
-                case "rename" -> sftp.rename(one, other);
+                case "rename", "replace" -> sftp.rename(one, other);
                 case "remove" -> sftp.rm(one);
+                case "fetch-remove" -> {
+                    sftp.get(one, "fetched.xml");
+                    sftp.rm(one);
+                }
+                case "fetch-rename" -> {
+                    sftp.get(one, "fetched.xml");
+                    sftp.rename(one, other);
+                }
                 default -> throw new IllegalArgumentException(act);
             }
             sftp.exit();

@@ -30,8 +30,16 @@ def main(library):
             client.put(one, other)
         elif act == "rename":
             client.rename(one, other)
+        elif act == "replace":  # by posix-rename, where the library has it
+            getattr(client, "replace", client.rename)(one, other)
         elif act == "remove":
             client.remove(one)
+        elif act == "fetch-remove":
+            client.get(one, "fetched.xml")
+            client.remove(one)
+        elif act == "fetch-rename":
+            client.get(one, "fetched.xml")
+            client.rename(one, other)
         else:
             client.special(act, one, other)
     finally:

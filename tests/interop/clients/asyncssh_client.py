@@ -42,6 +42,9 @@ class Asyncssh:
     def rename(self, file, to):
         self.run(self.sftp.rename(file, to))
 
+    def replace(self, file, to):
+        self.run(self.sftp.posix_rename(file, to))
+
     def remove(self, file):
         self.run(self.sftp.remove(file))
 

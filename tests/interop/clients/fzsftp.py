@@ -105,10 +105,16 @@ def main(port, login, key, act, one, other):
     elif act == "put":
         with open(one, "rb") as file:
             engine.say(f'put "{one}" "{other}"', file)
-    elif act == "rename":
+    elif act in ("rename", "replace"):
         engine.say(f'mv "{one}" "{other}"')
     elif act == "remove":
         engine.say(f'rm "{one}"')
+    elif act == "fetch-remove":
+        fetch(engine, "get", one, "fetched.xml", "wb")
+        engine.say(f'rm "{one}"')
+    elif act == "fetch-rename":
+        fetch(engine, "get", one, "fetched.xml", "wb")
+        engine.say(f'mv "{one}" "{other}"')
     engine.process.stdin.close()
     sys.exit(engine.process.wait())
 

@@ -33,6 +33,8 @@ case $act in
     # It fetches anew.
     resume) gio copy "$(url "$one")" "$other" ;;
     put) gio copy "$one" "$(url "$other")" ;;
-    rename) gio move "$(url "$one")" "$(url "$other")" ;;
+    rename | replace) gio move "$(url "$one")" "$(url "$other")" ;;
     remove) gio remove "$(url "$one")" ;;
+    fetch-remove) gio copy "$(url "$one")" fetched.xml && gio remove "$(url "$one")" ;;
+    fetch-rename) gio copy "$(url "$one")" fetched.xml && gio move "$(url "$one")" "$(url "$other")" ;;
 esac

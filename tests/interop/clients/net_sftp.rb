@@ -17,7 +17,13 @@ Net::SFTP.start("127.0.0.1", login, options) do |sftp|
       File.open(other, "ab") { |file| file.write(remote.read) }
     end
   when "put" then sftp.upload!(one, other)
-  when "rename" then sftp.rename!(one, other)
+  when "rename", "replace" then sftp.rename!(one, other)
   when "remove" then sftp.remove!(one)
+  when "fetch-remove"
+    sftp.download!(one, "fetched.xml")
+    sftp.remove!(one)
+  when "fetch-rename"
+    sftp.download!(one, "fetched.xml")
+    sftp.rename!(one, other)
   end
 end

@@ -19,5 +19,8 @@ elsif ($act eq 'folder') { $sftp->rget($one, "$other/all") }
 elsif ($act eq 'resume') { $sftp->get($one, $other, resume => 1) }
 elsif ($act eq 'put')    { $sftp->put($one, $other, @plain) }
 elsif ($act eq 'rename') { $sftp->rename($one, $other) }
+elsif ($act eq 'replace') { $sftp->atomic_rename($one, $other) }
 elsif ($act eq 'remove') { $sftp->remove($one) }
+elsif ($act eq 'fetch-remove') { $sftp->get($one, 'fetched.xml'); $sftp->remove($one) }
+elsif ($act eq 'fetch-rename') { $sftp->get($one, 'fetched.xml'); $sftp->rename($one, $other) }
 $sftp->disconnect;

@@ -37,6 +37,9 @@ class Paramiko:
     def rename(self, file, to):
         self.sftp.rename(file, to)
 
+    def replace(self, file, to):
+        self.sftp.posix_rename(file, to)
+
     def remove(self, file):
         self.sftp.remove(file)
 

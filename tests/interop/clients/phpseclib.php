@@ -21,8 +21,10 @@ $done = match ($act) {
     // It goes on in the file at hand, from where that ends.
     'resume' => $sftp->get($one, fopen($other, 'ab'), filesize($other)) !== false,
     'put' => $sftp->put($other, $one, SFTP::SOURCE_LOCAL_FILE),
-    'rename' => $sftp->rename($one, $other),
+    'rename', 'replace' => $sftp->rename($one, $other),
     'remove' => $sftp->delete($one, false),
+    'fetch-remove' => $fetch($one, 'fetched.xml') && $sftp->delete($one, false),
+    'fetch-rename' => $fetch($one, 'fetched.xml') && $sftp->rename($one, $other),
 };
 if (!$done) {
     fwrite(STDERR, $sftp->getLastSFTPError() . "\n");

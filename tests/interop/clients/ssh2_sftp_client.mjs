@@ -20,7 +20,16 @@ const acts = {
     }),
   put: () => sftp.put(createReadStream(one), other),
   rename: () => sftp.rename(one, other),
+  replace: () => sftp.posixRename(one, other),
   remove: () => sftp.delete(one),
+  "fetch-remove": async () => {
+    await sftp.fastGet(one, "fetched.xml");
+    await sftp.delete(one);
+  },
+  "fetch-rename": async () => {
+    await sftp.fastGet(one, "fetched.xml");
+    await sftp.rename(one, other);
+  },
 };
 try {
   await acts[act]();

@@ -59,8 +59,16 @@ func main() {
 		carry(remote, local)
 	case "rename":
 		check(client.Rename(one, other))
+	case "replace":
+		check(client.PosixRename(one, other))
 	case "remove":
 		check(client.Remove(one))
+	case "fetch-remove":
+		get(client, one, "fetched.xml")
+		check(client.Remove(one))
+	case "fetch-rename":
+		get(client, one, "fetched.xml")
+		check(client.Rename(one, other))
 	}
 	check(client.Close())
 	check(connection.Close())
