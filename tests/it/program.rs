@@ -100,6 +100,29 @@ impl Program {
 
     /// Adds a device with a fresh key, and links the bakery to `expertm` as `code` for it.
     pub fn device(&self, name: &str, kind: &str, code: &str) -> Device {
+        let device = self.device_of(name, kind);
+        self.link(BAKERY, code, name);
+        device
+    }
+
+    /// Links a dossier to `expertm` as `code` for a device.
+    pub fn link(&self, dossier: &str, code: &str, device: &str) {
+        self.ok(&[
+            "link",
+            "add",
+            "kantoor",
+            dossier,
+            "--profile",
+            "expertm",
+            "--code",
+            code,
+            "--device",
+            device,
+        ]);
+    }
+
+    /// Adds a device with a fresh key.
+    pub fn device_of(&self, name: &str, kind: &str) -> Device {
         let key =
             PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
         let key_file = self.path(&format!("{name}.key"));
@@ -116,18 +139,6 @@ impl Program {
             kind,
             "--key",
             public.to_str().unwrap(),
-        ]);
-        self.ok(&[
-            "link",
-            "add",
-            "kantoor",
-            BAKERY,
-            "--profile",
-            "expertm",
-            "--code",
-            code,
-            "--device",
-            name,
         ]);
         let login = Login {
             name: format!("kantoor.{name}"),

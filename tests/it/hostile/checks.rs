@@ -3,17 +3,34 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 use sluis::model::{Digest, steers};
 
 use super::documents::{Becomes, Hostile};
 use crate::gateway::invoice;
+use crate::interop::wait_until;
+use crate::peer::Peer;
 use crate::program::{Device, Program};
 
 /// By how many MiB the table may make the program grow: some times its largest document, of 11 MB, and a
 /// batch of the drop folder. What expands would take gigabytes.
 pub const GROWTH_MIB_MAX: u64 = 320;
+
+/// How long whoever is served beside the table waits for a listing at most: clients give up after ten seconds.
+const LISTED_MAX: Duration = Duration::from_secs(10);
+
+/// What an allocator may keep back of the table, in MiB, when it has gone through. Seen was 13: once its largest
+/// document, which is handed back only when another of that size comes. The documents of the table are 42 together,
+/// and what is read of them is more.
+const SLACK_MIB: u64 = 24;
+
+/// A dossier that is in no document of the table.
+const ELSEWHERE: &str = "0830112241";
 
 /// What is made by nobody, unless something in the table was run.
 const TRACE: &str = "/tmp/sluis-was-here";
@@ -184,6 +201,83 @@ impl Scene {
     }
 }
 
+/// Another device, which lists its folder again and again as long as this lives, and the memory that the server had
+/// before.
+pub struct Beside {
+    process: u32,
+    before: u64,
+    lists: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    listing: Option<JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Begins to list, with a device and a dossier of its own, at a scene's server.
+    pub fn begin(scene: &Scene) -> Self {
+        let program = &scene.program;
+        let name = ["--name", "Elders", "--id", ELSEWHERE];
+        program.ok(&[&["dossier", "add", "kantoor"], &name[..]].concat());
+        let login = program.device_of("beside", "pull").login;
+        program.link(ELSEWHERE, "BESIDE", "beside");
+        let address = program.address.unwrap();
+        let (lists, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (counted, stopped) = (Arc::clone(&lists), Arc::clone(&stop));
+        let listing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let peer = Peer::connect(address, &login).await;
+                while !stopped.load(Ordering::SeqCst) {
+                    let listed = peer.list("/expertm/BESIDE/Te Verwerken/Aankopen");
+                    let listed = tokio::time::timeout(LISTED_MAX, listed).await;
+                    assert_eq!(listed, Ok(Ok(Vec::new())), "it waits, or is refused");
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        });
+        let mut beside = Self {
+            process: program.process(),
+            before: 0,
+            lists,
+            stop,
+            listing: Some(listing),
+        };
+        // So that what is taken only once has been taken.
+        beside.is_served();
+        beside.before = resident_mib(beside.process);
+        beside
+    }
+
+    /// Waits until it has been answered three times more.
+    fn is_served(&self) {
+        let before = self.lists.load(Ordering::SeqCst);
+        wait_until(|| {
+            assert!(
+                !self.listing.as_ref().unwrap().is_finished(),
+                "it is not served"
+            );
+            self.lists.load(Ordering::SeqCst) >= before + 3
+        });
+    }
+
+    /// Asserts that it was answered all along and is still, and that memory comes back to where it was.
+    pub fn check(mut self) {
+        self.is_served();
+        let bound = self.before + SLACK_MIB;
+        wait_until(|| resident_mib(self.process) <= bound);
+        self.stop.store(true, Ordering::SeqCst);
+        self.listing.take().unwrap().join().unwrap();
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Asserts that nothing in it steers who shows it.
 pub fn check_text(what: &[&str], bytes: &[u8]) {
     let text = String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| panic!("{what:?} is no text"));
@@ -198,8 +292,17 @@ pub fn honest(number: &str) -> Vec<u8> {
 
 /// The most memory that a process has had, in MiB.
 pub fn peak_mib(process: u32) -> u64 {
+    mib(process, "VmHWM:")
+}
+
+/// The memory that a process has, in MiB.
+fn resident_mib(process: u32) -> u64 {
+    mib(process, "VmRSS:")
+}
+
+fn mib(process: u32, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kib = line.unwrap().trim().trim_end_matches(" kB").parse::<u64>();
     kib.unwrap() / 1024
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::checks::{GROWTH_MIB_MAX, Scene, honest, peak_mib};
+use super::checks::{Beside, GROWTH_MIB_MAX, Scene, honest, peak_mib};
 use super::documents::Becomes;
 use super::ingested::pipe;
 use super::names;
@@ -42,6 +42,7 @@ fn until_gone(folder: &Path, files: impl IntoIterator<Item = PathBuf>) {
 fn every_document_is_taken_or_put_aside_with_its_reason() {
     let (scene, folder) = serving();
     let table = scene.documents();
+    let beside = Beside::begin(&scene);
     let before = peak_mib(scene.program.process());
     let name = |at: usize| PathBuf::from(format!("{at:05}.xml"));
     for (at, hostile) in table.iter().enumerate() {
@@ -56,6 +57,7 @@ fn every_document_is_taken_or_put_aside_with_its_reason() {
 
     let grown = peak_mib(scene.program.process()) - before;
     assert!(grown <= GROWTH_MIB_MAX, "it has grown by {grown} MiB");
+    beside.check();
     for (at, hostile) in table.iter().enumerate() {
         let aside = folder.join("rejected").join(name(at));
         let is_aside = matches!(hostile.becomes, Becomes::Unreadable(_));

@@ -3,12 +3,15 @@
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
 
-use super::checks::{GROWTH_MIB_MAX, Scene, check_text, honest};
+use super::checks::{Beside, GROWTH_MIB_MAX, Scene, check_text, honest};
 use super::names;
 
 #[test]
 fn a_folder_of_harm_is_taken_in() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    // The memory of the command goes with it; that of a server beside it is looked at, too.
+    scene.program.serve();
+    let beside = Beside::begin(&scene);
     let table = scene.documents();
     let folder = scene.program.path("in");
     std::fs::create_dir(&folder).unwrap();
@@ -23,6 +26,7 @@ fn a_folder_of_harm_is_taken_in() {
         &["ingest", "kantoor", folder.to_str().unwrap()],
     );
 
+    beside.check();
     check_text(&["ingest"], &done.stderr);
     let told = String::from_utf8(done.stdout).unwrap();
     assert_eq!(

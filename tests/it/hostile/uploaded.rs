@@ -2,7 +2,7 @@
 
 use sluis::model::{Digest, is_temporary, steers};
 
-use super::checks::{GROWTH_MIB_MAX, Scene, honest, peak_mib};
+use super::checks::{Beside, GROWTH_MIB_MAX, Scene, honest, peak_mib};
 use super::documents::Becomes;
 use super::names::WORDS;
 use crate::peer::Peer;
@@ -19,6 +19,7 @@ fn every_document_is_kept_whichever_folder_it_is_put_into() {
     let mut table = scene.documents();
     // Here an empty file is one that is not finished: it is refused, and there is nothing to keep.
     table.retain(|one| !one.bytes.is_empty());
+    let beside = Beside::begin(&scene);
     let before = peak_mib(scene.program.process());
     let address = scene.program.address.unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -60,6 +61,7 @@ fn every_document_is_kept_whichever_folder_it_is_put_into() {
 
     let grown = peak_mib(scene.program.process()) - before;
     assert!(grown <= GROWTH_MIB_MAX, "it has grown by {grown} MiB");
+    beside.check();
     scene.check_kept(&table);
     scene.check_honest("LAST");
     scene.check_all();
