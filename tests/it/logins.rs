@@ -289,6 +289,46 @@ async fn a_device_that_is_removed_is_gone_at_once() {
 }
 
 #[tokio::test]
+async fn a_device_whose_row_cannot_be_read_keeps_no_other_from_being_sent_away() {
+    let mut scene = Scene::start(DeviceKind::Pull).await;
+    let change = async |statement: &'static str| {
+        use sqlx::Connection as _;
+        let file = format!("sqlite://{}", scene.gateway.catalog_file().display());
+        let mut outside = sqlx::SqliteConnection::connect(&file).await.unwrap();
+        sqlx::query(statement).execute(&mut outside).await.unwrap();
+        outside.close().await.unwrap();
+    };
+    // In which order devices are judged is nobody's to say; of so many, some come behind one that is unread.
+    let (mut unread, mut elsewhere) = (Vec::new(), Vec::new());
+    for at in 0..4 {
+        for (kind, peers) in [("unread", &mut unread), ("elsewhere", &mut elsewhere)] {
+            let name = format!("{kind}-{at}");
+            let device = scene.gateway.device(&scene.office, &name, DeviceKind::Pull);
+            peers.push(scene.gateway.connect(&device.await).await);
+        }
+    }
+
+    change(
+        "update device set access = access + 1,
+             networks = case when name like 'unread-%' then 'no network' else '192.0.2.0/24' end
+         where name like 'unread-%' or name like 'elsewhere-%'",
+    )
+    .await;
+
+    for peer in elsewhere {
+        ends(peer.ssh).await;
+    }
+    for peer in &unread {
+        assert!(peer.list("/").await.is_ok(), "nobody knows better");
+    }
+    change("update device set networks = '192.0.2.0/24' where name like 'unread-%'").await;
+    for peer in unread {
+        ends(peer.ssh).await;
+    }
+    scene.gateway.tampered = true;
+}
+
+#[tokio::test]
 async fn a_key_is_good_until_its_time_is_over_and_its_use_is_known() {
     let scene = Scene::start(DeviceKind::Pull).await;
     let (catalog, print) = (&scene.outside, fingerprint(&scene.login.key));
