@@ -322,6 +322,129 @@ async fn a_damaged_catalog_and_a_weak_host_key_are_found() {
     );
 }
 
+#[tokio::test]
+async fn a_catalog_that_takes_nothing_is_found_by_trying() {
+    use sqlx::Connection as _;
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let file = program.path("sluis/data/catalog.sqlite");
+    let file = format!("sqlite://{}", file.display());
+    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    sqlx::query("begin immediate")
+        .execute(&mut other)
+        .await
+        .unwrap();
+
+    let (findings, status) = doctor(&program);
+
+    let catalog = of(&findings, "catalog");
+    assert_eq!(status, 1);
+    assert!(
+        catalog[0].0 == "wrong" && catalog[0].1.contains("locked"),
+        "{catalog:?}"
+    );
+    // It was opened and read: only that it can be written to was missing.
+    assert!(!of(&findings, "documents").is_empty(), "{findings:?}");
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    let (findings, status) = doctor(&program);
+    assert_eq!((of(&findings, "catalog")[0].0, status), ("ok", 0));
+}
+
+/// Counts what a server offers, each by its name, in the first packet of its key exchange.
+fn offered(program: &Program) -> usize {
+    use std::io::{Read as _, Write as _};
+    let mut peer = std::net::TcpStream::connect(program.address.unwrap()).unwrap();
+    peer.write_all(b"SSH-2.0-Counting\r\n").unwrap();
+    let mut bytes = Vec::new();
+    let mut block = [0; 1024];
+    let lists = loop {
+        let got = peer.read(&mut block).unwrap();
+        assert!(got > 0, "it has hung up");
+        bytes.extend(&block[..got]);
+        let Some(line) = bytes.iter().position(|byte| *byte == b'\n') else {
+            continue;
+        };
+        let packet = &bytes[line + 1..];
+        let Some(length) = packet.first_chunk::<4>() else {
+            continue;
+        };
+        let end = 4 + usize::try_from(u32::from_be_bytes(*length)).unwrap();
+        if packet.len() < end {
+            continue;
+        }
+        // Behind its length: how much padding, what it is (KEXINIT), a cookie; then lists of names.
+        assert_eq!(packet[5], 20);
+        break packet[22..end].to_vec();
+    };
+    let mut rest = &lists[..];
+    let mut names = || {
+        let (length, after) = rest.split_first_chunk::<4>().unwrap();
+        let (list, after) = after.split_at(usize::try_from(u32::from_be_bytes(*length)).unwrap());
+        rest = after;
+        let list = String::from_utf8(list.to_vec()).unwrap();
+        list.split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (exchanges, keys, ciphers, _, macs) = (names(), names(), names(), names(), names());
+    let rules = |name: &&String| name.starts_with("ext-info-") || name.starts_with("kex-strict-");
+    let exchanges = exchanges.len() - exchanges.iter().filter(rules).count();
+    exchanges + keys.len() + ciphers.len() + macs.len()
+}
+
+#[test]
+fn every_algorithm_that_a_server_offers_is_tried_and_one_that_fails_is_named() {
+    let mut program = Program::init();
+    program.serve();
+    let offered = offered(&program);
+    assert_eq!(program.terminate(), Some(0));
+
+    let (findings, _) = doctor(&program);
+
+    let algorithms = of(&findings, "algorithms");
+    let all = format!("{offered} were tried, and work");
+    assert_eq!(algorithms, [("ok", &*all)]);
+
+    // A host key that can be read, and does not sign.
+    damage(&program.path("sluis/data/host-keys/ssh_host_rsa_key"));
+    let (findings, status) = doctor(&program);
+    assert_eq!(status, 1);
+    let algorithms = of(&findings, "algorithms");
+    assert!(
+        algorithms[0].0 == "wrong" && algorithms[0].1.contains("host key rsa-sha2-512"),
+        "{algorithms:?}"
+    );
+}
+
+/// Changes a bit of an RSA key's secret exponent.
+fn damage(file: &Path) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let text = fs::read_to_string(file).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let (head, body, foot) = (
+        lines[0],
+        lines[1..lines.len() - 1].concat(),
+        lines[lines.len() - 1],
+    );
+    let mut bytes = STANDARD.decode(body).unwrap();
+    let name = b"\0\0\0\x07ssh-rsa";
+    // The first is in the public half.
+    let secret = bytes.windows(name.len()).rposition(|part| part == name);
+    let mut at = secret.unwrap() + name.len();
+    // Past the modulus and the public exponent.
+    for _ in 0..2 {
+        let length = bytes[at..].first_chunk::<4>().unwrap();
+        at += 4 + usize::try_from(u32::from_be_bytes(*length)).unwrap();
+    }
+    bytes[at + 100] ^= 1;
+    let body = STANDARD.encode(bytes);
+    let body: Vec<_> = body
+        .as_bytes()
+        .chunks(70)
+        .map(|line| str::from_utf8(line).unwrap())
+        .collect();
+    fs::write(file, format!("{head}\n{}\n{foot}\n", body.join("\n"))).unwrap();
+}
+
 #[test]
 fn a_disk_that_takes_no_document_is_found_by_trying() {
     let program = Program::init();
