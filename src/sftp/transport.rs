@@ -63,6 +63,13 @@ impl Transport {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use russh::keys::{Algorithm, PrivateKey, PublicKeyOrCertificate};
+    use russh::{client, server};
+    use tokio::io::{copy_bidirectional, duplex};
+    use tokio::time::Instant;
+
     use super::*;
 
     fn config(rekey_bytes: usize, rekey_seconds: u64, keepalive_seconds: u64) -> Config {
@@ -91,6 +98,75 @@ mod tests {
         for (asked, told) in [(301, 300), (300, 300), (1, 1)] {
             let interval = config(1, 1, asked).keepalive_interval;
             assert_eq!(interval, Some(Duration::from_secs(told)));
+        }
+    }
+
+    struct Anybody;
+
+    impl server::Handler for Anybody {
+        type Error = russh::Error;
+    }
+
+    impl client::Handler for Anybody {
+        type Error = russh::Error;
+
+        async fn check_server_key(
+            &mut self,
+            _: &PublicKeyOrCertificate,
+        ) -> Result<bool, Self::Error> {
+            Ok(true)
+        }
+    }
+
+    /// For how long a connection stays over a line that holds so many bytes and, once keys are exchanged, carries
+    /// nothing more in either direction, and how it ends.
+    async fn outlives_its_line_by(line_bytes: usize) -> (Duration, Result<(), russh::Error>) {
+        let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
+        let config = Config {
+            keys: vec![key.unwrap()],
+            ..config(REKEY_BYTES_MAX, 3600, KEEPALIVE_SECONDS_MAX.into())
+        };
+        let (peer, mut near) = duplex(line_bytes);
+        let (mut far, server) = duplex(line_bytes);
+        let serving = tokio::spawn(async move {
+            server::run_stream(Arc::new(config), server, Anybody)
+                .await?
+                .await
+        });
+        let (goes_dead, dead) = tokio::sync::oneshot::channel::<()>();
+        let line = tokio::spawn(async move {
+            tokio::select! {
+                ended = copy_bidirectional(&mut near, &mut far) => panic!("{ended:?}"),
+                _ = dead => (near, far),
+            }
+        });
+        let talking = client::connect_stream(Arc::default(), peer, Anybody).await;
+        let mut talking = talking.unwrap();
+        // Its answer comes when keys are exchanged.
+        talking.authenticate_none("anybody").await.unwrap();
+
+        let silent_since = Instant::now();
+        goes_dead.send(()).unwrap();
+        let _held_open = line.await.unwrap();
+        let ended = serving.await.unwrap();
+
+        (silent_since.elapsed(), ended)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_silent_is_gone_at_the_end_of_its_time_whether_its_line_has_room_or_none()
+     {
+        for line_bytes in [64 * 1024, 1] {
+            let (lasted, ended) = outlives_its_line_by(line_bytes).await;
+
+            assert!(
+                matches!(ended, Err(russh::Error::InactivityTimeout)),
+                "{ended:?} after {lasted:?}"
+            );
+            assert!(
+                lasted.abs_diff(SILENCE_MAX) < Duration::from_secs(1),
+                "{lasted:?}"
+            );
         }
     }
 
