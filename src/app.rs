@@ -3,6 +3,7 @@
 //! The parts are joined here and nowhere else, and the clock is read here and nowhere else.
 
 mod reload;
+mod serving;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -10,12 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::reload::Renewed;
 
-use self::reload::Memory;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config};
@@ -39,9 +38,6 @@ use crate::sftp::{Door, HostKeys, Listening, Parts, Pulse, Transport};
 use crate::tending::{Disks, Tending};
 use crate::tree::Tree;
 use crate::upload::{Quota, Rejections, Shelf, Spool};
-
-/// For how long what goes on in the background may take to end at a reload.
-const CHANGEOVER: Duration = Duration::from_secs(30);
 
 /// The house, with its stores open.
 #[derive(Clone)]
@@ -120,6 +116,14 @@ pub enum Error {
     /// The socket that the service manager passed on cannot be listened on.
     #[error("could not listen on the socket that the service manager passed on; is it one of TCP?")]
     Socket(#[source] std::io::Error),
+    /// A part of the server has died.
+    #[error(
+        "what {what} has died, which is a fault of this program, and the server has ended in order: start it again, and tell us what its log says"
+    )]
+    Died {
+        /// Which, by what it does.
+        what: &'static str,
+    },
     /// Another server runs on the same data.
     #[error("another `sluis serve` runs on `{}`", path.display())]
     Running {
@@ -331,53 +335,6 @@ impl House {
         listening
             .map(Some)
             .map_err(|source| Error::Listen { address, source })
-    }
-
-    /// Serves through every door until `draining` is cancelled, and what is under way has ended.
-    pub async fn serve(&self, listening: Listening, draining: CancellationToken) {
-        let (_, never) = mpsc::channel(1);
-        self.serve_renewing(listening, never, draining).await;
-    }
-
-    /// Serves likewise, and goes on by the rules of each house that comes from `renewals`.
-    pub async fn serve_renewing(
-        &self,
-        listening: Listening,
-        mut renewals: mpsc::Receiver<Self>,
-        draining: CancellationToken,
-    ) {
-        self.look_again().await;
-        let memory = Memory {
-            rejected: RejectedFiles::default(),
-            begun: self.clock.read(),
-        };
-        let (tending, ends) = (self.tending(), draining.clone());
-        let tending = tokio::spawn(async move { tending.run(ends).await });
-        let working = async {
-            let mut house = self.clone();
-            loop {
-                let ends = draining.child_token();
-                let mut working = Box::pin(house.work(&memory, ends.clone()));
-                let next = tokio::select! {
-                    () = &mut working => return,
-                    Some(next) = renewals.recv() => next,
-                };
-                ends.cancel();
-                // What hangs on a disk ends when that answers; the others need not wait for it.
-                if tokio::time::timeout(CHANGEOVER, working).await.is_err() {
-                    tracing::error!(
-                        "After a reload, a part of what goes on in the background has not ended in {} s, as one that waits for a disk does; all of it begins anew beside it",
-                        CHANGEOVER.as_secs()
-                    );
-                }
-                house = next;
-                // A profile may have been mended.
-                house.look_again().await;
-            }
-        };
-        tokio::join!(Box::pin(listening.run()), Box::pin(working));
-        // It ends by itself; if it died, that was told when it did.
-        drop(tending.await);
     }
 
     fn scheduler(&self) -> Scheduler {

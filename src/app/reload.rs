@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::serving::Background;
 use super::{Error, House, transport};
 use crate::config::{Config, When};
 use crate::dispatch::Poster;
@@ -61,7 +62,12 @@ impl House {
     }
 
     /// Does all that goes on beside the door, until it is cancelled.
-    pub(super) async fn work(&self, memory: &Memory, ends: CancellationToken) {
+    pub(super) async fn work(
+        &self,
+        memory: &Memory,
+        background: &Background,
+        ends: CancellationToken,
+    ) {
         let clock = self.clock.clone();
         let lookout = self.lookout(memory.rejected.clone()).since(memory.begun);
         let scheduler = self.scheduler();
@@ -76,21 +82,13 @@ impl House {
         let until = ends.clone();
         let looking = tokio::spawn(async move { lookout.run(until).await });
         let telling = tokio::spawn(self.dispatcher().run(ends));
-        // Told when it happens, not when the others end: somebody must start the server again.
-        let told = async |what: &str, task: tokio::task::JoinHandle<()>| {
-            if let Err(died) = task.await {
-                tracing::error!(
-                    "What {what} has died, and goes on when the server is started again: {died}"
-                );
-            }
-        };
         // Boxed, for each holds the states of everything it may be in the middle of.
         tokio::join!(
             Box::pin(dropping),
-            told("sends by itself", sending),
-            told("looks for what was forgotten", looking),
-            told("tells receivers", telling),
-            told("removes what is kept no longer", keeping),
+            background.attend("sends by itself", sending),
+            background.attend("looks for what was forgotten", looking),
+            background.attend("tells receivers", telling),
+            background.attend("removes what is kept no longer", keeping),
         );
     }
 }

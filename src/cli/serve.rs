@@ -16,7 +16,7 @@ use crate::seeing::Seeing;
 use crate::sftp::{Listening, Renewing};
 use crate::{hostkeys, telemetry};
 
-/// Serves until it is told to end; ending is in order, and then all is well.
+/// Serves until it is told to end, or a part of it has died; ending is in order.
 pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let config = call.config()?;
     telemetry::start(&config.log).map_err(Error::Refused)?;
@@ -67,15 +67,16 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         }
     };
     let told = async {
-        ending.told().await;
+        ending.told_or(&draining).await;
         service::tell_ending();
         info!("Ending: what is being read may be finished");
         draining.cancel();
     };
     let seen = CancellationToken::new();
     let serving = async {
-        Box::pin(house.serve_renewing(listening, taken, draining.clone())).await;
+        let served = Box::pin(house.serve_renewing(listening, taken, draining.clone())).await;
         seen.cancel();
+        served
     };
     // Whoever watches sees the end.
     let watched = async {
@@ -83,11 +84,11 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
             seeing.run(seen.clone()).await;
         }
     };
-    tokio::join!(serving, Box::pin(reloading), told, watched);
+    let (served, ..) = tokio::join!(serving, Box::pin(reloading), told, watched);
     house.catalog.close().await;
     drop(watching);
     info!("Ended");
-    Ok(Exit::Done)
+    Ok(served.map(|()| Exit::Done)?)
 }
 
 fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
@@ -173,6 +174,14 @@ impl Ending {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits likewise, or until the program ends by itself, for a part of it has died.
+    pub(super) async fn told_or(self, ends: &CancellationToken) {
+        tokio::select! {
+            () = self.told() => {}
+            () = ends.cancelled() => {}
         }
     }
 }

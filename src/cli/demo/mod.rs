@@ -54,14 +54,15 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Error> {
     watch::tree(&office).await?;
     print::line(&format!("\nlistening on {address}; Ctrl-C ends it\n"))?;
     let told = async {
-        ending.told().await;
+        ending.told_or(&draining).await;
         draining.cancel();
     };
     let serving = Box::pin(office.house.serve(listening, draining.clone()));
     let watching = watch::events(&office, &draining);
-    let ((), seen, ()) = tokio::join!(serving, watching, told);
+    let (served, seen, ()) = tokio::join!(serving, watching, told);
     office.house.catalog.close().await;
     place.end()?;
+    served?;
     seen.map(|()| Exit::Done)
 }
 
