@@ -1,7 +1,7 @@
 //! Is everything as it should be?
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -14,8 +14,10 @@ use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::WebhookRow;
 use crate::config::Config;
+use crate::guard::GuardConfig;
 use crate::hostkeys;
 use crate::model::{Flow, with_causes};
+use crate::sftp::introduction;
 use crate::telemetry;
 
 /// How long a server on our port may take to say who it is.
@@ -53,7 +55,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         ),
     )?;
     report.say("host keys", host_keys(&config))?;
-    report.say("port", port(config.sftp.listen))?;
+    report.say("port", port(&config))?;
     match House::open(config).await {
         Ok(house) => stores(&house, &mut report).await?,
         Err(error) => report.say("catalog", Err(with_causes(&error)))?,
@@ -170,19 +172,22 @@ fn host_keys(config: &Config) -> Finding {
 }
 
 /// A port is right when it is free, or when we are there already.
-fn port(address: SocketAddr) -> Finding {
+fn port(config: &Config) -> Finding {
+    let address = config.sftp.listen;
     match TcpListener::bind(address) {
         Ok(_) => Ok(format!(
             "{address} is free; `sluis serve` will listen there"
         )),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => served(address),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            served(address, &config.guard)
+        }
         Err(error) => Err(format!("{address} cannot be listened on: {error}")),
     }
 }
 
-fn served(address: SocketAddr) -> Finding {
+fn served(address: SocketAddr, guard: &GuardConfig) -> Finding {
     let taken = format!("{address} is taken by another program: end it, or listen elsewhere");
-    match banner(address) {
+    match banner(address, guard) {
         Ok(banner) if banner.starts_with("SSH-2.0-Sluis") => Ok(format!(
             "{address} is being served by {}",
             banner.trim_end()
@@ -201,9 +206,10 @@ pub(super) fn near(address: SocketAddr) -> SocketAddr {
     near
 }
 
-/// Returns what a server says first.
-pub(super) fn banner(address: SocketAddr) -> std::io::Result<String> {
+/// Returns what a server with this guard says first.
+pub(super) fn banner(address: SocketAddr, guard: &GuardConfig) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&near(address), BANNER_WAIT)?;
+    stream.write_all(introduction(guard, stream.local_addr()?.ip()))?;
     stream.set_read_timeout(Some(BANNER_WAIT))?;
     let mut bytes = [0; 64];
     let got = stream.read(&mut bytes)?;
@@ -234,12 +240,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let other = std::thread::spawn(move || {
-            use std::io::Write as _;
             let (mut stream, _) = listener.accept().unwrap();
             stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
         });
 
-        let finding = served(address).unwrap_err();
+        let finding = served(address, &GuardConfig::default()).unwrap_err();
 
         other.join().unwrap();
         assert!(finding.contains("SSH-2.0-OpenSSH_9.9"), "{finding}");

@@ -177,10 +177,12 @@ async fn port(config: &Config, keys: &HostKeys) -> Finding {
     let found = match TcpListener::bind(listen) {
         Ok(_) => AtPort::Free,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            let said = tokio::task::spawn_blocking(move || banner(listen)).await;
+            let guard = config.guard.clone();
+            let said = tokio::task::spawn_blocking(move || banner(listen, &guard)).await;
             match said.map_err(std::io::Error::other).and_then(|said| said) {
                 Ok(version) if version.starts_with("SSH-") => {
-                    let key = shown_key(near(listen), transport(config, keys.clone())).await;
+                    let transport = transport(config, keys.clone());
+                    let key = shown_key(near(listen), transport, &config.guard).await;
                     let version = version.trim_end().to_owned();
                     let key = key.ok();
                     AtPort::Somebody { version, key }

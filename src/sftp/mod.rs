@@ -46,6 +46,6 @@ mod wire;
 pub use algorithms::Algorithms;
 pub use lanes::Pulse;
 pub use listen::{Door, HostKeys, Listening, Renewing};
-pub use rehearsal::{rehearse, shown_key};
+pub use rehearsal::{introduction, rehearse, shown_key};
 pub use serve::Parts;
 pub use transport::Transport;

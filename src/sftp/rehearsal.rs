@@ -4,17 +4,18 @@
 //! through the cipher that was agreed on.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKeyOrCertificate};
 use russh::{Preferred, client, server};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::transport::Transport;
 use crate::doctor::Rehearsed;
+use crate::guard::GuardConfig;
 
 /// How long one may take: some milliseconds, but the large finite fields of the legacy set take seconds on a
 /// busy machine.
@@ -48,11 +49,17 @@ pub async fn rehearse(transport: Transport) -> Vec<Rehearsed> {
 /// # Errors
 ///
 /// When nobody is there, or no key is exchanged.
-pub async fn shown_key(address: SocketAddr, transport: Transport) -> Result<String, russh::Error> {
+pub async fn shown_key(
+    address: SocketAddr,
+    transport: Transport,
+    guard: &GuardConfig,
+) -> Result<String, russh::Error> {
     let preferred = transport.config().preferred;
     let shown = Arc::default();
     let knocking = async {
-        let stream = tokio::net::TcpStream::connect(address).await?;
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        let own = stream.local_addr()?.ip();
+        stream.write_all(introduction(guard, own)).await?;
         ask(stream, preferred, &shown).await
     };
     timeout(TRIED_MAX, knocking)
@@ -60,6 +67,18 @@ pub async fn shown_key(address: SocketAddr, transport: Transport) -> Result<Stri
         .map_err(|_| russh::Error::ConnectionTimeout)??;
     let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(shown)
+}
+
+/// Returns what whoever connects from `own` says first to a server with this guard.
+///
+/// Mostly nothing. A forwarder must say for whom it speaks, and this one speaks for itself (`proxy-protocol.txt`,
+/// 2.1).
+pub fn introduction(guard: &GuardConfig, own: IpAddr) -> &'static [u8] {
+    if guard.is_proxy(own) {
+        b"PROXY UNKNOWN\r\n"
+    } else {
+        b""
+    }
 }
 
 /// Each algorithm by its name, and what a client would prefer that knows of its kind no other. Kinds of host

@@ -367,3 +367,24 @@ fn a_typing_error_in_the_configuration_is_refused_with_what_was_meant() {
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("`SLUIS_SFTP_IDLE_SECONDS` does"), "{why}");
 }
+
+#[test]
+fn its_own_server_is_known_where_it_waits_for_the_header_of_a_forwarder() {
+    let mut program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let forwarders = "[guard]\nproxies = [\"127.0.0.0/8\"]\n";
+    fs::write(&file, format!("{text}\n{forwarders}")).unwrap();
+    program.serve();
+    listen(&program, &program.address.unwrap().to_string());
+
+    assert_eq!(wrong(&program), []);
+    let (findings, status) = doctor(&program);
+    let port = of(&findings, "port");
+    assert!(
+        port[0].0 == "ok" && port[0].1.contains("with our host key"),
+        "{port:?}"
+    );
+    assert_eq!(status, 0);
+    assert_eq!(program.log_count("no PROXY header"), 0);
+}
