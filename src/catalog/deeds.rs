@@ -1,8 +1,8 @@
 //! What did people do at the command line?
 //!
 //! A process that a person has started says so once ([`Catalog::done_by`]); from then on each change that it
-//! commits notes a deed, in the transaction of the change. A server says nothing, and notes nothing: what
-//! devices do are events.
+//! commits notes a deed, in the transaction of the change. A server says nothing, and notes nothing of what
+//! devices do, which are events: only what it does to itself when it is told to.
 
 use std::sync::Arc;
 
@@ -43,6 +43,17 @@ impl Catalog {
             .await
     }
 
+    /// Notes a deed of a process whose changes are nobody's else.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not take it.
+    pub async fn note_deed_of(&self, doer: &Doer) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::PowerCut).await?;
+        write(&mut tx, doer).await?;
+        tx.commit_unseen().await
+    }
+
     /// Returns the deeds after `after`, in order, at most `limit`.
     ///
     /// # Errors
@@ -81,9 +92,13 @@ fn noted(row: &sqlx::any::AnyRow) -> Result<NotedDeed, Error> {
 
 /// Notes whose deed the change is that is about to be committed, if it is anybody's.
 pub(super) async fn note(tx: &mut Tx) -> Result<(), Error> {
-    let Some(doer) = tx.inner.doer() else {
-        return Ok(());
-    };
+    match tx.inner.doer() {
+        Some(doer) => write(tx, &doer).await,
+        None => Ok(()),
+    }
+}
+
+async fn write(tx: &mut Tx, doer: &Doer) -> Result<(), Error> {
     let told = match tx.told.first().map(events::Told::firm) {
         None => None,
         Some(firm) => {
@@ -153,6 +168,23 @@ mod tests {
         catalog.note_deed().await.unwrap();
 
         assert_eq!(catalog.deeds(0, 9).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_deed_of_a_server_stands_among_the_others_and_its_changes_are_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = office(folder.path()).await;
+        let firm = catalog.firms().await.unwrap()[0].id;
+
+        catalog.note_deed_of(&kevin()).await.unwrap();
+        let adding = catalog.add_dossier(firm, "De Korenaar", &[], Timestamp(2));
+        adding.await.unwrap();
+        catalog.note_deed_of(&kevin()).await.unwrap();
+
+        let deeds = catalog.deeds(0, 9).await.unwrap();
+        let mut followed = Deeds::default();
+        followed.follow(&deeds);
+        assert_eq!((deeds.len(), followed.misfit()), (2, None));
     }
 
     #[tokio::test]

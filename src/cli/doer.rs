@@ -19,6 +19,15 @@ pub(super) fn note_doer(house: &House) {
     });
 }
 
+/// Returns the server itself as the doer of what it was told by a signal, which says of nobody that he sent it.
+pub(super) fn service(house: &House, command: &str) -> Doer {
+    Doer {
+        who: format!("{}, the service itself", who()),
+        command: one_line(command),
+        clock: house.clock.clone(),
+    }
+}
+
 /// The operating system's user, and who became that.
 fn who() -> String {
     let uid = rustix::process::getuid().as_raw();

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::call::Call;
-use super::{Error, Exit, print, service};
+use super::{Error, Exit, doer, print, service};
 use crate::app::House;
 use crate::config::When;
 use crate::model::with_causes;
@@ -125,11 +125,16 @@ async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Er
     let renewed = house.renewed(config).await?;
     telemetry::set_level(&renewed.house.config.log).map_err(Error::Refused)?;
     renewed.count(door);
-    let of = |when: When| {
+    let keys = |when: When| {
         let changes = renewed.changes.iter().filter(move |(_, of)| *of == when);
-        let keys: Vec<_> = changes.map(|(key, _)| format!("`{key}`")).collect();
+        changes.map(|(key, _)| *key).collect::<Vec<_>>()
+    };
+    let of = |when: When| {
+        let keys: Vec<_> = keys(when).iter().map(|key| format!("`{key}`")).collect();
         keys.join(", ")
     };
+    let counts = [keys(When::AtOnce), keys(When::NewConnections)].concat();
+    note_reload(house, &counts, &keys(When::Restart)).await;
     let waits = of(When::Restart);
     if !waits.is_empty() {
         warn!(
@@ -140,6 +145,21 @@ async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Er
     let (now, next) = (of(When::AtOnce), of(When::NewConnections));
     info!(sftp.fingerprints = %fingerprints, "Reloaded configuration, profiles and host keys. At once: {}. For new connections: {}. Host keys: {fingerprints}", or_nothing(&now), or_nothing(&next));
     Ok(renewed.house)
+}
+
+/// Whoever changes the rules leaves a deed, also by a signal. That it is not noted stops no reload.
+async fn note_reload(house: &House, counts: &[&str], waits: &[&str]) {
+    let mut done = "reload".to_owned();
+    for (what, keys) in [(": ", counts), ("; after a restart: ", waits)] {
+        if !keys.is_empty() {
+            done += &format!("{what}{}", keys.join(", "));
+        }
+    }
+    let doer = doer::service(house, &done);
+    if let Err(failed) = house.catalog.note_deed_of(&doer).await {
+        let why = with_causes(&failed);
+        error!("Could not note the reload among the deeds: {why}");
+    }
 }
 
 /// Where it stands in the file is told over several lines, for people.

@@ -872,3 +872,34 @@ async fn what_devices_do_is_no_deed_of_anybody() {
     assert_eq!(deeds(&program).len(), before);
     assert_eq!(program.events("collected"), 1);
 }
+
+#[test]
+fn a_reload_is_a_deed_of_the_service_with_the_keys_that_changed() {
+    let (program, _device) = scene("");
+    let more = "[uploads]\nfile_bytes_max = 4000\n[drop]\nsettle_ms = 500\n";
+    configure(&program, more);
+
+    program.signal("HUP");
+    wait_until(|| program.log_says("Reloaded "));
+
+    let last = deeds(&program).pop().unwrap();
+    assert_eq!(
+        last,
+        (
+            "reload: drop.settle_ms, uploads.file_bytes_max".to_owned(),
+            false
+        )
+    );
+    let rows = program.json(&["deeds"]);
+    let who = rows.last().unwrap()["who"].as_str().unwrap();
+    assert!(who.ends_with("the service itself"), "{who}");
+    let before = rows.len();
+    // What does not count is none.
+    let file = program.path("sluis/sluis.toml");
+    let good = std::fs::read(&file).unwrap();
+    configure(&program, "nothing = such\n");
+    program.signal("HUP");
+    wait_until(|| program.log_says("Did not reload"));
+    std::fs::write(&file, good).unwrap();
+    assert_eq!(deeds(&program).len(), before);
+}
