@@ -130,12 +130,10 @@ mod tests {
         let lives = tokio::spawn(async move { ends.cancelled().await });
         let dies = tokio::spawn(async { assert_eq!(1, 2, "a fault of this program") });
 
-        tokio::join!(
-            background.attend("lives on", lives),
-            background.attend("counts", dies),
-        );
+        background.attend("counts", dies).await;
 
         assert!(draining.is_cancelled());
+        background.attend("lives on", lives).await;
         let ended = background.end();
         assert!(
             matches!(ended, Err(Error::Died { what: "counts" })),
