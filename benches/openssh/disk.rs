@@ -23,7 +23,7 @@ pub fn run(rounds: usize) {
         let folder = rig.path("dropped");
         write_all(&folder, &format!("R{round}"));
         found[4].push(timed(|| {
-            plain_loop(&folder, &rig.path("bare"), Loop::default())
+            plain_loop(&folder, &rig.path("bare"), Loop::default());
         }));
         let syncs = Loop {
             syncs_names: true,
@@ -47,7 +47,7 @@ pub fn run(rounds: usize) {
                     syncs_names: true,
                     removes: true,
                 },
-            )
+            );
         }));
         drop(rig);
         found[3].push(drop_folder(round));
