@@ -182,10 +182,7 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
         .collect();
     let dossier = matched.first().map(|first| first.dossier);
     let two_dossiers = matched.iter().any(|one| Some(one.dossier) != dossier);
-    let contradicts = two_dossiers
-        || matched
-            .first()
-            .is_some_and(|first| names_another(party, first, dossiers));
+    let contradicts = two_dossiers || names_another(party, &matched, dossiers);
     Found {
         dossier,
         matched,
@@ -194,27 +191,29 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
 }
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
-/// VAT number is a sound Belgian number of somebody else, or a foreign VAT number that no dossier bears, the
-/// address alone does not decide.
-fn names_another(party: &Party, first: &Match, dossiers: &DossierIndex) -> bool {
-    let weak = |source| {
+/// VAT number is a sound Belgian number of somebody else, the address alone does not decide. Neither does it
+/// against a foreign VAT number that no dossier bears, unless a legal or VAT number of the dossier stands beside
+/// that: enterprises are registered in several countries.
+fn names_another(party: &Party, matched: &[Match], dossiers: &DossierIndex) -> bool {
+    let is_weak = |source| {
         matches!(
             source,
             PartyIdSource::Endpoint | PartyIdSource::Identification
         )
     };
-    let sound = |id: &PartyId| match id.enterprise_digits() {
+    if !matched.first().is_some_and(|first| is_weak(first.source)) {
+        return false;
+    }
+    let by_address = matched.iter().all(|one| is_weak(one.source));
+    let counts = |id: &PartyId| match id.enterprise_digits() {
         Some(digits) => digits.parse::<EnterpriseNumber>().is_ok(),
-        None => id
-            .key
-            .strip_prefix("vat:")
-            .is_some_and(|number| !number.starts_with("BE")),
+        None => {
+            let foreign = id.key.strip_prefix("vat:");
+            by_address && foreign.is_some_and(|number| !number.starts_with("BE"))
+        }
     };
-    weak(first.source)
-        && party
-            .ids
-            .iter()
-            .any(|id| !weak(id.source) && sound(id) && !dossiers.contains_key(&id.key))
+    let mut ids = party.ids.iter().filter(|id| !is_weak(id.source));
+    ids.any(|id| counts(id) && !dossiers.contains_key(&id.key))
 }
 
 #[cfg(test)]
@@ -270,6 +269,7 @@ mod tests {
             (&[(LegalEntity, MILLER)],   &[(LegalEntity, STRANGER), (Endpoint, BAKER)], "held parties_disagree"),
             (&[(LegalEntity, STRANGER)], &[(Vat, "NL820098395B01"), (Endpoint, BAKER)], "held parties_disagree"),
             (&[(LegalEntity, STRANGER)], &[(Vat, "NL820098395B01"), (LegalEntity, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(Endpoint, BAKER), (Vat, "NL820098395B01"), (LegalEntity, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(Vat, "BE12"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
         ];
         for (seller, buyer, expected) in table {

@@ -134,6 +134,10 @@ fn meaning(call: &str, data: &Path) -> Option<Done> {
 }
 
 /// Waits until it is so; how long that takes is the machine's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process is waited for, which has no clock of ours"
+)]
 fn wait_until(holds: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(60);
     while !holds() {
