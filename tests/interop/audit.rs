@@ -20,14 +20,32 @@ const KNOWN: [&str; 2] = [
     "warn kex curve25519-sha256@libssh.org: does not provide protection against post-quantum attacks",
 ];
 
+/// Which `ssh-audit`, by the folder beside the libraries of Python in which it is.
+#[derive(Clone, Copy)]
+enum Audit {
+    Newest,
+    /// The last one that did not warn of whatever is not post-quantum.
+    BeforePostQuantum,
+}
+
+impl Audit {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Newest => "none-before-the-libraries",
+            Self::BeforePostQuantum => "before-post-quantum",
+        }
+    }
+}
+
 /// Every failure and warning, for a server that offers this set.
-fn findings(algorithms: &str) -> BTreeSet<String> {
+fn findings(audit: Audit, algorithms: &str) -> BTreeSet<String> {
     let scene = Scene::offering(algorithms, &[]);
     let errand = scene.errand(&scene.server, Act::List { folder: "/" });
     let mut command = errand.command("sh");
     // Its rate test counts connections from loopback, which nobody limits.
-    let script = "exec \"$SLUIS_TEST_PYTHON\" -m ssh_audit -j --skip-rate-test -p \"$0\" 127.0.0.1";
-    command.args(["-c", script, &errand.port.to_string()]);
+    let script = "PYTHONPATH=\"${SLUIS_TEST_PYTHON%/bin/*}/$1\" \
+        exec \"$SLUIS_TEST_PYTHON\" -m ssh_audit -j --skip-rate-test -p \"$0\" 127.0.0.1";
+    command.args(["-c", script, &errand.port.to_string(), audit.folder()]);
     let output = finish(&mut command);
     let Ok(report) = serde_json::from_slice::<Value>(&output.stdout) else {
         panic!("{algorithms}: {}", said(&output));
@@ -54,12 +72,16 @@ fn ssh_audit_finds_nothing_but_what_is_known() {
     if !SSH_AUDIT.is_here() {
         return;
     }
-    assert_eq!(findings("post-quantum"), BTreeSet::new());
+    assert_eq!(findings(Audit::Newest, "post-quantum"), BTreeSet::new());
+    assert_eq!(
+        findings(Audit::BeforePostQuantum, "modern"),
+        BTreeSet::new()
+    );
     let known: BTreeSet<_> = KNOWN.into_iter().map(ToOwned::to_owned).collect();
-    assert_eq!(findings("modern"), known);
+    assert_eq!(findings(Audit::Newest, "modern"), known);
 
     // Of what older devices need it finds more, so it does look.
-    let legacy = findings("legacy");
+    let legacy = findings(Audit::Newest, "legacy");
     assert!(
         legacy
             .iter()
