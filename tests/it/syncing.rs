@@ -232,7 +232,8 @@ fn what_is_dropped_is_removed_once_it_is_synced() {
 
     std::fs::write(&dropped, invoice("F-1", 20_000)).unwrap();
 
-    wait_until(|| !dropped.exists());
+    // It is gone a moment before the record says so.
+    wait_until(|| !dropped.exists() && traced.since(from).contains(&Done::Removed));
     let found = traced.since(from);
     let safe_then_removed = [SAFE.as_slice(), &[Done::Removed]].concat();
     assert!(in_order(&found, &safe_then_removed), "{found:?}");
