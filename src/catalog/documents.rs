@@ -70,7 +70,7 @@ pub struct Document {
 pub struct Known {
     /// The same bytes.
     pub bytes: Option<DocumentId>,
-    /// The same envelope, and whether what it held is the same business document.
+    /// The same envelope, and whether it held the same content.
     pub envelope: Option<(DocumentId, bool)>,
     /// The same content, in another envelope or none.
     pub content: Option<DocumentId>,

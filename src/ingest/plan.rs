@@ -128,11 +128,11 @@ pub fn plan_in(
     Plan::Keep(planned)
 }
 
-/// The same bytes, or the same envelope around the same business document.
+/// The same bytes, or the same envelope around the same content.
 fn recognised(known: &Known) -> Option<DocumentId> {
     let same_envelope = known
         .envelope
-        .filter(|(_, same_business)| *same_business)
+        .filter(|(_, same_content)| *same_content)
         .map(|(id, _)| id);
     known.bytes.or(same_envelope)
 }

@@ -4,7 +4,6 @@
 //! has taken them within the peer's window, not before: whoever asks for everything, opens no window
 //! and hangs up has received nothing.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes};
@@ -42,12 +41,6 @@ pub(super) struct Wanted {
     pub(super) from: Content,
     /// Where they count, once the channel has taken them, if anywhere.
     pub(super) reads: Option<Reads>,
-}
-
-impl Wanted {
-    fn span(&self) -> Range<u64> {
-        self.offset..self.offset + u64::from(self.length)
-    }
 }
 
 /// The connection is gone, or cannot go on.
@@ -148,7 +141,8 @@ impl Answers {
         let now = self.clock.read();
         for (_, wanted) in given {
             if let Some(reads) = &wanted.reads {
-                lock(reads).accepted(wanted.span(), now);
+                let end = wanted.offset + u64::from(wanted.length);
+                lock(reads).accepted(wanted.offset..end, now);
             }
         }
         Ok(())
