@@ -17,6 +17,7 @@ mod rclone;
 mod scene;
 mod table;
 mod transcripts;
+mod transports;
 mod web;
 mod wire;
 

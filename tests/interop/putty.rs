@@ -77,7 +77,7 @@ fn putty(errand: &Errand<'_>, program: &str) -> Command {
 }
 
 /// The device's key as PuTTY wants it.
-fn ppk(errand: &Errand<'_>) -> std::path::PathBuf {
+pub fn ppk(errand: &Errand<'_>) -> std::path::PathBuf {
     let file = errand.device.key_file.with_extension("ppk");
     if !file.exists() {
         let mut made = Command::new("puttygen");
