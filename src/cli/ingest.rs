@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::{Error, Exit, print};
 use crate::app::House;
-use crate::ingest::{Arrival, Outcome, Taken};
+use crate::ingest::{self, Arrival, Outcome, Taken};
 use crate::model::{
     Declared, FirmId, HeldReason, Language, Origin, Said, Status, on_one_line, with_causes,
 };
@@ -23,7 +23,7 @@ use crate::ubl::limits::DOCUMENT_BYTES_MAX;
 /// Files that are taken together: one transaction, so one wait for the disk.
 const BATCH_FILES_MAX: usize = 64;
 
-/// Bytes that are held in memory at a time, but for a file that is larger itself.
+/// Bytes of files that are taken together, but for a file that is larger itself; twice as many are held in memory.
 const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The arguments of `ingest`.
@@ -70,6 +70,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         approved: args.approved.then_some(true),
     };
     let mut batch = Batch::new(said, house.config.ingest.declared);
+    let mut before = Prepared::default();
     for path in found.files {
         match read(&path) {
             Ok(bytes) => batch.add(path, bytes),
@@ -77,10 +78,18 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         }
         if batch.is_full() {
             bar.inc(batch.files.len() as u64);
-            summary.tell(batch.take(&house, firm.id).await)?;
+            // The disk takes these while the catalog takes those before.
+            let (prepared, told) = tokio::join!(
+                batch.prepare(&house, firm.id),
+                before.write(&house, firm.id)
+            );
+            summary.tell(told)?;
+            before = prepared;
         }
     }
-    summary.tell(batch.take(&house, firm.id).await)?;
+    summary.tell(before.write(&house, firm.id).await)?;
+    let last = batch.prepare(&house, firm.id).await;
+    summary.tell(last.write(&house, firm.id).await)?;
     bar.finish_and_clear();
     summary.end()
 }
@@ -172,8 +181,8 @@ impl Batch {
         self.files.len() >= BATCH_FILES_MAX || self.bytes >= BATCH_BYTES_MAX
     }
 
-    /// Takes them all at once, or where that fails one by one, so that one bad file stops no other.
-    async fn take(&mut self, house: &House, firm: FirmId) -> Vec<Told> {
+    /// Reads and stores them, and begins anew.
+    async fn prepare(&mut self, house: &House, firm: FirmId) -> Prepared {
         // A long one may use up the room that is kept for marks.
         house.tending().look_at_room();
         self.bytes = 0;
@@ -193,14 +202,43 @@ impl Batch {
             })
             .unzip();
         if arrivals.is_empty() {
-            return Vec::new();
+            return Prepared::default();
         }
-        let now = house.clock.read();
-        if let Ok(taken) = house.ingest.take(firm, arrivals.clone(), now).await {
-            return paths.into_iter().zip(taken.into_iter().map(Ok)).collect();
+        let prepared = house.ingest.prepare_all(firm, arrivals.clone()).await;
+        Prepared {
+            paths,
+            arrivals,
+            together: prepared.ok(),
         }
-        let mut told = Vec::with_capacity(paths.len());
-        for (path, arrival) in paths.into_iter().zip(arrivals) {
+    }
+}
+
+/// Files that are read and stored, and not written down yet.
+#[derive(Default)]
+struct Prepared {
+    paths: Vec<PathBuf>,
+    arrivals: Vec<Arrival>,
+    /// None where one of them could not be: then each is tried alone.
+    together: Option<ingest::Prepared>,
+}
+
+impl Prepared {
+    /// Writes them down together, or where that fails takes them one by one, so that one bad file stops no other.
+    async fn write(self, house: &House, firm: FirmId) -> Vec<Told> {
+        if let Some(prepared) = self.together
+            && let Ok(taken) = house
+                .ingest
+                .write_prepared(prepared, house.clock.read())
+                .await
+        {
+            return self
+                .paths
+                .into_iter()
+                .zip(taken.into_iter().map(Ok))
+                .collect();
+        }
+        let mut told = Vec::with_capacity(self.paths.len());
+        for (path, arrival) in self.paths.into_iter().zip(self.arrivals) {
             let taken = house
                 .ingest
                 .take(firm, vec![arrival], house.clock.read())

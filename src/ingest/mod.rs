@@ -19,5 +19,5 @@ mod write;
 pub use firms::Firm;
 pub use readers::{Readers, Reads};
 pub use receive::{GROUP_FILES_MAX, PutAs, Written};
-pub use run::{Arrival, Error, Ingest, Outcome, Taken};
+pub use run::{Arrival, Error, Ingest, Outcome, Prepared, Taken};
 pub(crate) use write::{named_in, routing_json, waits_for};

@@ -182,6 +182,16 @@ pub(crate) struct Ready {
     pub(super) sweeps: Sweeps,
 }
 
+/// Arrivals that were read and whose blobs are stored. No row names them yet.
+#[derive(Debug)]
+pub struct Prepared {
+    firm: FirmId,
+    /// To be prepared again, if their blobs are removed meanwhile.
+    arrivals: Vec<Arrival>,
+    ready: Vec<Ready>,
+    began: Instant,
+}
+
 /// How often an arrival is stored again whose bytes were removed meanwhile: a removal takes its blob but once.
 pub(super) const TRIES_MAX: u32 = 3;
 
@@ -276,18 +286,54 @@ impl Ingest {
         arrivals: Vec<Arrival>,
         now: Timestamp,
     ) -> Result<Vec<Taken>, Error> {
+        let prepared = self.prepare_all(firm, arrivals).await?;
+        self.write_prepared(prepared, now).await
+    }
+
+    /// Reads arrivals and stores their blobs, for [`Ingest::write_prepared`]: whoever has many of them prepares some
+    /// while those before are written down.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for them, or the store does not take them.
+    pub async fn prepare_all(
+        &self,
+        firm: FirmId,
+        arrivals: Vec<Arrival>,
+    ) -> Result<Prepared, Error> {
         self.check_room().map_err(Error::NoRoom)?;
-        let (mut tried, began) = (1, Instant::now());
+        let began = Instant::now();
+        let sweeps = self.catalog.sweeps();
+        // Clones of the same bytes.
+        let preparing =
+            stream::iter(arrivals.clone()).map(|arrival| self.prepare(firm, arrival, sweeps));
+        let ready = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
+        Ok(Prepared {
+            firm,
+            arrivals,
+            ready,
+            began,
+        })
+    }
+
+    /// Writes prepared arrivals down, together and in order: all of them are durable when this returns, or none is.
+    ///
+    /// # Errors
+    ///
+    /// When a store does not take them; then every source must be left alone, and tried again.
+    pub async fn write_prepared(
+        &self,
+        mut prepared: Prepared,
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Error> {
+        let (mut tried, began) = (1, prepared.began);
         loop {
-            let sweeps = self.catalog.sweeps();
-            // Clones of the same bytes.
-            let preparing =
-                stream::iter(arrivals.clone()).map(|arrival| self.prepare(firm, arrival, sweeps));
-            let ready: Vec<Ready> = preparing.buffered(PREPARED_AT_ONCE).try_collect().await?;
-            match self.write_all(firm, &ready, now).await {
+            let taken = self.write_all(prepared.firm, &prepared.ready, now).await;
+            match taken {
                 Err(Error::Swept { .. }) if tried < TRIES_MAX => tried += 1,
                 taken => return taken.inspect(|taken| self.count(taken, began)),
             }
+            prepared = self.prepare_all(prepared.firm, prepared.arrivals).await?;
         }
     }
 
