@@ -249,10 +249,6 @@ impl Marks {
         let id = file.delivery;
         let said = Collecting::by_reading((file.digest, file.bytes), [&given]);
         let detail = said.in_session(&who.seal).detail();
-        let how = match how {
-            End::Closed if self.readers.count(id) > 1 => End::ClosedBesideOthers,
-            how => how,
-        };
         // By one handle alone: what nearly every pull does.
         let alone = how == End::Closed && given.coverage().is_whole(file.bytes);
         if alone && judge(who.kind, true) == Verdict::Collected {

@@ -20,6 +20,8 @@ pub struct HandleReads {
     accepted: Coverage,
     /// When the first byte was accepted, and when the last.
     times: Option<(Timestamp, Timestamp)>,
+    /// Whether another was ever open on the document while it was.
+    beside: bool,
 }
 
 impl HandleReads {
@@ -30,7 +32,14 @@ impl HandleReads {
             starts_at: None,
             accepted: Coverage::default(),
             times: None,
+            beside: false,
         }
+    }
+
+    /// Notes that another handle is open on the document. Clients that fetch in pieces begin each where another
+    /// will end, so where this one began says nothing of what came before, whoever of them ends last.
+    pub fn note_beside(&mut self) {
+        self.beside = true;
     }
 
     /// Notes where a READ asks to begin; the first tells whether the reader resumes.
@@ -66,9 +75,6 @@ impl HandleReads {
 pub enum End {
     /// By a CLOSE, or because the channel ended in order.
     Closed,
-    /// The same, while others were open on the same document: clients that fetch in pieces begin each
-    /// where another will end, so where it began says nothing of what came before.
-    ClosedBesideOthers,
     /// The connection died under it.
     Broken,
 }
@@ -76,7 +82,7 @@ pub enum End {
 /// What a device has read of one content, as far as its reads can be believed.
 ///
 /// A handle that was closed is believed. One that broke is believed only as far as a later one, opened
-/// after that, goes on where it stopped: whoever resumes at byte X has the bytes before X.
+/// after that and alone, goes on where it stopped: whoever resumes at byte X has the bytes before X.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     believed: Coverage,
@@ -91,6 +97,8 @@ struct Broken {
     ended: Timestamp,
     starts_at: Option<u64>,
     accepted: Coverage,
+    #[serde(default)]
+    beside: bool,
 }
 
 /// Where a handle that is believed began, and when it was opened.
@@ -99,9 +107,17 @@ struct Resumed {
     opened: Timestamp,
 }
 
+impl Resumed {
+    /// A piece of a document, which was read beside others, resumes nothing.
+    fn by(starts_at: Option<u64>, opened: Timestamp, beside: bool) -> Option<Self> {
+        let at = starts_at.filter(|_| !beside)?;
+        Some(Self { at, opened })
+    }
+}
+
 impl Broken {
-    /// Where somebody went on after this one had ended, who so had what came before. A handle that was
-    /// open beside it says nothing: clients that fetch in pieces begin each where another will end.
+    /// Where somebody went on after this one had ended, who so had what came before. The clock tells only what
+    /// another process saw: what was open at the same time in this one is known without it.
     fn vouched_until(&self, resumed: &[Resumed]) -> Option<u64> {
         let later = resumed.iter().filter(|one| one.opened > self.ended);
         later
@@ -116,7 +132,6 @@ impl Progress {
     pub fn end(&mut self, handle: HandleReads, how: End, now: Timestamp) {
         match how {
             End::Closed => self.believe(handle),
-            End::ClosedBesideOthers => self.believed.add_all(&handle.accepted),
             End::Broken if handle.accepted.is_empty() => {}
             End::Broken => {
                 if self.broken.len() == BROKEN_MAX {
@@ -127,6 +142,7 @@ impl Progress {
                     ended: now,
                     starts_at: handle.starts_at,
                     accepted: handle.accepted,
+                    beside: handle.beside,
                 });
             }
         }
@@ -151,9 +167,7 @@ impl Progress {
 
     fn believe(&mut self, handle: HandleReads) {
         self.believed.add_all(&handle.accepted);
-        let resumption =
-            |starts_at: Option<u64>, opened| starts_at.map(|at| Resumed { at, opened });
-        let mut resumed: Vec<_> = resumption(handle.starts_at, handle.opened)
+        let mut resumed: Vec<_> = Resumed::by(handle.starts_at, handle.opened, handle.beside)
             .into_iter()
             .collect();
         // Latest first: a broken handle that is vouched for vouches for the one it resumed.
@@ -161,7 +175,7 @@ impl Progress {
             if let Some(until) = self.broken[at].vouched_until(&resumed) {
                 let broken = self.broken.remove(at);
                 self.believed.add_all(&broken.accepted.before(until));
-                resumed.extend(resumption(broken.starts_at, broken.opened));
+                resumed.extend(Resumed::by(broken.starts_at, broken.opened, broken.beside));
             }
         }
     }
@@ -184,6 +198,13 @@ mod tests {
             handle.asked(span.start);
             handle.accepted(span.clone(), Timestamp(opened));
         }
+        handle
+    }
+
+    /// A handle beside which another was open.
+    fn piece(spans: &[Range<u64>], opened: i64) -> HandleReads {
+        let mut handle = reads(spans, opened);
+        handle.note_beside();
         handle
     }
 
@@ -249,7 +270,30 @@ mod tests {
     fn a_piece_does_not_vouch_for_what_broke_before_all_pieces_were_begun() {
         let mut progress = Progress::default();
         progress.end(reads(&[0..60], 1), End::Broken, Timestamp(2));
-        progress.end(reads(&[30..100], 3), End::ClosedBesideOthers, Timestamp(4));
+        progress.end(piece(&[30..100], 3), End::Closed, Timestamp(4));
+
+        assert!(!progress.is_whole(100));
+        assert_eq!(progress.believed().bytes(), 70, "it has its own bytes");
+    }
+
+    #[test]
+    fn a_piece_that_is_resumed_does_not_vouch_for_what_broke_before() {
+        let mut progress = Progress::default();
+        progress.end(reads(&[0..60], 1), End::Broken, Timestamp(2));
+        progress.end(piece(&[50..80], 3), End::Broken, Timestamp(4));
+        let kept = serde_json::to_string(&progress).unwrap();
+        let mut progress: Progress = serde_json::from_str(&kept).unwrap();
+        progress.end(reads(&[80..100], 5), End::Closed, Timestamp(6));
+
+        assert!(!progress.is_whole(100));
+        assert_eq!(progress.believed().bytes(), 50, "its own bytes are there");
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_lets_no_piece_vouch() {
+        let mut progress = Progress::default();
+        progress.end(piece(&[0..60], 90), End::Broken, Timestamp(45));
+        progress.end(piece(&[50..100], 100), End::Closed, Timestamp(50));
 
         assert!(!progress.is_whole(100));
     }

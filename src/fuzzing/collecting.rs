@@ -45,6 +45,8 @@ struct Plain {
     ended: i64,
     starts_at: Option<u64>,
     bytes: u64,
+    /// Whether another was ever open while it was.
+    beside: bool,
 }
 
 impl World {
@@ -67,9 +69,16 @@ impl World {
             ended: 0,
             starts_at: None,
             bytes: 0,
+            beside: false,
         };
         let reads = HandleReads::opened(Timestamp(self.now));
         self.open[handle].get_or_insert((reads, plain));
+        if self.open.iter().flatten().count() > 1 {
+            for (reads, plain) in self.open.iter_mut().flatten() {
+                reads.note_beside();
+                plain.beside = true;
+            }
+        }
     }
 
     /// Asks from `place` on; as many bytes are accepted as its highest bits say.
@@ -87,29 +96,23 @@ impl World {
     }
 
     fn close(&mut self, handle: usize) {
-        let beside = self.open.iter().flatten().count() > 1;
         let Some((reads, plain)) = self.open[handle].take() else {
             return;
         };
-        let how = if beside {
-            End::ClosedBesideOthers
-        } else {
-            End::Closed
-        };
-        self.progress.end(reads, how, Timestamp(self.now));
+        self.progress.end(reads, End::Closed, Timestamp(self.now));
         self.has_closed = true;
         self.believed |= plain.bytes;
-        if !beside {
-            self.vouch(plain);
-        }
+        self.vouch(plain);
     }
 
-    /// Whoever goes on at byte X, and opened after another handle had broken, has the bytes before X.
+    /// Whoever goes on at byte X, and opened after another handle had broken, has the bytes before X; but a piece
+    /// that was read beside others goes on with nothing.
     fn vouch(&mut self, closed: Plain) {
         let mut resumed = vec![closed];
         for at in (0..self.broken.len()).rev() {
             let broken = self.broken[at].clone();
-            let later = resumed.iter().filter(|one| one.opened > broken.ended);
+            let later = |one: &&Plain| !one.beside && one.opened > broken.ended;
+            let later = resumed.iter().filter(later);
             let goes_on = |at: &u64| *at > 0 && broken.bytes & (1 << (at - 1)) != 0;
             if let Some(until) = later.filter_map(|one| one.starts_at).filter(goes_on).max() {
                 self.believed |= broken.bytes & below(until);

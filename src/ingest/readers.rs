@@ -22,12 +22,17 @@ pub struct Readers {
 }
 
 impl Readers {
-    /// Notes that a handle on a delivery is open.
+    /// Notes that a handle on a delivery is open; in it and in the others, if there are any, that it is not alone.
     pub fn opened(&self, id: DeliveryId, session: SessionId, reads: &Reads) {
         let mut open = self.lock();
-        open.entry(id)
-            .or_default()
-            .push((session, Arc::clone(reads)));
+        let handles = open.entry(id).or_default();
+        handles.push((session, Arc::clone(reads)));
+        if handles.len() > 1 {
+            for (_, reads) in handles {
+                let mut reads = reads.lock().unwrap_or_else(PoisonError::into_inner);
+                reads.note_beside();
+            }
+        }
     }
 
     /// Notes that it is not any more.

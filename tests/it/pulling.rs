@@ -203,6 +203,32 @@ async fn two_handles_that_read_a_half_each_have_collected() {
 }
 
 #[tokio::test]
+async fn the_last_piece_of_a_segmented_fetch_does_not_vouch_for_what_broke_before() {
+    let (gateway, office, device, path, bytes) = one_invoice().await;
+    let before = gateway.connect(&device).await;
+    let handle = before.open(&path).await.unwrap();
+    before.read(&handle, 0, 60_000).await.unwrap();
+    before.hang_up();
+    wait_for_broken_read(&gateway, &office).await;
+    gateway.pass_ms(1);
+    let (one, other) = (
+        gateway.connect(&device).await,
+        gateway.connect(&device).await,
+    );
+    let first = one.open(&path).await.unwrap();
+    let second = other.open(&path).await.unwrap();
+    one.read(&first, 0, 25_000).await.unwrap();
+    other.read(&second, 50_000, 100_000).await.unwrap();
+
+    one.close(&first).await.unwrap(); // before it had all of its piece
+    other.close(&second).await.unwrap();
+
+    assert_eq!(state(&gateway, &office).await, OFFERED);
+    assert_eq!(other.get(&path).await.unwrap(), bytes);
+    assert_eq!(state(&gateway, &office).await, COLLECTED);
+}
+
+#[tokio::test]
 async fn reads_past_the_end_count_nothing() {
     let (gateway, office, device, path, _) = one_invoice().await;
     let peer = gateway.connect(&device).await;

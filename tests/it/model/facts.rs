@@ -195,6 +195,7 @@ pub struct Broken {
     pub ended: i64,
     pub starts_at: u8,
     pub got: Quarters,
+    pub beside: bool,
 }
 
 /// An open file of a session.
@@ -207,6 +208,8 @@ pub struct Handle {
     pub opened: i64,
     pub starts_at: Option<u8>,
     pub got: Quarters,
+    /// Whether another was ever open on its delivery while it was.
+    pub beside: bool,
 }
 
 /// A session of a device.

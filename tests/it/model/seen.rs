@@ -114,8 +114,14 @@ impl Model {
             opened: self.now,
             starts_at: None,
             got: Quarters::new(),
+            beside: false,
         };
         self.sessions[session].handles.push(handle);
+        if is_inbox && self.open_handles(file.delivery).count() > 1 {
+            let all = self.sessions.iter_mut().flat_map(|one| &mut one.handles);
+            let of_it = all.filter(|handle| handle.is_inbox && handle.delivery == file.delivery);
+            of_it.for_each(|handle| handle.beside = true);
+        }
     }
 
     pub fn read(&mut self, session: usize, handle: usize, from: u8, to: u8) {
@@ -128,7 +134,6 @@ impl Model {
     pub fn end(&mut self, session: usize, handle: usize, how: End) {
         let device = self.sessions[session].device;
         let handle = self.sessions[session].handles.remove(handle);
-        let beside = self.open_handles(handle.delivery).count() > 0;
         let now = self.now;
         let one = &mut self.deliveries[handle.delivery];
         if !handle.counts || handle.got.is_empty() || one.state != State::Offered {
@@ -140,8 +145,8 @@ impl Model {
                 ended: now,
                 starts_at: handle.starts_at.unwrap_or(0),
                 got: handle.got,
+                beside: handle.beside,
             }),
-            End::Closed if beside => one.progress.believed.extend(handle.got),
             End::Closed => believe(one, handle),
         }
         let is_whole = how == End::Closed && one.progress.believed.len() == 4;
@@ -309,6 +314,7 @@ fn believe(one: &mut Delivery, handle: Handle) {
     progress.believed.extend(&handle.got);
     let mut resumed: Vec<_> = handle
         .starts_at
+        .filter(|_| !handle.beside)
         .map(|at| (at, handle.opened))
         .into_iter()
         .collect();
@@ -320,7 +326,9 @@ fn believe(one: &mut Delivery, handle: Handle) {
         if let Some(until) = resumed.iter().filter(goes_on).map(|(at, _)| *at).max() {
             let broken = progress.broken.remove(nth);
             progress.believed.extend(broken.got.range(..until));
-            resumed.push((broken.starts_at, broken.opened));
+            if !broken.beside {
+                resumed.push((broken.starts_at, broken.opened));
+            }
         }
     }
 }
