@@ -1,21 +1,22 @@
 //! How is it written down what a device has done?
 //!
 //! A mark and its event are one transaction. The session answers its peer only after the commit, so a
-//! peer that has its answer can rely on the mark.
+//! peer that has its answer can rely on the mark. The clock is read once the turn to write is held: what a session
+//! has listed meanwhile, which began after the peer asked, was marked after that.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
 pub use crate::catalog::Act;
-use crate::catalog::{self, Catalog, Durability, Event, Listed};
+use crate::catalog::{self, Catalog, Durability, Event, Listed, Tx};
 use crate::collect::{End, HandleReads, Removal, Verdict, judge, judge_removal};
 use crate::counts::Counts;
 use crate::evidence::Collecting;
 use crate::ingest::Readers;
 pub use crate::ingest::Reads;
 use crate::model::{
-    DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp, fold,
+    Clock, DeliveryId, Digest, EventKind, Flow, LinkId, SessionId, State, Timestamp, fold,
 };
 use crate::tree::{File, Place, Who};
 
@@ -88,7 +89,7 @@ impl Marks {
         file: &File,
         reads: &Reads,
         how: End,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<Option<EventKind>, Error> {
         let given = lock(reads).clone();
         let nothing_new = file.place == Place::Processed
@@ -100,7 +101,7 @@ impl Marks {
             Ok(None)
         } else {
             let began = Instant::now();
-            let marked = self.count(who, &file.listed, given, how, now).await;
+            let marked = self.count(who, &file.listed, given, how, clock).await;
             if let Ok(Some(kind)) = &marked {
                 let collected = *kind == EventKind::Collected;
                 let counter = if collected {
@@ -128,10 +129,11 @@ impl Marks {
         who: &Who,
         file: &Listed,
         act: &Act,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<(), Error> {
         let (id, began) = (file.delivery, Instant::now());
         let mut tx = self.catalog.begin(Durability::Kill).await?;
+        let now = clock.read();
         let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
         if let Some(name) = act.name()
             && let Some(other) = tx.name_in_use(who.firm, id, name).await?
@@ -197,7 +199,7 @@ impl Marks {
         place: (LinkId, Flow),
         digest: Digest,
         name: &str,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<(), Error> {
         let copies = self
             .catalog
@@ -211,13 +213,28 @@ impl Marks {
         // Of several with these bytes the one that is called so is meant.
         match waiting.find(|listed| fold(&listed.name) == own).or(first) {
             Some(listed) => {
-                self.acted(who, listed, &Act::Copied(name.to_owned()), now)
+                self.acted(who, listed, &Act::Copied(name.to_owned()), clock)
                     .await
             }
             // Once more what is there already: an importer that repeats itself has done no wrong.
             None if copies.is_empty() => Err(Error::NoCopy),
             None => Ok(()),
         }
+    }
+
+    /// Says whether a document of this link and flow has so many bytes, without which none of them is a copy of it.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn may_be_copy(
+        &self,
+        who: &Who,
+        place: (LinkId, Flow),
+        bytes: u64,
+    ) -> Result<bool, Error> {
+        let (firm, device) = (who.firm, who.device);
+        Ok(self.catalog.has_size(firm, device, place, bytes).await?)
     }
 
     /// Gives a file in the processed folder another name, as programs do that write under a temporary one.
@@ -244,7 +261,7 @@ impl Marks {
         file: &Listed,
         given: HandleReads,
         how: End,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<Option<EventKind>, Error> {
         let id = file.delivery;
         let said = Collecting::by_reading((file.digest, file.bytes), [&given]);
@@ -253,41 +270,34 @@ impl Marks {
         let alone = how == End::Closed && given.coverage().is_whole(file.bytes);
         if alone && judge(who.kind, true) == Verdict::Collected {
             let told = event(who, file, EventKind::Collected, detail.clone());
-            if self.catalog.collect_at_once(who.firm, &told, now).await? {
+            if self.catalog.collect_at_once(who.firm, &told, clock).await? {
                 return Ok(Some(EventKind::Collected));
             }
         }
         let mut tx = self.catalog.begin(Durability::Kill).await?;
-        let mark = tx.take_mark(who.firm, id).await?;
-        let Some(mut mark) = mark else {
+        let now = clock.read();
+        let Some(mut mark) = tx.take_mark(who.firm, id).await? else {
             return Ok(None);
         };
-        if mark.state != State::Offered {
-            // Collected by another handle, or taken back under this one: then somebody should know.
-            let has_it = how != End::Broken && given.coverage().is_whole(file.bytes);
-            if has_it && mark.state == State::Withdrawn {
-                let detail = "read whole, but taken back before it was closed";
-                let mut told = vec![event(who, file, EventKind::Read, detail.to_owned())];
-                // Then what took its place meanwhile is a revision of what its reader has.
-                if let Some((delivery, document, device)) = tx.newer(who.firm, id).await? {
-                    tx.note_revision(who.firm, delivery, file.document).await?;
-                    told.push(Event {
-                        kind: EventKind::Revised,
-                        document: Some(document),
-                        delivery: Some(delivery),
-                        device,
-                        session: None,
-                        detail: format!("revision of document {}", file.document),
-                    });
-                }
-                tx.tell(who.firm, now, told);
-                tx.commit_unseen().await?;
-                return Ok(Some(EventKind::Read));
-            }
-            return Ok(None);
-        }
+        let before = mark.progress.clone();
+        let has_it = how != End::Broken && given.coverage().is_whole(file.bytes);
         mark.progress.end(given, how, now);
         let whole = how != End::Broken && mark.progress.is_whole(file.bytes);
+        let another_was_first = !matches!(mark.state, State::Offered | State::Withdrawn);
+        // Previews read the same part again and again.
+        if another_was_first || (mark.progress == before && !whole) {
+            tx.abandon().await?;
+            return Ok(None);
+        }
+        if mark.state != State::Offered {
+            tx.mark_progress(id, &mark.progress).await?;
+            let is_new = whole && (has_it || !before.is_whole(file.bytes));
+            if is_new {
+                tell_taken_back(&mut tx, who, file, now).await?;
+            }
+            tx.commit_unseen().await?;
+            return Ok(is_new.then_some(EventKind::Read));
+        }
         let marked = match judge(who.kind, whole) {
             Verdict::Collected => {
                 let won = tx.mark_collected(who.firm, id, now).await?;
@@ -315,6 +325,31 @@ impl Marks {
         let own = self.readers.of_session(id, session);
         own.iter().map(|reads| lock(reads).clone()).collect()
     }
+}
+
+/// Tells that a document was read whole that was taken back under its reader: then somebody should know.
+async fn tell_taken_back(
+    tx: &mut Tx,
+    who: &Who,
+    file: &Listed,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let detail = "read whole, but taken back before it was closed";
+    let mut told = vec![event(who, file, EventKind::Read, detail.to_owned())];
+    // Then what took its place meanwhile is a revision of what its reader has.
+    if let Some((delivery, document, device)) = tx.newer(who.firm, file.delivery).await? {
+        tx.note_revision(who.firm, delivery, file.document).await?;
+        told.push(Event {
+            kind: EventKind::Revised,
+            document: Some(document),
+            delivery: Some(delivery),
+            device,
+            session: None,
+            detail: format!("revision of document {}", file.document),
+        });
+    }
+    tx.tell(who.firm, now, told);
+    Ok(())
 }
 
 /// Locks what a handle was given; whoever died with the lock left it whole.

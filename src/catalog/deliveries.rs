@@ -345,9 +345,14 @@ pub(super) mod tests {
     use super::*;
     use crate::catalog::{Durability, NewDevice, NewDocument};
     use crate::ingest::plan::tests::invoice;
-    use crate::model::{Checksums, Declared, DeviceKind, Language};
+    use crate::model::{Checksums, Clock, Declared, DeviceKind, Language};
 
     pub(in crate::catalog) const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    /// A clock that stands still.
+    pub(in crate::catalog) fn still(now: Timestamp) -> Clock {
+        Clock::new(move || now)
+    }
 
     /// A catalog with a firm and its device.
     pub(in crate::catalog) async fn office(file: &Path) -> (Catalog, FirmId, DeviceId) {

@@ -9,7 +9,7 @@ use super::soundness::noted;
 use super::writer::{Durability, FOREIGN_LAG_MAX};
 use super::{Catalog, Error, Event, Tx, events};
 use crate::collect::Progress;
-use crate::model::{DeliveryId, Digest, FirmId, State, Timestamp, fold};
+use crate::model::{Clock, DeliveryId, Digest, FirmId, State, Timestamp, fold};
 
 /// A delivery under a mark: how far it has come, and what its device has read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const COLLECT: &str = "insert into event (firm_id, seq, at, kind, document_id, d
 
 impl Catalog {
     /// Marks an offered delivery as collected and tells it, whatever was read of it before; says whether
-    /// this call did. If it did not, nothing has changed.
+    /// this call did. If it did not, nothing has changed. The clock is read once the turn to write is held.
     ///
     /// # Errors
     ///
@@ -39,16 +39,17 @@ impl Catalog {
         &self,
         firm: FirmId,
         event: &Event,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<bool, Error> {
-        noted(self.wellness(), self.collect(firm, event, now).await)
+        noted(self.wellness(), self.collect(firm, event, clock).await)
     }
 
-    async fn collect(&self, firm: FirmId, event: &Event, now: Timestamp) -> Result<bool, Error> {
+    async fn collect(&self, firm: FirmId, event: &Event, clock: &Clock) -> Result<bool, Error> {
         let mut turn = self.turns.take().await;
         turn.ready(Durability::Kill).await?;
         turn.look(FOREIGN_LAG_MAX).await?;
         let head = events::last(&mut turn, firm).await?;
+        let now = clock.read();
         let next = head.next(firm, now, event);
         // Who is cancelled here has perhaps moved it.
         turn.set_head(None);

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::catalog::uploads::UPLOADED;
     use crate::catalog::{Catalog, Event};
-    use crate::model::{Checksums, DeliveryId, DocumentId, EventKind, FirmId, Timestamp};
+    use crate::model::{Checksums, Clock, DeliveryId, DocumentId, EventKind, FirmId, Timestamp};
 
     /// A catalog as it was after the first so many migrations, with these rows.
     async fn old(file: &Path, migrations: usize, rows: &'static str) {
@@ -174,10 +174,9 @@ mod tests {
             ..Event::new(EventKind::Collected, "third")
         };
 
-        let now = Timestamp(9);
         assert!(
             catalog
-                .collect_at_once(firm, &collected, now)
+                .collect_at_once(firm, &collected, &Clock::new(|| Timestamp(9)))
                 .await
                 .unwrap()
         );

@@ -78,10 +78,13 @@ const ONE: &str = "select id, document_id, name, moved_name, state, read_at, dig
        and (state = 'offered' or (state = 'collected' and collected_at >= $4)
             or (state = 'processed' and act = 'copied' and processed_at >= $5))";
 
-const DONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
+/// In the order of names of an index, which no step between changes.
+const DONE: &str = "select string_agg(id || ' ' || document_id || ' ' || state || ' ' ||
+            (read_at is not null) || ' ' || digest || ' ' || bytes || ' ' || coalesce(offered_at, 0) || ' ' || coalesce(moved_name, name), char(10)) as lines
+     from (select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
        and ((state = 'processed' and processed_at >= $6) or (state = 'collected' and collected_at < $4 and collected_at >= $6))
-     order by name_key";
+     order by name_key) as listed";
 
 const DONE_ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
@@ -100,6 +103,9 @@ const COPIES: &str = "select id, document_id, name, moved_name, state, read_at, 
                            select id from document where firm_id = $1 and content_digest = $5 and content_digest <> digest)
        and +firm_id = $1 and +device_id = $2 and +link_id = $3 and flow = $4 and digest = $5 and current = 1
        and state in ('offered', 'collected', 'processed') order by state, id";
+
+const OF_SIZE: &str = "select id from delivery
+     where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $4 and current = 1 and bytes = $5 limit 1";
 
 /// A question about the folders of a device, `placed`. Each step looks for the next after the one before: as many looks as folders, not as files.
 /// Column by column, for SQLite would go through all files of a folder to compare the three together.
@@ -156,13 +162,7 @@ impl Catalog {
             .fetch_one(&self.readers)
             .await;
         let row = self.asked(row)?;
-        let text = row.text_or("lines")?.unwrap_or_default();
-        if text.len() <= LINES_BYTES_NOW {
-            return from_lines(&text);
-        }
-        // Others live on this thread, and a large folder takes a tenth of a second.
-        let reading = tokio::task::spawn_blocking(move || from_lines(&text));
-        reading.await.map_err(Error::Died)?
+        beside(row.text_or("lines")?, |text| from_lines(text).map(by_name)).await
     }
 
     /// Returns one file of `device` in an inbox folder.
@@ -193,7 +193,7 @@ impl Catalog {
         row.as_ref().map(|row| listed(row, "name")).transpose()
     }
 
-    /// Returns the files of `device` that are done with, of one link and flow, by name.
+    /// Returns the files of `device` that are done with, of one link and flow, by the names that they were offered under.
     ///
     /// # Errors
     ///
@@ -205,17 +205,17 @@ impl Catalog {
         (link, flow): (LinkId, Flow),
         since: Since,
     ) -> Result<Vec<Listed>, Error> {
-        let rows = query(DONE)
+        let row = query(DONE)
             .bind(firm.0)
             .bind(device.0)
             .bind(link.0)
             .bind(since.collected.0)
             .bind(flow.as_str())
             .bind(since.done.0)
-            .fetch_all(&self.readers)
+            .fetch_one(&self.readers)
             .await;
-        let rows = self.asked(rows)?;
-        rows.iter().map(|row| listed(row, "moved_name")).collect()
+        let row = self.asked(row)?;
+        beside(row.text_or("lines")?, from_lines).await
     }
 
     /// Returns one file of `device` that is done with, of one link and flow.
@@ -268,6 +268,29 @@ impl Catalog {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| listed(row, "name")).collect()
+    }
+
+    /// Says whether any delivery of `device`, of one link and flow, has so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn has_size(
+        &self,
+        firm: FirmId,
+        device: DeviceId,
+        (link, flow): (LinkId, Flow),
+        bytes: u64,
+    ) -> Result<bool, Error> {
+        let row = query(OF_SIZE)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(link.0)
+            .bind(flow.as_str())
+            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Returns the inbox folders of `device` in which files were ever offered.
@@ -337,17 +360,34 @@ pub struct Setup {
 /// The most text of a listing, in bytes, that is read where it was asked for.
 const LINES_BYTES_NOW: usize = 64 * 1024;
 
-/// Reads what [`INBOX`] returns.
+/// Reads a listing, on another thread where it is large: others live on this one, and a hundred thousand files take
+/// a tenth of a second.
+async fn beside(
+    text: Option<String>,
+    read: fn(&str) -> Result<Vec<Listed>, Error>,
+) -> Result<Vec<Listed>, Error> {
+    let text = text.unwrap_or_default();
+    if text.len() <= LINES_BYTES_NOW {
+        return read(&text);
+    }
+    let reading = tokio::task::spawn_blocking(move || read(&text));
+    reading.await.map_err(Error::Died)?
+}
+
+/// Reads what [`INBOX`] or [`DONE`] returns.
 fn from_lines(text: &str) -> Result<Vec<Listed>, Error> {
-    let mut files: Vec<_> = text.lines().map(from_line).collect::<Result<_, _>>()?;
-    // No database promises the order of what it joins.
+    text.lines().map(from_line).collect()
+}
+
+/// No database promises the order of what it joins.
+fn by_name(mut files: Vec<Listed>) -> Vec<Listed> {
     if !files.is_sorted_by(|a, b| fold(&a.name) <= fold(&b.name)) {
         files.sort_by_cached_key(|file| fold(&file.name));
     }
-    Ok(files)
+    files
 }
 
-/// Reads a line of [`INBOX`].
+/// Reads a line of them.
 fn from_line(line: &str) -> Result<Listed, Error> {
     let mut fields = line.splitn(8, ' ');
     let mut next = || fields.next().unwrap_or_default();

@@ -276,6 +276,18 @@ impl Tx {
         self.end().await
     }
 
+    /// Leaves all as it was, where it was found that nothing is to change. After a drop nobody would know whether the
+    /// change had been ended, so all that sessions remember would count for nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer; then nothing has changed either.
+    pub async fn abandon(mut self) -> Result<(), Error> {
+        query("rollback").execute(&mut *self.inner).await?;
+        self.inner.closed();
+        Ok(())
+    }
+
     async fn end(&mut self) -> Result<(), Error> {
         let tells = !self.told.is_empty();
         deeds::note(self).await?;

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// second fetch. 100 MB read in blocks of 32 KiB in random order has some 1 600 at the worst.
 pub const SPANS_MAX: usize = 4096;
 
+/// So many times as much room as its spans need a coverage may keep, and for so many spans in any case.
+const SPARE: usize = 4;
+
 /// A set of bytes, as spans in order that neither touch nor overlap.
 ///
 /// ```
@@ -31,15 +34,30 @@ impl Coverage {
         if span.is_empty() {
             return;
         }
-        let from = self.spans.partition_point(|known| known.end < span.start);
-        let to = self.spans.partition_point(|known| known.start <= span.end);
-        if from == to && self.spans.len() >= SPANS_MAX {
+        let joined = self.joined(&span);
+        if joined.is_empty() && self.spans.len() >= SPANS_MAX {
             return;
         }
-        let merged = self.spans[from..to].iter().fold(span, |sum, known| {
+        let merged = self.spans[joined.clone()].iter().fold(span, |sum, known| {
             sum.start.min(known.start)..sum.end.max(known.end)
         });
-        self.spans.splice(from..to, [merged]);
+        self.spans.splice(joined, [merged]);
+        // What thousands have joined to keeps none of their room.
+        if self.spans.capacity() / SPARE > self.spans.len().max(SPARE) {
+            self.spans.shrink_to(2 * self.spans.len());
+        }
+    }
+
+    /// Says whether `span` touches or overlaps what is here, so that it is no further span.
+    pub fn joins(&self, span: &Range<u64>) -> bool {
+        !self.joined(span).is_empty()
+    }
+
+    /// Which spans touch or overlap `span`.
+    fn joined(&self, span: &Range<u64>) -> Range<usize> {
+        let from = self.spans.partition_point(|known| known.end < span.start);
+        let to = self.spans.partition_point(|known| known.start <= span.end);
+        from..to.max(from)
     }
 
     /// Counts every byte of `other`.
@@ -126,5 +144,9 @@ mod tests {
         assert_eq!(coverage.spans().len(), SPANS_MAX);
         coverage.add(0..2 * SPANS_MAX as u64); // what joins is still counted
         assert!(coverage.is_whole(2 * SPANS_MAX as u64));
+        assert!(
+            coverage.spans.capacity() <= SPARE * SPARE,
+            "and keeps no room"
+        );
     }
 }

@@ -9,7 +9,7 @@ mod coverage;
 mod progress;
 
 pub use coverage::{Coverage, SPANS_MAX};
-pub use progress::{BROKEN_MAX, End, HandleReads, Progress};
+pub use progress::{BROKEN_MAX, BROKEN_SPANS_MAX, End, HandleReads, Progress};
 
 use crate::model::{DeviceKind, State};
 

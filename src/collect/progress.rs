@@ -4,12 +4,16 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::Coverage;
+use super::{Coverage, SPANS_MAX};
 use crate::model::Timestamp;
 
 /// The most broken handles that are remembered for a resumption; older ones are forgotten, which
 /// errs towards a second fetch.
 pub const BROKEN_MAX: usize = 16;
+
+/// The most separate spans that they have together, which is what one may have alone: with each of them a
+/// delivery's row would come to megabytes.
+pub const BROKEN_SPANS_MAX: usize = SPANS_MAX;
 
 /// What one open handle was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,9 +138,6 @@ impl Progress {
             End::Closed => self.believe(handle),
             End::Broken if handle.accepted.is_empty() => {}
             End::Broken => {
-                if self.broken.len() == BROKEN_MAX {
-                    self.broken.remove(0);
-                }
                 self.broken.push(Broken {
                     opened: handle.opened,
                     ended: now,
@@ -144,6 +145,7 @@ impl Progress {
                     accepted: handle.accepted,
                     beside: handle.beside,
                 });
+                self.forget_oldest();
             }
         }
     }
@@ -163,6 +165,16 @@ impl Progress {
     /// Returns the bytes that are believed to be there.
     pub fn believed(&self) -> &Coverage {
         &self.believed
+    }
+
+    fn forget_oldest(&mut self) {
+        let spans = |broken: &[Broken]| -> usize {
+            let each = broken.iter().map(|one| one.accepted.spans().len());
+            each.sum()
+        };
+        while self.broken.len() > BROKEN_MAX || spans(&self.broken) > BROKEN_SPANS_MAX {
+            self.broken.remove(0);
+        }
     }
 
     fn believe(&mut self, handle: HandleReads) {
@@ -306,6 +318,27 @@ mod tests {
         }
 
         assert_eq!(progress.broken.len(), BROKEN_MAX);
+    }
+
+    #[test]
+    fn the_oldest_broken_handle_is_forgotten_one_span_past_those_of_all() {
+        let mut progress = Progress::default();
+        let spans = |count: usize| -> Vec<_> {
+            let starts = (0..count as u64).map(|at| 2 * at);
+            starts.map(|at| at..at + 1).collect()
+        };
+        progress.end(reads(&[0..10], 1), End::Broken, Timestamp(2));
+        progress.end(
+            reads(&spans(BROKEN_SPANS_MAX - 1), 1),
+            End::Broken,
+            Timestamp(3),
+        );
+        assert_eq!(progress.broken.len(), 2);
+
+        progress.end(reads(&[0..10], 1), End::Broken, Timestamp(4));
+
+        let ended: Vec<_> = progress.broken.iter().map(|one| one.ended.0).collect();
+        assert_eq!(ended, [3, 4]);
     }
 
     proptest! {

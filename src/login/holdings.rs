@@ -33,6 +33,8 @@ pub struct Holdings {
     pub files: Sum,
     /// Their bytes, beside the same.
     pub file_bytes: Sum,
+    /// Separate spans of what open files were given, beside the same.
+    pub spans: Sum,
     listing: Semaphore,
 }
 
@@ -48,6 +50,7 @@ impl Default for Holdings {
             remembered: Sum::default(),
             files: Sum::default(),
             file_bytes: Sum::default(),
+            spans: Sum::default(),
             listing: Semaphore::new(LISTINGS_DEVICE_MAX),
         }
     }

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use russh_sftp::protocol::Packet;
 use tracing::{info, warn};
 
-use super::limits::NAME_BYTES_MAX;
+use super::limits::{HASHED_UNASKED_BYTES_MAX, NAME_BYTES_MAX};
 use super::refusing::read_only;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
 use crate::mark::Act;
-use crate::model::{Veiled, VirtualPath};
+use crate::model::{Digest, Veiled, VirtualPath};
 use crate::tree::{Entry, File, Place, Role};
 use crate::upload::{self, SESSION_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::{mark, tree};
@@ -133,32 +133,34 @@ impl Session {
         let Some(draft) = self.drafts.get(key).cloned() else {
             return Ok(Some(ok(id)));
         };
-        let (digest, bytes) = self.parts.spool.digest(&draft.upload).await?;
-        if bytes == 0 {
-            return Ok(Some(ok(id)));
-        }
         let mut open = self.handles.iter();
         let is_shared = open.any(|open| matches!(open, Open::Draft(other) if other == key));
         let now = self.parts.clock.read();
-        if let Ok(Entry::File(there)) = self.view.entry(&draft.path, now).await
-            && there.listed.digest != digest
-        {
+        let there = match self.view.entry(&draft.path, now).await {
+            Ok(Entry::File(there)) => Some(there.listed.digest),
+            _ => None,
+        };
+        if draft.bytes == 0 {
+            // Opened and closed, as `touch` does: what is there is not hidden by it.
+            if there.is_some() && !is_shared {
+                self.drafts.remove(key);
+            }
+            return Ok(Some(ok(id)));
+        }
+        let digest = self.digest_of_copy(&draft).await?;
+        if there.is_some() && there != digest {
             if !is_shared {
                 self.drafts.remove(key);
             }
             return Err(Refusal::failed("another file of that name is there").into());
         }
-        let name = draft.path.name().unwrap_or_default();
-        let marks = &self.parts.marks;
-        let copied = marks
-            .copied(&self.who, draft.place, digest, name, now)
-            .await;
+        let copied = self.note_copy(&draft, digest).await;
         if let Err(mark::Error::NoCopy) = copied {
             if is_shared {
                 return Ok(Some(ok(id)));
             }
             // A mount does not pass a refused CLOSE on to its program, so the log must say it.
-            let (login, path) = (&self.who.login, draft.path.to_string());
+            let (login, path, bytes) = (&self.who.login, draft.path.to_string(), draft.bytes);
             let path = Veiled(&path);
             warn!(
                 session.id = self.who.session.0,
@@ -173,6 +175,27 @@ impl Session {
             "Device `{}` put a copy into a processed folder", self.who.login
         );
         Ok(Some(ok(id)))
+    }
+
+    /// The digest of what was written; none where no document of that folder has so many bytes, so that one byte
+    /// far behind the others does not cost the hash of all before it.
+    async fn digest_of_copy(&self, draft: &Draft) -> Result<Option<Digest>, Stop> {
+        if draft.bytes > HASHED_UNASKED_BYTES_MAX {
+            let (marks, place) = (&self.parts.marks, draft.place);
+            if !marks.may_be_copy(&self.who, place, draft.bytes).await? {
+                return Ok(None);
+            }
+        }
+        let (digest, _) = self.parts.spool.digest(&draft.upload).await?;
+        Ok(Some(digest))
+    }
+
+    async fn note_copy(&self, draft: &Draft, digest: Option<Digest>) -> Result<(), mark::Error> {
+        let digest = digest.ok_or(mark::Error::NoCopy)?;
+        let name = draft.path.name().unwrap_or_default();
+        let (marks, clock) = (&self.parts.marks, &self.parts.clock);
+        let copied = marks.copied(&self.who, draft.place, digest, name, clock);
+        copied.await
     }
 
     pub(super) async fn make_folder(&mut self, id: u32, path: &str) -> Answer {
@@ -260,11 +283,8 @@ impl Session {
     }
 
     async fn act(&mut self, file: &File, act: &Act) -> Result<(), mark::Error> {
-        let now = self.parts.clock.read();
-        self.parts
-            .marks
-            .acted(&self.who, &file.listed, act, now)
-            .await?;
+        let (marks, clock) = (&self.parts.marks, &self.parts.clock);
+        marks.acted(&self.who, &file.listed, act, clock).await?;
         self.trace.processed += 1;
         let (login, id) = (&self.who.login, file.listed.document);
         info!(session.id = self.who.session.0, document.id = %id, "Device `{login}` processed document {id} ({})", act.word());

@@ -13,10 +13,10 @@ use russh_sftp::protocol::Packet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::given::Given;
 use super::intake::Intake;
 use super::limits::ANSWER_BYTES;
 use super::status::Refusal;
-use crate::mark::{Reads, lock};
 use crate::model::Clock;
 use crate::tree::{self, Content};
 
@@ -40,7 +40,7 @@ pub(super) struct Wanted {
     pub(super) length: u32,
     pub(super) from: Content,
     /// Where they count, once the channel has taken them, if anywhere.
-    pub(super) reads: Option<Reads>,
+    pub(super) given: Option<Arc<Given>>,
 }
 
 /// The connection is gone, or cannot go on.
@@ -140,9 +140,9 @@ impl Answers {
         }
         let now = self.clock.read();
         for (_, wanted) in given {
-            if let Some(reads) = &wanted.reads {
+            if let Some(given) = &wanted.given {
                 let end = wanted.offset + u64::from(wanted.length);
-                lock(reads).accepted(wanted.offset..end, now);
+                given.accepted(wanted.offset..end, now);
             }
         }
         Ok(())

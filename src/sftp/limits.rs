@@ -55,13 +55,17 @@ pub const DRAFT_BYTES_OWN: usize = 100 * 1024 * 1024;
 /// Bytes of the files that a device is writing: of the disk, not of memory.
 pub const DRAFT_BYTES_DEVICE_MAX: usize = 2 * 1024 * 1024 * 1024;
 
+/// Bytes of a copy that are hashed without asking first whether a document of its folder is as large: they take less
+/// time than the question, in a folder of many files.
+pub const HASHED_UNASKED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
 /// Channels of one connection. Clients open one, some a second for another thread.
 pub const CHANNELS_MAX: usize = 10;
 
 /// Channels of a connection that none of its device can take from it.
 pub const CHANNELS_OWN: usize = 1;
 
-/// Channels of a device: each may have a session, which may take some 1.5 MB.
+/// Channels of a device: each may have a session, which may take some 1.5 MB beside what is counted for its device.
 pub const CHANNELS_DEVICE_MAX: usize = 64;
 
 /// Channels that a connection asks for, one after the other, the refused ones among them.
@@ -79,6 +83,14 @@ pub const CHANNELS_ASKED_OWN: usize = 500;
 /// Channels that the connections of a device ask for which are there, and one more for each document that was
 /// collected over them: 70 MB. Whoever asks past it dials anew.
 pub const CHANNELS_ASKED_DEVICE_MAX: usize = 20_000;
+
+/// Separate spans of what the open files of a connection were given, that none of its device can take from it: of
+/// one file that is read in any order.
+pub const SPANS_OWN: usize = crate::collect::SPANS_MAX;
+
+/// The same of a device: up to 64 bytes each. Further ones are not counted unless they join, which errs towards a
+/// second fetch.
+pub const SPANS_DEVICE_MAX: usize = 1_000_000;
 
 /// Waiting requests, in bytes, above which the disk may slow an upload down. An honest client
 /// pipelines less: paramiko sends 1.5 MB of READs for 1 GiB, OpenSSH 2 MB of WRITEs.

@@ -18,6 +18,7 @@ mod extended;
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod given;
 mod handles;
 mod idle;
 mod intake;

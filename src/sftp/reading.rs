@@ -6,6 +6,7 @@ use russh_sftp::protocol::{Handle, OpenFlags, Packet, StatusCode};
 use tracing::{info, warn};
 
 use super::answers::Wanted;
+use super::given::Given;
 use super::limits::{DRAFTS_MAX, FOLDERS_MAX, IO_BYTES_MAX};
 use super::listing::Listing;
 use super::requests::no_handle;
@@ -76,15 +77,14 @@ impl Session {
         match (entry, intent) {
             (Some(Entry::Folder(_)), _) => Err(tree::Error::IsAFolder.into()),
             (Some(Entry::File(file)), Intent::Read) => {
-                let (content, reads) = (
-                    self.view.content(&file),
-                    self.parts.marks.opened(&self.who, &file, now),
-                );
+                let content = self.view.content(&file);
+                let reads = self.parts.marks.opened(&self.who, &file, now);
+                let given = Arc::new(Given::new(reads, Arc::clone(&self.room)));
                 self.trace.opened += 1;
                 let handle = self.handles.open(Open::File {
                     file,
                     content,
-                    reads,
+                    given,
                 })?;
                 Ok(Some(Packet::Handle(Handle { id, handle })))
             }
@@ -144,8 +144,8 @@ impl Session {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());
         };
-        let (content, reads) = match open {
-            Open::File { content, reads, .. } => (content, Some(Arc::clone(reads))),
+        let (content, given) = match open {
+            Open::File { content, given, .. } => (content, Some(Arc::clone(given))),
             Open::Rejected { content, .. } => (content, None),
             Open::Folder(_) | Open::Draft(_) | Open::Upload(..) => {
                 return Err(Refusal::failed("this handle is not open for reading").into());
@@ -155,8 +155,8 @@ impl Session {
         if length == 0 {
             return Ok(Some(Packet::error(id, StatusCode::Eof)));
         }
-        if let Some(reads) = &reads {
-            lock(reads).asked(offset);
+        if let Some(given) = &given {
+            lock(given.reads()).asked(offset);
         }
         self.trace.bytes += u64::from(length);
         self.answers.add_read(Wanted {
@@ -164,7 +164,7 @@ impl Session {
             offset,
             length,
             from: content.clone(),
-            reads,
+            given,
         });
         Ok(None)
     }
@@ -200,12 +200,12 @@ impl Session {
     }
 
     async fn mark_read(&mut self, open: Open, how: End) -> Result<(), mark::Error> {
-        let Open::File { file, reads, .. } = open else {
+        let Open::File { file, given, .. } = open else {
             return Ok(());
         };
-        let now = self.parts.clock.read();
-        let marks = &self.parts.marks;
-        let marked = marks.ended(&self.who, &file, &reads, how, now).await?;
+        let (marks, reads) = (&self.parts.marks, given.reads());
+        let clock = &self.parts.clock;
+        let marked = marks.ended(&self.who, &file, reads, how, clock).await?;
         let (login, id) = (&self.who.login, file.listed.document);
         let session = self.who.session.0;
         match marked {

@@ -14,7 +14,8 @@ use super::limits::{
     CHANNELS_ASKED_DEVICE_MAX, CHANNELS_ASKED_MAX, CHANNELS_ASKED_OWN, CHANNELS_DEVICE_MAX,
     CHANNELS_OWN, DRAFT_BYTES_DEVICE_MAX, DRAFT_BYTES_OWN, DRAFTS_DEVICE_MAX, DRAFTS_OWN,
     LISTED_FILES_DEVICE_MAX, LISTED_FILES_MAX, LISTED_SMALL_MAX, LISTED_SMALL_OWN,
-    WAITING_BYTES_DEVICE_MAX, WAITING_BYTES_OWN, WAITING_BYTES_TOGETHER_MAX,
+    SPANS_DEVICE_MAX, SPANS_OWN, WAITING_BYTES_DEVICE_MAX, WAITING_BYTES_OWN,
+    WAITING_BYTES_TOGETHER_MAX,
 };
 use super::portion::{Bounds, Portion};
 use crate::login::Holdings;
@@ -36,6 +37,8 @@ const SMALL:      Bounds = Bounds { own: LISTED_SMALL_OWN,  connection: ANY,    
 const FILES:      Bounds = Bounds { own: DRAFTS_OWN,        connection: ANY,                        device: DRAFTS_DEVICE_MAX };
 #[rustfmt::skip]
 const FILE_BYTES: Bounds = Bounds { own: DRAFT_BYTES_OWN,   connection: ANY,                        device: DRAFT_BYTES_DEVICE_MAX };
+#[rustfmt::skip]
+const SPANS:      Bounds = Bounds { own: SPANS_OWN,         connection: ANY,                        device: SPANS_DEVICE_MAX };
 
 /// What one connection holds.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ pub(super) struct Room {
     small: Portion,
     files: Portion,
     file_bytes: Portion,
+    spans: Portion,
     /// Entries in open folders, small ones among them.
     listed: AtomicUsize,
     collected: AtomicUsize,
@@ -100,6 +104,7 @@ impl Room {
             small: Portion::new(SMALL),
             files: Portion::new(FILES),
             file_bytes: Portion::new(FILE_BYTES),
+            spans: Portion::new(SPANS),
             listed: AtomicUsize::default(),
             collected: AtomicUsize::default(),
             asked: AtomicUsize::default(),
@@ -199,6 +204,16 @@ impl Room {
         if !is_small(entries) && large.len() < LARGE_FOLDERS_MAX {
             large.insert(folder.to_owned());
         }
+    }
+
+    /// Takes room for one more separate span of what was read; says whether there was.
+    pub(super) fn take_span(&self) -> bool {
+        self.spans.take(&self.device.spans, 1)
+    }
+
+    /// Gives back what has joined, or is not remembered any more.
+    pub(super) fn give_spans(&self, count: usize) {
+        self.spans.give(&self.device.spans, count);
     }
 
     fn large(&self) -> PlainGuard<'_, HashSet<String>> {

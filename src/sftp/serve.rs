@@ -14,6 +14,7 @@ use tracing::{debug, error, warn};
 use super::answers::{Answers, Gone};
 use super::extended::EXTENSIONS;
 use super::frames::{Frames, Write, request_id};
+use super::given::Given;
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
 use super::listing::Listing;
@@ -24,7 +25,7 @@ use super::uploading::Writing;
 use crate::collect::End;
 use crate::counts::Counts;
 use crate::ingest::Ingest;
-use crate::mark::{Marks, Reads};
+use crate::mark::Marks;
 use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
 use crate::sending::Sending;
 use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
@@ -86,7 +87,7 @@ pub(super) enum Open {
     File {
         file: File,
         content: Content,
-        reads: Reads,
+        given: Arc<Given>,
     },
     /// A folder that is being listed.
     Folder(Listing),

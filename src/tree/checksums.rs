@@ -1,7 +1,7 @@
 //! With what may a device compare a file?
 //!
 //! To ask for a hash is not to read: it changes nothing, and reads nothing but, once, a document that
-//! came before its checksums were kept.
+//! came before its checksums were kept, and in each session an upload that came in an envelope.
 
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};

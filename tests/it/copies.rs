@@ -2,7 +2,7 @@
 
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::{DeviceKind, Uploads};
-use sluis::sftp::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
+use sluis::sftp::limits::{DRAFTS_MAX, HASHED_UNASKED_BYTES_MAX, NAME_BYTES_MAX};
 use sluis::upload::{SESSION_BYTES_MAX, UPLOAD_BYTES_MAX};
 use sluis::wellness::{Cause, Part};
 
@@ -235,4 +235,47 @@ async fn what_two_handles_write_is_judged_when_it_is_whole() {
     write(&peer, &wrong, 0, b"no document").await.unwrap();
     peer.close(&wrong).await.unwrap();
     assert_eq!(peer.close(&also).await, Err(StatusCode::PermissionDenied));
+}
+
+#[tokio::test]
+async fn what_is_opened_and_closed_over_a_processed_document_does_not_hide_it() {
+    let (gateway, _, login, bytes) = scene().await;
+    let peer = gateway.connect(&login).await;
+    let path = format!("{DONE}/x.xml");
+    peer.put(&path, &bytes).await.unwrap();
+
+    for _ in 0..=DRAFTS_MAX {
+        let touched = open(&peer, &path, CREATE).await.unwrap();
+        let also = open(&peer, &path, CREATE).await.unwrap();
+        peer.close(&touched).await.unwrap();
+        assert_eq!(size(&peer, &path).await, Ok(0), "another still writes it");
+        peer.close(&also).await.unwrap();
+    }
+
+    assert_eq!(size(&peer, &path).await, Ok(bytes.len() as u64));
+    assert_eq!(peer.get(&path).await.unwrap(), bytes);
+    let made = copy(&peer, "new.xml").await.unwrap();
+    peer.close(&made).await.unwrap();
+    let new = format!("{DONE}/new.xml");
+    assert_eq!(size(&peer, &new).await, Ok(0), "and then it is written");
+}
+
+#[tokio::test]
+async fn a_large_copy_is_taken_and_what_is_as_large_as_no_document_is_none() {
+    let (gateway, office, login, _) = scene().await;
+    let size = usize::try_from(HASHED_UNASKED_BYTES_MAX).unwrap() + 1;
+    let bytes = invoice("F-0018", size);
+    gateway.receive(&office, bytes.clone()).await;
+    let peer = gateway.connect(&login).await;
+    let none = copy(&peer, "none.xml").await.unwrap();
+    write(&peer, &none, UPLOAD_BYTES_MAX - 1, b"x")
+        .await
+        .unwrap();
+
+    let refused = peer.close(&none).await;
+
+    assert_eq!(refused, Err(StatusCode::Failure));
+    peer.put(&format!("{DONE}/x.xml"), &bytes).await.unwrap();
+    let states = gateway.deliveries(&office).await;
+    assert!(states[1].ends_with(" processed"), "{states:?}");
 }

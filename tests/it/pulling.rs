@@ -229,6 +229,27 @@ async fn the_last_piece_of_a_segmented_fetch_does_not_vouch_for_what_broke_befor
 }
 
 #[tokio::test]
+async fn what_is_read_again_in_part_is_not_written_down_again() {
+    let (gateway, _, device, path, _) = one_invoice().await;
+    let peer = gateway.connect(&device).await;
+    let peek = async || {
+        let handle = peer.open(&path).await.unwrap();
+        peer.read(&handle, 0, 100).await.unwrap();
+        peer.close(&handle).await.unwrap();
+    };
+    let file = gateway.catalog_file();
+    let other = sluis::catalog::Catalog::open(&file).await.unwrap();
+    let before = other.moment_now().await.unwrap();
+    peek().await;
+    let written = other.moment_now().await.unwrap();
+    assert_ne!(written, before);
+
+    peek().await;
+
+    assert_eq!(other.moment_now().await.unwrap(), written);
+}
+
+#[tokio::test]
 async fn reads_past_the_end_count_nothing() {
     let (gateway, office, device, path, _) = one_invoice().await;
     let peer = gateway.connect(&device).await;

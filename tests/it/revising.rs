@@ -477,6 +477,35 @@ async fn what_is_replaced_under_a_reader_is_never_collected_and_its_reading_is_t
 }
 
 #[tokio::test]
+async fn what_is_read_in_pieces_under_which_it_is_replaced_is_told_when_all_of_them_are_read() {
+    let (gateway, office, device) = replacing(DeviceKind::Pull).await;
+    gateway.receive(&office, version(1)).await;
+    let peer = gateway.connect(&device).await;
+    let [first, second, again] = [
+        peer.open(FIRST).await.unwrap(),
+        peer.open(FIRST).await.unwrap(),
+        peer.open(FIRST).await.unwrap(),
+    ];
+    gateway.receive(&office, version(2)).await;
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    let newer = last(&gateway, &office).await;
+    let replacing = sending.replace(firm, newer, None, gateway.now());
+    replacing.await.unwrap();
+
+    peer.read(&first, 0, 1000).await.unwrap();
+    peer.close(&first).await.unwrap();
+    let events = gateway.events(&office).await;
+    assert_eq!(events.last().unwrap(), "offered");
+    peer.read(&second, 1000, u64::MAX).await.unwrap();
+    peer.close(&second).await.unwrap();
+    peer.read(&again, 0, 1000).await.unwrap();
+    peer.close(&again).await.unwrap();
+
+    let events = gateway.events(&office).await;
+    assert_eq!(events[6..], ["offered", "read", "revised"]);
+}
+
+#[tokio::test]
 async fn the_sale_and_the_purchase_of_one_invoice_are_judged_each_by_itself() {
     let (gateway, office, device) = replacing(DeviceKind::Pull).await;
     let mill = gateway.dossier(&office, "Molens", &[MILL]).await;

@@ -1,7 +1,7 @@
 //! Does what a session asks stay quick, however many deliveries there are?
 
 use super::*;
-use crate::catalog::deliveries::tests::office;
+use crate::catalog::deliveries::tests::{NOW, offer, office};
 
 /// How SQLite would look for the answer.
 pub(in crate::catalog) async fn plan(catalog: &Catalog, question: &'static str) -> String {
@@ -25,6 +25,7 @@ async fn a_session_asks_by_index_and_never_goes_through_all_files() {
         (ONE, "(device_id=? AND folder_key=? AND name_key=?)"),
         (DONE, "(link_id=? AND flow=?)"),
         (DONE_ONE, "(link_id=? AND flow=? AND name_key=?)"),
+        (OF_SIZE, "(link_id=? AND flow=?)"),
         (COPIES, "(document_id=?)"),
         (PLACED, next),
     ] {
@@ -36,4 +37,75 @@ async fn a_session_asks_by_index_and_never_goes_through_all_files() {
             assert!(!all, "{question}\n\n{plan}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_done_with_is_listed_as_each_file_is_found_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+    let moved = [
+        "a.xml",
+        " led by a space.xml",
+        "Ééén façade.xml",
+        "1 2 offered 0.xml",
+        "%_'\".xml",
+        "z",
+    ];
+    for at in 0..2 * moved.len() {
+        offer(&catalog, firm, device, &format!("{at:02}.xml")).await;
+    }
+    let tx = catalog.begin(crate::catalog::Durability::Kill).await;
+    let mut tx = tx.unwrap();
+    let change = |text: &'static str| query(text);
+    change("insert into dossier (firm_id, name, added_at) values (1, 'D', 0)")
+        .execute(&mut *tx.inner)
+        .await
+        .unwrap();
+    change(
+        "insert into link (firm_id, dossier_id, profile, code, transfer, added_at)
+         values (1, 1, 'generic', 'A', 'at-once', 0)",
+    )
+    .execute(&mut *tx.inner)
+    .await
+    .unwrap();
+    change("update delivery set link_id = 1, state = 'processed', processed_at = 5, collected_at = 5, read_at = 5")
+        .execute(&mut *tx.inner)
+        .await
+        .unwrap();
+    change("update delivery set state = 'collected', offered_at = null, read_at = null where id % 3 = 0")
+        .execute(&mut *tx.inner)
+        .await
+        .unwrap();
+    for (name, id) in moved.iter().rev().zip(1_i64..) {
+        query("update delivery set moved_name = $2, moved_key = $3 where id = $1")
+            .bind(id)
+            .bind(*name)
+            .bind(fold(name))
+            .execute(&mut *tx.inner)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    let (place, since) = (
+        (LinkId(1), Flow::Purchase),
+        Since {
+            collected: NOW,
+            copied: NOW,
+            done: Timestamp(0),
+        },
+    );
+
+    let done = catalog.done_with(firm, device, place, since).await.unwrap();
+
+    let own: Vec<_> = (1..).take(2 * moved.len()).map(DeliveryId).collect();
+    let listed: Vec<_> = done.iter().map(|file| file.delivery).collect();
+    assert_eq!(listed, own, "by the names that they were offered under");
+    for file in done {
+        let key = fold(&file.name);
+        let found = catalog.done_file(firm, device, place, &key, since).await;
+        assert_eq!(found.unwrap(), Some(file));
+    }
+    let size = async |bytes| catalog.has_size(firm, device, place, bytes).await.unwrap();
+    assert!(size(1).await);
+    assert!(!size(2).await);
 }

@@ -1,9 +1,11 @@
 //! Is every change whole, as lasting as it was asked to be, and known to those who remember?
 
 use super::*;
-use crate::catalog::deliveries::tests::{NOW, offer, office};
+use crate::catalog::deliveries::tests::{NOW, offer, office, still};
 use crate::catalog::{Event, EventRow};
-use crate::model::{DeliveryId, DeviceId, DocumentId, EventKind, EventSeq, SessionId, State};
+use crate::model::{
+    Clock, DeliveryId, DeviceId, DocumentId, EventKind, EventSeq, SessionId, State, Timestamp,
+};
 
 fn collected(device: DeviceId, delivery: i64) -> Event {
     Event {
@@ -42,7 +44,12 @@ async fn a_change_survives_what_it_must_whatever_came_before() {
         tx.commit().await.unwrap();
     }
     let event = collected(device, 1);
-    assert!(catalog.collect_at_once(firm, &event, NOW).await.unwrap());
+    assert!(
+        catalog
+            .collect_at_once(firm, &event, &still(NOW))
+            .await
+            .unwrap()
+    );
     let mut tx = catalog.begin(Durability::PowerCut).await.unwrap();
     assert_eq!(synchronous(&mut tx).await, 2);
 }
@@ -78,9 +85,19 @@ async fn whoever_waits_for_events_hears_of_a_mark_and_of_a_change_that_tells_and
     assert_eq!(catalog.told().now_or_never(), None);
 
     let event = collected(device, 1);
-    assert!(catalog.collect_at_once(firm, &event, NOW).await.unwrap());
+    assert!(
+        catalog
+            .collect_at_once(firm, &event, &still(NOW))
+            .await
+            .unwrap()
+    );
     assert_eq!(catalog.told().now_or_never(), Some(()));
-    assert!(!catalog.collect_at_once(firm, &event, NOW).await.unwrap());
+    assert!(
+        !catalog
+            .collect_at_once(firm, &event, &still(NOW))
+            .await
+            .unwrap()
+    );
     assert_eq!(catalog.told().now_or_never(), None);
 
     let (mut tx, _) = catalog.begin_at(firm, Durability::Kill).await.unwrap();
@@ -103,13 +120,59 @@ async fn a_moment_moves_with_what_sessions_see_and_with_nothing_else() {
     let offered = catalog.moment().await.unwrap();
     assert_ne!(offered, start, "what this process wrote is known at once");
     let event = collected(device, 1);
-    assert!(catalog.collect_at_once(firm, &event, NOW).await.unwrap());
+    assert!(
+        catalog
+            .collect_at_once(firm, &event, &still(NOW))
+            .await
+            .unwrap()
+    );
     assert_eq!(catalog.moment_now().await.unwrap(), offered);
 
     offer(&other, firm, device, "2.xml").await;
     let foreign = catalog.moment_now().await.unwrap();
     assert_ne!(foreign, offered, "another process wrote");
     assert_eq!(catalog.moment_now().await.unwrap(), foreign);
+}
+
+#[tokio::test]
+async fn a_change_that_is_left_as_it_was_holds_nobody_up_and_is_nothing_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.sqlite");
+    let (catalog, firm, device) = office(&file).await;
+    offer(&catalog, firm, device, "1.xml").await;
+    let other = Catalog::open(&file).await.unwrap();
+    let before = catalog.moment_now().await.unwrap();
+    let mut tx = catalog.begin(Durability::Kill).await.unwrap();
+    assert!(tx.mark_collected(firm, DeliveryId(1), NOW).await.unwrap());
+
+    tx.abandon().await.unwrap();
+
+    assert_eq!(catalog.moment_now().await.unwrap(), before);
+    let mut tx = other.begin(Durability::Kill).await.unwrap();
+    let mark = tx.take_mark(firm, DeliveryId(1)).await.unwrap().unwrap();
+    assert_eq!(mark.state, State::Offered);
+}
+
+#[tokio::test]
+async fn a_mark_that_waited_for_its_turn_is_of_the_time_at_which_it_had_it() {
+    use futures_util::FutureExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+    offer(&catalog, firm, device, "1.xml").await;
+    let time = Arc::new(AtomicI64::new(NOW.0));
+    let told = Arc::clone(&time);
+    let clock = Clock::new(move || Timestamp(told.load(Ordering::Relaxed)));
+    let other = catalog.begin(Durability::Kill).await.unwrap();
+    let event = collected(device, 1);
+    let mut collecting = Box::pin(catalog.collect_at_once(firm, &event, &clock));
+    assert!((&mut collecting).now_or_never().is_none(), "it waits");
+
+    time.store(NOW.0 + 50, Ordering::Relaxed);
+    other.commit().await.unwrap();
+
+    assert!(collecting.await.unwrap());
+    let last = events(&catalog, firm).await.pop().unwrap();
+    assert_eq!(last.at, NOW.plus_ms(50));
 }
 
 #[tokio::test]
@@ -147,7 +210,10 @@ async fn a_document_is_collected_once_and_the_order_of_events_goes_on_whoever_wr
     let before = events(&catalog, firm).await.len();
     let collect = async |catalog: &Catalog, delivery| {
         let event = collected(device, delivery);
-        catalog.collect_at_once(firm, &event, NOW).await.unwrap()
+        catalog
+            .collect_at_once(firm, &event, &still(NOW))
+            .await
+            .unwrap()
     };
 
     assert!(collect(&catalog, 1).await);
@@ -180,7 +246,7 @@ async fn a_document_is_collected_once_and_the_order_of_events_goes_on_whoever_wr
     offer(&catalog, firm, device, "5.xml").await;
     let event = collected(device, 5);
     let stranger = catalog
-        .collect_at_once(FirmId(firm.0 + 1), &event, NOW)
+        .collect_at_once(FirmId(firm.0 + 1), &event, &still(NOW))
         .await;
     assert!(stranger.is_err() || !stranger.unwrap());
 }
