@@ -31,6 +31,12 @@ pub enum Error {
         /// Why.
         source: russh::keys::ssh_key::Error,
     },
+    /// It has a passphrase, which nobody would be there to type.
+    #[error("the host key `{}` has a passphrase; take it away with `ssh-keygen -p -f` and the file", path.display())]
+    Encrypted {
+        /// Which.
+        path: PathBuf,
+    },
     /// It cannot be made.
     #[error("could not make a host key")]
     Make(#[source] russh::keys::ssh_key::Error),
@@ -83,7 +89,11 @@ pub fn make(folder: &Path) -> Result<(), Error> {
 pub fn read(folder: &Path, credentials: Option<&Path>) -> Result<HostKeys, Error> {
     let read = |file: &&str| {
         let path = place(file, folder, credentials);
-        PrivateKey::read_openssh_file(&path).map_err(|source| Error::Read { path, source })
+        match PrivateKey::read_openssh_file(&path) {
+            Ok(key) if key.is_encrypted() => Err(Error::Encrypted { path }),
+            Ok(key) => Ok(key),
+            Err(source) => Err(Error::Read { path, source }),
+        }
     };
     // A folder from before the ECDSA key has none, and must not get one unasked: it serves as it did.
     let there = |file: &&&str| **file != ECDSA || place(ECDSA, folder, credentials).exists();
@@ -179,5 +189,32 @@ mod tests {
 
         assert_eq!([&used[0], &used[2]], [&others[0], &others[1]]);
         assert_eq!(used[1], own[1], "what is not given stays");
+    }
+
+    /// Made for this test by `ssh-keygen`; its passphrase is `secret`.
+    const WITH_PASSPHRASE: &str = "\
+-----BEGIN OPENSSH PRIVATE KEY-----\n\
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABD8ECSnZ1\n\
+tihAX+vci4zYJcAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIHHamNJ9h/p9Odvp\n\
+ur0bn1dTzFre7Fe1b6eg+xz2MXmHAAAAkIgJJDPUSNuJaAj4w5nAs8p2tFZl8c11JXPoey\n\
+eIrWpwVLhotqtxmzEQXrc/tiQ266I1h4jVwOimj++2vOSl2ozM3AqK3qVXhLLOrHXz67jd\n\
+BpIsh73DTQYTHNoIVt1kL2fcSmNWedNOelX8pXrQDUiN/i/DdomqBUp9Xi3Y72whqzLKLM\n\
+7MX5xJoNMEIk0JHw==\n\
+-----END OPENSSH PRIVATE KEY-----\n\
+";
+
+    #[test]
+    fn a_key_that_nobody_is_there_to_open_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILES[0]), WITH_PASSPHRASE).unwrap();
+
+        let Err(refused) = read(folder.path(), None) else {
+            panic!("it was read");
+        };
+
+        assert!(
+            refused.to_string().contains("ssh-keygen -p -f"),
+            "{refused}"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! How does the operator see what happens?
 
 use std::io::{self, IsTerminal as _, Write};
+use std::panic;
 use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
@@ -43,7 +44,20 @@ pub fn start(log: &Log) -> Result<(), String> {
             builder.try_init()
         }
     };
+    tell_panics();
     started.map_err(|error| format!("could not start the log: {error}"))
+}
+
+/// Has a panic told as one line, as all is: its words may hold those of a peer.
+fn tell_panics() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if tracing::enabled!(tracing::Level::ERROR) {
+            tracing::error!("A part of the program died, which is a fault of it: {info}");
+        } else {
+            before(info);
+        }
+    }));
 }
 
 /// What sets the level of the log that was started.

@@ -5,6 +5,7 @@
 //! exchanged, so that a refusal costs nearly nothing. The rules are in `startups`, `penalties` and
 //! `known`, which touch nothing; what they come to is written down every few seconds.
 
+mod barred;
 mod config;
 mod known;
 mod penalties;
@@ -22,6 +23,7 @@ pub use self::known::{KNOWN_MAX, KNOWN_MS};
 pub use self::penalties::{PENALTIES_MAX, PenaltyRules};
 pub use self::startups::{InvalidStartups, Startups};
 
+use self::barred::Barred;
 use self::known::Known;
 use self::penalties::Penalties;
 use self::turned::Turned;
@@ -62,6 +64,7 @@ struct State {
     penalties: Penalties,
     known: Known,
     turned: Turned,
+    barred: Barred,
     /// The last lift that was read.
     lift: i64,
     counts: Arc<Counts>,
@@ -133,6 +136,7 @@ impl Guard {
             penalties,
             known,
             turned: Turned::default(),
+            barred: Barred::default(),
             lift,
             counts: Arc::default(),
         };
@@ -204,8 +208,11 @@ impl Guard {
                 break;
             }
         }
-        let told = self.state().turned.tell(now);
-        if let Some(told) = told {
+        let told = {
+            let mut state = self.state();
+            [state.turned.tell(now), state.barred.tell(now)]
+        };
+        for told in told.into_iter().flatten() {
             warn!("{told}");
         }
     }
@@ -310,6 +317,7 @@ impl Place {
         let mut state = self.guard.state();
         let bar = state.penalties.add(network, fault, now);
         let is_known = state.known.contains(network, now);
+        let bar = bar.filter(|_| state.barred.tell_one(now));
         drop(state);
         let Some(bar) = bar else { return };
         let lifts = format!("`sluis penalties lift {network}` lifts it");

@@ -15,6 +15,10 @@ use crate::model::{Fault, Network, Penalty, Timestamp};
 /// can, then whoever has so many addresses would lock out every office.
 pub const PENALTIES_MAX: usize = 65_536;
 
+/// Changes that wait to be written down, while the catalog takes none. Past them those are forgotten of which nothing is
+/// left to remember: their rows pass by time.
+const CHANGED_MAX: usize = 4 * PENALTIES_MAX;
+
 /// What failures cost, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -69,6 +73,7 @@ pub(super) struct Penalties {
     v4: Table,
     v6: Table,
     changed: BTreeSet<Network>,
+    changed_max: usize,
 }
 
 impl Penalties {
@@ -93,6 +98,7 @@ impl Penalties {
             v4: table(),
             v6: table(),
             changed: BTreeSet::new(),
+            changed_max: CHANGED_MAX,
         }
     }
 
@@ -140,6 +146,7 @@ impl Penalties {
         let forgotten = table.put(network, penalty);
         self.changed.insert(network);
         self.changed.extend(forgotten);
+        self.bound_changes();
         (penalty.is_bar && !was_bar).then_some(penalty)
     }
 
@@ -204,6 +211,14 @@ impl Penalties {
     pub(super) fn untake(&mut self, changes: &[Change]) {
         self.changed
             .extend(changes.iter().map(|(network, _)| *network));
+    }
+
+    fn bound_changes(&mut self) {
+        if self.changed.len() > self.changed_max {
+            let (v4, v6) = (&self.v4.penalties, &self.v6.penalties);
+            self.changed
+                .retain(|network| v4.contains_key(network) || v6.contains_key(network));
+        }
     }
 
     fn most_ms(&self) -> i64 {
@@ -475,5 +490,23 @@ mod tests {
                 prop_assert_eq!(penalties.v4.penalties.len(), penalties.v4.ends.len());
             }
         }
+    }
+
+    #[test]
+    fn what_cannot_be_written_down_does_not_add_up_without_end() {
+        let mut penalties = Penalties::with_room(PenaltyRules::default(), 10);
+        penalties.changed_max = 40;
+
+        for number in 0..1000 {
+            penalties.add(network(number), Fault::Protocol, seconds(i64::from(number)));
+            assert!(penalties.changed.len() <= 41);
+        }
+
+        let kept = penalties.take_changes(usize::MAX);
+        let standing: Vec<_> = kept
+            .iter()
+            .filter(|(_, penalty)| penalty.is_some())
+            .collect();
+        assert_eq!(standing.len(), 10, "what is remembered is written");
     }
 }

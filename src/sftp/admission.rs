@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::attempt::Attempt;
+use super::limits::LOGINS_PER_CONNECTION_MAX;
 use super::pace::{Tried, told_after};
 use super::serve::Parts;
 use super::shown::shown_login;
@@ -27,6 +28,8 @@ pub(super) struct Admission {
     parts: Arc<Parts>,
     /// How many keys and passwords were refused.
     refused: u32,
+    /// How many keys would do, or were the first half of what does: asking costs the server something, too.
+    would_do: usize,
     /// The key was right where a password is to follow.
     half: Option<Half>,
     proven: Option<Proven>,
@@ -55,6 +58,7 @@ impl Admission {
             attempt,
             parts,
             refused: 0,
+            would_do: 0,
             half: None,
             proven: None,
         }
@@ -73,7 +77,10 @@ impl Admission {
     ) -> Auth {
         let asked = Instant::now();
         match self.judge_key(user, key, algorithm).await {
-            Judged::Whole(_) | Judged::Half(_) => Auth::Accept,
+            Judged::Whole(_) | Judged::Half(_) => {
+                self.count_what_would_do();
+                Auth::Accept
+            }
             Judged::No(why) => {
                 self.refuse(Tried::Key, asked).await;
                 // An agent offers many that are none of the device's.
@@ -190,6 +197,14 @@ impl Admission {
         self.attempt.refused(self.refused);
     }
 
+    /// Ends the attempt of whoever asks again and again whether a key would do, and never logs in.
+    fn count_what_would_do(&mut self) {
+        self.would_do += 1;
+        if self.would_do > LOGINS_PER_CONNECTION_MAX {
+            self.attempt.spent.cancel();
+        }
+    }
+
     async fn answer(
         &mut self,
         user: &str,
@@ -205,6 +220,7 @@ impl Admission {
             Judged::Half(half) => {
                 debug!(peer.address = %self.address(), "The key of {} is right; its password is to follow", shown_login(user));
                 self.half = Some(half);
+                self.count_what_would_do();
                 Auth::Reject {
                     proceed_with_methods: Some(second_methods()),
                     partial_success: true,

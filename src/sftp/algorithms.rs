@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use russh::kex::dh::groups::{DH_GROUP14, DH_GROUP15, DH_GROUP16, DhGroup};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{Preferred, cipher, kex, mac};
 use serde::Deserialize;
@@ -66,17 +67,32 @@ const KEX: [kex::Name; 3] = [
     kex::CURVE25519_PRE_RFC_8731,
 ];
 
-/// Groups of 3072 bits and more, and one of 2048 with SHA-256, for who knows no other.
-const KEX_LEGACY: [kex::Name; 8] = [
+/// Groups of 3072 and 4096 bits, and one of 2048 with SHA-256, for who knows no other. None of 8192: whoever wants it
+/// has a smaller one too, and a stranger could have the server compute with it for seconds.
+const KEX_LEGACY: [kex::Name; 7] = [
     kex::MLKEM768X25519_SHA256,
     kex::CURVE25519,
     kex::CURVE25519_PRE_RFC_8731,
     kex::DH_GEX_SHA256,
-    kex::DH_G18_SHA512,
     kex::DH_G16_SHA512,
     kex::DH_G15_SHA512,
     kex::DH_G14_SHA256,
 ];
+
+/// Returns the group for who asks for one by its size in bits (RFC 4419 §3): the smallest that is as large as it likes;
+/// none where it takes nothing up to 4096 bits.
+pub(super) fn group_for(least: usize, liked: usize, most: usize) -> Option<DhGroup> {
+    let fits = |group: &DhGroup| (least..=most).contains(&group.bit_size());
+    let groups = [DH_GROUP14, DH_GROUP15, DH_GROUP16];
+    let mut fitting = groups.into_iter().filter(fits);
+    let mut found = fitting.next()?;
+    for larger in fitting {
+        if found.bit_size() < liked {
+            found = larger;
+        }
+    }
+    Some(found)
+}
 
 /// No algorithms: that signatures are told (RFC 8308), and strict key exchange, against Terrapin.
 const KEX_EXTENSIONS: [kex::Name; 4] = [
@@ -172,5 +188,18 @@ mod tests {
         assert!(!offered(Algorithms::PostQuantum));
         assert!(!offered(Algorithms::Modern));
         assert!(offered(Algorithms::Legacy));
+    }
+
+    #[test]
+    fn a_group_is_as_large_as_is_asked_for_and_never_so_large_that_it_holds_up_others() {
+        let group = |least, liked, most| Some(group_for(least, liked, most)?.bit_size());
+
+        assert_eq!(group(2048, 3072, 8192), Some(3072));
+        assert_eq!(group(2048, 2048, 8192), Some(2048));
+        assert_eq!(group(1024, 4096, 4096), Some(4096));
+        assert_eq!(group(2048, 8192, 8192), Some(4096));
+        assert_eq!(group(2048, 3000, 3000), Some(2048));
+        assert_eq!(group(6144, 8192, 8192), None);
+        assert!(!KEX_LEGACY.contains(&kex::DH_G18_SHA512));
     }
 }

@@ -93,6 +93,7 @@ impl Attempt {
             End::InOrder => return None,
             End::Overdue => Fault::Overdue,
             End::Early(Some(error)) if breaks_the_protocol(error) => return Some(Fault::Protocol),
+            End::Early(Some(error)) if cannot_be_read(error) => Fault::Refused,
             End::Early(_) if self.course.tried.load(Ordering::Relaxed) => Fault::Refused,
             End::Early(_) => Fault::NoAttempt,
         };
@@ -115,14 +116,20 @@ fn breaks_the_protocol(error: &russh::Error) -> bool {
             | E::PacketSize(_)
             | E::Inconsistent
             | E::IndexOutOfBounds
-            | E::Utf8(_)
-            | E::SshEncoding(_)
-            | E::SshKey(_)
-            | E::Signature(_)
             | E::StrictKeyExchangeViolation { .. }
             | E::UnknownAlgo
             | E::WrongChannel
             | E::Join(_)
+    )
+}
+
+/// Whether an error may be that of an honest program: a login or password in the letters of an old code page, a key of
+/// a kind that the library does not know and cannot refuse by itself. It is a login that failed, and no more.
+fn cannot_be_read(error: &russh::Error) -> bool {
+    use russh::Error as E;
+    matches!(
+        error,
+        E::Utf8(_) | E::SshEncoding(_) | E::SshKey(_) | E::Signature(_)
     )
 }
 
@@ -161,11 +168,13 @@ mod tests {
         use Step::{Answer, Fail, Refuse, Wait};
         let no_ssh = || End::Early(Some(russh::Error::Version));
         let hung_up = || End::Early(Some(russh::Error::Disconnect));
+        let unread = || End::Early(Some(russh::keys::ssh_key::Error::Encrypted.into()));
         #[rustfmt::skip]
         let table: &[(&str, &[Step], End, Option<Fault>)] = &[
             ("logged in",                     &[Wait, Answer],                     End::InOrder,      None),
             ("looked at the port",            &[],                                 End::Early(None),  Some(Fault::NoAttempt)),
             ("does not speak SSH",            &[],                                 no_ssh(),          Some(Fault::Protocol)),
+            ("a key of an unknown kind",      &[],                                 unread(),          Some(Fault::Refused)),
             ("a wrong key",                   &[Wait, Answer, Refuse],             hung_up(),         Some(Fault::Refused)),
             ("a key nobody could look up",    &[Wait, Fail, Refuse],               hung_up(),         None),
             ("that, and then a wrong one",    &[Wait, Fail, Refuse, Wait, Answer, Refuse], hung_up(), None),

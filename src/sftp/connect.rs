@@ -86,7 +86,7 @@ impl Accepted {
             Connection::new(shared.clone(), attempt, activity, serving.clone(), told)
         };
         let started = tokio::select! {
-            started = timeout_at(deadline, Box::pin(run_stream(config, wire, connection))) => started,
+            started = timeout_at(deadline, Box::pin(run_stream(config, wire.until_login(login.clone()), connection))) => started,
             () = cut.cancelled() => return,
         };
         let mut place = Some(place);

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use russh::client::GexParams;
+use russh::kex::dh::groups::DhGroup;
 use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
@@ -19,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::admission::{Admission, TurnedAway};
+use super::algorithms::group_for;
 use super::answers::Answers;
 use super::attempt::Attempt;
 use super::channels::Port;
@@ -141,6 +144,17 @@ impl Drop for Connection {
 
 impl Handler for Connection {
     type Error = russh::Error;
+
+    async fn lookup_dh_gex_group(
+        &mut self,
+        asked: &GexParams,
+    ) -> Result<Option<DhGroup>, Self::Error> {
+        Ok(group_for(
+            asked.min_group_size(),
+            asked.preferred_group_size(),
+            asked.max_group_size(),
+        ))
+    }
 
     async fn auth_publickey_offered(
         &mut self,

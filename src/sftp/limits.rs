@@ -143,6 +143,12 @@ pub const IDS_MAX: usize = 1024;
 /// library counts too; OpenSSH's six keys or passwords come on top, and some of agents that hold more.
 pub const LOGINS_PER_CONNECTION_MAX: usize = 10;
 
+/// The most that is taken from whoever has not logged in, in bytes.
+///
+/// A key exchange costs the server more than its client, and the library makes as many as are asked for. Ten keys of
+/// 16 384 bits do not need as much.
+pub const BYTES_BEFORE_LOGIN_MAX: usize = 32 * 1024;
+
 /// After so many seconds without a word a peer is asked whether it is there, where nothing else is decided.
 pub const KEEPALIVE_SECONDS: NonZeroU16 = NonZeroU16::MIN.saturating_add(59);
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use russh::keys::PrivateKey;
 use russh::server::Config;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -21,6 +22,9 @@ use super::serve::Parts;
 use super::transport::Transport;
 use crate::guard::{Guard, GuardConfig, Patience, Place, Refusal};
 use crate::login::Logins;
+
+/// How often it is told that nobody can be accepted.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// The server's keys.
 #[derive(Clone)]
@@ -234,6 +238,7 @@ async fn accept(
     cut: &CancellationToken,
 ) {
     let draining = door.rules.parts().draining.clone();
+    let mut told: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -243,7 +248,12 @@ async fn accept(
             Ok((stream, peer)) => (stream, undisguised(peer)),
             Err(error) => {
                 // Out of file descriptors, mostly: what is open ends, and there is room again.
-                warn!("Could not accept a connection: {error}");
+                if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+                    told = Some(Instant::now());
+                    warn!(
+                        "Could not accept connections: {error}; it is tried ten times a second, and told once a minute"
+                    );
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }

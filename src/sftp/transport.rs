@@ -101,6 +101,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_honest_client_that_offers_a_wrong_key_is_not_held_up_by_the_library() {
+        let config = config(1, 1, 1);
+
+        assert_eq!(config.auth_rejection_time, STEP);
+        assert_eq!(config.auth_rejection_time_initial, Some(Duration::ZERO));
+    }
+
     struct Anybody;
 
     impl server::Handler for Anybody {

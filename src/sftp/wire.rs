@@ -7,9 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::limits::BYTES_BEFORE_LOGIN_MAX;
 use crate::counts::Counts;
+use crate::login::Stay;
 
 /// Bytes to be read from the network at a time, from a peer that sends much: the library takes each packet in
 /// two small pieces.
@@ -21,6 +24,7 @@ const READ_BYTES_IDLE: usize = 4 * 1024;
 /// A TCP stream that is read in large pieces, and that can be cut.
 pub(super) struct Wire {
     stream: TcpStream,
+    before_login: Option<BeforeLogin>,
     ahead: Ahead,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     counts: Arc<Counts>,
@@ -31,11 +35,27 @@ impl Wire {
     pub(super) fn new(stream: TcpStream, cut: CancellationToken, counts: Arc<Counts>) -> Self {
         Self {
             stream,
+            before_login: None,
             ahead: Ahead::default(),
             cut: Box::pin(cut.cancelled_owned()),
             counts,
         }
     }
+
+    /// Ends, for who reads it, after [`BYTES_BEFORE_LOGIN_MAX`] without a login.
+    pub(super) fn until_login(self, login: watch::Receiver<Option<Arc<Stay>>>) -> Self {
+        let before_login = Some(BeforeLogin { bytes: 0, login });
+        Self {
+            before_login,
+            ..self
+        }
+    }
+}
+
+/// What has come from whoever has not logged in.
+struct BeforeLogin {
+    bytes: usize,
+    login: watch::Receiver<Option<Arc<Stay>>>,
 }
 
 impl AsyncRead for Wire {
@@ -50,6 +70,14 @@ impl AsyncRead for Wire {
         let wire = &mut *self;
         let bytes = ready!(wire.ahead.poll_read(&mut wire.stream, cx, into))?;
         wire.counts.received_bytes.add(bytes as u64);
+        if let Some(before) = &mut wire.before_login {
+            before.bytes += bytes;
+            if before.login.borrow().is_some() {
+                wire.before_login = None;
+            } else if before.bytes > BYTES_BEFORE_LOGIN_MAX {
+                return Poll::Ready(Err(std::io::ErrorKind::QuotaExceeded.into()));
+            }
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -112,7 +112,7 @@ impl Driver {
     }
 
     /// What its transport sees when it is killed: both pipes end.
-    fn is_killed(mut self) {
+    fn die(mut self) {
         drop((self.transport.stdin.take(), self.transport.stdout.take()));
         self.transport.wait().unwrap();
     }
@@ -148,14 +148,14 @@ fn a_program_that_is_killed_behind_its_transport_has_fetched_only_what_it_closed
 
         let mut driver = Driver::over(transport, &errand);
         driver.read_whole(file, &scene.documents[0]);
-        driver.is_killed();
+        driver.die();
         scene.quiet();
         assert_eq!(scene.pulled(), ["offered"], "{}", transport.name);
 
         let mut driver = Driver::over(transport, &errand);
         let handle = driver.read_whole(file, &scene.documents[0]);
         driver.ask(&request(4, &handle));
-        driver.is_killed();
+        driver.die();
         scene.quiet();
         assert_eq!(scene.pulled(), ["collected"], "{}", transport.name);
     }

@@ -1,5 +1,7 @@
 //! What holds whoever has not logged in, and who is served all along?
 
+mod strangers;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;

@@ -68,7 +68,11 @@ const VERSION: &[u8] = b"SSH-2.0-hostile";
 impl Ssh {
     /// Connects, and has its first keys.
     pub fn dial(address: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Has its first keys over this connection.
+    pub fn over(mut stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
