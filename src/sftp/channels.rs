@@ -1,8 +1,10 @@
 //! How many channels has a connection, and who runs the commands on them?
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 
-use russh::server::Msg;
+use futures_util::FutureExt as _;
+use russh::server::{Handle, Msg};
 use russh::{ChannelId, ChannelWriteHalf};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -69,9 +71,22 @@ impl Port {
     }
 }
 
+/// Runs what serves a channel. Where that dies, which is a fault of this program, its channel ends: the connection does
+/// not wait for somebody to take what comes in, nor its peer for an answer.
+pub(super) async fn to_its_end(
+    serving: impl Future<Output = ()>,
+    intake: Arc<Intake>,
+    close: impl AsyncFnOnce(),
+) {
+    if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
+        intake.end(Ended::Broken);
+        close().await;
+    }
+}
+
 impl Connection {
     /// Answers a command on a channel; says whether it could begin to.
-    pub(super) fn execute(&mut self, channel: ChannelId, line: &[u8]) -> bool {
+    pub(super) fn execute(&mut self, channel: ChannelId, line: &[u8], ssh: Handle) -> bool {
         let Some(who) = self.who.clone() else {
             return false;
         };
@@ -81,7 +96,7 @@ impl Connection {
         let Some((writer, intake)) = port.take() else {
             return false;
         };
-        let dead = port.dead.clone();
+        let (dead, held) = (port.dead.clone(), Arc::clone(&intake));
         let command = command(line);
         self.log_command(&who, line, &command);
         let parts = &self.shared.parts;
@@ -98,7 +113,8 @@ impl Connection {
             dead,
         };
         let exec = self.shared.sessions.track_future(exec.run(command));
-        self.serving.spawn(exec);
+        let close = async move || _ = ssh.close(channel).await;
+        self.serving.spawn(to_its_end(exec, held, close));
         true
     }
 
@@ -125,5 +141,32 @@ impl Connection {
         } else {
             debug!(session.id = session, "Command of `{login}`: {line}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::limits::WAITING_BYTES_SOFT;
+    use super::*;
+
+    #[tokio::test]
+    async fn where_what_serves_a_channel_dies_nobody_waits_for_it() {
+        let intake = Arc::new(Intake::default());
+        intake.push(&vec![0; WAITING_BYTES_SOFT]).await.unwrap();
+        let is_closed = AtomicBool::new(false);
+        let dies = async {
+            tokio::task::yield_now().await;
+            panic!("a fault of this program");
+        };
+        let close = async || is_closed.store(true, Ordering::Relaxed);
+
+        let ending = to_its_end(dies, Arc::clone(&intake), close);
+        let (pushed, ()) = tokio::join!(intake.push(&[0]), ending);
+
+        assert_eq!(pushed, Ok(()));
+        assert!(is_closed.into_inner());
+        assert_eq!(intake.take().await, Err(Ended::Broken));
     }
 }

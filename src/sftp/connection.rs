@@ -12,7 +12,8 @@ use russh::client::GexParams;
 use russh::kex::dh::groups::DhGroup;
 use russh::keys::Certificate;
 use russh::server::{
-    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Ssh, VerifiedPublicKey,
+    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session as Ssh,
+    VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 use tokio::sync::{Mutex, watch};
@@ -24,7 +25,7 @@ use super::admission::{Admission, TurnedAway};
 use super::algorithms::group_for;
 use super::answers::Answers;
 use super::attempt::Attempt;
-use super::channels::Port;
+use super::channels::{Port, to_its_end};
 use super::idle::Activity;
 use super::intake::{Ended, Intake};
 use super::limits::CHANNELS_MAX;
@@ -97,7 +98,7 @@ impl Connection {
         }
     }
 
-    fn start(&mut self, channel: ChannelId) -> bool {
+    fn start(&mut self, channel: ChannelId, ssh: Handle) -> bool {
         let Some(who) = &self.who else { return false };
         let Some(port) = self.channels.get_mut(&channel) else {
             return false;
@@ -105,6 +106,7 @@ impl Connection {
         let Some((writer, intake)) = port.take() else {
             return false;
         };
+        let held = Arc::clone(&intake);
         let answers = Answers::new(
             writer,
             Arc::clone(&intake),
@@ -124,7 +126,8 @@ impl Connection {
             let trace = session.await;
             info!(session.id = id, device.login = %login, "Session of `{login}` ended: {trace}");
         });
-        self.serving.spawn(session);
+        let close = async move || _ = ssh.close(channel).await;
+        self.serving.spawn(to_its_end(session, held, close));
         true
     }
 }
@@ -285,7 +288,7 @@ impl Handler for Connection {
         name: &str,
         session: &mut Ssh,
     ) -> Result<(), Self::Error> {
-        if name == "sftp" && self.start(channel) {
+        if name == "sftp" && self.start(channel, session.handle()) {
             session.channel_success(channel)
         } else {
             session.channel_failure(channel)
@@ -351,7 +354,7 @@ impl Handler for Connection {
         line: &[u8],
         session: &mut Ssh,
     ) -> Result<(), Self::Error> {
-        if self.execute(channel, line) {
+        if self.execute(channel, line, session.handle()) {
             session.channel_success(channel)
         } else {
             session.channel_failure(channel)

@@ -74,15 +74,24 @@ mod tests {
         lock(given.reads()).coverage().spans().len()
     }
 
+    /// Two files whose spans are all that the connection has for its own; the first of each is not counted.
+    fn fill_own(room: &Arc<Room>) -> [Given; 2] {
+        let of = |count: usize| {
+            let file = given(room);
+            for at in 0..count as u64 {
+                file.accepted(2 * at..2 * at + 1, NOW);
+            }
+            file
+        };
+        [of(SPANS_OWN), of(2)]
+    }
+
     #[test]
     fn one_span_past_those_of_a_device_is_not_counted_until_others_join() {
         let device = Arc::<Holdings>::default();
         let room = Arc::new(Room::of(Arc::clone(&device)));
         assert!(device.spans.try_add(SPANS_DEVICE_MAX - 1, SPANS_DEVICE_MAX));
-        let other = given(&room);
-        for at in 0..=SPANS_OWN as u64 {
-            other.accepted(2 * at..2 * at + 1, NOW); // the first of a file is not counted
-        }
+        let others = fill_own(&room);
         let one = given(&room);
 
         for at in [0, 2, 4] {
@@ -98,7 +107,7 @@ mod tests {
         one.accepted(4..5, NOW);
         assert_eq!(spans(&one), 2);
 
-        drop((one, other));
+        drop((one, others));
         assert_eq!(device.spans.count(), SPANS_DEVICE_MAX - 1);
     }
 
@@ -106,12 +115,14 @@ mod tests {
     fn a_connection_has_spans_of_its_own_whatever_the_others_of_its_device_hold() {
         let device = Arc::<Holdings>::default();
         device.spans.add(SPANS_DEVICE_MAX);
-        let one = given(&Arc::new(Room::of(device)));
+        let room = Arc::new(Room::of(device));
 
-        for at in 0..=SPANS_OWN as u64 + 1 {
-            one.accepted(2 * at..2 * at + 1, NOW);
-        }
+        let others = fill_own(&room);
+        let one = given(&room);
+        one.accepted(0..1, NOW);
+        one.accepted(2..3, NOW);
 
-        assert_eq!(spans(&one), SPANS_OWN + 1);
+        assert_eq!(others.each_ref().map(spans), [SPANS_OWN, 2]);
+        assert_eq!(spans(&one), 1, "past its own there is no room");
     }
 }

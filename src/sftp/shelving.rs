@@ -13,14 +13,14 @@ impl Session {
     /// that was closed goes for it.
     pub(super) fn put_aside(&self, path: VirtualPath, draft: Draft) -> Result<(), Refusal> {
         let (device, now) = (self.who.device, self.parts.clock.read());
-        if !self.parts.shelf.has_room(device, &path, draft.bytes(), now) {
+        let shelf = &self.parts.shelf;
+        if !shelf.put_finished(device, path.clone(), draft, now) {
             let full = Refusal::failed(
                 "too many files wait here under temporary names; rename or remove some first",
             );
             self.warn_of(&path, &full.text);
             return Err(full);
         }
-        self.put_down(path, draft);
         Ok(())
     }
 

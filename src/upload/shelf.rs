@@ -92,40 +92,26 @@ impl Shelf {
 
     /// Puts down a file that is not finished.
     pub fn put_draft(&self, device: DeviceId, path: VirtualPath, draft: Draft, now: Timestamp) {
-        let mut devices = self.lock();
-        let own = devices.entry(device).or_default();
-        let key = path.key();
-        own.sights.remove(&key);
-        own.count += 1;
-        let kept = Kept {
-            path,
-            draft,
-            since: now,
-            nth: own.count,
-        };
-        own.drafts.insert(key, kept);
-        own.sweep(now);
+        self.lock().entry(device).or_default().put(path, draft, now);
     }
 
-    /// Says whether a file that its writer has closed may be put down: none that was closed before goes for it.
-    pub fn has_room(
+    /// Puts down a file that its writer has closed, if there is room for it: none that was closed before goes for it.
+    /// Says whether there was.
+    pub fn put_finished(
         &self,
         device: DeviceId,
-        path: &VirtualPath,
-        bytes: u64,
+        path: VirtualPath,
+        draft: Draft,
         now: Timestamp,
     ) -> bool {
-        let (mut devices, key) = (self.lock(), path.key());
+        let mut devices = self.lock();
         let own = devices.entry(device).or_default();
         own.sweep(now);
-        let others = own.drafts.iter().filter(|(other, _)| **other != key);
-        let finished = others.filter(|(_, kept)| kept.draft.is_finished());
-        let sizes: Vec<_> = finished.map(|(_, kept)| kept.draft.bytes()).collect();
-        sizes.len() < SHELF_DRAFTS_MAX
-            && sizes
-                .iter()
-                .fold(bytes, |all, one| all.saturating_add(*one))
-                <= SHELF_BYTES_MAX
+        let has_room = own.has_room(&path, draft.bytes());
+        if has_room {
+            own.put(path, draft, now);
+        }
+        has_room
     }
 
     /// Takes up an unfinished file.
@@ -214,6 +200,32 @@ impl Own {
             self.ages
                 .retain(|(_, key, nth)| sights.get(key).is_some_and(|(own, _)| own == nth));
         }
+    }
+
+    fn put(&mut self, path: VirtualPath, draft: Draft, now: Timestamp) {
+        let key = path.key();
+        self.sights.remove(&key);
+        self.count += 1;
+        let kept = Kept {
+            path,
+            draft,
+            since: now,
+            nth: self.count,
+        };
+        self.drafts.insert(key, kept);
+        self.sweep(now);
+    }
+
+    fn has_room(&self, path: &VirtualPath, bytes: u64) -> bool {
+        let key = path.key();
+        let others = self.drafts.iter().filter(|(other, _)| **other != key);
+        let finished = others.filter(|(_, kept)| kept.draft.is_finished());
+        let sizes: Vec<_> = finished.map(|(_, kept)| kept.draft.bytes()).collect();
+        sizes.len() < SHELF_DRAFTS_MAX
+            && sizes
+                .iter()
+                .fold(bytes, |all, one| all.saturating_add(*one))
+                <= SHELF_BYTES_MAX
     }
 
     fn sweep(&mut self, now: Timestamp) {
@@ -348,17 +360,18 @@ mod tests {
             file_bytes: 10,
             session_bytes: 10,
         };
-        for at in 0..SHELF_DRAFTS_MAX {
+        let put = async |name: &str| {
             let mut draft = Draft::begin(NOW);
             draft.write(&spool, 0, vec![0].into(), room).await.unwrap();
             draft.set_closed(true);
-            let path = path(&format!("{at:03}.part"));
-            assert!(shelf.has_room(ME, &path, 1, NOW));
-            shelf.put_draft(ME, path, draft, NOW);
+            shelf.put_finished(ME, path(name), draft, NOW)
+        };
+        for at in 0..SHELF_DRAFTS_MAX {
+            assert!(put(&format!("{at:03}.part")).await);
         }
 
-        assert!(!shelf.has_room(ME, &path("one-more.part"), 1, NOW));
-        assert!(shelf.has_room(ME, &path("000.part"), 1, NOW), "once more");
+        assert!(!put("one-more.part").await);
+        assert!(put("000.part").await, "once more");
         shelf.put_draft(ME, path("broken.xml"), Draft::begin(NOW), NOW);
 
         assert_eq!(names(&shelf, ME, NOW).len(), SHELF_DRAFTS_MAX);
@@ -366,9 +379,10 @@ mod tests {
         assert!(shelf.sweep(NOW.plus_ms(SHELF_MS)).is_empty());
         let gone = shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
         assert_eq!(gone.len(), SHELF_DRAFTS_MAX);
-        assert_eq!(gone[0], (ME, path("000.part")));
-        assert!(shelf.has_room(ME, &path("x.part"), SHELF_BYTES_MAX, NOW));
-        assert!(!shelf.has_room(ME, &path("x.part"), SHELF_BYTES_MAX + 1, NOW));
+        assert!(gone.contains(&(ME, path("000.part"))));
+        let empty = Own::default();
+        assert!(empty.has_room(&path("x.part"), SHELF_BYTES_MAX));
+        assert!(!empty.has_room(&path("x.part"), SHELF_BYTES_MAX + 1));
     }
 
     #[test]

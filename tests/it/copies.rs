@@ -274,7 +274,7 @@ async fn a_large_copy_is_taken_and_what_is_as_large_as_no_document_is_none() {
 
     let refused = peer.close(&none).await;
 
-    assert_eq!(refused, Err(StatusCode::Failure));
+    assert_eq!(refused, Err(StatusCode::PermissionDenied));
     peer.put(&format!("{DONE}/x.xml"), &bytes).await.unwrap();
     let states = gateway.deliveries(&office).await;
     assert!(states[1].ends_with(" processed"), "{states:?}");

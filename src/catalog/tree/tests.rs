@@ -62,8 +62,8 @@ async fn what_is_done_with_is_listed_as_each_file_is_found_whatever_its_name() {
         .await
         .unwrap();
     change(
-        "insert into link (firm_id, dossier_id, profile, code, transfer, added_at)
-         values (1, 1, 'generic', 'A', 'at-once', 0)",
+        "insert into link (firm_id, dossier_id, profile, code, code_key, language, transfer, added_at)
+         values (1, 1, 'generic', 'A', 'a', 'nl', 'at-once', 0)",
     )
     .execute(&mut *tx.inner)
     .await
