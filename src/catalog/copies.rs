@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::{Connection as _, query};
+use sqlx::{AnyConnection, Connection as _, query};
 
 use super::documents::{NAMED, named};
 use super::rows::Columns as _;
@@ -36,20 +36,23 @@ pub async fn not_continued(before: &Path, copy: &Path) -> Result<Option<String>,
     let firms = query("select id, slug, event_seq, event_hash from firm order by id")
         .fetch_all(&mut old)
         .await?;
-    old.close().await?;
     let mut new = open::connect_to_copy(copy).await?;
+    let is_same_house = knows_last_deed(&mut old, &mut new).await?;
+    old.close().await?;
     let mut lost = None;
     for firm in &firms {
-        // A firm that was removed since has left its number.
+        // A firm that was removed since has left its number. But numbers begin anew in every house, so that says
+        // something only where the deeds go on too.
         let row = query(
             "select 1 as known from event where firm_id = $1 and seq = $2 and hash = $3
              union all select 1 as known from firm where id = $1 and $2 = 0
-             union all select 1 as known from sqlite_sequence where name = 'firm' and seq >= $1
+             union all select 1 as known from sqlite_sequence where name = 'firm' and seq >= $1 and $4 = 1
                 and not exists (select 1 from firm where id = $1) limit 1",
         )
         .bind(firm.int("id")?)
         .bind(firm.int("event_seq")?)
         .bind(firm.text("event_hash")?)
+        .bind(i64::from(is_same_house))
         .fetch_optional(&mut new)
         .await?;
         if row.is_none() {
@@ -59,6 +62,25 @@ pub async fn not_continued(before: &Path, copy: &Path) -> Result<Option<String>,
     }
     new.close().await?;
     Ok(lost)
+}
+
+/// Says whether the last deed of `old` is in `new`; one without deeds is from before there were any.
+async fn knows_last_deed(old: &mut AnyConnection, new: &mut AnyConnection) -> Result<bool, Error> {
+    let noted =
+        query("select 1 as noted from sqlite_schema where type = 'table' and name = 'deed'");
+    if noted.fetch_optional(&mut *old).await?.is_none() {
+        return Ok(false);
+    }
+    let last = query("select seq, hash from deed order by seq desc limit 1");
+    let Some(last) = last.fetch_optional(&mut *old).await? else {
+        return Ok(false);
+    };
+    let known = query("select 1 as known from deed where seq = $1 and hash = $2")
+        .bind(last.int("seq")?)
+        .bind(last.text("hash")?)
+        .fetch_optional(&mut *new)
+        .await?;
+    Ok(known.is_some())
 }
 
 /// Returns every digest that a row of a copy names, with its size; the copy is not changed.

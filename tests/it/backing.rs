@@ -321,6 +321,41 @@ async fn a_backup_of_other_books_is_never_written_over() {
 }
 
 #[test]
+fn a_firm_that_was_removed_is_missed_in_its_own_house_only() {
+    let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    let manifest = || fs::read(Path::new(&to).join("backup.json")).unwrap();
+    let kept = manifest();
+    // The machine is made anew, and its first firm, which has a typing error, is removed again.
+    let new = program.path("new");
+    program.ok(&["init", new.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let of_new = |arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.env("SLUIS_CONFIG", new.join("sluis.toml"));
+        command.output().unwrap()
+    };
+    for arguments in [
+        &["firm", "add", "kantor", "--name", "K", "--language", "nl"][..],
+        &["firm", "remove", "kantor"],
+        &["firm", "add", "kantoor", "--name", "K", "--language", "nl"],
+    ] {
+        assert!(of_new(arguments).status.success(), "{arguments:?}");
+    }
+
+    let refused = of_new(&["backup", &to]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("firm `kantoor` is further than here"), "{why}");
+    assert_eq!(manifest(), kept);
+    // In the house that removes one itself the backups go on.
+    program.ok(&["firm", "add", "typo", "--name", "T", "--language", "nl"]);
+    backup(&program);
+    program.ok(&["firm", "remove", "typo"]);
+    backup(&program);
+}
+
+#[test]
 fn what_has_expired_leaves_a_backup_with_the_second_one_after() {
     let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
     let (to, _) = backup(&program);
