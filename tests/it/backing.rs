@@ -405,6 +405,41 @@ async fn no_link_leads_a_backup_into_the_data() {
     assert_eq!(files(&program.path("sluis/data/blobs")), blobs);
 }
 
+#[test]
+fn a_folder_that_is_no_backup_loses_nothing_to_one() {
+    let program = Program::init();
+    program.ingest(&[invoice("F-0", 2000)]);
+    // The data of another house; somebody's own files; the disk on which the documents lie.
+    let other = Program::init();
+    other.ingest(&[invoice("F-1", 3000)]);
+    let theirs = other.path("sluis/data");
+    let own = program.path("own");
+    fs::create_dir_all(own.join("house-photos")).unwrap();
+    fs::write(own.join("house-photos/1.jpg"), "us").unwrap();
+    let (disk, blobs) = (program.path("disk"), program.path("sluis/data/blobs"));
+    fs::create_dir(&disk).unwrap();
+    fs::rename(&blobs, disk.join("blobs")).unwrap();
+    std::os::unix::fs::symlink(disk.join("blobs"), &blobs).unwrap();
+
+    for folder in [theirs, own.clone(), disk] {
+        let kept = files(&folder);
+        let why = refusal(&program, &["backup", folder.to_str().unwrap()]);
+        let is_told = why.contains("is no backup") || why.contains("would be lost");
+        assert!(is_told, "{why}");
+        assert_eq!(files(&folder), kept);
+    }
+
+    // Beside a backup that counts, too.
+    fs::rename(&own, program.path("backup")).unwrap();
+    let photo = program.path("backup/house-photos/1.jpg");
+    let aside = program.path("aside");
+    fs::rename(program.path("backup/house-photos"), &aside).unwrap();
+    backup(&program);
+    fs::rename(&aside, program.path("backup/house-photos")).unwrap();
+    backup(&program);
+    assert!(photo.exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn host_keys_configuration_and_what_it_names_come_back_and_some_keys_may_be_elsewhere() {
     let (program, _) = office().await;
