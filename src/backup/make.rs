@@ -92,12 +92,10 @@ fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
     ))
 }
 
-/// Syncs the copy of the catalog, which nobody may read but its owner, and says what it is.
+/// Syncs the copy of the catalog, and says what it is.
 async fn sealed(file: PathBuf, name: String) -> Result<Part, Error> {
-    use std::os::unix::fs::PermissionsExt as _;
     let reading = tokio::task::spawn_blocking(move || {
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
-            .and_then(|()| files::sync(&file))
+        files::sync(&file)
             .and_then(|()| files::read(&file, &name))
             .map_err(Error::file("keep", &file))
     });

@@ -1,5 +1,7 @@
 //! How is the catalog copied while it is used, and what does a copy name?
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sqlx::{AnyConnection, Connection as _, query};
@@ -10,13 +12,20 @@ use super::{Catalog, Error, open};
 use crate::model::Digest;
 
 impl Catalog {
-    /// Writes the catalog as it is now into a new file, which nobody else has open. Whoever writes meanwhile
-    /// does not wait. The file is not synced.
+    /// Writes the catalog as it is now into a new file, which its owner alone may read, and nobody else has open.
+    /// Whoever writes meanwhile does not wait. The file is not synced.
     ///
     /// # Errors
     ///
     /// When the file is there already or cannot be written, or the database does not answer.
     pub async fn copy_to(&self, file: &Path) -> Result<(), Error> {
+        // SQLite would make it as the mask of this process has it, and fill it for a while before that is changed.
+        let mut options = OpenOptions::new();
+        let made = options.write(true).create_new(true).mode(0o600).open(file);
+        made.map_err(|source| Error::Open {
+            path: file.display().to_string(),
+            source: sqlx::Error::Io(source),
+        })?;
         query("vacuum into $1")
             .bind(file.display().to_string())
             .execute(&self.readers)
@@ -93,4 +102,25 @@ pub async fn blobs_named_in(copy: &Path) -> Result<Vec<(Digest, u64)>, Error> {
     let rows = query(NAMED).fetch_all(&mut connection).await?;
     connection.close().await?;
     named(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_else_may_read_a_copy_and_it_takes_no_files_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, copy) = (folder.path().join("c.sqlite"), folder.path().join("copy"));
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        catalog.copy_to(&copy).await.unwrap();
+
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(blobs_named_in(&copy).await.unwrap(), []);
+        assert!(catalog.copy_to(&copy).await.is_err());
+    }
 }
