@@ -12,7 +12,8 @@ use crate::audit;
 use crate::blobs::Blobs;
 use crate::catalog;
 use crate::hostkeys;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Timestamp, with_causes};
+use crate::wellness::Cause;
 
 /// What a backup has become.
 #[derive(Debug)]
@@ -44,14 +45,16 @@ pub async fn make(
     let stamp = now.0;
     let name = format!("catalog-{stamp}.sqlite");
     let file = to.join(&name);
-    house.catalog.copy_to(&file).await?;
+    let into = Blobs::in_folder(&place.blobs())?;
+    if let Err(failed) = house.catalog.copy_to(&file).await {
+        return Err(without_catalog(house, &place, (&into, depth), (before, failed)).await);
+    }
     let faults = audit::faults_of_copy(&file).await?;
     let named = catalog::blobs_named_in(&file).await?;
     let named_before = match &before {
         Some(before) => named_before(to, before, &file).await?,
         None => Vec::new(),
     };
-    let into = Blobs::in_folder(&place.blobs())?;
     let contents = blobs::copy(&house.blobs, &into, &named, depth).await?;
     // The documents that are new are kept in either case.
     if let Some(before) = before.filter(|before| before.faults.is_empty())
@@ -90,6 +93,36 @@ fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
         before.made_at,
         to.display()
     ))
+}
+
+/// Where a page of the catalog is none any more, it cannot be copied, and nobody knows what it names: every content
+/// that is there is kept, and none removed. Returns why there is no backup.
+async fn without_catalog(
+    house: &House,
+    place: &Place,
+    (into, depth): (&Blobs, Depth),
+    (before, failed): (Option<Manifest>, catalog::Error),
+) -> Error {
+    if failed.cause() != Some(Cause::Broken) {
+        return failed.into();
+    }
+    let keeping = async {
+        let (all, _) = house.blobs.list().await?;
+        blobs::copy(&house.blobs, into, &all, depth).await?;
+        place.sweep(before.as_ref())
+    };
+    if let Err(failed) = keeping.await {
+        return failed;
+    }
+    let faults = [with_causes(&failed)];
+    match before {
+        Some(before) => damaged(&place.folder, &before, &faults),
+        None => Error::Refused(format!(
+            "the catalog is damaged, and cannot be copied: {}; the documents alone are kept in `{}`: look at the disk and with `sluis fsck`",
+            faults.join("; "),
+            place.folder.display()
+        )),
+    }
 }
 
 /// Syncs the copy of the catalog, and says what it is.

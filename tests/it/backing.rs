@@ -594,3 +594,33 @@ fn a_damaged_catalog_never_takes_the_place_of_a_sound_one() {
     );
     assert!(program.path("damaged/data/catalog.sqlite").exists());
 }
+
+#[test]
+fn where_the_catalog_cannot_be_copied_the_documents_are_kept_and_none_leaves() {
+    let (mut program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    program.terminate();
+    let (manifest, blobs) = (
+        Path::new(&to).join("backup.json"),
+        Path::new(&to).join("blobs"),
+    );
+    let before = fs::read(&manifest).unwrap();
+    program.ingest(&[invoice("F-7", 900)]);
+    // One that only the backup has.
+    fs::remove_file(&files(&program.path("sluis/data/blobs"))[0]).unwrap();
+    crate::failing::break_page(&program, "device_key");
+
+    let why = refusal(&program, &["backup", &to]);
+
+    assert!(why.contains("malformed") && why.contains("stays as it is"));
+    assert_eq!(fs::read(&manifest).unwrap(), before);
+    assert_eq!(files(&blobs).len(), 3);
+    let into = program.path("again").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+    // Where there is none before it.
+    let other = program.path("other");
+    let why = refusal(&program, &["backup", other.to_str().unwrap()]);
+    assert!(why.contains("the documents alone are kept"), "{why}");
+    assert_eq!(files(&other.join("blobs")).len(), 2);
+    assert!(!other.join("backup.json").exists());
+}
