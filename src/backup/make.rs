@@ -46,6 +46,7 @@ pub async fn make(
     let name = format!("catalog-{stamp}.sqlite");
     let file = to.join(&name);
     let into = Blobs::in_folder(&place.blobs())?;
+    into.clear_left(now);
     if let Err(failed) = house.catalog.copy_to(&file).await {
         return Err(without_catalog(house, &place, (&into, depth), (before, failed)).await);
     }

@@ -234,8 +234,7 @@ impl Blobs {
         }
         // Another disk, or one without such files: the bytes are written once more.
         let whole = unnamed.whole().await.map_err(keep(digest))?;
-        self.held.stands()?;
-        self.put_in_store(whole, digest).await
+        self.put_as(whole, digest).await
     }
 
     /// Returns the proof that a blob is there, and durable, whoever has written it last.
