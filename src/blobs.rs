@@ -4,21 +4,22 @@
 
 mod failing;
 mod held;
+mod listing;
 mod reader;
 mod staged;
 mod unnamed;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
+use std::io;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use tokio::sync::Semaphore;
 
@@ -94,7 +95,7 @@ pub enum Error {
         /// What it is.
         what: String,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A blob could not be read.
     #[error("could not read blob {digest}")]
@@ -110,7 +111,7 @@ pub enum Error {
         /// Which.
         digest: Digest,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A blob could not be removed.
     #[error("could not remove blob {digest}")]
@@ -118,14 +119,14 @@ pub enum Error {
         /// Which.
         digest: Digest,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The removing of blobs could not be held off, or allowed.
     #[error("could not lock the blob store")]
-    Lock(#[source] std::io::Error),
+    Lock(#[source] io::Error),
     /// The blobs could not be listed.
     #[error("could not list the blobs")]
-    List(#[source] object_store::Error),
+    List(#[source] io::Error),
 }
 
 /// Says whether no blob lies in a folder, or it is not there: that of a disk, say, that is not mounted.
@@ -175,6 +176,11 @@ impl Blobs {
 
     async fn try_put(&self, content: Bytes) -> Result<Stored, Error> {
         let digest = Digest::of(&content);
+        self.put_as(content, digest).await
+    }
+
+    /// Through a file without a name where that can be done: a process that is killed leaves nothing of it.
+    async fn put_as(&self, content: Bytes, digest: Digest) -> Result<Stored, Error> {
         match self.put_unnamed(&content, digest).await? {
             Some(stored) => Ok(stored),
             None => {
@@ -189,25 +195,11 @@ impl Blobs {
             digest,
             bytes: content.len() as u64,
         };
-        let create = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
-        match self
-            .store
-            .put_opts(&path(digest), content.clone().into(), create)
-            .await
-        {
-            Ok(_) => Ok(stored),
-            // Another may have made it a moment ago and not yet synced it; the same bytes once more are harmless.
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                let again = self.store.put(&path(digest), content.into()).await;
-                again
-                    .map(|_| stored)
-                    .map_err(|source| Error::Put { digest, source })
-            }
-            Err(source) => Err(Error::Put { digest, source }),
-        }
+        // By a rename, for not every disk has links; where another has made it meanwhile, the same bytes once more
+        // are harmless.
+        let put = self.store.put(&path(digest), content.into()).await;
+        put.map(|_| stored)
+            .map_err(|source| Error::Put { digest, source })
     }
 
     /// Returns the proof that a blob is stored, when a row names it already: then its put was durable.
@@ -284,7 +276,7 @@ impl Blobs {
     }
 
     /// Beside the folder, for in it are blobs alone.
-    fn lock_file(&self) -> std::io::Result<File> {
+    fn lock_file(&self) -> io::Result<File> {
         let path = self.folder.with_extension("lock");
         // Another user's command may have made it.
         File::open(&path).or_else(|_| File::create(path))
@@ -298,7 +290,7 @@ impl Blobs {
     /// When the store does not remove it.
     pub fn remove(&self, digest: Digest) -> Result<(), Error> {
         match std::fs::remove_file(self.through.join(path(digest).as_ref())) {
-            Err(failed) if failed.kind() != std::io::ErrorKind::NotFound => Err(Error::Remove {
+            Err(failed) if failed.kind() != io::ErrorKind::NotFound => Err(Error::Remove {
                 digest,
                 source: failed,
             }),
@@ -326,7 +318,7 @@ impl Blobs {
         let folders: BTreeMap<_, _> = removed.iter().filter_map(folder).collect();
         for (folder, digest) in folders {
             let synced = match File::open(folder) {
-                Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(()),
                 opened => opened.and_then(|folder| folder.sync_all()),
             };
             synced.map_err(|source| Error::Remove { digest, source })?;
@@ -340,28 +332,10 @@ impl Blobs {
     ///
     /// When the store cannot be listed.
     pub async fn list(&self) -> Result<(Vec<(Digest, u64)>, Vec<String>), Error> {
-        let objects: Vec<_> = self
-            .store
-            .list(None)
-            .try_collect()
-            .await
-            .map_err(Error::List)?;
-        let mut blobs = Vec::with_capacity(objects.len());
-        let mut strangers = Vec::new();
-        for object in objects {
-            match object
-                .location
-                .filename()
-                .and_then(|name| name.parse().ok())
-            {
-                Some(digest) if path(digest) == object.location => {
-                    blobs.push((digest, object.size));
-                }
-                _ => strangers.push(object.location.to_string()),
-            }
-        }
-        blobs.sort_unstable();
-        Ok((blobs, strangers))
+        let folder = Arc::clone(&self.folder);
+        let listing = tokio::task::spawn_blocking(move || listing::list(&folder));
+        let listed = listing.await.map_err(io::Error::other);
+        listed.and_then(|listed| listed).map_err(Error::List)
     }
 }
 
@@ -390,6 +364,26 @@ mod tests {
             blobs.list().await.unwrap(),
             (vec![(stored.digest(), 10)], vec![])
         );
+    }
+
+    #[tokio::test]
+    async fn what_every_disk_has_is_no_stranger_and_is_not_looked_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::in_folder(folder.path()).unwrap();
+        let stored = blobs.put(Bytes::from_static(b"0123456789")).await.unwrap();
+        let found = folder.path().join("lost+found");
+        std::fs::create_dir(&found).unwrap();
+        std::fs::write(found.join("#12"), "x").unwrap();
+        // Only its owner may look into it, who is somebody else.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0);
+        std::fs::set_permissions(&found, mode).unwrap();
+        let digest = stored.digest().to_string();
+        let left = format!("{}/{digest}#1", &digest[..2]);
+        std::fs::write(folder.path().join(&left), "half").unwrap();
+
+        let listed = blobs.list().await.unwrap();
+
+        assert_eq!(listed, (vec![(stored.digest(), 10)], vec![left]));
     }
 
     #[tokio::test]

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::blobs::{self, Copied, Depth};
 use super::manifest::{FORM, Manifest, Part};
-use super::{BLOBS, Error, MANIFEST, ROOTS, files};
+use super::place::Place;
+use super::{Error, ROOTS, files};
 use crate::app::House;
 use crate::audit;
 use crate::blobs::Blobs;
 use crate::catalog;
 use crate::hostkeys;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Timestamp, with_causes};
+use crate::wellness::Cause;
 
 /// What a backup has become.
 #[derive(Debug)]
@@ -35,33 +37,32 @@ pub async fn make(
     depth: Depth,
     now: Timestamp,
 ) -> Result<Made, Error> {
-    files::make_folder(to, files::PRIVATE).map_err(Error::file("make the folder", to))?;
-    let to = elsewhere(to, &house.config.data)?;
-    let blob_folder = to.join(BLOBS);
-    files::make_folder(&blob_folder, files::PRIVATE)
-        .map_err(Error::file("make the folder", &blob_folder))?;
-    let _alone = hold(&to)?;
+    let place = Place::take(to, [&house.config.data, &house.config.blob_folder()])?;
+    let to = &place.folder;
     let _kept = house.blobs.keep_all()?;
-    let before = read_manifest(&to)?;
-    sweep(&to, before.as_ref())?;
+    let before = place.manifest()?;
+    place.sweep(before.as_ref())?;
     let stamp = now.0;
     let name = format!("catalog-{stamp}.sqlite");
     let file = to.join(&name);
-    house.catalog.copy_to(&file).await?;
+    let into = Blobs::in_folder(&place.blobs())?;
+    into.clear_left(now);
+    if let Err(failed) = house.catalog.copy_to(&file).await {
+        return Err(without_catalog(house, &place, (&into, depth), (before, failed)).await);
+    }
     let faults = audit::faults_of_copy(&file).await?;
     let named = catalog::blobs_named_in(&file).await?;
     let named_before = match &before {
-        Some(before) => named_before(&to, before, &file).await?,
+        Some(before) => named_before(to, before, &file).await?,
         None => Vec::new(),
     };
-    let into = Blobs::in_folder(&blob_folder)?;
     let contents = blobs::copy(&house.blobs, &into, &named, depth).await?;
     // The documents that are new are kept in either case.
     if let Some(before) = before.filter(|before| before.faults.is_empty())
         && !faults.is_empty()
     {
-        sweep(&to, Some(&before))?;
-        return Err(damaged(&to, &before, &faults));
+        place.sweep(Some(&before))?;
+        return Err(damaged(to, &before, &faults));
     }
     let (folder, house_files) = (format!("house-{stamp}"), house_files(house, config)?);
     let manifest = Manifest {
@@ -69,7 +70,7 @@ pub async fn make(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made_at: now.to_string(),
         catalog: sealed(file, name).await?,
-        house: copy_house(&to, &folder, house_files)?,
+        house: copy_house(to, &folder, house_files)?,
         contents: named.len(),
         bytes: named.iter().map(|(_, bytes)| bytes).sum(),
         lost: contents
@@ -79,8 +80,8 @@ pub async fn make(
             .collect(),
         faults,
     };
-    put_manifest(&to, &manifest)?;
-    sweep(&to, Some(&manifest))?;
+    place.put_manifest(&manifest)?;
+    place.sweep(Some(&manifest))?;
     blobs::prune(&into, &[&named[..], &named_before[..]].concat()).await?;
     Ok(Made { manifest, contents })
 }
@@ -95,25 +96,40 @@ fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
     ))
 }
 
-/// Keeps a second backup out, until the value is dropped.
-fn hold(to: &Path) -> Result<fs::File, Error> {
-    let path = to.join("backup.lock");
-    let file = fs::File::create(&path).map_err(Error::file("write", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(_) => Err(Error::Refused(format!(
-            "another backup goes to `{}` now: wait for its end",
-            to.display()
-        ))),
+/// Where a page of the catalog is none any more, it cannot be copied, and nobody knows what it names: every content
+/// that is there is kept, and none removed. Returns why there is no backup.
+async fn without_catalog(
+    house: &House,
+    place: &Place,
+    (into, depth): (&Blobs, Depth),
+    (before, failed): (Option<Manifest>, catalog::Error),
+) -> Error {
+    if failed.cause() != Some(Cause::Broken) {
+        return failed.into();
+    }
+    let keeping = async {
+        let (all, _) = house.blobs.list().await?;
+        blobs::copy(&house.blobs, into, &all, depth).await?;
+        place.sweep(before.as_ref())
+    };
+    if let Err(failed) = keeping.await {
+        return failed;
+    }
+    let faults = [with_causes(&failed)];
+    match before {
+        Some(before) => damaged(&place.folder, &before, &faults),
+        None => Error::Refused(format!(
+            "the catalog is damaged, and cannot be copied: {}; the documents alone are kept in `{}`: look at the disk and with `sluis fsck`",
+            faults.join("; "),
+            place.folder.display()
+        )),
     }
 }
 
-/// Syncs the copy of the catalog, which nobody may read but its owner, and says what it is.
+/// Syncs the copy of the catalog, and says what it is.
 async fn sealed(file: PathBuf, name: String) -> Result<Part, Error> {
-    use std::os::unix::fs::PermissionsExt as _;
     let reading = tokio::task::spawn_blocking(move || {
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
-            .and_then(|()| files::sync(&file))
+        files::sync(&file)
             .and_then(|()| files::read(&file, &name))
             .map_err(Error::file("keep", &file))
     });
@@ -168,33 +184,6 @@ fn copy_house(to: &Path, folder: &str, all: Vec<(PathBuf, String)>) -> Result<Ve
     Ok(parts)
 }
 
-/// From here on this backup is the one that counts.
-fn put_manifest(to: &Path, manifest: &Manifest) -> Result<(), Error> {
-    let (part, whole) = (to.join("backup.json.part"), to.join(MANIFEST));
-    let written = serde_json::to_vec_pretty(manifest)
-        .map_err(std::io::Error::other)
-        .and_then(|text| files::write(&part, &text))
-        .and_then(|()| files::sync(to))
-        .and_then(|()| fs::rename(&part, &whole))
-        .and_then(|()| files::sync(to));
-    written.map_err(Error::file("write", &whole))
-}
-
-/// Nobody's backup is in his own data, whatever links lead there.
-fn elsewhere(to: &Path, data: &Path) -> Result<PathBuf, Error> {
-    let to = to.canonicalize().map_err(Error::file("find", to))?;
-    let data = data.canonicalize().map_err(Error::file("find", data))?;
-    if to.starts_with(&data) || data.starts_with(&to) {
-        let text = format!(
-            "a backup in `{}` would be lost with the data in `{}`: name a folder elsewhere, on another disk",
-            to.display(),
-            data.display()
-        );
-        return Err(Error::Refused(text));
-    }
-    Ok(to)
-}
-
 /// Returns what the backup before names, which stays until the next one: whoever sees too late that too much
 /// has expired still has it. A backup of other books is never written over.
 async fn named_before(
@@ -212,44 +201,4 @@ async fn named_before(
         return Err(Error::Refused(text));
     }
     Ok(catalog::blobs_named_in(&old).await?)
-}
-
-fn read_manifest(to: &Path) -> Result<Option<Manifest>, Error> {
-    let manifest = to.join(MANIFEST);
-    match fs::read_to_string(&manifest) {
-        Ok(text) => Manifest::parse(&text).map(Some).map_err(|why| {
-            Error::Refused(format!(
-                "`{}` is no manifest of a backup ({why}): move it away, or name another folder",
-                manifest.display()
-            ))
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file("read", &manifest)(error)),
-    }
-}
-
-/// Removes what belongs to no backup that counts: what an interrupted one left, or the one before.
-fn sweep(to: &Path, counts: Option<&Manifest>) -> Result<(), Error> {
-    let parts = counts
-        .into_iter()
-        .flat_map(|read| read.house.iter().chain([&read.catalog]));
-    let first = |part: &Part| part.path.split('/').next().unwrap_or_default().to_owned();
-    let counts: Vec<String> = parts.map(first).collect();
-    let entries = fs::read_dir(to).map_err(Error::file("read the folder", to))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_ours = name.starts_with("catalog-")
-            || name.starts_with("house-")
-            || name == "backup.json.part";
-        if !is_ours || counts.contains(&name) {
-            continue;
-        }
-        let path = entry.path();
-        let removed = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => fs::remove_dir_all(&path),
-            _ => fs::remove_file(&path),
-        };
-        removed.map_err(Error::file("remove", &path))?;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod blobs;
 mod files;
 mod make;
 mod manifest;
+mod place;
 mod restore;
 
 use std::path::{Path, PathBuf};

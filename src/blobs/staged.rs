@@ -12,13 +12,16 @@ use crate::model::Timestamp;
 /// After how long nobody can be about to give it its name, in milliseconds: an hour. It takes as long as a sync.
 const LEFT_MS: i64 = 60 * 60 * 1000;
 
+/// The name of the folder.
+pub(super) const FOLDER: &str = "staged";
+
 /// The folder, in that of the blobs.
 pub(super) fn folder(blobs: &Path) -> PathBuf {
-    blobs.join("staged")
+    blobs.join(FOLDER)
 }
 
 /// A name there that nobody else uses, whatever process and container it is in, for what will take the place of
-/// `target`: `DIGEST#NUMBER`, which listings of the store leave out.
+/// `target`: `DIGEST#NUMBER`, as what the store itself leaves.
 pub(super) fn name(blobs: &Path, target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!("#{}", RandomState::new().hash_one(0)));

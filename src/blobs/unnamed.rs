@@ -168,11 +168,12 @@ impl State {
                 "the disk failed to take it before, so it must be written anew",
             ));
         }
-        // It may have its name even where that failed half-way.
+        // It may have its name even where that failed half-way; and once it had it, a reader may have it open for good.
+        let was_named = self.is_named;
         (self.is_named, self.is_spoilt) = (true, true);
-        self.is_named = give_name(&self.file, folder, digest)?;
-        self.is_spoilt = false;
-        Ok(self.is_named)
+        let is_named = give_name(&self.file, folder, digest)?;
+        (self.is_named, self.is_spoilt) = (is_named || was_named, false);
+        Ok(is_named)
     }
 
     /// What was hashed is no longer what is there.
@@ -233,8 +234,7 @@ impl Blobs {
         }
         // Another disk, or one without such files: the bytes are written once more.
         let whole = unnamed.whole().await.map_err(keep(digest))?;
-        self.held.stands()?;
-        self.put_in_store(whole, digest).await
+        self.put_as(whole, digest).await
     }
 
     /// Returns the proof that a blob is there, and durable, whoever has written it last.
@@ -309,7 +309,9 @@ fn give_name(file: &File, folder: &Path, digest: Digest) -> io::Result<bool> {
         Ok(()) => {}
         // Another may have made it a moment ago and not yet synced it; the same bytes once more are harmless.
         Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
-            replace(file, &target, folder)?;
+            if !replace(file, &target, folder)? {
+                return Ok(false);
+            }
         }
         Err(_) => return Ok(false),
     }
@@ -323,24 +325,29 @@ fn link(file: &File, target: &Path) -> io::Result<()> {
     Ok(linkat(CWD, nameless, CWD, target, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Links under another name, and renames that over the target.
-fn replace(file: &File, target: &Path, folder: &Path) -> io::Result<()> {
+/// Links under another name, and renames that over the target; says whether it can be linked.
+fn replace(file: &File, target: &Path, folder: &Path) -> io::Result<bool> {
     if fs::metadata(target).is_ok_and(|there| is_same(file, &there)) {
         // Renamed over itself, it would keep both names (rename(2)).
-        return Ok(());
+        return Ok(true);
     }
     let staged = staged::name(folder, target);
     let linked = match link(file, &staged) {
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
             make_folder(&staged::folder(folder), folder)?;
-            link(file, &staged)
+            match link(file, &staged) {
+                // It was a blob, and the same bytes took its place: what has lost its last name gets no other.
+                Err(nameless) if nameless.kind() == io::ErrorKind::NotFound => return Ok(false),
+                linked => linked,
+            }
         }
         linked => linked,
     };
     linked?;
     // What stands there may be named by rows: it makes room for bytes that are safe, and for no others.
     file.sync_all()?;
-    fs::rename(&staged, target)
+    fs::rename(&staged, target)?;
+    Ok(true)
 }
 
 fn is_same(file: &File, there: &fs::Metadata) -> bool {

@@ -321,6 +321,41 @@ async fn a_backup_of_other_books_is_never_written_over() {
 }
 
 #[test]
+fn a_firm_that_was_removed_is_missed_in_its_own_house_only() {
+    let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    let manifest = || fs::read(Path::new(&to).join("backup.json")).unwrap();
+    let kept = manifest();
+    // The machine is made anew, and its first firm, which has a typing error, is removed again.
+    let new = program.path("new");
+    program.ok(&["init", new.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let of_new = |arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.env("SLUIS_CONFIG", new.join("sluis.toml"));
+        command.output().unwrap()
+    };
+    for arguments in [
+        &["firm", "add", "kantor", "--name", "K", "--language", "nl"][..],
+        &["firm", "remove", "kantor"],
+        &["firm", "add", "kantoor", "--name", "K", "--language", "nl"],
+    ] {
+        assert!(of_new(arguments).status.success(), "{arguments:?}");
+    }
+
+    let refused = of_new(&["backup", &to]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("firm `kantoor` is further than here"), "{why}");
+    assert_eq!(manifest(), kept);
+    // In the house that removes one itself the backups go on.
+    program.ok(&["firm", "add", "typo", "--name", "T", "--language", "nl"]);
+    backup(&program);
+    program.ok(&["firm", "remove", "typo"]);
+    backup(&program);
+}
+
+#[test]
 fn what_has_expired_leaves_a_backup_with_the_second_one_after() {
     let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
     let (to, _) = backup(&program);
@@ -368,6 +403,41 @@ async fn no_link_leads_a_backup_into_the_data() {
     }
 
     assert_eq!(files(&program.path("sluis/data/blobs")), blobs);
+}
+
+#[test]
+fn a_folder_that_is_no_backup_loses_nothing_to_one() {
+    let program = Program::init();
+    program.ingest(&[invoice("F-0", 2000)]);
+    // The data of another house; somebody's own files; the disk on which the documents lie.
+    let other = Program::init();
+    other.ingest(&[invoice("F-1", 3000)]);
+    let theirs = other.path("sluis/data");
+    let own = program.path("own");
+    fs::create_dir_all(own.join("house-photos")).unwrap();
+    fs::write(own.join("house-photos/1.jpg"), "us").unwrap();
+    let (disk, blobs) = (program.path("disk"), program.path("sluis/data/blobs"));
+    fs::create_dir(&disk).unwrap();
+    fs::rename(&blobs, disk.join("blobs")).unwrap();
+    std::os::unix::fs::symlink(disk.join("blobs"), &blobs).unwrap();
+
+    for folder in [theirs, own.clone(), disk] {
+        let kept = files(&folder);
+        let why = refusal(&program, &["backup", folder.to_str().unwrap()]);
+        let is_told = why.contains("is no backup") || why.contains("would be lost");
+        assert!(is_told, "{why}");
+        assert_eq!(files(&folder), kept);
+    }
+
+    // Beside a backup that counts, too.
+    fs::rename(&own, program.path("backup")).unwrap();
+    let photo = program.path("backup/house-photos/1.jpg");
+    let aside = program.path("aside");
+    fs::rename(program.path("backup/house-photos"), &aside).unwrap();
+    backup(&program);
+    fs::rename(&aside, program.path("backup/house-photos")).unwrap();
+    backup(&program);
+    assert!(photo.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -523,4 +593,34 @@ fn a_damaged_catalog_never_takes_the_place_of_a_sound_one() {
         "{said}"
     );
     assert!(program.path("damaged/data/catalog.sqlite").exists());
+}
+
+#[test]
+fn where_the_catalog_cannot_be_copied_the_documents_are_kept_and_none_leaves() {
+    let (mut program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (to, _) = backup(&program);
+    program.terminate();
+    let (manifest, blobs) = (
+        Path::new(&to).join("backup.json"),
+        Path::new(&to).join("blobs"),
+    );
+    let before = fs::read(&manifest).unwrap();
+    program.ingest(&[invoice("F-7", 900)]);
+    // One that only the backup has.
+    fs::remove_file(&files(&program.path("sluis/data/blobs"))[0]).unwrap();
+    crate::failing::break_page(&program, "device_key");
+
+    let why = refusal(&program, &["backup", &to]);
+
+    assert!(why.contains("malformed") && why.contains("stays as it is"));
+    assert_eq!(fs::read(&manifest).unwrap(), before);
+    assert_eq!(files(&blobs).len(), 3);
+    let into = program.path("again").to_str().unwrap().to_owned();
+    program.ok(&["restore", &to, &into]);
+    // Where there is none before it.
+    let other = program.path("other");
+    let why = refusal(&program, &["backup", other.to_str().unwrap()]);
+    assert!(why.contains("the documents alone are kept"), "{why}");
+    assert_eq!(files(&other.join("blobs")).len(), 2);
+    assert!(!other.join("backup.json").exists());
 }

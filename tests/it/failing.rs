@@ -776,7 +776,7 @@ fn dropped_files_wait_for_room_and_are_taken_by_themselves_when_there_is_some() 
 }
 
 /// Writes over one page of the catalog: the first of a table.
-fn break_page(program: &Program, table: &str) {
+pub fn break_page(program: &Program, table: &str) {
     program.query("pragma wal_checkpoint(truncate)");
     let root = format!("select rootpage from sqlite_schema where name = '{table}'");
     let number = |question: &str| u64::try_from(program.query(question)[0][0]).unwrap();

@@ -83,6 +83,48 @@ async fn a_blob_does_not_change_though_its_writer_goes_on() {
 }
 
 #[tokio::test]
+async fn a_file_whose_blob_was_replaced_by_the_same_bytes_is_kept_once_more() {
+    let (folder, blobs, first) = scene().await;
+    let second = Unnamed::begin(&folder.path().join("spool")).await.unwrap();
+    for unnamed in [&first, &second] {
+        unnamed
+            .write(0, Bytes::from_static(b"the same"))
+            .await
+            .unwrap();
+    }
+    let stored = blobs.keep(&first).await.unwrap();
+    let mut reading = File::open(
+        folder
+            .path()
+            .join("blobs")
+            .join(path(stored.digest()).as_ref()),
+    );
+    // Nobody wrote either of them down, so both come again.
+    blobs.keep(&second).await.unwrap();
+
+    let again = blobs.keep(&first).await.unwrap();
+
+    assert_eq!(again, stored);
+    assert!(!first.is_spoilt());
+    assert_eq!(blobs.whole(again.digest()).await.unwrap(), "the same");
+    let blob = folder
+        .path()
+        .join("blobs")
+        .join(path(again.digest()).as_ref());
+    let mode = fs::metadata(blob).unwrap().mode();
+    assert_eq!(
+        mode & 0o077,
+        0,
+        "through a file without a name, as any other"
+    );
+    // Whoever has it open reads on what it was.
+    first.write(0, Bytes::from_static(b"THE")).await.unwrap();
+    let read = io::read_to_string(reading.as_mut().unwrap()).unwrap();
+    assert_eq!(read, "the same");
+    assert_eq!(names_in(&folder.path().join("blobs")), 1);
+}
+
+#[tokio::test]
 async fn a_blob_that_a_power_cut_tore_is_replaced() {
     let (folder, blobs, unnamed) = scene().await;
     let digest = Digest::of(b"whole");
