@@ -174,9 +174,9 @@ const SAME_DOSSIER: Texts = Texts {
         "verkoper en koper zijn hetzelfde dossier",
     ],
     advice: [
-        "Ask who wrote it which of the two it should be; withdraw this one.",
-        "Demandez à son auteur lequel des deux ce devrait être ; retirez celui-ci.",
-        "Vraag wie het opmaakte welke van de twee het moet zijn; trek dit in.",
+        "If the dossier bears a number of another enterprise, correct that: it then goes to both. Else ask who wrote it which of the two it should be, and withdraw this one.",
+        "Si le dossier porte le numéro d'une autre entreprise, corrigez-le : il ira alors aux deux. Sinon, demandez à son auteur lequel des deux ce devrait être, et retirez celui-ci.",
+        "Draagt het dossier een nummer van een andere onderneming, verbeter dat dan: het gaat daarna naar beide. Vraag anders wie het opmaakte welke van de twee het moet zijn, en trek dit in.",
     ],
 };
 
