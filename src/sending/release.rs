@@ -350,6 +350,7 @@ fn is_of_the_rule(reason: HeldReason) -> bool {
             | HeldReason::Draft
             | HeldReason::Approval
             | HeldReason::BeforeStart
+            | HeldReason::DatedAhead
             | HeldReason::NoDevice
     )
 }
@@ -359,7 +360,12 @@ fn is_of_the_rule(reason: HeldReason) -> bool {
 fn by_hand_still(plan: &mut Planned) {
     let goes_by_itself = matches!(
         plan.hold,
-        None | Some(HeldReason::Due | HeldReason::BeforeStart | HeldReason::NoDevice)
+        None | Some(
+            HeldReason::Due
+                | HeldReason::BeforeStart
+                | HeldReason::DatedAhead
+                | HeldReason::NoDevice
+        )
     );
     if goes_by_itself {
         (plan.hold, plan.due) = (Some(HeldReason::Manual), None);

@@ -34,6 +34,7 @@ fn texts(reason: HeldReason) -> &'static Texts {
         HeldReason::Approval => &APPROVAL,
         HeldReason::Draft => &DRAFT,
         HeldReason::BeforeStart => &BEFORE_START,
+        HeldReason::DatedAhead => &DATED_AHEAD,
         HeldReason::OnHold => &ON_HOLD,
         HeldReason::NoDevice => &NO_DEVICE,
         HeldReason::NoLink => &NO_LINK,
@@ -112,6 +113,19 @@ const BEFORE_START: Texts = Texts {
         "Send it with `sluis send` if it is not in the books yet.",
         "Envoyez-le avec `sluis send` s'il n'est pas encore comptabilisé.",
         "Verzend het met `sluis send` als het nog niet geboekt is.",
+    ],
+};
+
+const DATED_AHEAD: Texts = Texts {
+    what: [
+        "its date is more than three months ahead, and its link sends by month",
+        "sa date est à plus de trois mois d'ici, et sa liaison envoie par mois",
+        "de datum ligt meer dan drie maanden vooruit, en de koppeling verzendt per maand",
+    ],
+    advice: [
+        "Ask its sender whether the date is right. If it is, send it with `sluis send` when it is to be booked.",
+        "Demandez à l'expéditeur si la date est exacte. Si oui, envoyez-le avec `sluis send` quand il doit être comptabilisé.",
+        "Vraag de verzender of de datum klopt. Zo ja, verzend het met `sluis send` wanneer het geboekt moet worden.",
     ],
 };
 
