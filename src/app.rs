@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::reload::Renewed;
 
 use crate::blobs::{self, Blobs};
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Firm};
 use crate::config::{self, Config};
 use crate::counts::Counts;
 use crate::dispatch::{self, Dispatcher, Poster};
@@ -24,7 +24,7 @@ use crate::dropfolder::DropFolders;
 use crate::guard::Guard;
 use crate::hostkeys;
 use crate::ingest::Ingest;
-use crate::ingest::place::Places;
+use crate::ingest::place::{Places, Shared};
 use crate::keeping::Keeping;
 use crate::layout::Profiles;
 use crate::login::Logins;
@@ -374,6 +374,22 @@ impl House {
         Lookout::new(catalog, self.config.alarms, rejected, clock)
     }
 
+    /// Says of which links nobody sees the documents: a profile may have been changed so that two have one folder.
+    async fn look_for_shared_folders(&self, firm: &Firm) {
+        let today = self.places.today(self.clock.read());
+        match self.catalog.links(firm.id).await {
+            Ok(links) => {
+                for Shared { first, second } in self.places.shared(&links, today) {
+                    tracing::error!(firm = %firm.slug, link.id = %second.id, "Link {} of firm `{}` has a folder of link {}: a device that has both does not show what the former gets there", second.id, firm.slug, first.id);
+                }
+            }
+            Err(error) => {
+                let why = with_causes(&error);
+                tracing::error!(firm = %firm.slug, "Could not ask for the links of firm `{}`: {why}", firm.slug);
+            }
+        }
+    }
+
     /// Sends what waits no longer: a profile may have been mended while nobody served.
     async fn look_again(&self) {
         let firms = match self.catalog.firms().await {
@@ -384,6 +400,7 @@ impl House {
             }
         };
         for firm in firms {
+            self.look_for_shared_folders(&firm).await;
             let now = self.clock.read();
             let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
             match looking.await {

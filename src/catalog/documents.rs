@@ -74,7 +74,7 @@ pub struct Known {
     pub envelope: Option<(DocumentId, bool)>,
     /// The same content, in another envelope or none.
     pub content: Option<DocumentId>,
-    /// The same seller, number, date and kind.
+    /// The same seller, number, date and kind, and the same buyer where that wrote it.
     pub business: Option<DocumentId>,
     /// What has become of the deliveries of those, where that was asked.
     pub earlier: Vec<Earlier>,

@@ -11,7 +11,7 @@ use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
 use crate::model::{
     Approval, DeliveryId, DeviceId, DocumentId, DossierId, EventKind, FirmId, HeldReason, Language,
-    LinkId, OrFirm, Timestamp, Transfer, fold,
+    LinkId, OrFirm, Timestamp, Transfer, enterprise_digits_of, fold,
 };
 
 /// A dossier joined to a profile.
@@ -80,7 +80,7 @@ pub struct NewLink<'a> {
 
 const LINKS: &str = "select l.*, f.slug as firm_slug, d.name as dossier_name,
         (select i.key from dossier_identifier i
-         where i.dossier_id = l.dossier_id and i.key like '0208:%' order by i.rank limit 1) as enterprise_key
+         where i.dossier_id = l.dossier_id and i.key like '0208:__________' order by i.rank limit 1) as enterprise_key
      from link l join dossier d on d.id = l.dossier_id join firm f on f.id = l.firm_id
      where l.firm_id = $1 and l.removed_at is null order by l.id";
 
@@ -267,7 +267,7 @@ pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {
         dossier_name: row.text("dossier_name")?,
         enterprise_digits: row
             .text_or("enterprise_key")?
-            .and_then(|key| Some(key.strip_prefix("0208:")?.to_owned())),
+            .and_then(|key| enterprise_digits_of(&key).map(ToOwned::to_owned)),
         profile: row.text("profile")?,
         code: row.text("code")?,
         language: row.word("language")?,

@@ -80,6 +80,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "deeds",
         include_str!("../../migrations/sqlite/0017_deeds.sql"),
     ),
+    (
+        18,
+        "self_billed",
+        include_str!("../../migrations/sqlite/0018_self_billed.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -220,6 +225,50 @@ mod tests {
         assert_eq!(first, [None, Some(1)]);
         let firm = catalog.firm("f").await.unwrap();
         assert_eq!(firm.sends.duplicates, crate::model::Duplicates::Hold);
+    }
+
+    #[tokio::test]
+    async fn what_a_buyer_wrote_before_is_known_by_that_buyer_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            14,
+            r#"insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             create table given (reading text);
+             insert into given values
+                ('{"self_billed":false,"buyer":{"name":"B","ids":[{"source":"vat","key":"0208:0239843188"}]}}'),
+                ('{"self_billed":true,"buyer":{"name":"B","ids":[{"source":"legal_entity","key":"0208:NVT"},
+                    {"source":"legal_entity","key":"0208:9999999999"},{"source":"vat","key":"vat:NL1"},
+                    {"source":"endpoint","key":"0208:0239843188"},{"source":"identification","key":"0208:0762986459"}]}}'),
+                ('{"self_billed":true,"buyer":{"name":"B","ids":[{"source":"legal_entity","key":"0208:9999999999"},
+                    {"source":"vat","key":"vat:NL1"}]}}'),
+                ('{"self_billed":true,"buyer":{"name":"B","ids":[{"source":"legal_entity","key":"id:NVT"},
+                    {"source":"identification","key":"id:17"}]}}'),
+                ('{"self_billed":true,"buyer":{"name":"De Bakker","ids":[]}}'),
+                ('{"self_billed":true,"buyer":{"name":null,"ids":[]}}');
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             select 1, rowid, 1, rowid, 1, 'k', '', reading, 'x', 0 from given"#,
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let rows = sqlx::query("select business_key from document order by id")
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+
+        let keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let expected = [
+            "k",
+            "k|0208:0239843188",
+            "k|vat:NL1",
+            "k|id:17",
+            "k|name:de bakker",
+            "k|",
+        ];
+        assert_eq!(keys, expected);
     }
 
     #[tokio::test]

@@ -78,10 +78,12 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
         report.say(&format!("drop folder of {}", firm.slug), writable(&folder))?;
         let links = house.catalog.links(firm.id).await?;
         let today = house.places.today(house.clock.read());
+        let shared = house.places.shared(&links, today);
         let wrong: Vec<_> = links
             .iter()
             .flat_map(|link| Flow::ALL.map(|flow| house.places.folder(link, flow, today)))
             .filter_map(|folder| folder.err().map(|error| with_causes(&error)))
+            .chain(shared.iter().map(ToString::to_string))
             .collect();
         let finding = if wrong.is_empty() {
             Ok(format!("{} can be shown", links.len()))

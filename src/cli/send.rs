@@ -162,6 +162,7 @@ impl Deed<'_> {
                     HeldReason::Manual
                         | HeldReason::Due
                         | HeldReason::BeforeStart
+                        | HeldReason::DatedAhead
                         | HeldReason::NoDevice
                         | HeldReason::NoPlace
                 )

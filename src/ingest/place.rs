@@ -1,5 +1,7 @@
 //! In which folder, and under which name, does a delivery show?
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -52,6 +54,27 @@ impl Error {
     /// Says whether the link itself cannot be shown: then its documents wait until somebody has mended it.
     pub fn is_of_the_link(&self) -> bool {
         matches!(self, Self::Profile { .. } | Self::Fact { .. })
+    }
+}
+
+/// Two links with one folder: a device that has both does not show what the second gets there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared<'a> {
+    /// Whose folders they are.
+    pub first: &'a Link,
+    /// Whose documents are not shown there.
+    pub second: &'a Link,
+}
+
+impl fmt::Display for Shared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told =
+            |link: &Link| format!("link {} (`{}` in `{}`)", link.id, link.code, link.profile);
+        let (first, second) = (told(self.first), told(self.second));
+        write!(
+            f,
+            "{second} has a folder of {first}: a device that has both does not show what the former gets there. Have their profiles put the dossier's code in the folder"
+        )
     }
 }
 
@@ -127,6 +150,30 @@ impl Places {
         folder
             .map(|path| path.map(|path| path.to_string()))
             .map_err(|source| missing(link, source))
+    }
+
+    /// Returns which of these links have a folder of another on `date`, each once. None is added so, but a profile
+    /// may change.
+    pub fn shared<'a>(&self, links: &'a [Link], date: Date) -> Vec<Shared<'a>> {
+        let mut owners: BTreeMap<String, &Link> = BTreeMap::new();
+        let mut shared = Vec::new();
+        for second in links {
+            let Ok(profile) = self.profile(second) else {
+                continue;
+            };
+            let folders = profile.preview(&facts(second), date);
+            let keys = folders
+                .into_iter()
+                .filter_map(|(_, folder)| Some(folder.ok()?.key()));
+            let mut others = Vec::new();
+            for key in keys {
+                let owner = *owners.entry(key).or_insert(second);
+                others.extend((owner.id != second.id).then_some(owner));
+            }
+            let first = others.first().copied();
+            shared.extend(first.map(|first| Shared { first, second }));
+        }
+        shared
     }
 
     /// Makes the place of a document that is offered to `device` now, and takes the number in its name.

@@ -8,11 +8,11 @@ use crate::catalog::Known;
 use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, route};
 use crate::model::{
-    DeliveryId, DeviceId, DocumentId, DossierId, Duplicates, Flow, HeldReason, Kind, LinkId,
-    PartyIdSource, Timestamp,
+    DeliveryId, DeviceId, DocumentId, DossierId, Duplicates, EnterpriseNumber, Flow, HeldReason,
+    Kind, LinkId, PartyId, PartyIdSource, Timestamp,
 };
 use crate::transfer::{self, Books, Calendar, Judgement, Readiness, Rule};
-use crate::ubl::Reading;
+use crate::ubl::{Party, Reading};
 
 /// What a firm's setup says that matters to an arrival.
 #[derive(Debug, Clone, Default)]
@@ -122,8 +122,9 @@ pub fn plan_in(
     }
     let named = folder.map(|folder| Named::read(folder, &setup.links));
     let mut planned = deliveries(reading, readiness, setup, named.as_ref(), now);
+    let choice = choice_for(reading, setup.duplicates);
     for delivery in &mut planned {
-        suspect(delivery, known, setup.duplicates);
+        suspect(delivery, known, choice);
     }
     Plan::Keep(planned)
 }
@@ -263,18 +264,32 @@ pub fn envelope_key(reading: &Reading) -> Option<String> {
     ))
 }
 
-/// Returns the key by which a second copy with other bytes is known: seller, number, date and kind.
+/// Returns the key by which a second copy with other bytes is known: seller, number, date and kind; of what the
+/// buyer wrote also the buyer, for then the number is one of his.
 ///
-/// None when one of them is missing, for then nothing can be said. Numbers are compared without
+/// None when one of the first four is missing, for then nothing can be said. Numbers are compared without
 /// case, spaces and leading zeros, with `/` and `-` alike.
 pub fn business_key(reading: &Reading) -> Option<String> {
     let number = reading.number.as_deref().map(comparable_number)?;
     let issued = reading.issued.as_deref()?;
-    let seller = seller_key(reading)?;
-    Some(format!(
-        "{seller}|{number}|{issued}|{}",
-        reading.kind.as_str()
-    ))
+    let seller = party_key(&reading.seller)?;
+    let mut key = format!("{seller}|{number}|{issued}|{}", reading.kind.as_str());
+    if reading.self_billed {
+        let buyer = party_key(&reading.buyer).unwrap_or_default();
+        key = format!("{key}|{buyer}");
+    }
+    Some(key)
+}
+
+/// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's, may be borne by
+/// several, and then nothing says that one is a newer version of the other.
+pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
+    let is_known = |party: &Party| party.ids.iter().any(is_sure);
+    if is_known(&reading.seller) && (!reading.self_billed || is_known(&reading.buyer)) {
+        choice
+    } else {
+        Duplicates::Hold
+    }
 }
 
 fn comparable_number(number: &str) -> String {
@@ -293,20 +308,29 @@ fn comparable_number(number: &str) -> String {
 }
 
 /// A Belgian number before any other, for the same seller may write its legal number today and its VAT number tomorrow.
-fn seller_key(reading: &Reading) -> Option<String> {
-    let ids = &reading.seller.ids;
-    let belgian = ids
-        .iter()
-        .find(|id| id.enterprise_digits().is_some() && id.source != PartyIdSource::Identification);
-    let any = ids.iter().find(|id| !id.key.is_empty());
-    let named = || {
-        reading
-            .seller
-            .name
-            .as_deref()
-            .map(|name| format!("name:{}", name.to_lowercase()))
-    };
-    belgian.or(any).map(|id| id.key.clone()).or_else(named)
+fn party_key(party: &Party) -> Option<String> {
+    let find = |counts: fn(&&PartyId) -> bool| party.ids.iter().find(counts);
+    let id = find(|id| is_sure(id) && id.enterprise_digits().is_some())
+        .or_else(|| find(|id| is_sure(id)))
+        .or_else(|| find(|id| is_number(&id.key)));
+    let named = || Some(format!("name:{}", party.name.as_deref()?.to_lowercase()));
+    id.map(|id| id.key.clone()).or_else(named)
+}
+
+/// Whether an identifier is one enterprise's alone: what a party is called in somebody's lists is not, nor is
+/// what was written because a field wanted something.
+fn is_sure(id: &PartyId) -> bool {
+    id.source != PartyIdSource::Identification
+        && is_number(&id.key)
+        && id
+            .enterprise_digits()
+            .is_none_or(|digits| digits.parse::<EnterpriseNumber>().is_ok())
+}
+
+/// Whether there is more in a key than `NVT` or `000`.
+fn is_number(key: &str) -> bool {
+    let (_, value) = key.split_once(':').unwrap_or_default();
+    value.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What becomes of the earlier deliveries, once it is decided that a newer document takes their place?
 
 use super::Ingest;
-use super::plan::{Planned, suspect};
+use super::plan::{Planned, choice_for, suspect};
 use crate::catalog::{self, Event, Tx, Uncollected};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, Timestamp,
@@ -41,6 +41,7 @@ impl Ingest {
         planned: &mut Planned,
     ) -> Result<(), catalog::Error> {
         let mut known = tx.known_before(firm, document.id).await?;
+        let choice = choice_for(&document.reading, choice);
         if let Some(key) = document.business_key.as_deref()
             && choice == Duplicates::Replace
             && known.is_version()

@@ -67,6 +67,8 @@ pub enum HeldReason {
     Draft,
     /// It is older than what its link sends by itself.
     BeforeStart,
+    /// Its date is so far ahead that it may be wrong, and its link waits for the end of that month.
+    DatedAhead,
     /// A person has held it back; the delivery says why.
     OnHold,
     /// Neither the link nor the firm names a device.
@@ -97,12 +99,13 @@ pub enum HeldReason {
 
 impl HeldReason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Manual,
         Self::Due,
         Self::Approval,
         Self::Draft,
         Self::BeforeStart,
+        Self::DatedAhead,
         Self::OnHold,
         Self::NoDevice,
         Self::NoLink,
@@ -126,6 +129,7 @@ impl HeldReason {
             Self::Approval => "approval",
             Self::Draft => "draft",
             Self::BeforeStart => "before_start",
+            Self::DatedAhead => "dated_ahead",
             Self::OnHold => "on_hold",
             Self::NoDevice => "no_device",
             Self::NoLink => "no_link",
@@ -153,6 +157,7 @@ impl FromStr for HeldReason {
             "approval" => Ok(Self::Approval),
             "draft" => Ok(Self::Draft),
             "before_start" => Ok(Self::BeforeStart),
+            "dated_ahead" => Ok(Self::DatedAhead),
             "on_hold" => Ok(Self::OnHold),
             "no_device" => Ok(Self::NoDevice),
             "no_link" => Ok(Self::NoLink),
@@ -168,7 +173,7 @@ impl FromStr for HeldReason {
             "flow_unknown" => Ok(Self::FlowUnknown),
             other => Err(UnknownWord::new(
                 other,
-                "manual, due, approval, draft, before_start, on_hold, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice, sender_disagrees, code_unclear, flow_unknown",
+                "manual, due, approval, draft, before_start, dated_ahead, on_hold, no_device, no_link, unknown_dossier, same_dossier, parties_disagree, suspected_duplicate, format, no_place, not_an_invoice, sender_disagrees, code_unclear, flow_unknown",
             )),
         }
     }

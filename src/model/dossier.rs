@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::normalise;
+use crate::model::{enterprise_digits_of, normalise};
 
 /// One of the several identifiers of a dossier.
 ///
@@ -33,6 +33,6 @@ impl Identifier {
 
     /// Returns the ten digits, when this names a Belgian enterprise.
     pub fn enterprise_digits(&self) -> Option<&str> {
-        self.key.strip_prefix("0208:")
+        enterprise_digits_of(&self.key)
     }
 }

@@ -45,7 +45,10 @@ pub use ids::{
 };
 pub(crate) use network::shares;
 pub use network::{InvalidNetwork, Network};
-pub use party::{EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, normalise};
+pub use party::{
+    EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, enterprise_digits_of,
+    normalise,
+};
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
 pub use penalty::{Fault, Penalty};
 pub use plain::{escaped, on_one_line, steers};

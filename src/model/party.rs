@@ -96,8 +96,15 @@ impl PartyId {
 
     /// Returns the ten digits, when this names a Belgian enterprise.
     pub fn enterprise_digits(&self) -> Option<&str> {
-        self.key.strip_prefix("0208:")
+        enterprise_digits_of(&self.key)
     }
+}
+
+/// Returns the ten digits of a key, when it is that of a Belgian enterprise: `0208:NVT` names nobody.
+pub fn enterprise_digits_of(key: &str) -> Option<&str> {
+    let digits = key.strip_prefix("0208:")?;
+    let are_ten = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    are_ten.then_some(digits)
 }
 
 /// Returns the key by which identifiers are compared; empty when nothing is left of `raw`.
@@ -278,6 +285,19 @@ mod tests {
     fn a_french_siren_is_not_taken_for_a_belgian_number() {
         assert_eq!(normalise(Some("0002"), "239843188"), "0002:239843188");
         assert_eq!(normalise(None, "732829320"), "id:732829320");
+    }
+
+    #[test]
+    fn what_stands_for_no_number_is_no_enterprise() {
+        let digits = |raw| {
+            let id = PartyId::new(PartyIdSource::LegalEntity, Some("0208"), raw);
+            id.enterprise_digits().map(ToOwned::to_owned)
+        };
+
+        assert_eq!(digits("BE 0239.843.188"), Some("0239843188".to_owned()));
+        for nobody in ["NVT", "n/a", "12345678", "02398431881", "onbekendxx"] {
+            assert_eq!(digits(nobody), None, "{nobody}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::ingest::revise::{replace, revised};
 use crate::ingest::route::Routing;
 use crate::ingest::{named_in, routing_json, waits_for};
 use crate::model::{
-    DeliveryId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp, with_causes,
+    DeliveryId, DocumentId, DossierId, EventKind, FirmId, HeldReason, State, Timestamp, with_causes,
 };
 use crate::transfer::Readiness;
 
@@ -79,6 +79,7 @@ impl Sending {
                     | HeldReason::NoLink
                     | HeldReason::NoPlace
                     | HeldReason::PartiesDisagree
+                    | HeldReason::SameDossier
                     | HeldReason::SenderDisagrees
                     | HeldReason::CodeUnclear
                     | HeldReason::FlowUnknown,
@@ -259,7 +260,7 @@ impl Sending {
         }
         let mut waits = Some(&held);
         let mut offered = 0;
-        for mut plan in missing(planned, &held, &siblings) {
+        for mut plan in missing(planned, &held, &siblings, &setup) {
             let choice = setup.duplicates;
             let deciding = self
                 .ingest
@@ -349,6 +350,7 @@ fn is_of_the_rule(reason: HeldReason) -> bool {
             | HeldReason::Draft
             | HeldReason::Approval
             | HeldReason::BeforeStart
+            | HeldReason::DatedAhead
             | HeldReason::NoDevice
     )
 }
@@ -358,7 +360,12 @@ fn is_of_the_rule(reason: HeldReason) -> bool {
 fn by_hand_still(plan: &mut Planned) {
     let goes_by_itself = matches!(
         plan.hold,
-        None | Some(HeldReason::Due | HeldReason::BeforeStart | HeldReason::NoDevice)
+        None | Some(
+            HeldReason::Due
+                | HeldReason::BeforeStart
+                | HeldReason::DatedAhead
+                | HeldReason::NoDevice
+        )
     );
     if goes_by_itself {
         (plan.hold, plan.due) = (Some(HeldReason::Manual), None);
@@ -384,10 +391,19 @@ fn told_failed(held: &Delivery, error: &Error) {
 }
 
 /// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose
-/// they are; and of these only what no other delivery of the document was ever made for.
-fn missing(planned: Vec<Planned>, held: &Delivery, siblings: &[Delivery]) -> Vec<Planned> {
-    let is_its_own = |plan: &Planned| {
-        held.dossier.is_none() || (held.dossier, held.flow) == (plan.dossier, plan.flow)
+/// they are; and of these only what no other delivery of the document was ever made for. A dossier that was
+/// removed may be here anew, as another one: then it is the one that its document names on the same side.
+fn missing(
+    planned: Vec<Planned>,
+    held: &Delivery,
+    siblings: &[Delivery],
+    setup: &Setup,
+) -> Vec<Planned> {
+    let in_use = |dossier: DossierId| setup.names.contains_key(&dossier);
+    let is_its_own = |plan: &Planned| match held.dossier {
+        None => true,
+        Some(dossier) if in_use(dossier) => (held.dossier, held.flow) == (plan.dossier, plan.flow),
+        Some(_) => held.flow == plan.flow,
     };
     let covered = |plan: &Planned| {
         let same = |other: &&Delivery| {

@@ -34,6 +34,7 @@ fn texts(reason: HeldReason) -> &'static Texts {
         HeldReason::Approval => &APPROVAL,
         HeldReason::Draft => &DRAFT,
         HeldReason::BeforeStart => &BEFORE_START,
+        HeldReason::DatedAhead => &DATED_AHEAD,
         HeldReason::OnHold => &ON_HOLD,
         HeldReason::NoDevice => &NO_DEVICE,
         HeldReason::NoLink => &NO_LINK,
@@ -115,6 +116,19 @@ const BEFORE_START: Texts = Texts {
     ],
 };
 
+const DATED_AHEAD: Texts = Texts {
+    what: [
+        "its date is more than three months ahead, and its link sends by month",
+        "sa date est à plus de trois mois d'ici, et sa liaison envoie par mois",
+        "de datum ligt meer dan drie maanden vooruit, en de koppeling verzendt per maand",
+    ],
+    advice: [
+        "Ask its sender whether the date is right. If it is, send it with `sluis send` when it is to be booked.",
+        "Demandez à l'expéditeur si la date est exacte. Si oui, envoyez-le avec `sluis send` quand il doit être comptabilisé.",
+        "Vraag de verzender of de datum klopt. Zo ja, verzend het met `sluis send` wanneer het geboekt moet worden.",
+    ],
+};
+
 const ON_HOLD: Texts = Texts {
     what: [
         "a person has held it back",
@@ -174,9 +188,9 @@ const SAME_DOSSIER: Texts = Texts {
         "verkoper en koper zijn hetzelfde dossier",
     ],
     advice: [
-        "Ask who wrote it which of the two it should be; withdraw this one.",
-        "Demandez à son auteur lequel des deux ce devrait être ; retirez celui-ci.",
-        "Vraag wie het opmaakte welke van de twee het moet zijn; trek dit in.",
+        "If the dossier bears a number of another enterprise, correct that: it then goes to both. Else ask who wrote it which of the two it should be, and withdraw this one.",
+        "Si le dossier porte le numéro d'une autre entreprise, corrigez-le : il ira alors aux deux. Sinon, demandez à son auteur lequel des deux ce devrait être, et retirez celui-ci.",
+        "Draagt het dossier een nummer van een andere onderneming, verbeter dat dan: het gaat daarna naar beide. Vraag anders wie het opmaakte welke van de twee het moet zijn, en trek dit in.",
     ],
 };
 

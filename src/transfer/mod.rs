@@ -12,6 +12,7 @@ mod tests;
 pub use calendar::{Calendar, InvalidHour, NightHour};
 pub use duplicates::{Books, EARLIER_MAX, Earlier, Judgement, Stand, decided, judge};
 
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use crate::model::{Approval, Declared, DeviceId, HeldReason, Origin, Status, Timestamp, Transfer};
@@ -97,6 +98,9 @@ pub fn plan(
     if rule.from.is_some_and(|from| date < from) {
         return Plan::Wait(HeldReason::BeforeStart);
     }
+    if rule.transfer == Transfer::MonthEnd && is_far_ahead(date, calendar.date(now)) {
+        return Plan::Wait(HeldReason::DatedAhead);
+    }
     let Some(device) = device else {
         return Plan::Wait(HeldReason::NoDevice);
     };
@@ -104,6 +108,16 @@ pub fn plan(
         Some(due) if due > now => Plan::Until(due),
         _ => Plan::Send(device),
     }
+}
+
+/// How many months ahead a document is dated at most that waits for the end of its month.
+const AHEAD_MONTHS_MAX: i32 = 3;
+
+/// Whether a year or a month is typed wrong rather than dated ahead: it would wait for years, and nobody would miss it.
+fn is_far_ahead(date: Date, today: Date) -> bool {
+    today
+        .checked_add(AHEAD_MONTHS_MAX.months())
+        .is_ok_and(|furthest| date > furthest)
 }
 
 /// Returns when a rule sends a document of that date by itself; none where it does so at once, or never.

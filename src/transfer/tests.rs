@@ -80,6 +80,11 @@ fn each_rule_against_a_calendar() {
         ("month-end", "02:00", "2027-01-01T01:00:00Z", "2026-12-31", "2027-02-01T01:00Z"), // the run of January has begun
         ("month-end", "02:00", "2026-04-10T12:00:00Z", "2026-03-31", "2026-05-01T00:00Z"), // of March, late
         ("month-end", "02:00", "2026-04-10T12:00:00Z", "2026-06-15", "2026-07-01T00:00Z"), // dated ahead
+        ("month-end", "02:00", "2026-04-10T12:00:00Z", "2026-07-10", "2026-08-01T00:00Z"), // as far as one may be
+        ("month-end", "02:00", "2026-04-10T12:00:00Z", "2026-07-11", "dated_ahead"),
+        ("month-end", "02:00", "2026-04-10T12:00:00Z", "2062-04-10", "dated_ahead"),
+        ("nightly",   "02:00", "2026-04-10T12:00:00Z", "2062-04-10", "2026-04-11T00:00Z"),
+        ("month-end", "02:00", "9999-11-30T12:00:00Z", "9999-12-31", "9999-12-01T01:00Z"), // the end of the calendar
     ];
     for (transfer, hour, received, issued, sent) in cases {
         assert_eq!(due_at(transfer, hour, received, issued), sent, "{transfer} at {hour}, arrived {received}");

@@ -78,9 +78,10 @@ fn decode_utf8<'a>(bytes: &'a [u8], remarks: &mut Remarks) -> Cow<'a, str> {
         Err(fault) => fault,
     };
     let at = fault.valid_up_to();
-    // Accents that were right until here show that it is UTF-8 with a flaw; else it never was.
+    // Accents that were right until here show that it is UTF-8 with a flaw. So do those behind it, unless there
+    // are more flaws than that: two letters of another encoding may look like one of UTF-8.
     let never_was = bytes.get(..at).is_some_and(<[u8]>::is_ascii);
-    if never_was {
+    if never_was && !is_mostly_sound(bytes) {
         let told = format!(
             "it is not UTF-8 at byte {at}; read as {}",
             WINDOWS_1252.name()
@@ -91,6 +92,16 @@ fn decode_utf8<'a>(bytes: &'a [u8], remarks: &mut Remarks) -> Cow<'a, str> {
     let told = format!("it is not UTF-8 at byte {at}; what does not fit is shown as `\u{fffd}`");
     remarks.add(RemarkCode::Encoding, told);
     String::from_utf8_lossy(bytes)
+}
+
+/// Whether there are as many characters of UTF-8 beyond ASCII as places that fit none.
+fn is_mostly_sound(bytes: &[u8]) -> bool {
+    let (mut sound, mut flaws) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        sound += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        flaws += usize::from(!chunk.invalid().is_empty());
+    }
+    sound >= flaws
 }
 
 fn compare_with_declared(
@@ -222,6 +233,25 @@ mod tests {
         assert!(within.ends_with("<a>Ł</a>") && told.is_empty(), "{told:?}");
         let (past, told) = decoded(&declared(DECLARATION_BYTES_MAX + 1));
         assert!(past.ends_with("<a>£</a>"), "{told:?}");
+    }
+
+    #[test]
+    fn a_flaw_before_all_accents_costs_one_character_too() {
+        let cut = "it is not UTF-8 at byte 3; what does not fit is shown as `\u{fffd}`";
+        for (bytes, text, remark) in [
+            (&b"<a>\xc3</a>Zo\xc3\xab"[..], "<a>\u{fffd}</a>Zoë", cut),
+            (b"<a>\xe2\x82</a>\xe2\x82\xac", "<a>\u{fffd}</a>€", cut),
+            // More that fits windows-1252 than looks like UTF-8 by chance.
+            (
+                b"<a>\xe9t\xe9 \xc9\xab</a>",
+                "<a>été É«</a>",
+                "it is not UTF-8 at byte 3; read as windows-1252",
+            ),
+        ] {
+            let (read, told) = decoded(bytes);
+            assert_eq!(read, text);
+            assert_eq!(told.concat(), remark);
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::model::Kind;
 use crate::ubl::customization::{self, Status};
-use crate::ubl::party::PartyInProgress;
 use crate::ubl::reference::References;
 use crate::ubl::remarks::{Fault, Remarks, shown};
 use crate::ubl::root::Form;
+use crate::ubl::side::Side;
 use crate::ubl::vocabulary::{CII, Field, UBL, Vocabulary};
 use crate::ubl::xml::{Leaf, Opened, Text, Visitor, walk};
 use crate::ubl::{Party, Reading, RemarkCode};
@@ -27,13 +27,16 @@ struct Document<'r> {
     remarks: &'r mut Remarks,
     reading: Reading,
     due_of_payment: Option<String>,
-    seller: PartyInProgress,
-    buyer: PartyInProgress,
+    seller: Side,
+    buyer: Side,
     references: References,
 }
 
 impl Visitor for Document<'_> {
     fn opened(&mut self, element: &Opened<'_>) -> Text {
+        for side in [&mut self.seller, &mut self.buyer] {
+            side.opened(element.path, self.remarks);
+        }
         self.references.opened(element)
     }
 
@@ -54,10 +57,8 @@ impl Visitor for Document<'_> {
     fn closed(&mut self, path: &str, _end: usize) {
         self.references.closed(path, self.remarks);
         let registration = self.vocabulary.tax_registration;
-        if let Some((party, below)) = self.party_at(path)
-            && below == registration
-        {
-            party.close_tax();
+        for side in [&mut self.seller, &mut self.buyer] {
+            side.closed(path, registration);
         }
     }
 }
@@ -69,32 +70,15 @@ impl<'r> Document<'r> {
             remarks,
             reading: Reading::nothing(Kind::Other),
             due_of_payment: None,
-            seller: PartyInProgress::default(),
-            buyer: PartyInProgress::default(),
+            seller: Side::new(vocabulary.sellers),
+            buyer: Side::new(vocabulary.buyers),
             references: References::default(),
         }
     }
 
-    /// Returns the party that `path` leads into, and the path below it.
-    fn party_at<'p>(&mut self, path: &'p str) -> Option<(&mut PartyInProgress, &'p str)> {
-        let below = |roles: &[&str]| roles.iter().find_map(|role| path.strip_prefix(role));
-        if let Some(below) = below(self.vocabulary.sellers) {
-            return Some((&mut self.seller, below));
-        }
-        below(self.vocabulary.buyers).map(|below| (&mut self.buyer, below))
-    }
-
     fn party_leaf(&mut self, leaf: &Leaf<'_>) -> bool {
         let parts = self.vocabulary.parts;
-        let mut odd = Remarks::default();
-        let Some((party, below)) = self.party_at(leaf.path) else {
-            return false;
-        };
-        if let Some((_, part)) = parts.iter().find(|(path, _)| *path == below) {
-            party.leaf(*part, leaf, &mut odd);
-        }
-        self.remarks.append(odd);
-        true
+        self.seller.leaf(leaf, parts, self.remarks) || self.buyer.leaf(leaf, parts, self.remarks)
     }
 
     fn keep(&mut self, field: Field, leaf: &Leaf<'_>) {

@@ -34,7 +34,11 @@ pub const ATTACHMENTS_MAX: usize = 100;
 /// References listed of one document: a collective invoice names some hundred orders.
 pub const REFERENCES_MAX: usize = 500;
 
-/// Identifiers kept of one party.
+/// How far from the root a reference is looked at: the longest path in UBL and CII that ends at one has some
+/// hundred bytes, and what is nested under long names would be searched for each of them.
+pub const REFERENCE_PATH_BYTES_MAX: usize = 512;
+
+/// Identifiers kept of one party, those that are trusted most.
 pub const IDS_PER_PARTY_MAX: usize = 32;
 
 /// How far into its bytes a PDF may begin (ISO 32000-1, annex H.3, note 13).

@@ -23,6 +23,7 @@ mod remarks;
 mod root;
 mod sbdh;
 pub mod show;
+mod side;
 mod sniff;
 mod tag;
 #[cfg(test)]
@@ -74,8 +75,9 @@ pub fn read(bytes: &[u8]) -> Read {
         Outcome::bare(Reading::nothing(stranger.kind))
     } else {
         let text = decode::decode(bytes, &mut remarks);
+        let before = remarks.count();
         read_text(&text, &mut remarks).unwrap_or_else(|fault| {
-            remarks.add(fault.code, fault.told(&text));
+            remarks.give_up(before, fault.code, fault.told(&text));
             Outcome::bare(Reading::nothing(Kind::Unreadable))
         })
     };
@@ -131,8 +133,9 @@ fn read_inner(inner: String, remarks: &mut Remarks) -> Outcome {
         remarks.add(RemarkCode::Odd, told);
         return Outcome::bare(Reading::nothing(Kind::Other));
     }
+    let before = remarks.count();
     let reading = read_bare(&inner, root.as_ref(), remarks).unwrap_or_else(|fault| {
-        remarks.add(fault.code, fault.told(&inner));
+        remarks.give_up(before, fault.code, fault.told(&inner));
         Reading::nothing(Kind::Unreadable)
     });
     Outcome {

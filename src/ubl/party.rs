@@ -89,11 +89,20 @@ impl PartyInProgress {
         if self.ids.contains(&id) {
             return;
         }
-        if self.ids.len() < IDS_PER_PARTY_MAX {
-            self.ids.push(id);
-        } else {
+        if self.ids.len() >= IDS_PER_PARTY_MAX {
             self.dropped += 1;
+            // Else whoever writes many of those that nobody trusts would decide by which one is known.
+            let least = self
+                .ids
+                .iter()
+                .enumerate()
+                .max_by_key(|(_, kept)| kept.source);
+            match least.map(|(at, kept)| (at, kept.source)) {
+                Some((at, source)) if source > id.source => self.ids.remove(at),
+                _ => return,
+            };
         }
+        self.ids.push(id);
     }
 }
 

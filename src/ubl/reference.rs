@@ -2,7 +2,7 @@
 
 use crate::ubl::attachment::{Attachments, Embedded, Named, names_the_invoice};
 use crate::ubl::date::{compact_date, iso_date};
-use crate::ubl::limits::{ATTACHMENTS_MAX, REFERENCES_MAX};
+use crate::ubl::limits::{ATTACHMENTS_MAX, REFERENCE_PATH_BYTES_MAX, REFERENCES_MAX};
 use crate::ubl::remarks::Remarks;
 use crate::ubl::xml::{Leaf, Opened, Text};
 use crate::ubl::{Attachment, Reference, ReferenceKind, RemarkCode};
@@ -21,7 +21,8 @@ pub(super) struct References {
 
 #[derive(Debug)]
 struct OpenReference {
-    path: String,
+    /// How long its path is: all that opens and closes before it does is within it.
+    path_bytes: usize,
     kind: Option<ReferenceKind>,
     id: Option<String>,
     sales_order: Option<String>,
@@ -53,14 +54,14 @@ impl References {
         let Some(open) = &mut self.open else {
             return false;
         };
-        if let Some(below) = leaf.path.strip_prefix(&open.path) {
+        if let Some(below) = leaf.path.get(open.path_bytes..) {
             open.leaf(below, leaf, remarks);
         }
         true
     }
 
     pub(super) fn closed(&mut self, path: &str, remarks: &mut Remarks) {
-        if let Some(open) = self.open.take_if(|open| open.path == path) {
+        if let Some(open) = self.open.take_if(|open| open.path_bytes == path.len()) {
             self.keep(open, remarks);
         }
     }
@@ -127,7 +128,7 @@ impl References {
 impl OpenReference {
     fn at(path: &str) -> Self {
         Self {
-            path: path.to_owned(),
+            path_bytes: path.len(),
             kind: kind(path),
             id: None,
             sales_order: None,
@@ -180,7 +181,7 @@ fn is_embedded(path: &str) -> bool {
 
 /// Returns what is named, where the document as a whole names it and not one of its lines.
 fn kind(path: &str) -> Option<ReferenceKind> {
-    if path.contains("Line") {
+    if path.len() > REFERENCE_PATH_BYTES_MAX || path.contains("Line") {
         return None;
     }
     let ends = |end: &str| {

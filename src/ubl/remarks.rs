@@ -26,10 +26,16 @@ impl Remarks {
         }
     }
 
-    pub(super) fn append(&mut self, others: Self) {
-        for remark in others.0 {
-            self.add(remark.code, remark.text);
-        }
+    /// Says how many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds why a reading is given up, in the place of all but the first `before`, which are not of that reading.
+    /// It is told however many there were.
+    pub(super) fn give_up(&mut self, before: usize, code: RemarkCode, text: String) {
+        self.0.truncate(before.min(REMARKS_MAX - 1));
+        self.0.push(Remark { code, text });
     }
 
     pub(super) fn into_vec(self) -> Vec<Remark> {
@@ -95,6 +101,21 @@ mod tests {
             list.last().unwrap().to_string(),
             "there is more to remark; the first 49 are shown"
         );
+    }
+
+    #[test]
+    fn why_a_reading_is_given_up_is_told_however_much_was_remarked() {
+        for (before, kept) in [(0, 0), (1, 1), (REMARKS_MAX, REMARKS_MAX - 1)] {
+            let mut remarks = Remarks::default();
+            for _ in 0..=REMARKS_MAX {
+                remarks.add(RemarkCode::Odd, "odd");
+            }
+            remarks.give_up(before, RemarkCode::BrokenXml, "broken".to_owned());
+
+            let list = remarks.into_vec();
+            assert_eq!(list.len(), kept + 1);
+            assert_eq!(list.last().unwrap().text, "broken");
+        }
     }
 
     #[test]

@@ -102,6 +102,7 @@ fn check_declared(name: QName<'_>, names: &NamespaceResolver, at: usize) -> Resu
 
 fn check_length(name: &str, value: &str, at: usize) -> Result<(), Fault> {
     if value.len() > XML_ATTRIBUTE_BYTES_MAX {
+        let name = shown(name);
         let told = format!("the attribute `{name}` is longer than {XML_ATTRIBUTE_BYTES_MAX} bytes");
         return Err(Fault::new(RemarkCode::TooLarge, told, at));
     }

@@ -25,6 +25,7 @@ pub(super) enum Field {
 pub(super) struct Vocabulary {
     /// Paths below the root.
     pub(super) fields: &'static [(&'static str, Field)],
+    /// Paths of parties: the first that stands in a document counts.
     pub(super) sellers: &'static [&'static str],
     pub(super) buyers: &'static [&'static str],
     /// Paths below a party.
@@ -52,8 +53,8 @@ pub(super) const UBL: Vocabulary = Vocabulary {
         ("CustomizationID",                 Field::Customization),
         ("ProfileID",                       Field::Profile),
     ],
-    sellers: &["AccountingSupplierParty/Party/", "SellerSupplierParty/Party/"],
-    buyers: &["AccountingCustomerParty/Party/", "BuyerCustomerParty/Party/"],
+    sellers: &["AccountingSupplierParty/Party", "SellerSupplierParty/Party"],
+    buyers: &["AccountingCustomerParty/Party", "BuyerCustomerParty/Party"],
     parts: &[
         ("PartyName/Name",                      Part::Name),
         ("PartyLegalEntity/RegistrationName",   Part::OtherName),
@@ -88,12 +89,12 @@ pub(super) const CII: Vocabulary = Vocabulary {
         ("SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeSettlement/SpecifiedTradeSettlementMonetarySummation/DuePayableAmount", Field::Payable),
     ],
     sellers: &[
-        "SupplyChainTradeTransaction/ApplicableHeaderTradeAgreement/SellerTradeParty/",
-        "SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeAgreement/SellerTradeParty/",
+        "SupplyChainTradeTransaction/ApplicableHeaderTradeAgreement/SellerTradeParty",
+        "SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeAgreement/SellerTradeParty",
     ],
     buyers: &[
-        "SupplyChainTradeTransaction/ApplicableHeaderTradeAgreement/BuyerTradeParty/",
-        "SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeAgreement/BuyerTradeParty/",
+        "SupplyChainTradeTransaction/ApplicableHeaderTradeAgreement/BuyerTradeParty",
+        "SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeAgreement/BuyerTradeParty",
     ],
     parts: &[
         ("Name",                                            Part::Name),

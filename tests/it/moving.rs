@@ -1,10 +1,10 @@
 //! Is a document that a person gave to other books there, and never again where it was?
 
 use sluis::catalog::{DeliveryRow, LinkRules, NewLink};
-use sluis::model::{DeviceKind, DossierId, Flow, Language, Transfer};
+use sluis::model::{DeviceKind, DossierId, FirmId, Flow, HeldReason, Language, Transfer};
 use sluis::sending::{Destination, Error, Expected, Waiting};
 
-use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
+use crate::gateway::{BAKERY, Gateway, Login, MILL, Office, invoice, invoice_between};
 
 const WEAVER: &str = "0403019261";
 
@@ -147,6 +147,105 @@ async fn what_was_moved_to_books_without_a_link_leaves_once_there_is_one() {
     assert_eq!(look.await.unwrap(), 1);
     let expected = ["De Korenaar withdrawn", "De Wever offered"];
     assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+async fn remove_link(gateway: &Gateway, firm: FirmId, nth: usize) {
+    let catalog = &gateway.house.catalog;
+    let links = catalog.links(firm).await.unwrap();
+    let removing = catalog.remove_link(firm, &links[nth], gateway.now());
+    removing.await.unwrap();
+}
+
+async fn remove_dossier(gateway: &Gateway, firm: FirmId, name: &str) {
+    let catalog = &gateway.house.catalog;
+    let all = catalog.dossiers(firm).await.unwrap();
+    let dossier = all.iter().find(|one| one.name == name).unwrap();
+    let removing = catalog.remove_dossier(firm, dossier, gateway.now());
+    removing.await.unwrap();
+}
+
+async fn look(gateway: &Gateway, firm: FirmId, waiting: Waiting) -> usize {
+    let sending = &gateway.house.sending;
+    let looking = sending.look_again(firm, waiting, gateway.now());
+    looking.await.unwrap()
+}
+
+#[tokio::test]
+async fn what_waits_for_a_dossier_that_was_removed_leaves_once_it_is_here_anew() {
+    for (transfer, waits) in [(Transfer::Nightly, "no_link"), (Transfer::Manual, "manual")] {
+        let gateway = Gateway::start().await;
+        let office = gateway.office("peeters").await;
+        let firm = office.firm;
+        let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+        let to = Some(device.id);
+        let mill = gateway.dossier(&office, "De Molen", &[MILL]).await;
+        for (dossier, code, transfer) in [
+            (office.dossier, "ACME", transfer),
+            (mill, "MOLEN", Transfer::AtOnce),
+        ] {
+            gateway
+                .link_as(&office, dossier, "expertm", code, to, transfer)
+                .await;
+        }
+        gateway.receive(&office, invoice("F-1", 900)).await;
+        remove_link(&gateway, firm, 0).await;
+        remove_dossier(&gateway, firm, "De Korenaar").await;
+        assert_eq!(look(&gateway, firm, Waiting::Stays).await, 0);
+
+        let anew = gateway.dossier(&office, "De Korenaar", &[BAKERY]).await;
+        // Another link of the other side makes nothing of it: what was there was sent.
+        gateway
+            .link_as(&office, mill, "expertm", "MOLEN2", to, Transfer::AtOnce)
+            .await;
+        gateway
+            .link_as(&office, anew, "expertm", "ACME", to, Transfer::AtOnce)
+            .await;
+        let sent = look(&gateway, firm, Waiting::Follows).await;
+
+        assert_eq!(sent, 1, "{waits}");
+        let mut stands = stand(&gateway, &office).await;
+        stands.sort();
+        assert_eq!(stands, ["De Korenaar offered", "De Molen offered"]);
+    }
+}
+
+#[tokio::test]
+async fn what_stood_between_a_dossier_and_itself_leaves_for_both_once_they_are_two() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let firm = office.firm;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    remove_dossier(&gateway, firm, "De Korenaar").await;
+    gateway.dossier(&office, "Beide", &[BAKERY, MILL]).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let reason = rows(&gateway, &office).await[0].delivery.reason;
+    assert_eq!(reason, Some(HeldReason::SameDossier));
+    assert_eq!(look(&gateway, firm, Waiting::Stays).await, 0);
+    remove_dossier(&gateway, firm, "Beide").await;
+    for (name, number) in [("Een", MILL), ("Twee", BAKERY)] {
+        let dossier = gateway.dossier(&office, name, &[number]).await;
+        gateway
+            .link_as(
+                &office,
+                dossier,
+                "expertm",
+                name,
+                Some(device.id),
+                Transfer::AtOnce,
+            )
+            .await;
+    }
+
+    assert_eq!(look(&gateway, firm, Waiting::Stays).await, 2);
+
+    let expected = ["Een offered", "Twee offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    let flows: Vec<_> = rows(&gateway, &office)
+        .await
+        .iter()
+        .map(|row| row.delivery.flow)
+        .collect();
+    assert_eq!(flows, [Some(Flow::Sale), Some(Flow::Purchase)]);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
-use crate::gateway::invoice;
+use crate::gateway::{BAKERY, invoice};
 use crate::interop::wait_until;
 use crate::peer::Peer;
 use crate::program::Program;
@@ -275,6 +275,47 @@ async fn limits_that_were_changed_hold_for_who_comes_and_not_for_who_is_here() {
     );
     wait_until(|| program.log_says("Barred 127.0.0.66/32"));
     assert_eq!(heard(address, b"").await, b"Not allowed at this time\r\n");
+    assert_eq!(program.terminate(), Some(0));
+}
+
+/// What a check says of the links.
+fn checked(program: &Program) -> String {
+    let output = program.run(&["check"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find(|line| line.contains("links of kantoor"));
+    line.unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_gives_two_links_one_folder_is_told() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.link(BAKERY, "BETA", "server");
+    assert!(checked(&program).starts_with("ok"));
+    let text = include_str!("../../config/profiles/expertm.toml");
+    fs::create_dir(program.path("sluis/profiles")).unwrap();
+    fs::write(
+        program.path("sluis/profiles/expertm.toml"),
+        text.replace("{dossier_code}", "{dossier_name}"),
+    )
+    .unwrap();
+    program.serve();
+    assert!(!program.log_says("has a folder of"));
+    let file = program.path("sluis/sluis.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("profiles = \"profiles\"\n{config}")).unwrap();
+
+    reload(&program);
+
+    let told = "Link 2 of firm `kantoor` has a folder of link 1";
+    wait_until(|| program.log_says(told));
+    let links = checked(&program);
+    assert!(links.starts_with("WRONG"), "{links}");
+    assert!(
+        links.contains("`BETA`") && links.contains("`ACME`"),
+        "{links}"
+    );
+    assert_eq!(links.matches("has a folder of").count(), 1, "{links}");
     assert_eq!(program.terminate(), Some(0));
 }
 

@@ -9,7 +9,7 @@ use sluis::scheduler::Scheduler;
 use sluis::sending::{Destination, Error, Expected};
 use sqlx::Connection as _;
 
-use crate::gateway::{Gateway, Login, MILL, Office, fixture, invoice, invoice_between};
+use crate::gateway::{BAKERY, Gateway, Login, MILL, Office, fixture, invoice, invoice_between};
 use crate::peer::Peer;
 use crate::program::Program;
 
@@ -134,6 +134,46 @@ async fn what_nobody_has_collected_gives_way_to_the_newer_version() {
     assert_eq!(kept.await.unwrap(), version(1), "nothing is thrown away");
     // The same newer one twice is one.
     gateway.receive(&office, version(2)).await;
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+/// What a buyer wrote for the bakery, under the number F-1.
+fn written_by(buyer: &str) -> Vec<u8> {
+    let text = String::from_utf8(invoice_between(BAKERY, buyer, "F-1", 2000)).unwrap();
+    text.replace("TypeCode>380<", "TypeCode>389<").into_bytes()
+}
+
+#[tokio::test]
+async fn what_two_buyers_write_under_one_number_is_two_invoices() {
+    let (gateway, office, _) = replacing(DeviceKind::Pull).await;
+
+    gateway.receive(&office, written_by("0500453583")).await;
+    gateway.receive(&office, written_by("0899965307")).await;
+
+    let expected = ["1 offered", "2 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    // A newer version of the first is one all the same.
+    let mut newer = written_by("0500453583");
+    newer.extend(b"<!-- corrected -->");
+    gateway.receive(&office, newer).await;
+    let expected = ["1 withdrawn by 3", "2 offered", "3 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+#[tokio::test]
+async fn of_two_sellers_with_one_name_and_no_number_none_takes_the_others_place() {
+    let (gateway, office, _) = replacing(DeviceKind::Pull).await;
+    let nameless = |nth| {
+        let text = String::from_utf8(version(nth)).unwrap();
+        let number = "<cbc:CompanyID schemeID=\"0208\">0451827384</cbc:CompanyID>";
+        let address = "<cbc:EndpointID schemeID=\"0208\">0451827384</cbc:EndpointID>";
+        text.replace(number, "").replace(address, "").into_bytes()
+    };
+    gateway.receive(&office, nameless(1)).await;
+
+    gateway.receive(&office, nameless(2)).await;
+
+    let expected = ["1 offered", "2 held suspected_duplicate"];
     assert_eq!(stand(&gateway, &office).await, expected);
 }
 

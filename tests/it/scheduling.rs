@@ -290,6 +290,29 @@ async fn what_waits_for_a_hand_stays_when_the_rule_changes_unless_it_is_asked_to
 }
 
 #[tokio::test]
+async fn what_is_dated_far_ahead_waits_for_a_person_and_follows_its_rule() {
+    let gateway = Gateway::start().await;
+    let (office, device) = office_sending(&gateway, sends("month-end")).await;
+    let text = String::from_utf8(invoice("F-1", 900)).unwrap();
+    let mistyped = text.replace("IssueDate>2026", "IssueDate>2062");
+    assert_ne!(mistyped, text);
+
+    gateway.receive(&office, mistyped.into_bytes()).await;
+
+    assert_eq!(stand(&gateway, &office).await, ["dated_ahead"]);
+    let catalog = &gateway.house.catalog;
+    let link = catalog.links(office.firm).await.unwrap().remove(0);
+    catalog
+        .set_link(&link, Some(device.id), &sends("at-once"), gateway.now())
+        .await
+        .unwrap();
+    let sending = &gateway.house.sending;
+    let looking = sending.look_again(office.firm, Waiting::Stays, gateway.now());
+    assert_eq!(looking.await.unwrap(), 1);
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+}
+
+#[tokio::test]
 async fn a_link_that_leaves_it_to_its_firm_follows_the_firm() {
     let gateway = Gateway::start().await;
     let (office, _) = office_sending(&gateway, LinkRules::FIRM).await;

@@ -1,8 +1,8 @@
 //! Does each arrival become what it should?
 
 use super::*;
-use crate::model::{Approval, Declared, PartyId, Transfer};
-use crate::ubl::{Party, Sbdh};
+use crate::model::{Approval, Declared, Transfer};
+use crate::ubl::Sbdh;
 
 /// A minimal reading of an invoice with this number.
 pub(crate) fn invoice(number: &str) -> Reading {
@@ -234,6 +234,71 @@ fn numbers_are_compared_as_a_bookkeeper_would() {
     assert_eq!(key("000 17"), key("17"));
     assert_ne!(key("17"), key("170"));
     assert_eq!(key("000"), key("0 00"));
+}
+
+#[test]
+fn a_self_billed_number_is_one_of_the_buyers() {
+    let self_billed = |buyer| Reading {
+        self_billed: true,
+        buyer: party(&[(PartyIdSource::LegalEntity, buyer)]),
+        ..invoice("2026-001")
+    };
+    let by_bakery = self_billed("0239843188");
+
+    assert_eq!(
+        business_key(&by_bakery),
+        business_key(&self_billed("BE 0239.843.188"))
+    );
+    assert_ne!(
+        business_key(&by_bakery),
+        business_key(&self_billed("0762986459"))
+    );
+    // What the seller writes to different buyers bears different numbers of his own.
+    let own = |of: Reading| Reading {
+        self_billed: false,
+        ..of
+    };
+    assert_eq!(
+        business_key(&own(by_bakery)),
+        business_key(&own(self_billed("0762986459")))
+    );
+}
+
+#[test]
+fn what_stands_for_no_number_makes_no_two_sellers_one() {
+    use PartyIdSource::{Identification, LegalEntity, Vat};
+    let (sound, other) = ("BE0239843188", "BE0762986459");
+    for placeholder in ["NVT", "0208:NVT", "0208:0000000000", "0208:9999999999", "0"] {
+        let key = |vat| {
+            business_key(&Reading {
+                seller: party(&[(LegalEntity, placeholder), (Vat, vat)]),
+                ..invoice("F-1")
+            })
+        };
+        assert_ne!(key(sound), key(other), "{placeholder}");
+        assert_ne!(
+            key("NL820098395B01"),
+            key("NL820098395B02"),
+            "{placeholder}"
+        );
+    }
+    let held = |seller: Party, self_billed| {
+        let reading = Reading {
+            seller,
+            self_billed,
+            ..invoice("F-1")
+        };
+        choice_for(&reading, Duplicates::Replace) == Duplicates::Hold
+    };
+    let named = Party {
+        name: Some("Jan Peeters".to_owned()),
+        ..Party::default()
+    };
+    assert!(held(named, false), "two people may have one name");
+    assert!(held(party(&[(Identification, "17")]), false));
+    assert!(held(party(&[(LegalEntity, "0208:9999999999")]), false));
+    assert!(held(party(&[(LegalEntity, sound)]), true), "whose is it?");
+    assert!(!held(party(&[(LegalEntity, sound)]), false));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Does one past each limit hurt anybody?
 
 use super::told;
-use crate::model::Kind;
+use crate::model::{Kind, on_one_line};
 use crate::ubl::limits::{
-    DOCUMENT_BYTES_MAX, IDS_PER_PARTY_MAX, REFERENCES_MAX, TEXT_BYTES_MAX, XML_ATTRIBUTE_BYTES_MAX,
-    XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAME_BYTES_MAX, XML_NAMESPACES_MAX,
+    DOCUMENT_BYTES_MAX, IDS_PER_PARTY_MAX, REFERENCE_PATH_BYTES_MAX, REFERENCES_MAX, REMARKS_MAX,
+    TEXT_BYTES_MAX, XML_ATTRIBUTE_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAME_BYTES_MAX,
+    XML_NAMESPACES_MAX,
 };
 use crate::ubl::{Read, RemarkCode, read};
 
@@ -150,16 +151,92 @@ fn one_reference_past_the_limit_is_counted_and_not_listed() {
     assert_eq!(told(&read), "it names 501 other documents; 500 are listed");
 }
 
+/// An invoice from somebody with so many identifiers that nobody trusts, before and behind `more`.
+fn from_one_with(before: usize, more: &str, behind: usize) -> Read {
+    let ids = |from: usize, to: usize| -> String {
+        (from..to)
+            .map(|nth| format!("<PartyIdentification><ID>{nth}</ID></PartyIdentification>"))
+            .collect()
+    };
+    let (before, behind) = (ids(0, before), ids(before, before + behind));
+    let party = "AccountingSupplierParty><Party>";
+    read(
+        format!(
+            "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'>\
+             <{party}{before}{more}{behind}</Party></AccountingSupplierParty></Invoice>"
+        )
+        .as_bytes(),
+    )
+}
+
 #[test]
 fn one_identifier_past_the_limit_is_counted_and_not_kept() {
-    let ids: String = (0..=IDS_PER_PARTY_MAX)
-        .map(|nth| format!("<PartyIdentification><ID>{nth}</ID></PartyIdentification>"))
-        .collect();
+    let past = from_one_with(IDS_PER_PARTY_MAX + 1, "", 0);
 
-    let read = invoice(&format!(
-        "<ID>1</ID><AccountingSupplierParty><Party>{ids}</Party></AccountingSupplierParty>"
-    ));
+    assert_eq!(past.reading.seller.ids.len(), IDS_PER_PARTY_MAX);
+    let expected = "the seller has 33 identifiers; 32 are kept";
+    assert!(told(&past).contains(expected), "{}", told(&past));
+    let within = from_one_with(IDS_PER_PARTY_MAX, "", 0);
+    assert!(!told(&within).contains("identifiers"));
+}
 
-    assert_eq!(read.reading.seller.ids.len(), IDS_PER_PARTY_MAX);
-    assert_eq!(told(&read), "the seller has 34 identifiers; 32 are kept");
+#[test]
+fn no_number_of_identifiers_pushes_out_those_that_are_trusted_more() {
+    let trusted = "<EndpointID>e</EndpointID>\
+                   <PartyTaxScheme><CompanyID>v</CompanyID></PartyTaxScheme>\
+                   <PartyLegalEntity><CompanyID>l</CompanyID></PartyLegalEntity>";
+    for (before, behind) in [(0, 40), (20, 20), (31, 9), (40, 0)] {
+        let ids = from_one_with(before, trusted, behind).reading.seller.ids;
+
+        let first: Vec<_> = ids.iter().map(|id| id.raw.as_str()).take(5).collect();
+        assert_eq!(first, ["l", "v", "e", "0", "1"], "{before} before");
+        assert_eq!(ids.len(), IDS_PER_PARTY_MAX);
+    }
+}
+
+#[test]
+fn one_byte_further_from_the_root_a_reference_is_not_looked_at() {
+    let below = |bytes: usize| {
+        let names = ["a".repeat(200), "b".repeat(200)];
+        let rest = "c".repeat(bytes - 400 - "///OrderReference".len());
+        let open = format!("<{}><{}><{rest}>", names[0], names[1]);
+        let close = format!("</{rest}></{}></{}>", names[1], names[0]);
+        invoice(&format!(
+            "<ID>1</ID>{open}<OrderReference><ID>7</ID></OrderReference>{close}"
+        ))
+    };
+
+    let listed = |bytes| below(bytes).reading.references.len();
+
+    assert_eq!(listed(REFERENCE_PATH_BYTES_MAX), 1);
+    assert_eq!(listed(REFERENCE_PATH_BYTES_MAX + 1), 0);
+}
+
+#[test]
+fn no_number_of_remarks_pushes_out_why_it_is_unreadable() {
+    let doubled: String = (0..80).map(|nth| format!("<ID>{nth}</ID>")).collect();
+    let broken = invoice(&format!("{doubled}<a></b>"));
+    let whole = invoice(&doubled);
+    assert_eq!(whole.reading.remarks.len(), REMARKS_MAX);
+
+    assert_eq!(broken.reading.kind, Kind::Unreadable);
+    let [why] = &broken.reading.remarks[..] else {
+        panic!("{}", told(&broken));
+    };
+    assert_eq!(why.code, RemarkCode::BrokenXml);
+}
+
+#[test]
+fn what_is_too_long_is_named_on_one_line() {
+    let name = "b\u{202e}\u{2028}c";
+    let element = format!(
+        "<ID>1</ID><a {name}='{}'/>",
+        "x".repeat(XML_ATTRIBUTE_BYTES_MAX + 1)
+    );
+
+    let read = invoice(&element);
+
+    assert_eq!(read.reading.kind, Kind::Unreadable);
+    let text = told(&read);
+    assert_eq!(on_one_line(&text), text);
 }

@@ -1,6 +1,6 @@
 //! Is what is not sound XML refused, with what and where?
 
-use super::{fixture, told};
+use super::{fixture, keys, told};
 use crate::model::Kind;
 use crate::ubl::{RemarkCode, read};
 
@@ -108,6 +108,60 @@ fn an_element_that_stands_twice_is_remarked() {
 
     assert_eq!(read.reading.number.as_deref(), Some("1"));
     assert!(told(&read).starts_with("`ID` stands in it twice; the first is read"));
+}
+
+#[test]
+fn who_ordered_or_delivered_is_not_who_buys_or_sells() {
+    let party = |role: &str, number: &str| {
+        format!(
+            "<{role}><Party><PartyName><Name>{role}</Name></PartyName><PartyLegalEntity><CompanyID>{number}</CompanyID>\
+             </PartyLegalEntity></Party></{role}>"
+        )
+    };
+    let sides = |content: &str| {
+        let read = read(format!("{ROOT}<ID>1</ID>{content}</Invoice>").as_bytes());
+        keys(&read)
+    };
+    let (accounting, ours) = ("0500453583", "0239843188");
+    let buyer = party("BuyerCustomerParty", ours);
+    let seller = party("SellerSupplierParty", ours);
+    let customer = party("AccountingCustomerParty", accounting);
+    let supplier = party("AccountingSupplierParty", accounting);
+
+    let expected = sides(&format!("{supplier}{customer}"));
+    assert!(expected.contains(accounting) && !expected.contains(ours));
+    assert_eq!(
+        sides(&format!("{seller}{supplier}{buyer}{customer}")),
+        expected
+    );
+    assert_eq!(
+        sides(&format!("{supplier}{seller}{customer}{buyer}")),
+        expected
+    );
+    // Without the one, the other says more than nothing.
+    assert!(sides(&format!("{seller}{buyer}")).contains(ours));
+}
+
+#[test]
+fn of_a_party_that_stands_twice_the_first_is_read() {
+    let party = |number: &str| {
+        format!("<Party><PartyTaxScheme><CompanyID>{number}</CompanyID></PartyTaxScheme></Party>")
+    };
+    let (first, second) = (party("BE0500453583"), party("BE0239843188"));
+    let role =
+        |parties: &str| format!("<AccountingCustomerParty>{parties}</AccountingCustomerParty>");
+    for twice in [
+        role(&first) + &role(&second),
+        role(&format!("{first}{second}")),
+        role("") + &role(&first) + &role(&second),
+    ] {
+        let read = read(format!("{ROOT}<ID>1</ID>{twice}</Invoice>").as_bytes());
+
+        let ids: Vec<_> = read.reading.buyer.ids.iter().map(|id| &id.raw).collect();
+        assert_eq!(ids, ["BE0500453583"]);
+        let remark = "`AccountingCustomerParty/Party` stands in it twice; the first is read";
+        assert_eq!(told(&read).matches(remark).count(), 1, "{}", told(&read));
+    }
 }
 
 #[test]
