@@ -56,8 +56,8 @@ pub struct DocumentFacts {
     pub digest: Digest,
     /// Its number (BT-1).
     pub number: Option<String>,
-    /// What it is.
-    pub kind: Kind,
+    /// What it is; none where nobody understands what was read of it.
+    pub kind: Option<Kind>,
 }
 
 /// What is told of a delivery; it does not change any more once it was offered.
@@ -380,19 +380,16 @@ impl Tx {
 }
 
 fn letter(row: &AnyRow, state: LetterState, attempts: i64) -> Result<Letter, Error> {
-    let digest = row.word_or("document_digest")?;
-    let document = match digest {
-        Some(digest) => {
-            let reading = reading(row)?;
-            let (number, kind) = (reading.number, reading.kind);
-            Some(DocumentFacts {
-                digest,
-                number,
-                kind,
-            })
+    // A document that nobody understands is told without what was read of it: it holds up no other.
+    let digest = row.word_or("document_digest").ok().flatten();
+    let document = digest.map(|digest| {
+        let reading = reading(row).ok();
+        DocumentFacts {
+            digest,
+            kind: reading.as_ref().map(|reading| reading.kind),
+            number: reading.and_then(|reading| reading.number),
         }
-        None => None,
-    };
+    });
     let delivery = match row.int_or("generation")? {
         Some(generation) => Some(DeliveryFacts {
             generation,

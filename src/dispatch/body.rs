@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::alarm::Told;
 use crate::catalog::{Event, EventRow, Letter, Webhook};
-use crate::model::{EventKind, FirmId, Timestamp, WebhookId};
+use crate::model::{EventKind, FirmId, Kind, Timestamp, WebhookId};
 
 /// How many digits of an event's hash stand in its id.
 const HASH_DIGITS: usize = 12;
@@ -34,7 +34,7 @@ pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
             "id": id,
             "sha256": facts.map(|facts| facts.digest.to_string()),
             "number": facts.and_then(|facts| facts.number.as_deref()),
-            "kind": facts.map(|facts| facts.kind.as_str()),
+            "kind": facts.and_then(|facts| facts.kind).map(Kind::as_str),
         })
     });
     let device = event

@@ -223,7 +223,7 @@ impl<S: Sends> Dispatcher<S> {
     async fn round(&self, webhook: Webhook, limit: i64) -> WebhookId {
         let id = webhook.id;
         if let Err(error) = self.try_round(webhook, limit).await {
-            error!(webhook.id = %id, "Could not write down what webhook {id} was told: {}", with_causes(&error));
+            error!(webhook.id = %id, "Could not tell webhook {id} what happened, or not write down that it was told: {}", with_causes(&error));
             self.rest(LOOK).await;
         }
         id
