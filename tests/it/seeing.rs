@@ -19,6 +19,7 @@ use crate::gateway::{BAKERY, Login, MILL, invoice, invoice_between};
 use crate::peer::{Peer, dial};
 use crate::program::{Device, Program};
 use crate::receiver::Receiver;
+use crate::scheduling::tamper_with;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
@@ -594,6 +595,11 @@ async fn whole_story(format: &str) -> (String, Vec<String>) {
     let url = format!("http://{}/pad-Goudvink?token=Boomklever", receiver.address);
     let hook = program.json(&["webhook", "add", "kantoor", &url]).remove(0);
     let secret = hook["secret"].as_str().unwrap().to_owned();
+    // Nobody knows whose it is, so it waits, and each start looks at it; what was read of it is damaged.
+    let waits = String::from_utf8(telling_invoice("<!--waits-->")).unwrap();
+    program.ingest(&[waits.replace(BAKERY, "0239843188").into_bytes()]);
+    let damage = "update document set reading = 'x' || reading";
+    tamper_with(&program.path("sluis/data/catalog.sqlite"), damage).await;
     program.serve();
     let address = program.address.unwrap();
 
@@ -649,6 +655,10 @@ async fn no_log_line_holds_a_party_a_file_or_a_secret_and_none_is_broken_by_a_pe
             let line = log.lines().find(|line| line.contains(name));
             assert_eq!(line, None, "`{name}` stands in the log");
         }
+        assert!(
+            log.contains("as a reading, which is no such thing"),
+            "{log}"
+        );
         assert!(log.contains("Refused a login as #"), "{log}");
         assert!(log.contains("Refused a login as `kantoor.pc`"), "{log}");
         for line in log.lines() {
