@@ -39,22 +39,16 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     let door = listening.renewing();
     let (renewals, taken) = mpsc::channel(1);
     let ends = draining.clone();
-    let reloading = async {
+    let reloads = async {
         let mut house = house.clone();
         loop {
-            tokio::select! {
-                () = ends.cancelled() => return,
-                _ = hangups.recv() => {}
-            }
+            hangups.recv().await;
             service::tell_reloading();
             let status = match reload(call, &house, &door).await {
                 Ok(next) => {
                     house = next.clone();
-                    tokio::select! {
-                        () = ends.cancelled() => return,
-                        // Nobody takes it who is ending.
-                        _ = renewals.send(next) => {}
-                    }
+                    // Nobody takes it who is ending.
+                    renewals.send(next).await.ok();
                     format!("Listening on {address}")
                 }
                 Err(refused) => {
@@ -64,6 +58,13 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
                 }
             };
             service::tell_reloaded(&status);
+        }
+    };
+    let reloading = async {
+        tokio::select! {
+            () = reloads => {}
+            // What a reload reads may hang.
+            () = ends.cancelled() => {}
         }
     };
     let told = async {
@@ -120,7 +121,11 @@ fn hangups() -> Result<tokio::signal::unix::Signal, Error> {
 
 /// Reads the configuration again, and all that it names. It counts when all of it can be used, or none of it.
 async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Error> {
-    let config = call.config()?;
+    let call = call.clone();
+    // A disk that does not answer holds a thread of its own, and not the one that accepts connections.
+    let config = tokio::task::spawn_blocking(move || call.config()).await;
+    let config =
+        config.map_err(|died| Error::failed("could not read the configuration", died))??;
     telemetry::check(&config.log).map_err(Error::Refused)?;
     let renewed = house.renewed(config).await?;
     telemetry::set_level(&renewed.house.config.log).map_err(Error::Refused)?;
