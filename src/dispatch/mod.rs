@@ -46,6 +46,7 @@ use self::breaker::Breaker;
 use self::lanes::Start;
 use crate::catalog::{self, Catalog, Webhook};
 use crate::model::{Clock, FirmId, Timestamp, WebhookId, with_causes};
+use crate::wellness::Part;
 
 /// How often it is looked whether another process has told something, or a webhook was added.
 const LOOK: Duration = Duration::from_secs(2);
@@ -193,6 +194,10 @@ impl<S: Sends> Dispatcher<S> {
             now: Vec::new(),
             next: None,
         };
+        // What cannot be written down would be told again and again, every two seconds.
+        if !self.writes_down() {
+            return Ok(starts);
+        }
         for webhook in webhooks {
             if busy.contains(&webhook.id) {
                 continue;
@@ -207,6 +212,11 @@ impl<S: Sends> Dispatcher<S> {
             }
         }
         Ok(starts)
+    }
+
+    /// Whether what was told can be written down: the catalog has said once, in the log, if it cannot.
+    fn writes_down(&self) -> bool {
+        self.catalog.wellness().works(Part::CatalogWrites)
     }
 
     async fn pause(&self, pause: Pause) {
