@@ -242,8 +242,9 @@ fn is_blank(row: &Written) -> bool {
     row.kind == EventKind::Blank.as_str() && row.detail.is_empty() && ids == [None; 4]
 }
 
-/// Says what is wrong with the event at `seq`, where `rows` are that one, the one before it and the one after it,
-/// and the firm's row says which event is its `head`. The one after it covers its hash, or the firm's row does:
+/// Says what is wrong with the event at `seq`.
+///
+/// `rows` are that one, the one before it and the one after it; `head` is the last, as the firm's row has it. The one after it covers its hash, or the firm's row does:
 /// whoever changes an event can give it the hash that follows from it.
 pub fn misfit_of(
     firm: FirmId,

@@ -21,7 +21,7 @@ pub const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
 /// A receiver that says nothing is waited for so long: a test has no more patience.
 const PATIENCE_MS: u64 = 300;
 
-async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId {
+pub async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId {
     let new = NewWebhook {
         url,
         origin: "there",
