@@ -11,6 +11,7 @@ use super::call::Call;
 use super::{Error, Exit, doer, print, service};
 use crate::app::House;
 use crate::config::When;
+use crate::dispatch::Poster;
 use crate::model::with_causes;
 use crate::seeing::Seeing;
 use crate::sftp::{Listening, Renewing};
@@ -33,7 +34,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     };
     let address = listening.address();
     let seeing = seeing(&house, &listening, draining.clone()).await?;
-    tell_listening(&house, address)?;
+    tell_listening(&house, address).await?;
     service::tell_ready(address);
     let watching = service::watch(listening.pulse());
     let door = listening.renewing();
@@ -92,10 +93,20 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     Ok(served.map(|()| Exit::Done)?)
 }
 
-fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
+/// Says where it listens, and with which keys.
+async fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
+    look_at_roots(house).await;
     print::line(&format!("listening on {address}")) // scripts wait for this line
+}
+
+/// Says whether receivers can be told. Devices are served all the same.
+async fn look_at_roots(house: &House) {
+    if let Err(bad) = Poster::new(&house.config.webhooks).check_roots().await {
+        let why = on_one_line(&with_causes(&bad));
+        error!("Could not use `[webhooks] roots`, and no receiver over https is told: {why}");
+    }
 }
 
 /// Opens the listener for monitors, if there shall be one, and says where it is.
