@@ -390,9 +390,17 @@ impl House {
         }
     }
 
-    /// Sends what waits no longer: a profile may have been mended while nobody served.
+    /// Sends what waits no longer, unless the end comes first: a profile may have been mended, while nobody served
+    /// or at a reload.
+    async fn look_again_until(&self, ends: &CancellationToken) {
+        tokio::select! {
+            () = self.look_again() => {}
+            () = ends.cancelled() => {}
+        }
+    }
+
     async fn look_again(&self) {
-        let firms = match self.catalog.firms().await {
+        let firms = match self.catalog.firms_understood().await {
             Ok(firms) => firms,
             Err(error) => {
                 let why = with_causes(&error);

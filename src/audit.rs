@@ -85,7 +85,7 @@ pub async fn faults_of_copy(copy: &Path) -> Result<Vec<String>, catalog::Error> 
     Ok(faults)
 }
 
-/// Says what is wrong with one event of `firm` and the one before it, if anything is.
+/// Says what is wrong with one event of `firm` and with those beside it, if anything is.
 ///
 /// # Errors
 ///
@@ -97,8 +97,9 @@ pub async fn verify_one(
 ) -> Result<Option<Misfit>, catalog::Error> {
     let mut snapshot = catalog.snapshot().await?;
     let before = EventSeq((seq.0 - 2).max(0));
-    let rows = snapshot.written(firm, before, 2).await?;
-    Ok(chain::misfit_of(firm, seq, &rows))
+    let rows = snapshot.written(firm, before, 3).await?;
+    let head = snapshot.last_event(firm).await?;
+    Ok(chain::misfit_of(firm, seq, &rows, (head.0, &head.1)))
 }
 
 /// What became of playing a firm's events again.

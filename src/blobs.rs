@@ -375,7 +375,7 @@ mod tests {
         std::fs::create_dir(&found).unwrap();
         std::fs::write(found.join("#12"), "x").unwrap();
         // Only its owner may look into it, who is somebody else.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o0);
         std::fs::set_permissions(&found, mode).unwrap();
         let digest = stored.digest().to_string();
         let left = format!("{}/{digest}#1", &digest[..2]);

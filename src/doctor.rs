@@ -89,6 +89,23 @@ pub enum AtPort {
     Forbidden(String),
 }
 
+/// Judges what was found of the addresses of monitors, or of whom receivers are trusted by.
+pub fn outward(check: &'static str, found: Result<String, String>) -> Finding {
+    match found {
+        Ok(detail) => Finding::ok(check, detail),
+        Err(detail) if check == "metrics" => Finding::wrong(
+            check,
+            detail,
+            "`ss -ltnp` names the program; an address must be one of this machine",
+        ),
+        Err(detail) => Finding::wrong(
+            check,
+            detail,
+            "`[webhooks] roots` names a file of certificates (PEM) that this user can read",
+        ),
+    }
+}
+
 /// Judges what is at the port where devices come; `own` are the fingerprints of our keys.
 pub fn port(listen: SocketAddr, found: &AtPort, own: &[String]) -> Finding {
     const CHECK: &str = "port";

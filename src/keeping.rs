@@ -104,7 +104,7 @@ impl Keeping {
 
     async fn run_all(&self) {
         self.blobs.clear_left(self.clock.read());
-        let firms = match self.catalog.firms().await {
+        let firms = match self.catalog.firms_understood().await {
             Ok(firms) => firms,
             Err(failed) => return error!("Could not ask which firms there are: {failed}"),
         };

@@ -115,7 +115,7 @@ impl Lookout {
     /// When the catalog does not say which firms there are.
     pub async fn look(&self, now: Timestamp) -> Result<Noticed, catalog::Error> {
         let mut noticed = Noticed::default();
-        for firm in self.catalog.firms().await? {
+        for firm in self.catalog.firms_understood().await? {
             match self.look_at(&firm, now).await {
                 Ok(here) => {
                     noticed.raised += here.raised;

@@ -6,9 +6,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -23,6 +24,10 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// After how many looks everything is tried.
 const LOOKS_PER_TRY: u32 = 15;
+
+/// How long a try may take before the part counts as one that fails: longer than a statement waits for another
+/// process. A disk that hangs says nothing else.
+const TRY: Duration = Duration::from_secs(20);
 
 /// How often a catalog that was found damaged is looked through, in milliseconds: that reads the whole file.
 const LOOK_THROUGH_MS: u64 = 60_000;
@@ -42,6 +47,7 @@ pub struct Tending {
     clock: Clock,
     /// When a damaged catalog was last looked through.
     looked_through: Mutex<Option<Timestamp>>,
+    patience: Duration,
 }
 
 /// Where everything is.
@@ -66,28 +72,59 @@ impl Tending {
             disks,
             clock,
             looked_through: Mutex::default(),
+            patience: TRY,
         }
     }
 
-    /// Looks until it is cancelled.
-    pub async fn run(&self, cancel: CancellationToken) {
-        let mut looks = 0;
+    /// Looks until it is cancelled. What hangs holds up none of the others.
+    pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
+        let tending = async {
+            tokio::join!(
+                self.keep_looking(),
+                self.keep_trying_catalog(),
+                self.keep_trying_blobs(),
+            )
+        };
+        tokio::select! {
+            _ = tending => {}
+            () = cancel.cancelled() => {}
+        }
+    }
+
+    async fn keep_looking(self: &Arc<Self>) {
         loop {
-            self.look_at_room();
-            // It has reported what it found.
-            drop(self.catalog.stands());
-            drop(self.blobs.stands());
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
-            }
-            looks += 1;
-            if !self.wellness.is_well() || looks >= LOOKS_PER_TRY {
-                looks = 0;
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = self.try_all(self.clock.read()) => {}
-                }
+            let this = Arc::clone(self);
+            // A share that is away holds whoever asks for its room.
+            let looking = tokio::task::spawn_blocking(move || {
+                this.look_at_room();
+                // It has reported what it found.
+                drop(this.catalog.stands());
+                drop(this.blobs.stands());
+            });
+            drop(looking.await);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn keep_trying_catalog(&self) {
+        loop {
+            self.until_a_try().await;
+            self.try_catalog(self.clock.read()).await;
+        }
+    }
+
+    async fn keep_trying_blobs(&self) {
+        loop {
+            self.until_a_try().await;
+            self.try_blobs(self.clock.read()).await;
+        }
+    }
+
+    async fn until_a_try(&self) {
+        for _ in 0..LOOKS_PER_TRY {
+            tokio::time::sleep(LOOK).await;
+            if !self.wellness.is_well() {
+                return;
             }
         }
     }
@@ -129,14 +166,44 @@ impl Tending {
 
     /// Tries everything that may have failed.
     pub async fn try_all(&self, now: Timestamp) {
-        let has_room = self.catalog.stands().is_ok() && self.log_has_room().await;
-        if has_room && self.catalog.try_write().await.is_ok() && self.is_sound(now).await {
+        tokio::join!(self.try_catalog(now), self.try_blobs(now));
+    }
+
+    async fn try_catalog(&self, now: Timestamp) {
+        let trying = async {
+            let stands = self.stands().await && self.log_has_room().await;
+            stands && self.catalog.try_write().await.is_ok()
+        };
+        let hangs = |why: &str| report_catalog(&self.wellness, Cause::Other, why);
+        if self.within(trying, hangs).await && self.is_sound(now).await {
             self.works(Part::CatalogWrites, now);
         }
-        let stored = self.blobs.try_write().await.is_ok();
-        if stored && self.spool_works().await {
+    }
+
+    async fn try_blobs(&self, now: Timestamp) {
+        let trying = async { self.blobs.try_write().await.is_ok() && self.spool_works().await };
+        let hangs = |why: &str| cannot_store(&self.wellness, Cause::Other, why);
+        if self.within(trying, hangs).await {
             self.works(Part::BlobWrites, now);
         }
+        self.look_for_lost(now).await;
+    }
+
+    /// Waits for a try, and reports that it `hangs` when it takes too long. It is waited for all the same: others
+    /// beside it would only hang with it.
+    async fn within(&self, trying: impl Future<Output = bool>, hangs: impl Fn(&str)) -> bool {
+        let mut trying = std::pin::pin!(trying);
+        if let Ok(tried) = timeout(self.patience, &mut trying).await {
+            return tried;
+        }
+        hangs(&format!(
+            "it did not answer in {} s",
+            self.patience.as_secs()
+        ));
+        trying.await
+    }
+
+    async fn look_for_lost(&self, now: Timestamp) {
         for digest in self.wellness.all_lost() {
             let Ok(named) = self.catalog.bytes_named(digest).await else {
                 return;
@@ -183,6 +250,12 @@ impl Tending {
     fn last_look(&self) -> MutexGuard<'_, Option<Timestamp>> {
         let looked = self.looked_through.lock();
         looked.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn stands(&self) -> bool {
+        let catalog = self.catalog.clone();
+        let looking = tokio::task::spawn_blocking(move || catalog.stands().is_ok());
+        looking.await.unwrap_or(false)
     }
 
     /// A small change may fit into what the log has already, where a mark does not.
@@ -248,6 +321,7 @@ mod tests {
     use std::os::unix::fs::FileExt as _;
 
     use super::*;
+    use crate::catalog::Durability;
 
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -291,5 +365,34 @@ mod tests {
         report_catalog(&tending.wellness, Cause::Broken, "a page");
         tending.try_all(NOW).await;
         assert!(tending.wellness.works(Part::CatalogWrites));
+    }
+
+    #[tokio::test]
+    async fn a_catalog_that_hangs_is_not_ready_until_it_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let tending = Tending {
+            patience: Duration::from_millis(1),
+            ..tending(folder.path()).await
+        };
+        let wellness = tending.wellness.clone();
+        let held = tending.catalog.begin(Durability::Kill).await.unwrap();
+        let is_unready = async {
+            while wellness.works(Part::CatalogWrites) {
+                tokio::task::yield_now().await;
+            }
+        };
+
+        let mut trying = std::pin::pin!(tending.try_catalog(NOW));
+        tokio::select! {
+            () = &mut trying => panic!("it cannot answer"),
+            () = is_unready => {}
+        }
+
+        let why = wellness.ready().unwrap_err().remove(0).why;
+        assert!(why.contains("did not answer in"), "{why}");
+        drop(held);
+        trying.await;
+        tending.try_catalog(NOW.plus_ms(60_000)).await;
+        assert!(wellness.works(Part::CatalogWrites));
     }
 }

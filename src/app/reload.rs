@@ -42,11 +42,19 @@ impl House {
     ///
     /// When anything of it cannot be used; then all stays as it is.
     pub async fn renewed(&self, config: Config) -> Result<Renewed, Error> {
+        Poster::new(&config.webhooks).check_roots().await?;
+        let this = self.clone();
+        // A disk that does not answer holds a thread of its own, and not the one that accepts connections.
+        let reading = tokio::task::spawn_blocking(move || this.renewed_here(config));
+        let what = "reads the configuration again";
+        reading.await.map_err(|_| Error::Died { what })?
+    }
+
+    fn renewed_here(&self, config: Config) -> Result<Renewed, Error> {
         let changes = self.config.changes(&config);
         let config = self.config.renewed_by(config);
         let profiles = Arc::new(config.read_profiles()?);
         let places = Places::new(Arc::clone(&profiles), config.zone()?);
-        Poster::new(&config.webhooks).check_roots().await?;
         let house = Self {
             config,
             profiles,

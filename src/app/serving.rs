@@ -3,7 +3,7 @@
 //! What goes on beside the door has tasks of its own. One that dies takes the whole server with it, in order:
 //! half a server that says that it is well is found out by nobody.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -79,21 +79,26 @@ impl House {
         mut renewals: mpsc::Receiver<Self>,
         draining: CancellationToken,
     ) -> Result<(), Error> {
-        self.look_again().await;
         let memory = Memory {
             rejected: RejectedFiles::default(),
             begun: self.clock.read(),
         };
         let background = Background::ending(draining.clone());
-        let (tending, ends) = (self.tending(), draining.clone());
-        let tending = tokio::spawn(async move { tending.run(ends).await });
+        let tending = Arc::new(self.tending());
+        let tending = tokio::spawn(tending.run(draining.clone()));
         let working = async {
             let mut house = self.clone();
             loop {
                 let ends = draining.child_token();
-                let mut working = Box::pin(house.work(&memory, &background, ends.clone()));
+                let mut working = Box::pin(async {
+                    // Beside the door, which is open meanwhile: much may wait, or the catalog's turn be held.
+                    tokio::join!(
+                        house.look_again_until(&ends),
+                        house.work(&memory, &background, ends.clone()),
+                    )
+                });
                 let next = tokio::select! {
-                    () = &mut working => return,
+                    _ = &mut working => return,
                     Some(next) = renewals.recv() => next,
                 };
                 ends.cancel();
@@ -105,8 +110,6 @@ impl House {
                     );
                 }
                 house = next;
-                // A profile may have been mended.
-                house.look_again().await;
             }
         };
         tokio::join!(

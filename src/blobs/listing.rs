@@ -8,11 +8,14 @@ use std::path::Path;
 use super::{path, staged};
 use crate::model::Digest;
 
+/// The blobs with their sizes in bytes, and the names of files that are none.
+pub(super) type Listed = (Vec<(Digest, u64)>, Vec<String>);
+
 /// What a disk of its own has at its top, which its owner alone may look into.
 const LOST_AND_FOUND: &str = "lost+found";
 
 /// Returns every blob in a folder with its size, in order, and the names of what is none.
-pub(super) fn list(folder: &Path) -> io::Result<(Vec<(Digest, u64)>, Vec<String>)> {
+pub(super) fn list(folder: &Path) -> io::Result<Listed> {
     let (mut blobs, mut strangers) = (Vec::new(), Vec::new());
     for name in names(folder)? {
         let shown = name.to_string_lossy().into_owned();

@@ -75,7 +75,8 @@ pub enum Error {
     Refused(String),
     /// A stored value is not one of ours: the database was changed from outside.
     #[error(
-        "the catalog holds `{value}` as {what}, which is no such thing; was it changed from outside?"
+        "the catalog holds `{}` as {what}, which is no such thing; was it changed from outside?",
+        cut(value)
     )]
     Stored {
         /// What it should be.
@@ -94,6 +95,36 @@ impl Error {
         match source.as_database_error() {
             Some(db) if db.is_unique_violation() => Self::Exists { what: what() },
             _ => Self::Database(source),
+        }
+    }
+}
+
+/// How much of a stored value is shown: enough to find it, and no document's worth in a log.
+const VALUE_CHARS_MAX: usize = 64;
+
+/// Returns the beginning of a stored value.
+fn cut(value: &str) -> String {
+    let mut chars = value.chars();
+    let mut shown: String = chars.by_ref().take(VALUE_CHARS_MAX).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_value_is_shown_up_to_its_limit_and_one_past_it_is_cut() {
+        for (chars, shown) in [
+            (VALUE_CHARS_MAX, "é".repeat(VALUE_CHARS_MAX)),
+            (VALUE_CHARS_MAX + 1, "é".repeat(VALUE_CHARS_MAX) + "…"),
+        ] {
+            let (what, value) = ("state", "é".repeat(chars));
+            let told = Error::Stored { what, value }.to_string();
+            assert!(told.contains(&format!("`{shown}`")), "{told}");
         }
     }
 }

@@ -112,6 +112,19 @@ impl Catalog {
         rows.iter().map(firm).collect()
     }
 
+    /// Returns every firm, by slug, for what goes on by itself. One that nobody understands holds up no other: it is
+    /// left out, and told in the log once.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn firms_understood(&self) -> Result<Vec<Firm>, Error> {
+        let rows = query("select * from firm order by slug")
+            .fetch_all(&self.readers)
+            .await?;
+        self.understood("firm", &rows, firm)
+    }
+
     /// Returns the firm called `slug`.
     ///
     /// # Errors

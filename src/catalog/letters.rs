@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, query};
 use super::documents::reading;
 use super::events::{Event, EventRow, event_row};
 use super::rows::Columns as _;
+use super::soundness::noted;
 use super::{Catalog, Durability, Error, Offer, Tx, Webhook};
 use crate::model::{
     Digest, DossierId, EventKind, EventSeq, FirmId, Kind, LetterId, Timestamp, WebhookId,
@@ -56,8 +57,8 @@ pub struct DocumentFacts {
     pub digest: Digest,
     /// Its number (BT-1).
     pub number: Option<String>,
-    /// What it is.
-    pub kind: Kind,
+    /// What it is; none where nobody understands what was read of it.
+    pub kind: Option<Kind>,
 }
 
 /// What is told of a delivery; it does not change any more once it was offered.
@@ -140,7 +141,8 @@ impl Catalog {
         row.int("n")
     }
 
-    /// Returns letters of a webhook that are due, the longest due first, at most `limit`.
+    /// Returns letters of a webhook that are due at `now`, the longest due first, at most `limit`. No letter waits for
+    /// a time after `latest`: one that seems to is from before the clock went back, and is due too.
     ///
     /// # Errors
     ///
@@ -148,17 +150,19 @@ impl Catalog {
     pub async fn due_letters(
         &self,
         webhook: &Webhook,
-        now: Timestamp,
+        (now, latest): (Timestamp, Timestamp),
         limit: i64,
     ) -> Result<Vec<Letter>, Error> {
         let text = format!(
             "select e.*, l.attempts, {FACTS} from letter l join event e on e.firm_id = $1 and e.seq = l.seq {JOINS}
-             where l.webhook_id = $2 and l.state = 'due' and l.due_at <= $3 order by l.due_at, l.seq limit $4"
+             where l.webhook_id = $2 and l.state = 'due' and (l.due_at <= $3 or l.due_at > $4)
+             order by l.due_at, l.seq limit $5"
         );
         let rows = query(AssertSqlSafe(text))
             .bind(webhook.firm.0)
             .bind(webhook.id.0)
             .bind(now.0)
+            .bind(latest.0)
             .bind(limit)
             .fetch_all(&self.readers)
             .await?;
@@ -224,6 +228,18 @@ impl Catalog {
     ///
     /// When the database does not answer; then nothing has changed.
     pub async fn settle(
+        &self,
+        webhook: &Webhook,
+        settled: &Settlement,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        noted(
+            self.wellness(),
+            self.try_settle(webhook, settled, now).await,
+        )
+    }
+
+    async fn try_settle(
         &self,
         webhook: &Webhook,
         settled: &Settlement,
@@ -380,19 +396,16 @@ impl Tx {
 }
 
 fn letter(row: &AnyRow, state: LetterState, attempts: i64) -> Result<Letter, Error> {
-    let digest = row.word_or("document_digest")?;
-    let document = match digest {
-        Some(digest) => {
-            let reading = reading(row)?;
-            let (number, kind) = (reading.number, reading.kind);
-            Some(DocumentFacts {
-                digest,
-                number,
-                kind,
-            })
+    // A document that nobody understands is told without what was read of it: it holds up no other.
+    let digest = row.word_or("document_digest").ok().flatten();
+    let document = digest.map(|digest| {
+        let reading = reading(row).ok();
+        DocumentFacts {
+            digest,
+            kind: reading.as_ref().map(|reading| reading.kind),
+            number: reading.and_then(|reading| reading.number),
         }
-        None => None,
-    };
+    });
     let delivery = match row.int_or("generation")? {
         Some(generation) => Some(DeliveryFacts {
             generation,

@@ -1,6 +1,10 @@
 //! Is the catalog sound, and what fails it?
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use futures_util::StreamExt as _;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, query};
 use tracing::error;
 
@@ -60,6 +64,22 @@ pub fn report_catalog(wellness: &Wellness, cause: Cause, why: &str) {
     }
 }
 
+/// The rows that were told as such that nobody understands, each by its table and its number. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Misread(Arc<Mutex<BTreeSet<(&'static str, i64)>>>);
+
+impl Misread {
+    /// Notes whether a row was understood; says whether it is news that it was not.
+    fn is_news(&self, row: (&'static str, i64), is_understood: bool) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_understood {
+            told.remove(&row);
+            return false;
+        }
+        told.insert(row)
+    }
+}
+
 /// Looks through the whole file behind a connection, and returns what is wrong in it.
 pub(super) async fn look_through(connection: &mut AnyConnection) -> Result<Vec<String>, Error> {
     let check = format!("pragma quick_check({FAULTS_MAX})");
@@ -88,6 +108,31 @@ impl Catalog {
             report_catalog(self.wellness(), Cause::Broken, &with_causes(failed));
         }
         answered
+    }
+
+    /// Makes values of rows, and leaves out those that nobody understands: each is told once, until it is mended.
+    pub(super) fn understood<T>(
+        &self,
+        what: &'static str,
+        rows: &[AnyRow],
+        read: impl Fn(&AnyRow) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut understood = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (id, value) = (row.int("id")?, read(row));
+            let is_news = self.turns.misread.is_news((what, id), value.is_ok());
+            match value {
+                Ok(value) => understood.push(value),
+                Err(failed) if is_news => {
+                    let why = with_causes(&failed);
+                    error!(
+                        "Could not read {what} {id}, which is left out until that is mended: {why}"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(understood)
     }
 
     /// Says whether it is the file still that was opened: SQLite writes on into one that somebody has moved away.
@@ -201,6 +246,18 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_nobody_understands_is_news_once_and_again_after_it_was_mended() {
+        let misread = Misread::default();
+        let is_news = |id, is_understood| misread.is_news(("firm", id), is_understood);
+
+        assert!(is_news(1, false));
+        assert!(!is_news(1, false));
+        assert!(is_news(2, false), "another");
+        assert!(!is_news(1, true));
+        assert!(is_news(1, false));
+    }
 
     #[tokio::test]
     async fn a_sound_catalog_can_be_written_and_has_no_faults() {

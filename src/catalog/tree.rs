@@ -1,5 +1,7 @@
 //! Which files stand in a device's folders?
 
+use std::str::FromStr;
+
 use sqlx::any::AnyRow;
 use sqlx::query;
 
@@ -391,25 +393,23 @@ fn by_name(mut files: Vec<Listed>) -> Vec<Listed> {
 fn from_line(line: &str) -> Result<Listed, Error> {
     let mut fields = line.splitn(8, ' ');
     let mut next = || fields.next().unwrap_or_default();
-    let stored = |what: &'static str| Error::Stored {
-        what,
-        value: line.to_owned(),
-    };
-    let number = |text: &str| {
-        text.parse::<i64>()
-            .map_err(|_| stored("a number of a listing"))
-    };
     Ok(Listed {
-        delivery: DeliveryId(number(next())?),
-        document: DocumentId(number(next())?),
-        state: next().parse().map_err(|_| stored("a state of a listing"))?,
+        delivery: DeliveryId(field("a number of a listing", next())?),
+        document: DocumentId(field("a number of a listing", next())?),
+        state: field("a state of a listing", next())?,
         is_read: next() == "1",
-        digest: next()
-            .parse()
-            .map_err(|_| stored("a digest of a listing"))?,
-        bytes: u64::try_from(number(next())?).map_err(|_| stored("a size of a listing"))?,
-        offered_at: Timestamp(number(next())?),
+        digest: field("a digest of a listing", next())?,
+        bytes: field("a size of a listing", next())?,
+        offered_at: Timestamp(field("a number of a listing", next())?),
         name: next().to_owned(),
+    })
+}
+
+/// Reads one field. What is wrong is told by it alone: the line ends with a name, which is for no log.
+fn field<T: FromStr>(what: &'static str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::Stored {
+        what,
+        value: text.to_owned(),
     })
 }
 

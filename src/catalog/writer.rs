@@ -18,7 +18,7 @@ use super::deeds::{self, Doer};
 use super::doomed::Sweeps;
 use super::events::{self, Head, Told};
 use super::rows::Columns as _;
-use super::soundness::noted;
+use super::soundness::{Misread, noted};
 use super::{Catalog, Error};
 use crate::birth::Birth;
 use crate::model::FirmId;
@@ -52,6 +52,7 @@ pub(super) struct Turns {
     birth: Arc<Birth>,
     /// Whose deeds the changes of this process are, if a person's.
     pub(super) doer: Arc<OnceLock<Arc<Doer>>>,
+    pub(super) misread: Misread,
 }
 
 /// The connection that writes, and what is known of the database through it.
@@ -103,6 +104,7 @@ impl Turns {
             wellness: Wellness::default(),
             birth: Arc::new(birth),
             doer: Arc::default(),
+            misread: Misread::default(),
         }
     }
 

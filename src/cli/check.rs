@@ -14,17 +14,22 @@ use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::WebhookRow;
 use crate::config::Config;
+use crate::dispatch::Poster;
 use crate::guard::GuardConfig;
 use crate::hostkeys;
 use crate::model::{Flow, with_causes};
+use crate::seeing::NOT_HERE;
 use crate::sftp::introduction;
 use crate::telemetry;
 
 /// How long a server on our port may take to say who it is.
 const BANNER_WAIT: Duration = Duration::from_secs(2);
 
+/// How much of the answer of whoever listens for monitors is read.
+const ANSWER_BYTES_MAX: u64 = 1024;
+
 /// What was looked at, and what is wrong with it, if anything is.
-type Finding = Result<String, String>;
+pub(super) type Finding = Result<String, String>;
 
 /// Looks at everything, and prints a line for each.
 pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
@@ -56,6 +61,9 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     )?;
     report.say("host keys", host_keys(&config))?;
     report.say("port", port(&config))?;
+    for (check, finding) in outward(&config).await {
+        report.say(check, finding)?;
+    }
     match House::open(config).await {
         Ok(house) => stores(&house, &mut report).await?,
         Err(error) => report.say("catalog", Err(with_causes(&error)))?,
@@ -199,6 +207,47 @@ fn served(address: SocketAddr, guard: &GuardConfig) -> Finding {
     }
 }
 
+/// Looks at what the configuration says of monitors and of receivers, where it says something.
+pub(super) async fn outward(config: &Config) -> Vec<(&'static str, Finding)> {
+    let mut findings = Vec::new();
+    if let Some(address) = config.metrics.listen {
+        findings.push(("metrics", metrics(address)));
+    }
+    if let Some(roots) = &config.webhooks.roots {
+        let checked = Poster::new(&config.webhooks).check_roots().await;
+        let path = || format!("`{}` can be used", roots.display());
+        findings.push(("webhooks", told(checked.map(|()| path()))));
+    }
+    findings
+}
+
+/// An address is right when it is free, or when we answer monitors there already.
+fn metrics(address: SocketAddr) -> Finding {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(format!(
+            "{address} is free; `sluis serve` will answer monitors there"
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            if answers_monitors(address).unwrap_or(false) {
+                return Ok(format!("{address} is being answered by Sluis"));
+            }
+            Err(format!(
+                "{address} is taken by another program: end it, or let `[metrics] listen` name another port"
+            ))
+        }
+        Err(error) => Err(format!("{address} cannot be listened on: {error}")),
+    }
+}
+
+fn answers_monitors(address: SocketAddr) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect_timeout(&near(address), BANNER_WAIT)?;
+    stream.set_read_timeout(Some(BANNER_WAIT))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: sluis\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    Ok(answer.ends_with(NOT_HERE.as_bytes()))
+}
+
 /// Where a server that listens at `address` is reached from here.
 pub(super) fn near(address: SocketAddr) -> SocketAddr {
     let mut near = address;
@@ -236,6 +285,31 @@ fn writable(folder: &Path) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_for_monitors_that_another_program_has_is_wrong() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let answers = |said: &'static str| {
+            let listener = listener.try_clone().unwrap();
+            let other = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut asked = [0; 256];
+                let _ = stream.read(&mut asked).unwrap();
+                stream.write_all(said.as_bytes()).unwrap();
+            });
+            let finding = metrics(address);
+            other.join().unwrap();
+            finding
+        };
+
+        let other = answers("HTTP/1.1 404 Not Found\r\n\r\nno such page\n").unwrap_err();
+        assert!(other.contains("taken by another program"), "{other}");
+        let ours = format!("HTTP/1.1 404 Not Found\r\n\r\n{NOT_HERE}");
+        answers(ours.leak()).unwrap();
+        drop(listener);
+        assert!(metrics(address).unwrap().contains("is free"));
+    }
 
     #[test]
     fn a_port_that_another_program_has_is_wrong() {

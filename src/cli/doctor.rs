@@ -13,7 +13,7 @@ use russh::keys::{HashAlg, PrivateKey};
 use serde_json::json;
 
 use super::call::Call;
-use super::check::{banner, near};
+use super::check::{banner, near, outward};
 use super::{Error, Exit, print};
 use crate::app::{House, transport};
 use crate::config::Config;
@@ -49,6 +49,9 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
             with_causes(&error),
             "`sluis init` makes those that are missing; one that is lost comes back from a backup",
         ))?,
+    }
+    for (check, found) in outward(&config).await {
+        report.say(&doctor::outward(check, found))?;
     }
     for finding in disks(&config) {
         report.say(&finding)?;

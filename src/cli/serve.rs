@@ -11,6 +11,7 @@ use super::call::Call;
 use super::{Error, Exit, doer, print, service};
 use crate::app::House;
 use crate::config::When;
+use crate::dispatch::Poster;
 use crate::model::with_causes;
 use crate::seeing::Seeing;
 use crate::sftp::{Listening, Renewing};
@@ -33,28 +34,22 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     };
     let address = listening.address();
     let seeing = seeing(&house, &listening, draining.clone()).await?;
-    tell_listening(&house, address)?;
+    tell_listening(&house, address).await?;
     service::tell_ready(address);
     let watching = service::watch(listening.pulse());
     let door = listening.renewing();
     let (renewals, taken) = mpsc::channel(1);
     let ends = draining.clone();
-    let reloading = async {
+    let reloads = async {
         let mut house = house.clone();
         loop {
-            tokio::select! {
-                () = ends.cancelled() => return,
-                _ = hangups.recv() => {}
-            }
+            hangups.recv().await;
             service::tell_reloading();
             let status = match reload(call, &house, &door).await {
                 Ok(next) => {
                     house = next.clone();
-                    tokio::select! {
-                        () = ends.cancelled() => return,
-                        // Nobody takes it who is ending.
-                        _ = renewals.send(next) => {}
-                    }
+                    // Nobody takes it who is ending.
+                    renewals.send(next).await.ok();
                     format!("Listening on {address}")
                 }
                 Err(refused) => {
@@ -64,6 +59,13 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
                 }
             };
             service::tell_reloaded(&status);
+        }
+    };
+    let reloading = async {
+        tokio::select! {
+            () = reloads => {}
+            // What a reload reads may hang.
+            () = ends.cancelled() => {}
         }
     };
     let told = async {
@@ -91,10 +93,20 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     Ok(served.map(|()| Exit::Done)?)
 }
 
-fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
+/// Says where it listens, and with which keys.
+async fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
+    look_at_roots(house).await;
     print::line(&format!("listening on {address}")) // scripts wait for this line
+}
+
+/// Says whether receivers can be told. Devices are served all the same.
+async fn look_at_roots(house: &House) {
+    if let Err(bad) = Poster::new(&house.config.webhooks).check_roots().await {
+        let why = on_one_line(&with_causes(&bad));
+        error!("Could not use `[webhooks] roots`, and no receiver over https is told: {why}");
+    }
 }
 
 /// Opens the listener for monitors, if there shall be one, and says where it is.
@@ -120,7 +132,11 @@ fn hangups() -> Result<tokio::signal::unix::Signal, Error> {
 
 /// Reads the configuration again, and all that it names. It counts when all of it can be used, or none of it.
 async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Error> {
-    let config = call.config()?;
+    let call = call.clone();
+    // A disk that does not answer holds a thread of its own, and not the one that accepts connections.
+    let config = tokio::task::spawn_blocking(move || call.config()).await;
+    let config =
+        config.map_err(|died| Error::failed("could not read the configuration", died))??;
     telemetry::check(&config.log).map_err(Error::Refused)?;
     let renewed = house.renewed(config).await?;
     telemetry::set_level(&renewed.house.config.log).map_err(Error::Refused)?;

@@ -65,8 +65,8 @@ pub(super) fn tell_ending() {
 }
 
 /// Tells that the program is alive, as often as the service manager wants to hear it, until the value is
-/// dropped; none if it does not ask. It comes from where all but the connections runs, and only once each
-/// thread that serves those has run something: what is stuck tells nothing, and is started again.
+/// dropped; none if it does not ask. It comes from where all but the connections runs, and only once the door has
+/// answered and each thread that serves those has run something: what is stuck tells nothing, and is started again.
 pub(super) fn watch(pulse: Pulse) -> Option<AbortOnDropHandle<()>> {
     let limit = sd_notify::watchdog_enabled()?;
     info!("The service manager restarts what says nothing for {limit:?}");

@@ -136,6 +136,20 @@ fn of_every_command_it_is_known_whether_it_is_noted() {
     );
 }
 
+/// The story of deeds runs each command that is one, as the program: here, only whether none is left out.
+#[test]
+fn every_command_that_is_noted_is_run_where_deeds_are_looked_at() {
+    let story = include_str!("../../tests/it/seeing.rs");
+    for (words, noted) in COMMANDS {
+        let runs = [' ', '"'].map(|end| format!("\"{words}{end}"));
+        let is_run = runs.iter().any(|run| story.contains(run));
+        assert!(
+            is_run || !matches!(noted, Deed | Tells(_)),
+            "`{words}` stands nowhere in tests/it/seeing.rs"
+        );
+    }
+}
+
 #[test]
 fn what_a_command_tells_is_an_event() {
     let kinds: BTreeMap<_, _> = COMMANDS.iter().copied().collect();

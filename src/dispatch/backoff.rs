@@ -12,10 +12,11 @@ pub const ATTEMPTS_MAX: i64 = 20;
 const FIRST_WAIT_MS_MAX: i64 = 10_000;
 
 /// No wait is longer.
-const WAIT_MS_MAX: i64 = 12 * 3_600_000;
+pub(super) const WAIT_MS_MAX: i64 = 12 * 3_600_000;
 
 /// A receiver that asks for more patience than this does not get it.
-const RETRY_AFTER_MS_MAX: i64 = 3_600_000;
+pub(super) const RETRY_AFTER_MS_MAX: i64 = 3_600_000;
+const _: () = assert!(RETRY_AFTER_MS_MAX <= WAIT_MS_MAX);
 
 /// Returns how long to wait after so many failures: anything up to the longest, for those that failed
 /// together should not all come back together ("full jitter").
@@ -30,6 +31,12 @@ fn longest_ms(failures: i64) -> i64 {
     // Beyond thirty it is the longest anyway, and nothing overflows.
     let doublings = failures.saturating_sub(1).clamp(0, 30);
     (FIRST_WAIT_MS_MAX << doublings).min(WAIT_MS_MAX)
+}
+
+/// Whether `until` is to be waited for, where no wait is longer than so many milliseconds. One that is farther away
+/// was set before the clock went back, and is over.
+pub(super) fn is_ahead(until: Timestamp, ms_max: i64, now: Timestamp) -> bool {
+    now < until && until <= now.plus_ms(ms_max)
 }
 
 /// Returns for how long a receiver asks not to be called: whole seconds, or a date (RFC 9110 §10.2.3).

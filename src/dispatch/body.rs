@@ -1,13 +1,15 @@
 //! What is a receiver told of an event?
 //!
-//! Numbers, digests, places and words; no content of a document, and no party's name. The body of an
+//! Numbers, digests, places and words; no content of a document, no party's name, and not what a person wrote for the
+//! history. The body of an
 //! event is the same however often it is sent: only what never changes any more stands in it.
 
 use serde_json::{Value, json};
 
 use crate::alarm::Told;
 use crate::catalog::{Event, EventRow, Letter, Webhook};
-use crate::model::{EventKind, FirmId, Timestamp, WebhookId};
+use crate::ingest::revise::REPLACED;
+use crate::model::{EventKind, FirmId, HeldReason, Kind, Timestamp, WebhookId};
 
 /// How many digits of an event's hash stand in its id.
 const HASH_DIGITS: usize = 12;
@@ -27,14 +29,14 @@ pub(super) fn event_body(webhook: &Webhook, letter: &Letter) -> String {
     // What happens to the setup is told in words that name people's books.
     let alarm = alarm(event);
     let is_told = event.document.is_some() || alarm.is_some();
-    let detail = is_told.then_some(event.detail.as_str());
+    let detail = own_words(event).filter(|_| is_told);
     let document = event.document.map(|id| {
         let facts = letter.document.as_ref();
         json!({
             "id": id,
             "sha256": facts.map(|facts| facts.digest.to_string()),
             "number": facts.and_then(|facts| facts.number.as_deref()),
-            "kind": facts.map(|facts| facts.kind.as_str()),
+            "kind": facts.and_then(|facts| facts.kind).map(Kind::as_str),
         })
     });
     let device = event
@@ -65,6 +67,29 @@ fn alarm(event: &Event) -> Option<Value> {
     let is_alarm = matches!(event.kind, EventKind::AlarmRaised | EventKind::AlarmCleared);
     let told = Told::parse(&event.detail).filter(|_| is_alarm)?;
     Some(json!({ "kind": told.kind.as_str(), "since": told.since.to_string() }))
+}
+
+/// Returns what this program itself says of an event. What a person wrote for the history, and what quotes the
+/// document, is for those who may read that.
+fn own_words(event: &Event) -> Option<&str> {
+    let detail = event.detail.as_str();
+    match event.kind {
+        EventKind::Quarantined
+        | EventKind::Resent
+        | EventKind::Moved
+        | EventKind::LegalHoldPlaced
+        | EventKind::LegalHoldReleased => None,
+        EventKind::Held => match detail.split_once(": ") {
+            Some((why, _)) if why == HeldReason::OnHold.as_str() => Some(why),
+            _ => Some(detail),
+        },
+        // A newer document takes its place, or a person said why.
+        EventKind::Withdrawn => {
+            let newer = detail.strip_prefix(REPLACED)?;
+            newer.parse::<i64>().is_ok().then_some(detail)
+        }
+        _ => Some(detail),
+    }
 }
 
 fn delivery(letter: &Letter) -> Option<Value> {
@@ -103,6 +128,54 @@ pub(super) fn ping_body(webhook: &Webhook, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::model::EventSeq;
+
+    #[test]
+    fn what_a_person_wrote_and_what_quotes_a_document_is_not_told() {
+        let told = [
+            (EventKind::Kept, "invoice F-1 from F-1.xml", true),
+            (
+                EventKind::Quarantined,
+                "F-1.xml: `Zilverspar` is no date",
+                false,
+            ),
+            (EventKind::Held, "no_link", true),
+            (
+                EventKind::Held,
+                "suspected_duplicate: like document 3",
+                true,
+            ),
+            (EventKind::Withdrawn, "replaced by document 17", true),
+            (
+                EventKind::Withdrawn,
+                "replaced by document of Zilverspar",
+                false,
+            ),
+            (EventKind::Withdrawn, "asked for by Zilverspar", false),
+            (EventKind::Withdrawn, "moved: Zilverspar's", false),
+            (
+                EventKind::Resent,
+                "generation 2 after delivery 1: Zilverspar",
+                false,
+            ),
+            (
+                EventKind::Moved,
+                "to dossier 2 as sale: Zilverspar's",
+                false,
+            ),
+            (
+                EventKind::LegalHoldPlaced,
+                "hold 1 on everything, by A: court",
+                false,
+            ),
+            (EventKind::LegalHoldReleased, "hold 1, by A: over", false),
+        ];
+        for (kind, detail, is_told) in told {
+            let event = Event::new(kind, detail);
+            assert_eq!(own_words(&event), is_told.then_some(detail));
+        }
+        let held = Event::new(EventKind::Held, "on_hold: Zilverspar disputes it");
+        assert_eq!(own_words(&held), Some("on_hold"));
+    }
 
     #[test]
     fn two_events_that_had_the_same_number_have_two_ids() {

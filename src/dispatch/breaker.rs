@@ -4,6 +4,7 @@
 //! called for every event, and no event loses its attempts to that. After a while one call is let
 //! through; what becomes of it decides.
 
+use super::backoff::{RETRY_AFTER_MS_MAX, is_ahead};
 use crate::model::Timestamp;
 
 /// After how many failures in a row nobody is called any more.
@@ -14,6 +15,10 @@ const OPEN_MS_MIN: i64 = 10_000;
 
 /// And at the most: so late is it noticed that the receiver is back.
 const OPEN_MS_MAX: i64 = 300_000;
+
+/// So long at the most is nobody called, where a receiver has asked for it.
+const WAIT_MS_MAX: i64 = RETRY_AFTER_MS_MAX;
+const _: () = assert!(OPEN_MS_MAX <= WAIT_MS_MAX);
 
 /// After which time a trial that nobody told the end of is forgotten.
 const TRIAL_MS_MAX: i64 = 60_000;
@@ -55,8 +60,8 @@ impl Breaker {
     pub(super) fn permit(&self, now: Timestamp) -> Permit {
         match self.state {
             State::Closed { .. } => Permit::Free,
-            State::Open { until } if now < until => Permit::NotBefore(until),
-            State::Trial { since } if now < since.plus_ms(TRIAL_MS_MAX) => {
+            State::Open { until } if is_ahead(until, WAIT_MS_MAX, now) => Permit::NotBefore(until),
+            State::Trial { since } if is_ahead(since.plus_ms(TRIAL_MS_MAX), TRIAL_MS_MAX, now) => {
                 Permit::NotBefore(since.plus_ms(TRIAL_MS_MAX))
             }
             State::Open { .. } | State::Trial { .. } => Permit::Once,
@@ -214,6 +219,21 @@ mod tests {
         breaker.hold(NOW.plus_ms(60_000));
 
         assert_eq!(breaker.permit(NOW), Permit::NotBefore(NOW.plus_ms(120_000)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_nobody() {
+        let mut breaker = opened();
+        breaker.hold(NOW.plus_ms(WAIT_MS_MAX));
+        let until = NOW.plus_ms(WAIT_MS_MAX);
+        assert_eq!(breaker.permit(NOW), Permit::NotBefore(until));
+
+        let yesterday = NOW.plus_ms(-1);
+        assert_eq!(breaker.begin(yesterday), Permit::Once);
+
+        let trial = yesterday.plus_ms(TRIAL_MS_MAX);
+        assert_eq!(breaker.permit(yesterday), Permit::NotBefore(trial));
+        assert_eq!(breaker.permit(yesterday.plus_ms(-1)), Permit::Once);
     }
 
     proptest! {

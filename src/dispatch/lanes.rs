@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backoff::{ATTEMPTS_MAX, wait_ms};
+use super::backoff::{ATTEMPTS_MAX, WAIT_MS_MAX, is_ahead, wait_ms};
 use super::breaker::Permit;
 use crate::catalog::{Letter, LetterState, Settlement, Unsettled, Webhook};
 use crate::model::{EventSeq, Timestamp};
@@ -32,7 +32,8 @@ pub(super) fn start(webhook: &Webhook, permit: Permit, now: Timestamp) -> Start 
     let fresh = webhook.last > webhook.cursor;
     let first = match webhook.next_due {
         _ if fresh => now,
-        Some(due) => due,
+        Some(due) if is_ahead(due, WAIT_MS_MAX, now) => due,
+        Some(_) => now,
         None => return Start::Nothing,
     };
     match permit {
@@ -303,6 +304,9 @@ mod tests {
             (webhook(4, None),      Permit::NotBefore(later), Start::NotBefore(later)),
             (webhook(5, Some(99)),  Permit::NotBefore(later), Start::NotBefore(NOW.plus_ms(99))),
             (webhook(5, None),      Permit::NotBefore(later), Start::Nothing),
+            (webhook(5, Some(WAIT_MS_MAX)),     Permit::Free, Start::NotBefore(NOW.plus_ms(WAIT_MS_MAX))),
+            (webhook(5, Some(WAIT_MS_MAX + 1)), Permit::Free, Start::Now(ROUND_LETTERS_MAX)),
+            (webhook(5, Some(WAIT_MS_MAX + 1)), Permit::NotBefore(later), Start::NotBefore(later)),
         ];
         for (webhook, permit, expected) in table {
             assert_eq!(start(&webhook, permit, NOW), expected);

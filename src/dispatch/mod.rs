@@ -46,6 +46,7 @@ use self::breaker::Breaker;
 use self::lanes::Start;
 use crate::catalog::{self, Catalog, Webhook};
 use crate::model::{Clock, FirmId, Timestamp, WebhookId, with_causes};
+use crate::wellness::Part;
 
 /// How often it is looked whether another process has told something, or a webhook was added.
 const LOOK: Duration = Duration::from_secs(2);
@@ -193,6 +194,10 @@ impl<S: Sends> Dispatcher<S> {
             now: Vec::new(),
             next: None,
         };
+        // What cannot be written down would be told again and again, every two seconds.
+        if !self.writes_down() {
+            return Ok(starts);
+        }
         for webhook in webhooks {
             if busy.contains(&webhook.id) {
                 continue;
@@ -209,6 +214,11 @@ impl<S: Sends> Dispatcher<S> {
         Ok(starts)
     }
 
+    /// Whether what was told can be written down: the catalog has said once, in the log, if it cannot.
+    fn writes_down(&self) -> bool {
+        self.catalog.wellness().works(Part::CatalogWrites)
+    }
+
     async fn pause(&self, pause: Pause) {
         match pause {
             Pause::For(time) => sleep(time).await,
@@ -223,7 +233,7 @@ impl<S: Sends> Dispatcher<S> {
     async fn round(&self, webhook: Webhook, limit: i64) -> WebhookId {
         let id = webhook.id;
         if let Err(error) = self.try_round(webhook, limit).await {
-            error!(webhook.id = %id, "Could not write down what webhook {id} was told: {}", with_causes(&error));
+            error!(webhook.id = %id, "Could not tell webhook {id} what happened, or not write down that it was told: {}", with_causes(&error));
             self.rest(LOOK).await;
         }
         id

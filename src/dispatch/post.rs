@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -245,17 +245,23 @@ impl Poster {
 
     /// Connects to what was judged and to nothing else.
     async fn connect(&self, target: &Target) -> Result<Box<dyn Stream>, Error> {
-        let mut failed = None;
-        for address in self.addresses(target).await? {
-            match TcpStream::connect(address).await {
-                Ok(stream) if target.is_https() => return self.secure(target, stream).await,
-                Ok(stream) => return Ok(Box::new(stream)),
-                Err(source) => failed = failed.or(Some(Error::Connect { address, source })),
-            }
+        let until = Instant::now() + Duration::from_millis(self.connect_ms_max);
+        let addresses = self.addresses(target).await?;
+        let first = first_of(&addresses, until, async |address| {
+            let connecting = TcpStream::connect(address).await;
+            connecting.map_err(|source| Error::Connect { address, source })
+        });
+        let failed = |failed: Option<Error>| {
+            failed.unwrap_or(Error::Slow {
+                what: "connecting",
+                ms: self.connect_ms_max,
+            })
+        };
+        let stream = first.await.map_err(failed)?;
+        if target.is_https() {
+            return self.secure(target, stream).await;
         }
-        Err(failed.unwrap_or_else(|| Error::NoAddress {
-            host: target.origin(),
-        }))
+        Ok(Box::new(stream))
     }
 
     async fn secure(&self, target: &Target, stream: TcpStream) -> Result<Box<dyn Stream>, Error> {
@@ -338,6 +344,27 @@ impl Sends for Poster {
     }
 }
 
+/// Tries addresses one after the other, each for its share of the time that is left: one that swallows what is sent
+/// to it leaves time for the next. Returns the first that answers, or why one did not, if one said so.
+async fn first_of<T>(
+    addresses: &[SocketAddr],
+    until: Instant,
+    connect: impl AsyncFn(SocketAddr) -> Result<T, Error>,
+) -> Result<T, Option<Error>> {
+    let mut refused = None;
+    let shares = (1..=addresses.len()).rev();
+    for (address, share) in addresses.iter().zip(shares) {
+        let left = until.saturating_duration_since(Instant::now());
+        let share = u32::try_from(share).unwrap_or(u32::MAX);
+        match timeout(left / share, connect(*address)).await {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(why)) => refused = refused.or(Some(why)),
+            Err(_) => {}
+        }
+    }
+    Err(refused)
+}
+
 /// A connection, with TLS or without.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -408,4 +435,48 @@ fn trusted(own: Option<PathBuf>) -> io::Result<RootCertStore> {
         return Err(io::Error::other(text));
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    /// Tries so many addresses within a second, of which those before `answers` swallow everything.
+    async fn try_all(count: u16, answers: u16) -> Result<u16, Option<Error>> {
+        let addresses: Vec<SocketAddr> = (0..count)
+            .map(|port| ([192, 0, 2, 1], port).into())
+            .collect();
+        let until = Instant::now() + Duration::from_secs(1);
+        let tried = first_of(&addresses, until, async |address| match address.port() {
+            port if port < answers => pending().await,
+            port => Ok(port),
+        });
+        timeout(Duration::from_secs(1), tried)
+            .await
+            .unwrap_or(Err(None))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_swallows_everything_leaves_time_for_the_others() {
+        for answers in 0..4 {
+            assert_eq!(try_all(4, answers).await.unwrap(), answers);
+        }
+        assert!(matches!(try_all(4, 4).await, Err(None)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_refuses_takes_no_time_and_is_told() {
+        let addresses: [SocketAddr; 2] = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 2).into()];
+        let until = Instant::now() + Duration::from_secs(1);
+
+        let refused = first_of::<()>(&addresses, until, async |address| {
+            let source = io::ErrorKind::ConnectionRefused.into();
+            Err(Error::Connect { address, source })
+        });
+
+        let told = refused.await.unwrap_err().unwrap().to_string();
+        assert_eq!(told, "could not connect to 192.0.2.1:1");
+    }
 }

@@ -7,6 +7,7 @@ use futures_util::stream;
 use tracing::{info, warn};
 
 use super::answer::{self, Verdict};
+use super::backoff::WAIT_MS_MAX;
 use super::breaker::{Breaker, Permit};
 use super::lanes::{self, Outcome};
 use super::ping::message;
@@ -61,7 +62,10 @@ impl<S: Sends> Dispatcher<S> {
             return Ok(());
         }
         let now = self.clock.read();
-        let mut letters = self.catalog.due_letters(&webhook, now, limit).await?;
+        let mut letters = self
+            .catalog
+            .due_letters(&webhook, (now, now.plus_ms(WAIT_MS_MAX)), limit)
+            .await?;
         let room = limit - i64::try_from(letters.len()).unwrap_or(limit);
         let mut upto = webhook.cursor;
         if room > 0 {
@@ -112,7 +116,8 @@ impl<S: Sends> Dispatcher<S> {
         let (Ok(_own), Ok(_call)) = (of_firm.acquire().await, self.calls.acquire().await) else {
             return Outcome::Unsent;
         };
-        if self.stop.is_cancelled() || round.over.load(Ordering::Relaxed) {
+        let is_over = self.stop.is_cancelled() || round.over.load(Ordering::Relaxed);
+        if is_over || !self.writes_down() {
             return Outcome::Unsent;
         }
         // Somebody may have paused or removed it since the round began; what is under way ends.

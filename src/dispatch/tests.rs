@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalog::NewWebhook;
 use crate::model::{EventKind, EventSeq, Language};
+use crate::wellness::Cause;
 
 mod limits;
 mod world;
@@ -228,6 +229,43 @@ async fn a_receiver_that_asks_for_patience_is_not_called_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_stops_neither_what_failed_nor_what_is_new() {
+    const DAY: i64 = 24 * 3_600_000;
+    let mut world = World::new(&[]).await;
+    world.tell(EventKind::Kept, 1).await;
+    world.does([Does::Fails]);
+    world.turn().await;
+    world.time.fetch_sub(DAY, Ordering::SeqCst);
+    assert_eq!(world.turn().await, None, "all was told");
+
+    world.does([Does::AsksForPatience]);
+    world.tell(EventKind::Kept, 2).await;
+    world.turn().await;
+    world.time.fetch_sub(DAY, Ordering::SeqCst);
+    world.tell(EventKind::Kept, 3).await;
+    assert_eq!(world.turn().await, None, "all was told");
+
+    let mut taken = world.taken();
+    taken.sort_unstable();
+    assert_eq!(taken, [3, 4, 5]);
+}
+
+#[tokio::test]
+async fn nothing_is_told_that_cannot_be_written_down() {
+    let mut world = World::new(&[]).await;
+    world.tell(EventKind::Kept, 1).await;
+    let wellness = world.catalog.wellness().clone();
+    wellness.failed(Part::CatalogWrites, Cause::Full, "no room");
+
+    assert_eq!(world.turn().await, None);
+    assert_eq!(world.tried(), 0);
+
+    wellness.worked(Part::CatalogWrites, Timestamp(i64::MAX));
+    world.turn().await;
+    assert_eq!(world.taken(), [3]);
+}
+
+#[tokio::test]
 async fn one_firm_does_not_wait_for_anothers_receiver_at_the_same_host() {
     let mut world = World::new(&[]).await;
     let new = NewWebhook {
@@ -435,7 +473,7 @@ async fn a_round_that_ends_after_its_webhook_was_removed_writes_nothing() {
     assert_eq!(
         world
             .catalog
-            .due_letters(&webhook, now, 10)
+            .due_letters(&webhook, (now, now), 10)
             .await
             .unwrap()
             .len(),

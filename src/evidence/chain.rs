@@ -242,18 +242,41 @@ fn is_blank(row: &Written) -> bool {
     row.kind == EventKind::Blank.as_str() && row.detail.is_empty() && ids == [None; 4]
 }
 
-/// Says what is wrong with the event at `seq`, where `rows` are that one and the one before it.
-pub fn misfit_of(firm: FirmId, seq: EventSeq, rows: &[Written]) -> Option<Misfit> {
-    let (before, row) = match rows {
-        [row] if seq.0 == 1 && row.seq == seq => ("", row),
-        [before, row] if row.seq == seq && before.seq.0 + 1 == seq.0 => (&*before.hash, row),
+/// Says what is wrong with the event at `seq`.
+///
+/// `rows` are that one, the one before it and the one after it; `head` is the last, as the firm's row has it. The one after it covers its hash, or the firm's row does:
+/// whoever changes an event can give it the hash that follows from it.
+pub fn misfit_of(
+    firm: FirmId,
+    seq: EventSeq,
+    rows: &[Written],
+    head: (EventSeq, &str),
+) -> Option<Misfit> {
+    let at = |seq: i64| rows.iter().find(|row| row.seq.0 == seq);
+    let (before, row) = match (at(seq.0 - 1), at(seq.0)) {
+        (None, Some(row)) if seq.0 == 1 => ("", row),
+        (Some(before), Some(row)) => (&*before.hash, row),
         _ => {
             let first = EventSeq(seq.0.saturating_sub(1).max(1));
             return Some(Misfit::Missing { first, last: seq });
         }
     };
-    let fits = hash(before, firm, &Fields::of_written(row)) == row.hash;
-    (!fits).then_some(Misfit::Changed { seq })
+    let fits = |before: &str, row| hash(before, firm, &Fields::of_written(row)) == row.hash;
+    if !fits(before, row) {
+        return Some(Misfit::Changed { seq });
+    }
+    let next = EventSeq(seq.0.saturating_add(1));
+    match at(next.0) {
+        // What was forgotten covers nothing any more but by its hash.
+        Some(after) if is_blank(after) || fits(&row.hash, after) => None,
+        Some(_) => Some(Misfit::Changed { seq: next }),
+        None if head.0 > seq => Some(Misfit::Missing {
+            first: next,
+            last: next,
+        }),
+        None if head.0 < seq => Some(Misfit::Unknown { seq }),
+        None => (head.1 != row.hash).then_some(Misfit::OtherHead { seq }),
+    }
 }
 
 /// The first event that does not fit, and why.

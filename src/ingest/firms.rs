@@ -25,7 +25,7 @@ impl Ingest {
     ///
     /// When the catalog does not answer.
     pub async fn firms(&self) -> Result<Vec<Firm>, Error> {
-        let firms = self.catalog.firms().await?;
+        let firms = self.catalog.firms_understood().await?;
         let places = self.places();
         let known = |firm: crate::catalog::Firm| Firm {
             id: firm.id,

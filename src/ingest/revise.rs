@@ -8,6 +8,9 @@ use crate::model::{
 };
 use crate::transfer::{Earlier, Stand};
 
+/// How it is told that a newer document, whose number follows, took the place of a delivery.
+pub(crate) const REPLACED: &str = "replaced by document ";
+
 impl Ingest {
     /// Returns what has become of the earlier deliveries, with what this process knows of who reads them now.
     pub(crate) async fn earlier(
@@ -80,10 +83,7 @@ pub(crate) async fn replace(
         told.push(Event {
             document: Some(*of),
             delivery: Some(*old),
-            ..Event::new(
-                EventKind::Withdrawn,
-                format!("replaced by document {document}"),
-            )
+            ..Event::new(EventKind::Withdrawn, format!("{REPLACED}{document}"))
         });
     }
     Ok(told)

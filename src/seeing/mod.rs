@@ -54,6 +54,9 @@ pub const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may last, with its answer: longer than the longest look at all that is asked.
 pub const CONNECTION_TIME_MAX: Duration = Duration::from_secs(15);
 
+/// What stands under any other path; whoever asks there learns by it that this is Sluis.
+pub const NOT_HERE: &str = "here are /metrics, /healthz and /readyz\n";
+
 /// How long to rest when no connection can be accepted: until a file descriptor is free.
 const REST: Duration = Duration::from_millis(100);
 
@@ -193,10 +196,7 @@ impl Shared {
                 ),
             },
             "/readyz" => readiness(self.watched.readiness.ready()),
-            _ => plain(
-                StatusCode::NOT_FOUND,
-                "here are /metrics, /healthz and /readyz\n",
-            ),
+            _ => plain(StatusCode::NOT_FOUND, NOT_HERE),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// How many threads of all lanes together may wait for a disk.
@@ -27,16 +28,24 @@ struct Lane {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What says whether the lanes run.
+/// What says whether the lanes run, and the door that brings connections to them.
 #[derive(Debug, Clone)]
 pub struct Pulse {
+    door: mpsc::Sender<oneshot::Sender<()>>,
     lanes: Vec<Handle>,
 }
 
+/// What a door answers when its pulse is felt.
+pub(super) type Beats = mpsc::Receiver<oneshot::Sender<()>>;
+
 impl Pulse {
-    /// Waits until each lane has run something: one that is stuck never does. Lanes that have ended are not
-    /// waited for.
+    /// Waits until the door has answered and each lane has run something: one that is stuck never does. What has
+    /// ended is not waited for.
     pub async fn felt(&self) {
+        let (beat, beaten) = oneshot::channel();
+        if self.door.send(beat).await.is_ok() {
+            drop(beaten.await);
+        }
         for lane in &self.lanes {
             // An error is that of a lane that has ended.
             drop(lane.spawn(async {}).await);
@@ -78,12 +87,12 @@ impl Lanes {
         Some((&lane.runtime, place))
     }
 
-    /// Returns what says whether they run.
-    pub(super) fn pulse(&self) -> Pulse {
+    /// Returns what says whether they run, and what their door answers to.
+    pub(super) fn pulse(&self) -> (Pulse, Beats) {
         let runtimes = self.lanes.iter().map(|lane| lane.runtime.clone());
-        Pulse {
-            lanes: runtimes.collect(),
-        }
+        let (door, beats) = mpsc::channel(1);
+        let lanes = runtimes.collect();
+        (Pulse { door, lanes }, beats)
     }
 }
 
@@ -148,10 +157,11 @@ mod tests {
     #[tokio::test]
     async fn a_lane_that_is_stuck_gives_no_pulse_and_one_that_has_ended_is_not_waited_for() {
         let lanes = Lanes::open(2).unwrap();
-        let pulse = lanes.pulse();
+        let (pulse, beats) = lanes.pulse();
+        drop(beats); // the door has ended
         pulse.felt().await;
 
-        let (stuck, is_stuck) = tokio::sync::oneshot::channel();
+        let (stuck, is_stuck) = oneshot::channel();
         let (release, released) = std::sync::mpsc::channel::<()>();
         let (lane, _place) = lanes.place().unwrap();
         let blocked = lane.spawn(async move {
@@ -170,6 +180,22 @@ mod tests {
             .await
             .unwrap();
         pulse.felt().await;
+    }
+
+    #[tokio::test]
+    async fn a_door_that_is_stuck_gives_no_pulse() {
+        let lanes = Lanes::open(1).unwrap();
+        let (pulse, mut beats) = lanes.pulse();
+
+        let mut felt = Box::pin(pulse.felt());
+        let more = std::time::Duration::from_millis(20); // it would take microseconds
+        assert!(tokio::time::timeout(more, felt.as_mut()).await.is_err());
+        beats.recv().await.unwrap().send(()).unwrap();
+        felt.await;
+
+        tokio::task::spawn_blocking(move || drop(lanes))
+            .await
+            .unwrap();
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tracing::warn;
 
 use super::connect::{Accepted, TURNED_AWAY, undisguised};
 use super::connection::Shared;
-use super::lanes::{Lanes, Pulse};
+use super::lanes::{Beats, Lanes, Pulse};
 use super::limits::{DRAIN, GUARD_ROUND, STANDING_ROUND};
 use super::serve::Parts;
 use super::transport::Transport;
@@ -86,6 +86,8 @@ pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     lanes: Lanes,
+    pulse: Pulse,
+    beats: Beats,
 }
 
 impl Door {
@@ -122,11 +124,15 @@ impl Door {
     pub fn listen_on(self, listener: TcpListener) -> std::io::Result<Listening> {
         let address = listener.local_addr()?;
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let lanes = Lanes::open(processors)?;
+        let (pulse, beats) = lanes.pulse();
         Ok(Listening {
             door: self,
             listener,
             address,
-            lanes: Lanes::open(processors)?,
+            lanes,
+            pulse,
+            beats,
         })
     }
 
@@ -194,9 +200,9 @@ impl Listening {
         self.door.rules.clone()
     }
 
-    /// Returns what says whether connections are served.
+    /// Returns what says whether connections are taken and served.
     pub fn pulse(&self) -> Pulse {
-        self.lanes.pulse()
+        self.pulse.clone()
     }
 
     /// Serves until the parts' `draining` is cancelled; then lets open files be read for a bounded time, and ends.
@@ -205,13 +211,14 @@ impl Listening {
             door,
             listener,
             lanes,
+            beats,
             ..
         } = self;
         let connections = TaskTracker::new();
         let (cut, closed) = (CancellationToken::new(), CancellationToken::new());
         let sessions = door.rules.read().shared.sessions.clone();
         let serving = async {
-            accept(&door, &listener, &lanes, &connections, &cut).await;
+            accept(&door, (&listener, beats), &lanes, &connections, &cut).await;
             drop(listener);
             sessions.close();
             if tokio::time::timeout(DRAIN, sessions.wait()).await.is_err() {
@@ -232,7 +239,7 @@ impl Listening {
 /// Accepts connections until the parts' `draining` is cancelled, and has each served on a lane.
 async fn accept(
     door: &Door,
-    listener: &TcpListener,
+    (listener, mut beats): (&TcpListener, Beats),
     lanes: &Lanes,
     connections: &TaskTracker,
     cut: &CancellationToken,
@@ -242,6 +249,11 @@ async fn accept(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            Some(beat) = beats.recv() => {
+                // Whoever felt for it may be gone.
+                beat.send(()).ok();
+                continue;
+            }
             () = draining.cancelled() => return,
         };
         let (stream, peer) = match accepted {

@@ -10,6 +10,7 @@ use sluis::model::{DeviceKind, EventKind, EventSeq};
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::program::Program;
 use crate::receiver::Receiver;
+use crate::scheduling::tamper;
 
 const DAY: i64 = 24 * 3600 * 1000;
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
@@ -120,6 +121,29 @@ async fn a_document_that_nobody_collects_is_told_once_and_once_more_when_it_is_c
     assert_eq!(data["device"]["name"], "server");
     assert_eq!(data["alarm"]["kind"], "uncollected");
     assert_eq!(data["alarm"]["since"], "2026-03-15T08:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_firm_that_nobody_understands_silences_no_other() {
+    let gateway = Gateway::start().await;
+    gateway.office("aerts").await;
+    let office = gateway.office("peeters").await;
+    let rejected = RejectedFiles::default();
+    rejected.note(office.firm, 1);
+    let lookout = gateway.house.lookout(rejected);
+    tamper(
+        &gateway,
+        "update firm set language = 'xx' where slug = 'aerts'",
+    )
+    .await;
+
+    assert_eq!(look(&gateway, &lookout).await, (1, 0));
+
+    tamper(
+        &gateway,
+        "update firm set language = 'nl' where slug = 'aerts'",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -235,6 +235,15 @@ fn a_check_finds_what_is_wrong_before_a_start_does() {
         let (mut peer, _) = other.accept().unwrap();
         peer.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
     });
+    let monitored = TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = format!(
+        "[metrics]\nlisten = '{}'\n[webhooks]\nroots = 'gone.pem'\n",
+        monitored.local_addr().unwrap()
+    );
+    fs::write(&file, format!("{text}\n{lines}")).unwrap();
+    let strange = std::thread::spawn(move || drop(monitored.accept().unwrap()));
     let key = program.path("sluis/data/host-keys/ssh_host_ed25519_key");
     fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
     fs::remove_dir(program.path("sluis/data/drop/kantoor")).unwrap();
@@ -242,6 +251,7 @@ fn a_check_finds_what_is_wrong_before_a_start_does() {
     let found = wrong(&program);
 
     greeting.join().unwrap();
+    strange.join().unwrap();
     let detail = |check: &str| {
         let found = found.iter().find(|(of, _)| of == check);
         found.map_or("", |(_, detail)| detail)
@@ -251,6 +261,11 @@ fn a_check_finds_what_is_wrong_before_a_start_does() {
         detail("port").contains("taken by another program"),
         "{found:?}"
     );
+    assert!(
+        detail("metrics").contains("taken by another program"),
+        "{found:?}"
+    );
+    assert!(detail("webhooks").contains("gone.pem"), "{found:?}");
     let folder = detail("drop folder of kantoor");
     assert!(folder.contains("cannot be written to"), "{found:?}");
 }

@@ -18,6 +18,8 @@ use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::interop::{is_here, wait_until};
 use crate::peer::Peer;
 use crate::program::Program;
+use crate::receiver::Receiver;
+use crate::telling::{ALLOW, dispatcher, webhook};
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
@@ -197,6 +199,40 @@ async fn on_a_full_disk_nothing_is_collected_or_taken_and_all_goes_on_when_there
         states[0].ends_with(" collected") && states[1].ends_with(" offered"),
         "{states:?}"
     );
+}
+
+#[tokio::test]
+async fn a_receiver_is_told_once_and_no_more_while_that_cannot_be_written_down() {
+    let lines = format!("[disk]\nkeep_free_bytes = 0\n{ALLOW}");
+    let Some(scene) = Scene::on_a_disk_of(16, &lines).await else {
+        return;
+    };
+    let receiver = Receiver::start().await;
+    webhook(&scene.gateway, &scene.office, &receiver.url()).await;
+    scene
+        .gateway
+        .receive(&scene.office, invoice("F-2", 2000))
+        .await;
+    let dispatcher = dispatcher(&scene.gateway);
+    let filler = scene.disk.fill();
+
+    // It returns: who would begin again and again would not.
+    dispatcher.turn().await.unwrap();
+    dispatcher.turn().await.unwrap();
+
+    let told = receiver.seen().len();
+    assert_eq!(told, 2, "kept, and offered");
+    let unready = scene.unready();
+    assert!(
+        unready.contains(&(Part::CatalogWrites, Cause::Full)),
+        "{unready:?}"
+    );
+    fs::remove_file(filler).unwrap();
+    scene.tend().await;
+    dispatcher.turn().await.unwrap();
+    assert_eq!(receiver.seen().len(), 2 * told, "at most a round again");
+    dispatcher.turn().await.unwrap();
+    assert_eq!(receiver.seen().len(), 2 * told);
 }
 
 #[tokio::test]

@@ -2,12 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::gateway::invoice;
+use sluis::catalog::Durability;
+use tokio::io::AsyncReadExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::{Gateway, invoice};
 use crate::peer::Peer;
 use crate::program::Program;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+
+/// The longest that a test waits for an answer that does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the far side saw, which no restart may contradict.
 #[derive(Default)]
@@ -16,6 +24,32 @@ struct Seen {
     whole: BTreeSet<String>,
     /// Files whose CLOSE was answered after that.
     acknowledged: BTreeSet<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_are_answered_while_what_waits_is_looked_at_again_and_the_end_waits_for_none_of_it()
+{
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    gateway.receive(&office, invoice("F-1", 0)).await; // it waits for a link
+    let (house, draining) = (gateway.house.clone(), CancellationToken::new());
+    let listening = house.listen(draining.clone()).await.unwrap();
+    let address = listening.address();
+    let turn = house.catalog.begin(Durability::PowerCut).await.unwrap();
+
+    let ends = draining.clone();
+    let serving = tokio::spawn(async move { house.serve(listening, ends).await });
+
+    let mut device = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut banner = [0; 8];
+    let reading = tokio::time::timeout(PATIENCE, device.read_exact(&mut banner));
+    reading.await.expect("nobody answers").unwrap();
+    assert_eq!(&banner, b"SSH-2.0-");
+    drop(device);
+    draining.cancel();
+    let ended = tokio::time::timeout(PATIENCE, serving).await;
+    ended.expect("it does not end").unwrap().unwrap();
+    drop(turn);
 }
 
 #[tokio::test(flavor = "multi_thread")]

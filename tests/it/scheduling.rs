@@ -1,5 +1,7 @@
 //! When does a document leave that is not sent when it arrives, and what must be true of it first?
 
+use std::path::Path;
+
 use sluis::catalog::{FirmRules, LinkRules, NewLink};
 use sluis::ingest::{Arrival, Outcome};
 use sluis::model::{
@@ -536,9 +538,13 @@ fn an_operator_sets_the_rules_and_the_server_keeps_them() {
 }
 
 /// Changes the catalog from outside.
-async fn tamper(gateway: &Gateway, statement: &'static str) {
+pub async fn tamper(gateway: &Gateway, statement: &'static str) {
+    tamper_with(&gateway.catalog_file(), statement).await;
+}
+
+pub async fn tamper_with(catalog: &Path, statement: &'static str) {
     use sqlx::Connection as _;
-    let file = format!("sqlite://{}", gateway.catalog_file().display());
+    let file = format!("sqlite://{}", catalog.display());
     let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
     sqlx::raw_sql(statement).execute(&mut other).await.unwrap();
 }

@@ -19,6 +19,7 @@ use crate::gateway::{BAKERY, Login, MILL, invoice, invoice_between};
 use crate::peer::{Peer, dial};
 use crate::program::{Device, Program};
 use crate::receiver::Receiver;
+use crate::scheduling::tamper_with;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
@@ -594,6 +595,11 @@ async fn whole_story(format: &str) -> (String, Vec<String>) {
     let url = format!("http://{}/pad-Goudvink?token=Boomklever", receiver.address);
     let hook = program.json(&["webhook", "add", "kantoor", &url]).remove(0);
     let secret = hook["secret"].as_str().unwrap().to_owned();
+    // Nobody knows whose it is, so it waits, and each start looks at it; what was read of it is damaged.
+    let waits = String::from_utf8(telling_invoice("<!--waits-->")).unwrap();
+    program.ingest(&[waits.replace(BAKERY, "0239843188").into_bytes()]);
+    let damage = "update document set reading = 'x' || reading";
+    tamper_with(&program.path("sluis/data/catalog.sqlite"), damage).await;
     program.serve();
     let address = program.address.unwrap();
 
@@ -649,6 +655,10 @@ async fn no_log_line_holds_a_party_a_file_or_a_secret_and_none_is_broken_by_a_pe
             let line = log.lines().find(|line| line.contains(name));
             assert_eq!(line, None, "`{name}` stands in the log");
         }
+        assert!(
+            log.contains("as a reading, which is no such thing"),
+            "{log}"
+        );
         assert!(log.contains("Refused a login as #"), "{log}");
         assert!(log.contains("Refused a login as `kantoor.pc`"), "{log}");
         for line in log.lines() {
@@ -681,6 +691,7 @@ fn deeds(program: &Program) -> Vec<(String, bool)> {
 
 /// Commands that change something, and whether they tell events. Words in capitals are put in.
 const CHANGES: &[(&str, bool)] = &[
+    ("init DATA", false),
     ("firm add other --name Other", true),
     ("firm set kantoor --keep-in-view 90d", true),
     ("firm remove other", false),
@@ -704,20 +715,47 @@ const CHANGES: &[(&str, bool)] = &[
     ("withdraw kantoor F-1", true),
     ("resend kantoor F-2 --reason lost", true),
     (
-        "webhook add kantoor https://example.com/s3cret-path?k=s3cret",
+        "webhook add kantoor http://127.0.0.1:1/s3cret-path?k=s3cret",
         true,
     ),
     ("webhook show kantoor 1 --secret", false),
+    (UNANSWERED, false),
+    (WITH_A_DEAD_LETTER, false),
     ("webhook pause kantoor 1", true),
     ("webhook resume kantoor 1", true),
     ("webhook remove kantoor 1", true),
+    ("approve kantoor F-2", true),
+    ("ingest kantoor NEWER", true),
+    ("replace kantoor d5", true),
+    ("dossier add kantoor --name Molens --id 0451827384", true),
+    ("link add kantoor Molens --profile expertm --code MOL", true),
+    ("reclassify kantoor F-3 --as sale --reason ours", true),
+    (
+        "move kantoor F-2 --dossier Molens --as sale --reason theirs",
+        true,
+    ),
     ("retention hold kantoor --all --reason court", true),
     ("retention release kantoor 1 --reason over", true),
+    (
+        "firm set kantoor --keep-in-view 1d --keep-documents 1d",
+        true,
+    ),
+    (AFTER_YEARS, true),
     ("penalties lift 192.0.2.1", false),
     ("apply PLAN", true),
     ("backup BACKUP", false),
-    ("device remove kantoor pc", true),
+    ("device add kantoor spare --kind pull --password", true),
+    ("device remove kantoor spare", true),
 ];
+
+/// Nobody listens there: it fails, and is a deed all the same.
+const UNANSWERED: &str = "webhook test kantoor 1";
+
+/// A letter is given up before it.
+const WITH_A_DEAD_LETTER: &str = "webhook retry kantoor";
+
+/// All documents are old before it.
+const AFTER_YEARS: &str = "retention run kantoor";
 
 const READS: [&str; 22] = [
     "status",
@@ -753,11 +791,16 @@ fn whatever_a_command_changes_is_a_deed_and_what_only_reads_is_none() {
     let public = key.public_key().to_openssh().unwrap();
     std::fs::write(program.path("KEY"), public).unwrap();
     std::fs::write(program.path("DOCUMENT"), invoice("F-3", 2000)).unwrap();
+    std::fs::write(program.path("NEWER"), invoice("F-1", 2001)).unwrap();
+    configure(&program, "[webhooks]\nallow = [\"127.0.0.1\"]");
     std::fs::write(program.path("PLAN"), program.ok(&["export", "kantoor"])).unwrap();
     let words = |line: &str| -> Vec<String> {
         let put_in = |word: &str| match word {
             "FINGERPRINT" => key.fingerprint(russh::keys::HashAlg::Sha256).to_string(),
-            "KEY" | "DOCUMENT" | "PLAN" | "BACKUP" => program.path(word).display().to_string(),
+            "KEY" | "DOCUMENT" | "NEWER" | "UNREADABLE" | "PLAN" | "BACKUP" => {
+                program.path(word).display().to_string()
+            }
+            "DATA" => program.path("sluis").display().to_string(),
             word => word.to_owned(),
         };
         line.split(' ').map(put_in).collect()
@@ -767,11 +810,25 @@ fn whatever_a_command_changes_is_a_deed_and_what_only_reads_is_none() {
         program.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     };
 
+    // It has no delivery, and expires by its own age.
+    std::fs::write(program.path("UNREADABLE"), "no invoice").unwrap();
+    run("ingest kantoor UNREADABLE");
     let mut noted = deeds(&program).len();
     for (line, tells) in CHANGES {
+        match *line {
+            WITH_A_DEAD_LETTER => drop(program.query(
+                "insert into letter (webhook_id, seq, lane, state, attempts, due_at, error)
+                 values (1, 1, 0, 'dead', 20, 0, '') returning id",
+            )),
+            AFTER_YEARS => drop(
+                program.query("update document set received_at = 1, again_at = null returning id"),
+            ),
+            _ => {}
+        }
         let done = run(line);
-        let why = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(done.status.success(), "{line}: {why}");
+        let why = [done.stdout, done.stderr].concat();
+        let why = String::from_utf8_lossy(&why);
+        assert_eq!(done.status.success(), *line != UNANSWERED, "{line}: {why}");
         let all = deeds(&program);
         let own = &all[noted..];
         assert!(!own.is_empty(), "`{line}` is no deed");

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gateway::{Gateway, Office, invoice};
 use crate::program::Program;
 use crate::receiver::{Away, Receiver, Reply, Seen, tls};
+use crate::scheduling::tamper;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 pub const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
@@ -20,7 +21,7 @@ pub const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
 /// A receiver that says nothing is waited for so long: a test has no more patience.
 const PATIENCE_MS: u64 = 300;
 
-async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId {
+pub async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId {
     let new = NewWebhook {
         url,
         origin: "there",
@@ -133,6 +134,64 @@ async fn a_sender_is_told_where_each_document_is_and_that_it_was_collected() {
         assert!(!message.body.contains("Onderneming"), "a party's name");
     }
     check(&gateway, &office, &seen).await;
+}
+
+#[tokio::test]
+async fn a_document_that_nobody_understands_is_told_without_its_reading_and_holds_up_no_other() {
+    let mut gateway = Gateway::start_with(ALLOW).await;
+    gateway.tampered = true;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let receiver = Receiver::start().await;
+    webhook(&gateway, &office, &receiver.url()).await;
+    for number in ["F-1", "F-2", "F-3"] {
+        gateway.receive(&office, invoice(number, 0)).await;
+    }
+    let damage = "update document set reading = 'x' || reading where id = 1;
+                  update document set digest = 'x' || digest where id = 2";
+    tamper(&gateway, damage).await;
+
+    dispatcher(&gateway).turn().await.unwrap();
+
+    let seen = receiver.seen();
+    check(&gateway, &office, &seen).await;
+    let about = |id: i64| {
+        let mut bodies = seen.iter().map(Seen::json);
+        let body = bodies.find(|body| body["data"]["document"]["id"] == id);
+        body.unwrap()["data"]["document"].clone()
+    };
+    let (unread, unnamed) = (about(1), about(2));
+    assert_eq!(
+        (&unread["number"], &unread["kind"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(unread["sha256"].is_string(), "{unread}");
+    assert_eq!(unnamed["sha256"], Value::Null);
+    assert_eq!(about(3)["number"], "F-3");
+}
+
+#[tokio::test]
+async fn a_webhook_that_nobody_understands_is_left_out_until_it_is_mended_and_others_are_told() {
+    let gateway = Gateway::start_with(ALLOW).await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    let receivers = [Receiver::start().await, Receiver::start().await];
+    for receiver in &receivers {
+        webhook(&gateway, &office, &receiver.url()).await;
+    }
+    gateway.receive(&office, invoice("F-17", 0)).await;
+    let dispatcher = dispatcher(&gateway);
+
+    tamper(
+        &gateway,
+        "update webhook set kinds = 'birthday' where id = 1",
+    )
+    .await;
+    dispatcher.turn().await.unwrap();
+    assert_eq!(receivers[0].seen().len(), 0);
+    check(&gateway, &office, &receivers[1].seen()).await;
+
+    tamper(&gateway, "update webhook set kinds = '' where id = 1").await;
+    dispatcher.turn().await.unwrap();
+    check(&gateway, &office, &receivers[0].seen()).await;
 }
 
 #[tokio::test]

@@ -109,3 +109,15 @@ async fn what_is_done_with_is_listed_as_each_file_is_found_whatever_its_name() {
     assert!(size(1).await);
     assert!(!size(2).await);
 }
+
+#[test]
+fn a_line_of_a_listing_that_nobody_understands_is_told_without_its_name() {
+    let digest = Digest::of(b"x");
+    let line = format!("1 2 gone 0 {digest} 3 4 Zilverspar BV.xml");
+
+    let told = from_line(&line).unwrap_err().to_string();
+
+    assert!(told.contains("`gone` as a state of a listing"), "{told}");
+    assert!(!told.contains("Zilverspar"), "{told}");
+    assert!(from_line(&line.replace("gone", "offered")).is_ok());
+}

@@ -281,3 +281,40 @@ fn what_was_forgotten_is_proven_and_nobody_else_blanks_anything() {
         assert_eq!(verify(&rows, (head.0, &head.1)), *expected, "{name}");
     }
 }
+
+#[test]
+fn one_event_fits_only_with_those_beside_it_or_with_what_its_firm_knows() {
+    let rows = order(3);
+    let forge = |rows: &[Written], at: usize| {
+        let mut forged = rows.to_vec();
+        let before = at.checked_sub(1).map_or("", |before| &rows[before].hash);
+        forged[at].at = Timestamp(1);
+        forged[at].hash = hash(before, FIRM, &Fields::of_written(&forged[at]));
+        forged
+    };
+    let head = (EventSeq(3), &*rows[2].hash);
+    let misfit = |rows: &[Written], seq| misfit_of(FIRM, EventSeq(seq), rows, head);
+    for (seq, beside) in [(1, 0..2), (2, 0..3), (3, 1..3)] {
+        assert_eq!(misfit(&rows[beside], seq), None, "{seq}");
+    }
+
+    let changed = |seq| Some(Misfit::Changed { seq: EventSeq(seq) });
+    assert_eq!(misfit(&forge(&rows, 0)[..2], 1), changed(2));
+    assert_eq!(misfit(&forge(&rows, 1), 2), changed(3));
+    let seq = EventSeq(3);
+    let last = &forge(&rows, 2)[1..];
+    assert_eq!(misfit(last, 3), Some(Misfit::OtherHead { seq }));
+    let missing = Misfit::Missing {
+        first: seq,
+        last: seq,
+    };
+    assert_eq!(misfit(&rows[..2], 2), Some(missing));
+    let unknown = misfit_of(FIRM, EventSeq(3), &rows[1..], (EventSeq(2), &rows[1].hash));
+    assert_eq!(unknown, Some(Misfit::Unknown { seq }));
+
+    let mut forgotten = rows.clone();
+    let blank = &mut forgotten[2];
+    (blank.kind, blank.detail) = (EventKind::Blank.as_str().to_owned(), String::new());
+    [blank.document, blank.delivery, blank.device, blank.session] = [None; 4];
+    assert_eq!(misfit(&forgotten, 2), None);
+}
