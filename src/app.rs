@@ -2,6 +2,7 @@
 //!
 //! The parts are joined here and nowhere else, and the clock is read here and nowhere else.
 
+mod private;
 mod reload;
 mod serving;
 
@@ -190,6 +191,8 @@ impl House {
         let profiles = Arc::new(config.read_profiles()?);
         let places = Places::new(Arc::clone(&profiles), config.zone()?);
         let catalog = Catalog::open(&config.catalog_file()).await?;
+        private::keep(private::of_catalog(&config.catalog_file()));
+        private::keep([config.blob_folder(), config.spool_folder()]);
         let wellness = catalog.wellness().clone();
         wellness.keep_free(config.disk.keep_free_bytes);
         let blobs = Blobs::in_folder(&config.blob_folder())?.reporting_to(wellness);

@@ -253,7 +253,7 @@ pub struct Access {
 /// For whom something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privacy {
-    /// For its owner alone: a private key.
+    /// For its owner alone: a private key, what the data folder keeps.
     Owner,
     /// For its owner and its group: the data folder, in which producers may have a folder.
     Group,
@@ -262,7 +262,7 @@ pub enum Privacy {
 /// Judges who may read and write something.
 pub fn access(check: &str, path: &str, access: Access, privacy: Privacy) -> Finding {
     let (others, mend) = match privacy {
-        Privacy::Owner => (0o077, format!("`chmod 600 {path}`")),
+        Privacy::Owner => (0o077, format!("`chmod go-rwx {path}`")),
         Privacy::Group => (0o007, format!("`chmod o-rwx {path}`")),
     };
     let mode = access.mode & 0o777;

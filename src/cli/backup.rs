@@ -53,7 +53,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     told_wrong(
         &made.manifest,
         &made.contents,
-        "it is in no backup here either: `sluis fsck` says what it belongs to",
+        "it is in no backup here either: `sluis fsck --deep` says what it belongs to",
     )
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::call::Call;
 use super::check::{banner, near, outward};
 use super::{Error, Exit, print};
-use crate::app::{House, transport};
+use crate::app::{self, House, transport};
 use crate::config::Config;
 use crate::doctor::{self, Access, AtPort, Finding, Grade, Privacy};
 use crate::hostkeys;
@@ -65,7 +65,14 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         Err(error) => report.say(&Finding::wrong(
             "catalog",
             with_causes(&error),
-            "`sluis init` makes a new one; one that is lost or damaged comes back from a backup (`sluis restore`)",
+            match error {
+                app::Error::NoDocuments { .. } => {
+                    "mount its disk, or put the folder back; make nothing new in its place"
+                }
+                _ => {
+                    "`sluis init` makes a new one; one that is lost or damaged comes back from a backup (`sluis restore`)"
+                }
+            },
         ))?,
     }
     Ok(Exit::failed_if(report.worst == Grade::Wrong))
@@ -113,6 +120,14 @@ fn files(file: &Path, config: &Config) -> Vec<Finding> {
         access("configuration", file, Privacy::Group),
         access("data folder", &config.data, Privacy::Group),
     ];
+    for (check, path) in [
+        ("catalog file", config.catalog_file()),
+        ("folder of documents", config.blob_folder()),
+    ] {
+        if path.exists() {
+            found.push(access(check, &path, Privacy::Owner));
+        }
+    }
     let keys = keys.iter().filter(|key| key.exists());
     found.extend(keys.map(|key| access("host key", key, Privacy::Owner)));
     if rustix::process::geteuid().is_root() {
@@ -146,7 +161,7 @@ fn access(check: &str, path: &Path, privacy: Privacy) -> Finding {
 
 fn host_keys(config: &Config, keys: &HostKeys) -> Vec<Finding> {
     let (folder, credentials) = (config.key_folder(), config.credentials.as_deref());
-    let now = crate::app::system_clock().read();
+    let now = app::system_clock().read();
     let age_of = |key: &PrivateKey| {
         let file = hostkeys::FILES
             .iter()

@@ -26,7 +26,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -59,6 +59,9 @@ pub const NOT_HERE: &str = "here are /metrics, /healthz and /readyz\n";
 
 /// How long to rest when no connection can be accepted: until a file descriptor is free.
 const REST: Duration = Duration::from_millis(100);
+
+/// How often it is told that none can be accepted.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// What is watched.
 pub struct Watched {
@@ -125,6 +128,7 @@ impl Seeing {
             TaskTracker::new(),
             Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         );
+        let mut told: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -133,7 +137,12 @@ impl Seeing {
             let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    warn!("Could not accept a connection of a monitor: {error}");
+                    if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+                        told = Some(Instant::now());
+                        warn!(
+                            "Could not accept connections of monitors: {error}; it is tried ten times a second, and told once a minute"
+                        );
+                    }
                     tokio::time::sleep(REST).await;
                     continue;
                 }

@@ -30,6 +30,8 @@ pub(super) struct Admission {
     refused: u32,
     /// How many keys would do, or were the first half of what does: asking costs the server something, too.
     would_do: usize,
+    /// As whom keys were offered that are none of the device's, why they were refused, and how many.
+    untold: Option<(String, Refused, u32)>,
     /// The key was right where a password is to follow.
     half: Option<Half>,
     proven: Option<Proven>,
@@ -59,6 +61,7 @@ impl Admission {
             parts,
             refused: 0,
             would_do: 0,
+            untold: None,
             half: None,
             proven: None,
         }
@@ -83,9 +86,17 @@ impl Admission {
             }
             Judged::No(why) => {
                 self.refuse(Tried::Key, asked).await;
-                // An agent offers many that are none of the device's.
-                if why.as_ref().is_some_and(|why| !why.is_usual()) {
-                    self.tell_refused(user, why.as_ref());
+                match why {
+                    // An agent offers many that are none of the device's.
+                    Some(why) if why.is_usual() => {
+                        let before = self.untold.take().map_or(0, |(_, _, count)| count);
+                        self.untold = Some((shown_login(user), why, before + 1));
+                    }
+                    why => {
+                        if why.is_some() {
+                            self.tell_refused(user, why.as_ref());
+                        }
+                    }
                 }
                 Auth::reject()
             }
@@ -247,6 +258,15 @@ impl Admission {
             error!("Could not {what} from {address}: {why}");
         } else {
             debug!("Could not {what} from {address}: {why}");
+        }
+    }
+
+    /// Tells of the keys that a client has offered which then did not log in: whoever has the wrong key proves nothing
+    /// with it, and hangs up.
+    pub(super) fn tell_untold(&self) {
+        if let Some((login, why, keys)) = &self.untold {
+            let address = self.address();
+            info!(peer.address = %address, "Refused a login as {login} from {address}: {why} (keys offered: {keys})");
         }
     }
 

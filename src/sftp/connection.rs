@@ -140,6 +140,8 @@ impl Drop for Connection {
         }
         if self.who.is_some() {
             self.shared.parts.counts.sessions_ended.one();
+        } else {
+            self.admission.tell_untold();
         }
         self.dead.cancel();
     }

@@ -2,8 +2,12 @@
 
 use sluis::sftp::limits::{BYTES_BEFORE_LOGIN_MAX, LOGINS_PER_CONNECTION_MAX};
 
-use super::{NOBODY, Scene};
+use super::{NOBODY, Scene, wrong_key};
+use crate::gateway::Login;
 use crate::hostile::ssh::{Ssh, string};
+use crate::interop::wait_until;
+use crate::peer::log_in;
+use crate::program::Program;
 use crate::raw::text;
 
 impl Scene {
@@ -119,5 +123,31 @@ async fn a_login_that_cannot_be_read_is_one_that_failed_and_does_not_bar_an_offi
             .until(async || scene.written().await == expected)
             .await;
         assert!(scene.greets(NOBODY).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_is_told_with_the_login_that_it_was_shown_for() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.serve();
+    let wrong = Login {
+        name: device.login.name.clone(),
+        id: device.login.id,
+        key: wrong_key(),
+    };
+
+    let refused = log_in(program.address.unwrap(), &wrong, Default::default()).await;
+
+    assert!(refused.is_err());
+    wait_until(|| program.log_says("Refused a login"));
+    let told = program.log_lines("Refused a login");
+    assert_eq!(told.len(), 1, "{told:?}");
+    for words in [
+        "`kantoor.server`",
+        "none of this device's",
+        "(keys offered: 1)",
+    ] {
+        assert!(told[0].contains(words), "{told:?}");
     }
 }
