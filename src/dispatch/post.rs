@@ -451,7 +451,10 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(1);
         let tried = first_of(&addresses, until, async |address| match address.port() {
             port if port < answers => pending().await,
-            port => Ok(port),
+            port => {
+                tokio::time::sleep(Duration::from_millis(10)).await; // as a real one does
+                Ok(port)
+            }
         });
         timeout(Duration::from_secs(1), tried)
             .await
