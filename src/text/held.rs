@@ -118,9 +118,9 @@ const BEFORE_START: Texts = Texts {
 
 const DATED_AHEAD: Texts = Texts {
     what: [
-        "its date is more than three months ahead, and its link sends by month",
-        "sa date est à plus de trois mois d'ici, et sa liaison envoie par mois",
-        "de datum ligt meer dan drie maanden vooruit, en de koppeling verzendt per maand",
+        "its date was more than three months ahead when it came, and its link sends by month",
+        "sa date était à plus de trois mois quand il est arrivé, et sa liaison envoie par mois",
+        "de datum lag bij aankomst meer dan drie maanden vooruit, en de koppeling verzendt per maand",
     ],
     advice: [
         "Ask its sender whether the date is right. If it is, send it with `sluis send` when it is to be booked.",

@@ -98,7 +98,8 @@ pub fn plan(
     if rule.from.is_some_and(|from| date < from) {
         return Plan::Wait(HeldReason::BeforeStart);
     }
-    if rule.transfer == Transfer::MonthEnd && is_far_ahead(date, calendar.date(now)) {
+    if rule.transfer == Transfer::MonthEnd && is_far_ahead(date, calendar.date(readiness.ready_at))
+    {
         return Plan::Wait(HeldReason::DatedAhead);
     }
     let Some(device) = device else {
@@ -114,8 +115,9 @@ pub fn plan(
 const AHEAD_MONTHS_MAX: i32 = 3;
 
 /// Whether a year or a month is typed wrong rather than dated ahead: it would wait for years, and nobody would miss it.
-fn is_far_ahead(date: Date, today: Date) -> bool {
-    today
+/// It is asked of the day when it was ready, so that it does not leave by itself when somebody looks again.
+fn is_far_ahead(date: Date, ready: Date) -> bool {
+    ready
         .checked_add(AHEAD_MONTHS_MAX.months())
         .is_ok_and(|furthest| date > furthest)
 }
