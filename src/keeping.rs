@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Candidate, Catalog, Durability, Firm};
-use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp};
+use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp, with_causes};
 use crate::retention::{Because, Verdict, is_forgotten, judge, may_forget};
 
 /// How often it is looked whether anything's time is over. Nobody waits for it.
@@ -276,14 +276,24 @@ impl Keeping {
     /// The second step: removes marked blobs while nobody else can write.
     async fn sweep(&self) -> Result<u64, Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
-        let going = tx.take_going().await?;
-        for digest in &going {
+        let mut removed = Vec::new();
+        for (digest, bytes) in tx.take_going().await? {
             // Here and now: what is handed to another thread could happen after this turn has ended.
-            self.blobs.remove(*digest)?;
+            match self.blobs.remove(digest) {
+                Ok(()) => removed.push(digest),
+                // It may be one alone, in a folder that another user made: the others go.
+                Err(error) => {
+                    let why = with_causes(&error);
+                    warn!(
+                        "A document's bytes stay until they can be removed: {why}; it is tried again in an hour"
+                    );
+                    tx.put_off(digest, bytes).await?;
+                }
+            }
         }
-        self.blobs.sync_removed(&going)?;
+        self.blobs.sync_removed(&removed)?;
         tx.commit_unseen().await?;
-        Ok(going.len() as u64)
+        Ok(removed.len() as u64)
     }
 }
 

@@ -98,22 +98,38 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes the marks off blobs that were going before this turn, and returns those that nothing names still:
-    /// whoever calls removes them before it commits.
+    /// Takes the marks off blobs that were going before this turn, and returns those that nothing names still, with their
+    /// sizes in bytes: whoever calls removes them before it commits.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn take_going(&mut self) -> Result<Vec<Digest>, Error> {
+    pub async fn take_going(&mut self) -> Result<Vec<(Digest, u64)>, Error> {
         query("update sweeps set count = count + 1 where id = 1")
             .execute(&mut *self.inner)
             .await?;
         let text = format!("delete from doomed where going = 1 and not ({UNNAMED})");
         query(AssertSqlSafe(text)).execute(&mut *self.inner).await?;
-        let rows = query("delete from doomed where going = 1 returning digest")
+        let rows = query("delete from doomed where going = 1 returning digest, bytes")
             .fetch_all(&mut *self.inner)
             .await?;
-        rows.iter().map(|row| row.word("digest")).collect()
+        rows.iter()
+            .map(|row| Ok((row.word("digest")?, row.size("bytes")?)))
+            .collect()
+    }
+
+    /// Has a blob removed at a later run, which could not be at this one.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn put_off(&mut self, digest: Digest, bytes: u64) -> Result<(), Error> {
+        query("insert into doomed (digest, bytes) values ($1, $2)")
+            .bind(digest.to_string())
+            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
     }
 
     /// Says whether every blob that was stored after the sweeps were counted is there still, for sure. If

@@ -110,7 +110,7 @@ impl Program {
                     .begin(Durability::PowerCut)
                     .await
                     .unwrap();
-                for digest in tx.take_going().await.unwrap() {
+                for (digest, _) in tx.take_going().await.unwrap() {
                     self.keeping.blobs.remove(digest).unwrap();
                 }
                 drop(tx);
@@ -242,6 +242,34 @@ async fn a_page_and_one_more_document_all_go() {
     assert_eq!((run.expired, swept), (count, count));
     assert_eq!(server.keeping.blobs.list().await.unwrap(), (vec![], vec![]));
     assert_eq!(server.keeping.run_firm(firm).await.unwrap(), Run::default());
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_removed_holds_up_no_other_and_is_tried_again() {
+    let (folder, server, _beside) = data().await;
+    let firm = server.firm("old", "30d").await;
+    for bytes in [BYTES, "others"] {
+        server.take(firm, bytes, BEGIN).await;
+    }
+    let digest = Digest::of(BYTES.as_bytes()).to_string();
+    let blob = folder.path().join("blobs").join(&digest[..2]).join(&digest);
+    // A folder in its place is no file that can be removed.
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::create_dir(&blob).unwrap();
+
+    server.keeping.run_firm(firm).await.unwrap();
+    assert_eq!(server.keeping.sweep_all().await.unwrap(), 1);
+
+    assert!(!server.is_whole("others").await);
+    let left = server.keeping.catalog.doomed().await.unwrap();
+    assert_eq!(
+        left,
+        [(Digest::of(BYTES.as_bytes()), false)],
+        "nobody waits for it"
+    );
+    std::fs::remove_dir(&blob).unwrap();
+    assert_eq!(server.keeping.sweep_all().await.unwrap(), 1);
+    assert_eq!(server.keeping.catalog.doomed().await.unwrap(), []);
 }
 
 #[tokio::test]
