@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::settle::{Seen, Stamp};
+use super::spot::Held;
 use crate::model::{Said, fold};
 
 /// The most bytes of such a file: it holds a few words.
@@ -86,11 +87,15 @@ pub(super) enum Overlooked {
 /// Says what is beside a document that no look has joined to it.
 pub(super) fn overlooked(folder: &Path, document: &Path) -> Overlooked {
     let mut found = Overlooked::Nothing;
+    // Where its folder is another thing by now, the document is not read either.
+    let Ok(Some(held)) = Held::holding(folder, document) else {
+        return found;
+    };
     for name in [Some(whole(document)), short(document)]
         .into_iter()
         .flatten()
     {
-        match folder.join(&name).symlink_metadata() {
+        match held.at(name.file_name().unwrap_or_default()).metadata() {
             Ok(there) if there.is_file() => found = Overlooked::File,
             Ok(_) => return Overlooked::NoFile(name),
             Err(_) => {}

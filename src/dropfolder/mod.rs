@@ -15,6 +15,7 @@ mod reject;
 mod scan;
 mod settle;
 mod source;
+mod spot;
 mod take;
 mod watch;
 mod whole;

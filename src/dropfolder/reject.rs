@@ -8,13 +8,13 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use super::scan::stamp;
 use super::settle::{REJECTED, Seen, Stamp};
-use super::source::{Still, remove, still};
+use super::source::{Still, remove_at, still};
+use super::spot::{Held, Spot};
 use crate::text::RejectionText as Text;
 
 /// How many names are tried before it is given up for now.
@@ -27,16 +27,18 @@ const NAME_BYTES_MAX: usize = 240;
 ///
 /// Returns its name there; none when it is not, or no longer, in the state that was seen.
 pub(super) fn reject(folder: &Path, file: &Seen, text: &Text) -> io::Result<Option<OsString>> {
-    let source = folder.join(&file.path);
-    if still(&source, file.stamp)? != Still::Same {
+    let Some(held) = Held::holding(folder, &file.path)? else {
+        return Ok(None);
+    };
+    let name = file.path.file_name().unwrap_or_default();
+    let source = held.at(name);
+    if still(source, file.stamp)? != Still::Same {
         return Ok(None);
     }
-    let rejected = folder.join(REJECTED);
-    make_folder(&rejected)?;
-    let name = file.path.file_name().unwrap_or_default();
+    let rejected = rejected_folder(&Held::open(folder)?)?;
     for nth in 1..=NAMES_TRIED_MAX {
         let name = numbered(name, nth);
-        match move_as(&source, &rejected.join(&name), file.stamp, text)? {
+        match move_as(source, &rejected, &name, file.stamp, text)? {
             Moved::Done => return Ok(Some(name)),
             Moved::Lost => return Ok(None),
             Moved::Taken => {}
@@ -52,12 +54,12 @@ pub(super) fn reject(folder: &Path, file: &Seen, text: &Text) -> io::Result<Opti
 ///
 /// When the folder cannot be read.
 pub fn rejected_in(folder: &Path) -> io::Result<usize> {
-    let entries = match fs::read_dir(folder.join(REJECTED)) {
+    let rejected = Held::open(folder).and_then(|folder| folder.folder(OsStr::new(REJECTED)));
+    let rejected = match rejected {
         Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
+        rejected => rejected?,
     };
-    let names = entries.map(|entry| Ok(entry?.file_name()));
-    let names: BTreeSet<OsString> = names.collect::<io::Result<_>>()?;
+    let names: BTreeSet<OsString> = rejected.names()?.collect::<io::Result<_>>()?;
     let is_text = |name: &&OsString| {
         let path = Path::new(name);
         let of = path
@@ -77,54 +79,57 @@ enum Moved {
     Lost,
 }
 
-fn make_folder(rejected: &Path) -> io::Result<()> {
-    match fs::create_dir(rejected) {
-        // A link would lead our texts to where whoever made it likes.
-        Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => {
-            if fs::symlink_metadata(rejected)?.is_dir() {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::NotADirectory.into())
-            }
-        }
-        made => made,
+/// Makes the rejected folder, or finds it. A link would lead our texts to where whoever made it likes.
+fn rejected_folder(folder: &Held) -> io::Result<Held> {
+    let name = OsStr::new(REJECTED);
+    match folder.at(name).make_folder() {
+        Err(failed) if failed.kind() != io::ErrorKind::AlreadyExists => Err(failed),
+        _ => folder.folder(name),
     }
 }
 
-fn move_as(source: &Path, target: &Path, expected: Stamp, text: &Text) -> io::Result<Moved> {
-    match fs::symlink_metadata(target) {
+fn move_as(
+    source: Spot<'_>,
+    rejected: &Held,
+    name: &OsStr,
+    expected: Stamp,
+    text: &Text,
+) -> io::Result<Moved> {
+    let (target, text_name) = (rejected.at(name), with_txt(name));
+    let text_spot = rejected.at(&text_name);
+    match target.metadata() {
         Ok(found) if expected.inode != 0 && stamp(&found) == expected => {
             // A crash, or a source that could not be removed, came between the link and this.
-            tell(&with_txt(target), text)?;
-            return remove(source, expected).map(|_| Moved::Done);
+            tell(text_spot, text)?;
+            return remove_at(source, expected).map(|_| Moved::Done);
         }
         Ok(_) => return Ok(Moved::Taken),
         Err(free) if free.kind() == io::ErrorKind::NotFound => {}
         Err(other) => return Err(other),
     }
-    let text_path = with_txt(target);
-    if !tell(&text_path, text)? {
+    if !tell(text_spot, text)? {
         return Ok(Moved::Taken);
     }
     let moved = move_file(source, target, expected);
-    if !matches!(moved, Ok(Moved::Done)) && fs::symlink_metadata(target).is_err() {
+    if !matches!(moved, Ok(Moved::Done)) && target.metadata().is_err() {
         // A text without its file would tell of what did not happen.
-        fs::remove_file(&text_path)?;
+        text_spot.remove()?;
     }
     moved
 }
 
 /// Writes the text to a new file, or finds it there; false when the name is in use.
-fn tell(path: &Path, text: &Text) -> io::Result<bool> {
-    let opened = match File::create_new(path) {
-        Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => match begun(path, text)? {
+fn tell(spot: Spot<'_>, text: &Text) -> io::Result<bool> {
+    let made = match spot.make() {
+        Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => match begun(spot, text)? {
             Begun::Whole => return Ok(true),
-            Begun::Part => File::create(path),
+            // Not written to: by now it may be a link, or another name of a file elsewhere.
+            Begun::Part => spot.remove().and_then(|()| spot.make()),
             Begun::Other => return Ok(false),
         },
-        opened => opened,
+        made => made,
     };
-    let mut file = opened?;
+    let mut file = made?;
     file.write_all(text.whole().as_bytes())?;
     file.sync_all()?; // the move must not outlive the text
     Ok(true)
@@ -138,14 +143,18 @@ enum Begun {
     Other,
 }
 
-fn begun(path: &Path, text: &Text) -> io::Result<Begun> {
-    let found = fs::symlink_metadata(path)?;
-    let whole_len = text.whole().len() as u64;
+fn begun(spot: Spot<'_>, text: &Text) -> io::Result<Begun> {
+    // A device is not even opened; what is open is looked at again, for a pipe may be there by now.
+    let (whole_len, is_file) = (text.whole().len() as u64, spot.metadata()?.is_file());
+    let Some(file) = is_file.then(|| spot.read()).transpose()?.flatten() else {
+        return Ok(Begun::Other);
+    };
+    let found = file.metadata()?;
     if !found.is_file() || found.len() > whole_len {
         return Ok(Begun::Other);
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(whole_len).read_to_end(&mut bytes)?;
+    file.take(whole_len).read_to_end(&mut bytes)?;
     // The time may differ; the head names the file and the reason.
     if bytes.len() as u64 == whole_len && bytes.starts_with(text.head.as_bytes()) {
         return Ok(Begun::Whole);
@@ -155,13 +164,13 @@ fn begun(path: &Path, text: &Text) -> io::Result<Begun> {
 }
 
 /// A link refuses a name in use in one step, which a rename does not; some network file systems have no links.
-fn move_file(source: &Path, target: &Path, expected: Stamp) -> io::Result<Moved> {
-    match fs::hard_link(source, target) {
+fn move_file(source: Spot<'_>, target: Spot<'_>, expected: Stamp) -> io::Result<Moved> {
+    match source.link(target) {
         Ok(()) => {
             if still(target, expected)? == Still::Same {
-                return remove(source, expected).map(|_| Moved::Done);
+                return remove_at(source, expected).map(|_| Moved::Done);
             }
-            fs::remove_file(target)?;
+            target.remove()?;
             Ok(Moved::Lost)
         }
         Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => Ok(Moved::Taken),
@@ -170,20 +179,20 @@ fn move_file(source: &Path, target: &Path, expected: Stamp) -> io::Result<Moved>
     }
 }
 
-fn rename_file(source: &Path, target: &Path, expected: Stamp) -> io::Result<Moved> {
-    if fs::symlink_metadata(target).is_ok() {
+fn rename_file(source: Spot<'_>, target: Spot<'_>, expected: Stamp) -> io::Result<Moved> {
+    if target.metadata().is_ok() {
         return Ok(Moved::Taken);
     }
     if still(source, expected)? != Still::Same {
         return Ok(Moved::Lost);
     }
-    fs::rename(source, target).map(|()| Moved::Done)
+    source.rename(target).map(|()| Moved::Done)
 }
 
-fn with_txt(target: &Path) -> std::path::PathBuf {
-    let mut path = target.as_os_str().to_owned();
-    path.push(".txt");
-    path.into()
+fn with_txt(name: &OsStr) -> OsString {
+    let mut name = name.to_owned();
+    name.push(".txt");
+    name
 }
 
 /// `F-17.xml`, `F-17 (2).xml`, `F-17 (3).xml`; a name too long for that is cut.
@@ -223,6 +232,8 @@ const EXTENSION_BYTES_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Folder {
@@ -377,11 +388,15 @@ mod tests {
         let folder = Folder::new();
         let file = folder.drop("F-1.xml", "<");
         folder.drop("rejected/F-1.xml", "old");
-        let path = |name: &str| folder.root.path().join(name);
-        let rename = |to| rename_file(&path("F-1.xml"), &path(to), file.stamp).unwrap();
+        let held = Held::open(folder.root.path()).unwrap();
+        let (rejected, source) = (rejected_folder(&held).unwrap(), OsStr::new("F-1.xml"));
+        let rename = |to: &str| {
+            let target = rejected.at(OsStr::new(to));
+            rename_file(held.at(source), target, file.stamp).unwrap()
+        };
 
-        assert!(matches!(rename("rejected/F-1.xml"), Moved::Taken));
-        assert!(matches!(rename("rejected/F-2.xml"), Moved::Done));
+        assert!(matches!(rename("F-1.xml"), Moved::Taken));
+        assert!(matches!(rename("F-2.xml"), Moved::Done));
 
         assert_eq!(folder.all(), "rejected/F-1.xml: old, rejected/F-2.xml: <");
     }
@@ -395,6 +410,51 @@ mod tests {
         assert!(reject(folder.root.path(), &file, &text("why")).is_err());
 
         assert_eq!(folder.all(), "F-1.xml: <, rejected: no folder");
+    }
+
+    #[test]
+    fn a_text_is_not_written_into_what_has_another_name_elsewhere() {
+        let folder = Folder::new();
+        let file = folder.drop("F-1.xml", "<");
+        folder.drop("elsewhere", "wh");
+        let path = |name: &str| folder.root.path().join(name);
+        fs::create_dir(path("rejected")).unwrap();
+        fs::hard_link(path("elsewhere"), path("rejected/F-1.xml.txt")).unwrap();
+
+        assert_eq!(folder.reject(&file).as_deref(), Some("F-1.xml"));
+
+        assert_eq!(
+            folder.all(),
+            "elsewhere: wh, rejected/F-1.xml: <, rejected/F-1.xml.txt: why now"
+        );
+    }
+
+    #[test]
+    fn where_a_text_should_be_a_link_and_a_pipe_are_left_alone() {
+        let folder = Folder::new();
+        let file = folder.drop("F-1.xml", "<");
+        folder.drop("elsewhere", "wh");
+        let path = |name: &str| folder.root.path().join(name);
+        fs::create_dir(path("rejected")).unwrap();
+        std::os::unix::fs::symlink("../elsewhere", path("rejected/F-1.xml.txt")).unwrap();
+        let (cwd, mode) = (rustix::fs::CWD, rustix::fs::Mode::RWXU);
+        rustix::fs::mkfifoat(cwd, path("rejected/F-1 (2).xml.txt"), mode).unwrap();
+
+        assert_eq!(folder.reject(&file).as_deref(), Some("F-1 (3).xml"));
+
+        assert_eq!(fs::read_to_string(path("elsewhere")).unwrap(), "wh");
+    }
+
+    #[test]
+    fn a_rejected_folder_that_is_a_link_leads_nowhere() {
+        let (folder, other) = (Folder::new(), tempfile::tempdir().unwrap());
+        let file = folder.drop("F-1.xml", "<");
+        std::os::unix::fs::symlink(other.path(), folder.root.path().join("rejected")).unwrap();
+
+        assert!(reject(folder.root.path(), &file, &text("why")).is_err());
+
+        assert!(rejected_in(folder.root.path()).is_err());
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
     }
 
     #[test]

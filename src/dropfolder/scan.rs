@@ -4,12 +4,14 @@
 //! there can point at files elsewhere. What a look cannot see is told as a [`Trouble`], and the
 //! rest is seen all the same.
 
-use std::fs::{self, DirEntry, Metadata};
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::settle::{Seen, Stamp, is_left_alone};
+use super::spot::Held;
 use crate::model::Veiled;
 
 /// How many folders deep a file may lie; every level is held open while it is walked.
@@ -79,59 +81,61 @@ impl<'a> Walk<'a> {
 
     fn run(mut self) -> Look {
         match prepare(self.root) {
-            Ok(()) => self.folder(self.root, 1),
+            Ok(held) => self.folder(&held, Path::new(""), 1),
             Err(trouble) => self.look.trouble = Some(trouble),
         }
         self.look
     }
 
-    fn folder(&mut self, folder: &Path, depth: usize) {
-        let is_root = folder == self.root;
-        let unreadable = |source| {
-            let path = folder.to_owned();
-            if is_root {
+    fn folder(&mut self, held: &Held, within: &Path, depth: usize) {
+        let unreadable = |root: &Path, source| {
+            if depth == 1 {
+                let path = root.to_owned();
                 return Trouble::Root { path, source };
             }
+            let path = root.join(within);
             Trouble::Unreadable { path, source }
         };
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(source) => return self.note(unreadable(source)),
+        let names = match held.names() {
+            Ok(names) => names,
+            Err(source) => return self.note(unreadable(self.root, source)),
         };
-        for entry in entries {
+        for name in names {
             if self.look.seen.len() >= self.files_max {
                 return self.note(Trouble::TooMany {
                     path: self.root.to_owned(),
                 });
             }
-            match entry {
-                Ok(entry) => self.entry(&entry, depth),
-                Err(source) => return self.note(unreadable(source)),
+            match name {
+                Ok(name) => self.entry(held, &name, within.join(&name), depth),
+                Err(source) => return self.note(unreadable(self.root, source)),
             }
         }
     }
 
-    fn entry(&mut self, entry: &DirEntry, depth: usize) {
-        let path = entry.path();
-        let Ok(within) = path.strip_prefix(self.root) else {
-            return;
-        };
-        if is_left_alone(within) {
+    fn entry(&mut self, held: &Held, name: &OsStr, within: PathBuf, depth: usize) {
+        if is_left_alone(&within) {
             return;
         }
-        match entry.metadata() {
+        let path = self.root.join(&within);
+        let opened = match held.at(name).metadata() {
             Ok(found) if found.is_file() => {
-                self.look.seen.push(Seen {
-                    path: within.to_owned(),
+                return self.look.seen.push(Seen {
+                    path: within,
                     stamp: stamp(&found),
                     beside: None,
                 });
             }
             Ok(found) if found.is_dir() && depth >= SCAN_DEPTH_MAX => {
-                self.note(Trouble::TooDeep { path });
+                return self.note(Trouble::TooDeep { path });
             }
-            Ok(found) if found.is_dir() => self.folder(&path, depth + 1),
-            Ok(_) => {} // links, sockets and devices hold no document
+            // Another thing may take its place before it is opened, and is not gone through then.
+            Ok(found) if found.is_dir() => held.folder(name),
+            Ok(_) => return, // links, sockets and devices hold no document
+            Err(failed) => Err(failed),
+        };
+        match opened {
+            Ok(folder) => self.folder(&folder, &within, depth + 1),
             Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
             Err(source) => self.note(Trouble::Unreadable { path, source }),
         }
@@ -143,23 +147,20 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn prepare(folder: &Path) -> Result<(), Trouble> {
-    let found = match fs::symlink_metadata(folder) {
+fn prepare(folder: &Path) -> Result<Held, Trouble> {
+    let opened = match Held::open(folder) {
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir(folder).and_then(|()| fs::symlink_metadata(folder))
+            fs::create_dir(folder).and_then(|()| Held::open(folder))
         }
-        found => found,
+        opened => opened,
     };
-    match found {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(Trouble::NoFolder {
-            path: folder.to_owned(),
-        }),
-        Err(source) => Err(Trouble::Root {
-            path: folder.to_owned(),
-            source,
-        }),
-    }
+    opened.map_err(|source| {
+        let path = folder.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotADirectory => Trouble::NoFolder { path },
+            _ => Trouble::Root { path, source },
+        }
+    })
 }
 
 /// Returns the state of a file.

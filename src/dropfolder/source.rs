@@ -3,7 +3,6 @@
 //! A file may be replaced at any time. So bytes count as read only when the file was the same
 //! before and after, and a file is removed only when it is the one whose bytes were taken.
 
-use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use bytes::Bytes;
 
 use super::scan::stamp;
 use super::settle::Stamp;
+use super::spot::{Held, Spot};
 
 /// What a path leads to, compared with what it led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,9 @@ pub(super) enum Still {
     Gone,
 }
 
-/// Compares what is at `path` with the state it was in.
-pub(super) fn still(path: &Path, expected: Stamp) -> io::Result<Still> {
-    match fs::symlink_metadata(path) {
+/// Compares what has a name with the state it was in.
+pub(super) fn still(spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
+    match spot.metadata() {
         Ok(found) if found.is_file() && stamp(&found) == expected => Ok(Still::Same),
         Ok(_) => Ok(Still::Other),
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Still::Gone),
@@ -33,14 +33,18 @@ pub(super) fn still(path: &Path, expected: Stamp) -> io::Result<Still> {
     }
 }
 
-/// Reads a file whole; none when it is not, or no longer, in the expected state.
+/// Reads a file whole, `path` within `folder`; none when it is not, or no longer, in the expected state.
 ///
 /// The size was judged before: no more than that is read.
-pub(super) fn read(path: &Path, expected: Stamp) -> io::Result<Option<Bytes>> {
-    if still(path, expected)? != Still::Same {
+pub(super) fn read(folder: &Path, path: &Path, expected: Stamp) -> io::Result<Option<Bytes>> {
+    let Some(held) = Held::holding(folder, path)? else {
+        return Ok(None);
+    };
+    let spot = held.at(path.file_name().unwrap_or_default());
+    if still(spot, expected)? != Still::Same {
         return Ok(None);
     }
-    let Some(mut file) = open(path)? else {
+    let Some(mut file) = spot.read()? else {
         return Ok(None);
     };
     // Asked of the open file: a network file system answers this one freshly, and a link in its place is another file.
@@ -52,45 +56,31 @@ pub(super) fn read(path: &Path, expected: Stamp) -> io::Result<Option<Bytes>> {
         .take(expected.bytes.saturating_add(1))
         .read_to_end(&mut bytes)?;
     let whole = bytes.len() as u64 == expected.bytes && stamp(&file.metadata()?) == expected;
-    let unchanged = whole && still(path, expected)? == Still::Same;
+    let unchanged = whole && still(spot, expected)? == Still::Same;
     Ok(unchanged.then(|| bytes.into()))
 }
 
-/// Opens what is at `path`, if a file may be. Another thing may have taken its place since it was looked
-/// at: a link is not followed, and the end of a pipe is not waited for.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<Option<File>> {
-    use rustix::fs::{Mode, OFlags};
-    use rustix::io::Errno;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(file) => Ok(Some(file.into())),
-        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
-        Err(failed) => Err(failed.into()),
+/// Removes a file, `path` within `folder`, if it is still in the expected state, and tells whether it was.
+pub(super) fn remove(folder: &Path, path: &Path, expected: Stamp) -> io::Result<Still> {
+    match Held::holding(folder, path)? {
+        Some(held) => remove_at(held.at(path.file_name().unwrap_or_default()), expected),
+        None => Ok(Still::Gone),
     }
 }
 
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
-    }
-}
-
-/// Removes a file if it is still in the expected state, and tells whether it was.
-pub(super) fn remove(path: &Path, expected: Stamp) -> io::Result<Still> {
-    let found = still(path, expected)?;
+/// Removes the file of a name if it is still in the expected state, and tells whether it was.
+pub(super) fn remove_at(spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
+    let found = still(spot, expected)?;
     if found != Still::Same {
         return Ok(found);
     }
     // A network file system may have answered that from what it remembers; of an open file it asks the server.
-    match open(path)? {
+    match spot.read()? {
         Some(file) if stamp(&file.metadata()?) == expected => {}
         Some(_) => return Ok(Still::Other),
-        None => return still(path, expected),
+        None => return still(spot, expected),
     }
-    match fs::remove_file(path) {
+    match spot.remove() {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Still::Gone),
         removed => removed.map(|()| Still::Same),
     }
@@ -98,11 +88,17 @@ pub(super) fn remove(path: &Path, expected: Stamp) -> io::Result<Still> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::fs::{self, File};
+    use std::path::PathBuf;
+
     use super::*;
 
-    fn dropped(text: &str) -> (tempfile::TempDir, std::path::PathBuf, Stamp) {
+    const NAME: &str = "F-1.xml";
+
+    fn dropped(text: &str) -> (tempfile::TempDir, PathBuf, Stamp) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("F-1.xml");
+        let path = folder.path().join(NAME);
         fs::write(&path, text).unwrap();
         let stamp = stamp(&fs::metadata(&path).unwrap());
         (folder, path, stamp)
@@ -110,21 +106,35 @@ mod tests {
 
     #[test]
     fn a_file_is_read_whole_and_removed() {
-        let (_folder, path, stamp) = dropped("<Invoice/>");
+        let (folder, _, stamp) = dropped("<Invoice/>");
 
-        assert_eq!(read(&path, stamp).unwrap().unwrap(), "<Invoice/>");
-        assert_eq!(remove(&path, stamp).unwrap(), Still::Same);
-        assert_eq!(remove(&path, stamp).unwrap(), Still::Gone);
-        assert_eq!(read(&path, stamp).unwrap(), None);
+        assert_eq!(
+            read(folder.path(), Path::new(NAME), stamp)
+                .unwrap()
+                .unwrap(),
+            "<Invoice/>"
+        );
+        assert_eq!(
+            remove(folder.path(), Path::new(NAME), stamp).unwrap(),
+            Still::Same
+        );
+        assert_eq!(
+            remove(folder.path(), Path::new(NAME), stamp).unwrap(),
+            Still::Gone
+        );
+        assert_eq!(read(folder.path(), Path::new(NAME), stamp).unwrap(), None);
     }
 
     #[test]
     fn a_file_that_has_grown_is_neither_read_nor_removed() {
-        let (_folder, path, stamp) = dropped("<Invoice/>");
+        let (folder, path, stamp) = dropped("<Invoice/>");
         fs::write(&path, "<Invoice></Invoice>").unwrap();
 
-        assert_eq!(read(&path, stamp).unwrap(), None);
-        assert_eq!(remove(&path, stamp).unwrap(), Still::Other);
+        assert_eq!(read(folder.path(), Path::new(NAME), stamp).unwrap(), None);
+        assert_eq!(
+            remove(folder.path(), Path::new(NAME), stamp).unwrap(),
+            Still::Other
+        );
         assert!(path.exists());
     }
 
@@ -143,12 +153,14 @@ mod tests {
             .unwrap();
         fs::rename(&other, &path).unwrap();
 
-        assert_eq!(read(&path, stamp).unwrap(), None);
-        assert_eq!(remove(&path, stamp).unwrap(), Still::Other);
+        assert_eq!(read(folder.path(), Path::new(NAME), stamp).unwrap(), None);
+        assert_eq!(
+            remove(folder.path(), Path::new(NAME), stamp).unwrap(),
+            Still::Other
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), "<INVOICE/>");
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_took_the_place_of_a_file_is_neither_followed_nor_waited_for() {
         let (folder, path, _) = dropped("<Invoice/>");
@@ -156,12 +168,13 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
 
-        assert!(open(&path).unwrap().is_some());
-        assert!(open(&link).unwrap().is_none());
-        assert!(!open(&pipe).unwrap().unwrap().metadata().unwrap().is_file());
+        let held = Held::open(folder.path()).unwrap();
+        let open = |name: &str| held.at(OsStr::new(name)).read().unwrap();
+        assert!(open(NAME).is_some());
+        assert!(open("link.xml").is_none());
+        assert!(!open("p.xml").unwrap().metadata().unwrap().is_file());
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_to_the_very_same_file_is_another_file() {
         let (folder, path, stamp) = dropped("<Invoice/>");
@@ -169,7 +182,24 @@ mod tests {
         fs::rename(&path, &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
 
-        assert_eq!(read(&path, stamp).unwrap(), None);
-        assert_eq!(remove(&path, stamp).unwrap(), Still::Other);
+        assert_eq!(read(folder.path(), Path::new(NAME), stamp).unwrap(), None);
+        assert_eq!(
+            remove(folder.path(), Path::new(NAME), stamp).unwrap(),
+            Still::Other
+        );
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_its_folder_leads_to_no_file() {
+        let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = other.path().join(NAME);
+        fs::write(&path, "<Invoice/>").unwrap();
+        let stamp = stamp(&fs::metadata(&path).unwrap());
+        std::os::unix::fs::symlink(other.path(), root.path().join("sub")).unwrap();
+        let within = Path::new("sub").join(NAME);
+
+        assert_eq!(read(root.path(), &within, stamp).unwrap(), None);
+        assert_eq!(remove(root.path(), &within, stamp).unwrap(), Still::Gone);
+        assert!(path.exists());
     }
 }

@@ -299,9 +299,9 @@ impl Place {
     /// What is said of a file goes first: if this ends in between, the document is recognised, and nothing new is said of it.
     fn remove(&self, file: &Seen) -> std::io::Result<Still> {
         if let Some(beside) = &file.beside {
-            source::remove(&self.folder.join(&beside.path), beside.stamp)?;
+            source::remove(&self.folder, &beside.path, beside.stamp)?;
         }
-        source::remove(&self.folder.join(&file.path), file.stamp)
+        source::remove(&self.folder, &file.path, file.stamp)
     }
 
     fn put_aside(&self, file: &Seen, why: &Why, now: Timestamp) -> std::io::Result<Still> {

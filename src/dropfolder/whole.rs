@@ -52,7 +52,7 @@ pub(super) fn understand(read: Vec<Bare>) -> (Vec<Whole>, Vec<Ended>) {
 /// Reads a file, and what is said of it; none when either has changed.
 pub(super) fn read(folder: &Path, file: &Seen) -> std::io::Result<Option<(Bytes, Option<Bytes>)>> {
     let said = match &file.beside {
-        Some(beside) => match source::read(&folder.join(&beside.path), beside.stamp)? {
+        Some(beside) => match source::read(folder, &beside.path, beside.stamp)? {
             Some(said) => Some(said),
             None => return Ok(None),
         },
@@ -63,7 +63,7 @@ pub(super) fn read(folder: &Path, file: &Seen) -> std::io::Result<Option<(Bytes,
             Overlooked::NoFile(name) => return Err(in_the_way(&name)),
         },
     };
-    let bytes = source::read(&folder.join(&file.path), file.stamp)?;
+    let bytes = source::read(folder, &file.path, file.stamp)?;
     Ok(bytes.map(|bytes| (bytes, said)))
 }
 
