@@ -437,7 +437,6 @@ impl World {
             ("whole", known.whole.len()),
             ("acknowledged", known.acknowledged.len()),
         ];
-        println!("{done:?}");
         for (what, times) in done {
             assert!(times >= DONE_MIN, "{what}: {times} times");
         }
