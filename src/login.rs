@@ -85,6 +85,26 @@ pub enum Answer {
 }
 
 /// A device that has proven itself.
+///
+/// Nobody else makes one: it can be read,
+///
+/// ```
+/// use sluis::login::Proven;
+///
+/// fn login_of(proven: Proven) -> String {
+///     proven.login().to_owned()
+/// }
+/// ```
+///
+/// and not even who has one can make another of it:
+///
+/// ```compile_fail,E0451
+/// use sluis::login::Proven;
+///
+/// fn another(proven: Proven) -> Proven {
+///     Proven { login: "peeters.server".to_owned(), ..proven }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Proven {
     login: String,

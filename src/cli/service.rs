@@ -5,6 +5,7 @@
 //! happens here.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
@@ -70,21 +71,47 @@ pub(super) fn tell_ending() {
 pub(super) fn watch(pulse: Pulse) -> Option<AbortOnDropHandle<()>> {
     let limit = sd_notify::watchdog_enabled()?;
     info!("The service manager restarts what says nothing for {limit:?}");
-    let telling = async move {
-        // Twice as often, as `sd_watchdog_enabled(3)` recommends.
-        let mut beat = tokio::time::interval(limit / 2);
-        loop {
-            beat.tick().await;
-            pulse.felt().await;
-            tell(&[NotifyState::Watchdog]);
-        }
-    };
+    let telling = tell_alive(limit, pulse, || tell(&[NotifyState::Watchdog]));
     Some(AbortOnDropHandle::new(tokio::spawn(telling)))
+}
+
+async fn tell_alive(limit: Duration, pulse: Pulse, tell: impl Fn()) {
+    // Twice as often, as `sd_watchdog_enabled(3)` recommends.
+    let mut beat = tokio::time::interval(limit / 2);
+    loop {
+        beat.tick().await;
+        pulse.felt().await;
+        tell();
+    }
 }
 
 /// Nobody listens when it is run by hand; a manager that does not hear is no reason to end.
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(deaf) = sd_notify::notify(states) {
         warn!("Could not tell the service manager how the program is: {deaf}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_stuck_tells_nothing_until_it_goes_on() {
+        let limit = Duration::from_secs(60);
+        let (pulse, beats) = Pulse::stuck();
+        let told = Cell::new(0);
+        let mut telling = Box::pin(tell_alive(limit, pulse, || told.set(told.get() + 1)));
+
+        let waited = tokio::time::timeout(10 * limit, telling.as_mut()).await;
+        assert!(waited.is_err());
+        assert_eq!(told.get(), 0);
+
+        drop(beats);
+        let waited = tokio::time::timeout(2 * limit, telling.as_mut()).await;
+        assert!(waited.is_err());
+        assert!(told.get() >= 2, "{told:?}");
     }
 }

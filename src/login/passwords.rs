@@ -49,7 +49,12 @@ pub(super) fn is_outdated(hash: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::{Answer, Knock, Logins, Refused, VERIFIED_AT_ONCE};
     use super::*;
+    use crate::catalog::Catalog;
+    use crate::model::Timestamp;
 
     #[test]
     fn a_password_is_known_by_its_hash_alone() {
@@ -73,6 +78,55 @@ mod tests {
             assert!(!verify(None, guess));
             assert!(!verify(Some(""), guess));
         }
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what an answer costs is what is asked"
+    )]
+    fn whoever_has_no_password_costs_what_one_costs() {
+        use std::time::Instant;
+        let hash = hash_password("Zeer-Geheim-1").unwrap();
+        // The quickest of some: what else the machine does makes none quicker.
+        let cost = |hash: Option<&str>| -> Duration {
+            let costs = (0..5).map(|_| {
+                let begun = Instant::now();
+                assert!(!verify(hash, "winter2026"));
+                begun.elapsed()
+            });
+            costs.min().unwrap()
+        };
+
+        let (nobody, somebody) = (cost(None), cost(Some(&hash)));
+
+        // Without a hash it would be a thousandth.
+        assert!(nobody > somebody / 4, "{nobody:?}, {somebody:?}");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_login_waits_for_its_turn_to_be_computed_with_as_a_known_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        let logins = Logins::new(Catalog::open(&file).await.unwrap());
+        let knock = Knock {
+            login: "peeters.nobody",
+            address: "203.0.113.9:2222".parse().unwrap(),
+            at: Timestamp(0),
+        };
+        let all = u32::try_from(VERIFIED_AT_ONCE).unwrap();
+        let turns = logins.verifying.acquire_many(all).await.unwrap();
+
+        let mut asked = Box::pin(logins.by_password(knock, "winter2026", None));
+
+        let more = Duration::from_millis(200); // without a turn it would take one question to the catalog
+        assert!(tokio::time::timeout(more, asked.as_mut()).await.is_err());
+        drop(turns);
+        let answer = asked.await.unwrap();
+        assert!(
+            matches!(answer, Answer::Refused(Refused::Unknown)),
+            "{answer:?}"
+        );
     }
 
     #[test]

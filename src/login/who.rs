@@ -10,20 +10,24 @@ use crate::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
 /// Only a login that was checked makes one ([`Logins::begin`](super::Logins::begin)), and none is made of another:
 /// whoever has one may see what that device sees.
 ///
-/// ```compile_fail
+/// Who has one may read it:
+///
+/// ```
 /// use sluis::login::Who;
-/// use sluis::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
-/// let who = Who {
-///     firm: FirmId(1),
-///     device: DeviceId(1),
-///     login: "peeters.server".to_owned(),
-///     kind: DeviceKind::Pull,
-///     session: SessionId(1),
-///     since: Timestamp(0),
-///     seal: String::new(),
-///     device_holds: Default::default(),
-///     _checked: (),
-/// };
+///
+/// fn login_of(who: Who) -> String {
+///     who.login
+/// }
+/// ```
+///
+/// but not even who has one may make another of it, whatever else is open to him:
+///
+/// ```compile_fail,E0451
+/// use sluis::login::Who;
+///
+/// fn another(who: Who) -> Who {
+///     Who { login: "peeters.server".to_owned(), ..who }
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Who {

@@ -197,13 +197,7 @@ impl Shared {
                 let page = self.page().await;
                 answer(StatusCode::OK, page::CONTENT_TYPE, page)
             }
-            "/healthz" => match timeout(PATIENCE, self.watched.pulse.felt()).await {
-                Ok(()) => plain(StatusCode::OK, "alive\n"),
-                Err(_) => plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "a thread that serves connections is stuck\n",
-                ),
-            },
+            "/healthz" => health(&self.watched.pulse).await,
             "/readyz" => readiness(self.watched.readiness.ready()),
             _ => plain(StatusCode::NOT_FOUND, NOT_HERE),
         }
@@ -251,6 +245,16 @@ async fn waiting(catalog: &Catalog) -> Option<Waiting> {
     asked.ok()
 }
 
+async fn health(pulse: &Pulse) -> Response<Full<Bytes>> {
+    match timeout(PATIENCE, pulse.felt()).await {
+        Ok(()) => plain(StatusCode::OK, "alive\n"),
+        Err(_) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "a thread that serves connections is stuck\n",
+        ),
+    }
+}
+
 fn readiness(ready: Result<(), Vec<Unready>>) -> Response<Full<Bytes>> {
     let (status, unready) = match ready {
         Ok(()) => (StatusCode::OK, Vec::new()),
@@ -271,4 +275,19 @@ fn answer(status: StatusCode, what: &'static str, body: impl Into<Bytes>) -> Res
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(what));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_whose_pulse_is_not_felt_is_not_alive() {
+        let (pulse, beats) = Pulse::stuck();
+        let status = health(&pulse).await.status();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+
+        drop(beats);
+        assert_eq!(health(&pulse).await.status(), StatusCode::OK);
+    }
 }

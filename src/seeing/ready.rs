@@ -51,3 +51,23 @@ impl Readiness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_ends_is_not_ready_however_well_it_is() {
+        let readiness = Readiness {
+            wellness: Wellness::default(),
+            draining: CancellationToken::new(),
+        };
+        assert_eq!(readiness.ready(), Ok(()));
+
+        readiness.draining.cancel();
+
+        let unready = readiness.ready().unwrap_err();
+        let told: Vec<_> = unready.iter().map(|one| (one.part, &one.why[..])).collect();
+        assert_eq!(told, [("server", "it is ending")]);
+    }
+}

@@ -53,6 +53,16 @@ impl Pulse {
     }
 }
 
+#[cfg(test)]
+impl Pulse {
+    /// One that is never felt, as long as the second is kept; for tests of what it holds back.
+    pub(crate) fn stuck() -> (Self, impl Sized) {
+        let (door, beats) = mpsc::channel(1);
+        let lanes = Vec::new();
+        (Self { door, lanes }, beats)
+    }
+}
+
 /// A connection's place on a lane, until it is dropped.
 pub(super) struct Place {
     load: Arc<AtomicUsize>,

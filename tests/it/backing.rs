@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -96,6 +97,56 @@ async fn what_was_backed_up_while_it_served_comes_back_as_it_was() {
     drop(peer);
     program.terminate();
     assert_eq!(program.states(), ["collected", "collected", "collected"]);
+}
+
+#[test]
+fn each_backup_that_is_made_while_documents_come_in_is_whole_and_of_one_moment() {
+    let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (come, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let mut contents = Vec::new();
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                let next = come.load(Ordering::SeqCst) + 10;
+                program.ingest(&[invoice(&format!("F-{next}"), 2000)]);
+                come.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        for at in 0..3 {
+            let before = come.load(Ordering::SeqCst);
+            let (to, told) = backup(&program);
+            contents.push(told["contents"].as_u64().unwrap());
+            restores_whole(&program, &to, &format!("again-{at}"));
+            // So that there is more for the next.
+            wait_until(|| come.load(Ordering::SeqCst) > before + 1);
+        }
+        is_over.store(true, Ordering::SeqCst);
+    });
+
+    assert!(
+        contents.is_sorted_by(|one, next| one < next),
+        "{contents:?}"
+    );
+}
+
+/// Restores a backup, and has everything in it looked at.
+fn restores_whole(program: &Program, backup: &str, name: &str) {
+    let into = program.path(name);
+    program.ok(&["restore", backup, into.to_str().unwrap()]);
+    for look in [
+        &["fsck", "--deep"][..],
+        &["events", "verify"],
+        &["events", "replay"],
+    ] {
+        let mut command = program.command(look);
+        let looked = command
+            .env("SLUIS_CONFIG", into.join("sluis.toml"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&looked.stdout).into_owned();
+        assert!(looked.status.success(), "{name}: {look:?}: {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,6 +302,32 @@ async fn what_was_damaged_is_told_and_never_restored_as_if_it_were_whole() {
     let told = program.run(&["restore", &to, &into]);
     assert_eq!(told.status.code(), Some(1));
     assert!(!program.path("other").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_has_changed_where_it_is_kept_is_never_backed_up_as_what_it_was() {
+    let (program, _) = office().await;
+    let blob = &files(&program.path("sluis/data/blobs"))[0];
+    let good = fs::read(blob).unwrap();
+    let mut bad = good.clone();
+    bad[10] ^= 1;
+    fs::set_permissions(blob, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(blob, &bad).unwrap();
+    let to = program.path("backup").to_str().unwrap().to_owned();
+
+    let told = program.run(&["backup", &to, "--json"]);
+
+    assert_eq!(told.status.code(), Some(1));
+    let made: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let lost = made["lost"].as_array().unwrap();
+    assert_eq!(lost.len(), 1, "{made}");
+    let kept = files(&Path::new(&to).join("blobs"));
+    assert_eq!(kept.len(), 1, "only the one that is whole");
+    assert!(kept.iter().all(|one| fs::read(one).unwrap() != bad));
+    // Put right, it is in the next.
+    fs::write(blob, &good).unwrap();
+    program.ok(&["backup", &to]);
+    restores_whole(&program, &to, "again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

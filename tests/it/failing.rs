@@ -684,6 +684,40 @@ async fn a_limit_of_the_system_is_told_once_and_the_server_goes_on() {
     assert_eq!(program.json(&["documents", "kantoor"]).len(), 1);
 }
 
+#[test]
+fn a_server_without_descriptors_lets_devices_in_again_when_it_has_some() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.serve();
+    let address = program.address.unwrap();
+    // So that what is opened only once is open.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { Peer::connect(address, &device.login).await.leave().await });
+    wait_until(|| program.has_no_session());
+    let open = fs::read_dir(format!("/proc/{}/fd", program.process())).unwrap();
+    let most = open.count() + 6;
+    let limited = Command::new("prlimit")
+        .args(["--pid", &program.process().to_string()])
+        .arg(format!("--nofile={most}:{most}"))
+        .status();
+    if !is_here("prlimit", limited.is_ok_and(|limited| limited.success())) {
+        return;
+    }
+
+    let silent: Vec<_> = (0..12)
+        .map(|_| std::net::TcpStream::connect(address).unwrap())
+        .collect();
+    wait_until(|| program.log_says("Could not accept connections"));
+    drop(silent);
+
+    wait_until(|| {
+        let again = Peer::try_connect(address, &device.login);
+        runtime.block_on(again).is_some()
+    });
+    assert_eq!(program.log_count("Could not accept connections"), 1);
+    assert_eq!(program.terminate(), Some(0));
+}
+
 /// More than any disk has.
 const MORE_THAN_ALL: &str = "[disk]\nkeep_free_bytes = 9000000000000000000\n";
 

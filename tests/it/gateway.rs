@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, Once};
 
 use bytes::Bytes;
 use russh::keys::{Algorithm, HashAlg, PrivateKey};
@@ -71,6 +71,7 @@ impl Gateway {
     }
 
     async fn start_on(folder: TempDir, config: Config, time: Arc<AtomicI64>) -> Self {
+        note_deaths();
         let mut house = House::make(config).await.unwrap();
         let told = Arc::clone(&time);
         house.clock = Clock::new(move || Timestamp(told.load(Ordering::SeqCst)));
@@ -336,10 +337,37 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.draining.cancel();
-        if !std::thread::panicking() && !self.tampered {
+        if std::thread::panicking() {
+            return;
+        }
+        let died = DEATHS.lock().unwrap().clone();
+        assert_eq!(died, [""; 0], "of all gateways so far");
+        if !self.tampered {
             self.check_evidence();
         }
     }
+}
+
+/// What has died in a gateway of this process: a task's death ends nothing else, and clients only see that somebody
+/// hung up.
+static DEATHS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Has it noted when something of a gateway dies, and not a test of its own accord: in its code, or on its threads.
+fn note_deaths() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let is_in = info
+                .location()
+                .is_some_and(|at| at.file().starts_with("src/"));
+            let thread = std::thread::current();
+            if is_in || thread.name().is_some_and(|name| name.starts_with("sluis-")) {
+                DEATHS.lock().unwrap().push(info.to_string());
+            }
+            before(info);
+        }));
+    });
 }
 
 /// Copies a folder with all that is in it; SQLite's shared memory dies with its process.

@@ -222,7 +222,37 @@ async fn a_flood_of_silent_ones_is_bounded_and_open_sessions_go_on() {
 }
 
 #[tokio::test]
-async fn whoever_drips_is_gone_after_one_grace_time_for_all() {
+async fn whoever_drips_is_gone_when_the_grace_time_is_over_whatever_he_has_said_by_then() {
+    const GRACE: Duration = Duration::from_secs(4);
+    let scene = Scene::start("grace_seconds = 4").await;
+    let begun = tokio::time::Instant::now();
+    let (mut coming, mut going) = scene.dial(NOBODY).await.into_split();
+    let dripping = async {
+        // A version that is whole shortly before the end, and keys that never are.
+        let mut beat = tokio::time::interval(Duration::from_millis(280));
+        for byte in b"SSH-2.0-drip\r\n\0\0\x10\0\x04".iter().chain(&[20; 4096]) {
+            beat.tick().await;
+            if going.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+        }
+    };
+
+    let mut all = Vec::new();
+    tokio::select! {
+        () = dripping => {}
+        _ = coming.read_to_end(&mut all) => {}
+    }
+
+    // Were each byte given time, or its version and its keys apart, it would be nearly twice as long at least.
+    let took = begun.elapsed();
+    assert!(took >= GRACE - Duration::from_millis(500), "{took:?}");
+    assert!(took < GRACE * 3 / 2, "{took:?}");
+    scene.serves_the_honest().await;
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_more_is_gone_after_one_grace_time_for_all() {
     let scene = Scene::start("grace_seconds = 1").await;
     let silent = scene.dial(NOBODY).await;
     let mut told_its_version = scene.dial(NOBODY).await;

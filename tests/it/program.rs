@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
@@ -13,13 +15,22 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::gateway::{BAKERY, Login};
+use crate::interop::wait_until;
 use sluis::model::DeviceId;
 
+/// How the log tells that a part of the program died: a task's death ends nothing else, and clients only see that
+/// somebody hung up.
+const DEATHS: [&str; 2] = ["A part of the program died", "panicked at"];
+
 /// The program with a data folder of its own, and perhaps a server.
+///
+/// Whenever a server ends, nothing in it may have died.
 pub struct Program {
     folder: TempDir,
     server: Option<Child>,
     log: Arc<Mutex<String>>,
+    /// What takes it, to its end.
+    logging: Option<JoinHandle<()>>,
     pub address: Option<SocketAddr>,
     /// Where it answers monitors, if it does.
     pub metrics: Option<SocketAddr>,
@@ -39,6 +50,7 @@ impl Program {
             folder,
             server: None,
             log: Arc::default(),
+            logging: None,
             address: None,
             metrics: None,
         };
@@ -175,11 +187,11 @@ impl Program {
         let errors = BufReader::new(server.stderr.take().unwrap());
         let log = Arc::clone(&self.log);
         // Somebody must take what is logged, or the server would wait for it.
-        std::thread::spawn(move || {
+        self.logging = Some(std::thread::spawn(move || {
             for line in errors.lines().map_while(Result::ok) {
                 log.lock().unwrap().push_str(&(line + "\n"));
             }
-        });
+        }));
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
         let mut metrics = None;
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
@@ -203,6 +215,7 @@ impl Program {
         let mut server = self.server.take().unwrap();
         server.kill().unwrap();
         server.wait().unwrap();
+        self.check_lived();
     }
 
     /// Sends the server a signal, and does not wait for what comes of it.
@@ -214,6 +227,15 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
+    /// Waits until the server has ended by itself, and returns its exit status.
+    pub fn ended(&mut self) -> Option<i32> {
+        let server = self.server.as_mut().unwrap();
+        wait_until(|| server.try_wait().unwrap().is_some());
+        let code = self.server.take().unwrap().wait().unwrap().code();
+        self.check_lived();
+        code
+    }
+
     /// Ends the server as a service manager does, and returns its exit status.
     pub fn terminate(&mut self) -> Option<i32> {
         let mut server = self.server.take().unwrap();
@@ -221,7 +243,19 @@ impl Program {
             .args(["-TERM", &server.id().to_string()])
             .status()
             .unwrap();
-        server.wait().unwrap().code()
+        let code = server.wait().unwrap().code();
+        self.check_lived();
+        code
+    }
+
+    /// Asserts that no part of the server, which has ended, died before.
+    fn check_lived(&mut self) {
+        if let Some(logging) = self.logging.take() {
+            wait_until(|| logging.is_finished());
+        }
+        let log = self.log();
+        let died = |line: &&str| DEATHS.iter().any(|death| line.contains(death));
+        assert_eq!(log.lines().find(died), None);
     }
 
     /// What deliveries came to: `state` by file name, in order.
@@ -274,7 +308,7 @@ impl Program {
         use sqlx::{Connection as _, Row as _};
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(self.path("sluis/data/catalog.sqlite"))
-            .busy_timeout(std::time::Duration::from_secs(60));
+            .busy_timeout(Duration::from_secs(60));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -326,6 +360,9 @@ impl Drop for Program {
         if let Some(mut server) = self.server.take() {
             drop(server.kill());
             drop(server.wait());
+        }
+        if !std::thread::panicking() {
+            self.check_lived();
         }
     }
 }

@@ -267,6 +267,40 @@ async fn keys_are_exchanged_anew_after_so_many_bytes_and_the_server_begins() {
 }
 
 #[tokio::test]
+async fn keys_are_exchanged_anew_after_so_many_bytes_that_came_too() {
+    let gateway = Gateway::start_with("[sftp]\nrekey_bytes = 65536\n").await;
+    let (_, device) = gateway.office_with(DeviceKind::Mount).await;
+    let (told, mut exchanges) = tokio::sync::mpsc::unbounded_channel();
+    let config = std::sync::Arc::default();
+    let connecting = russh::client::connect(config, gateway.address, Exchanges(told));
+    let mut ssh = connecting.await.unwrap();
+    let key = std::sync::Arc::new(device.key.clone());
+    let key = russh::keys::PrivateKeyWithHashAlg::new(key, None);
+    let answer = ssh.authenticate_publickey(&device.name, key).await;
+    assert!(answer.unwrap().success());
+    let channel = ssh.channel_open_session().await.unwrap();
+    channel.request_subsystem(true, "sftp").await.unwrap();
+    let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+    sftp.init().await.unwrap();
+    let path = "/expertm/ACME/Verwerkt/Aankopen/kopie.xml";
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+    let opened = sftp.open(path, flags, FileAttributes::empty()).await;
+    let handle = opened.unwrap().handle;
+
+    for at in 0..20 {
+        let written = sftp.write(&handle, at * 32_768, vec![b'x'; 32_768]).await;
+        written.unwrap();
+    }
+
+    let mut count = 0;
+    while exchanges.try_recv().is_ok() {
+        count += 1;
+    }
+    // What is answered to them is less than a tenth of what brings one exchange.
+    assert!(count >= 4, "{count} exchanges for 600 kB");
+}
+
+#[tokio::test]
 async fn keys_are_exchanged_anew_after_a_time_although_nothing_is_said() {
     let gateway = Gateway::start_with("[sftp]\nrekey_seconds = 2\n").await;
     let (_, device) = gateway.office_with(DeviceKind::Pull).await;

@@ -19,6 +19,8 @@ use crate::gateway::{BAKERY, invoice};
 use crate::interop::wait_until;
 use crate::peer::Peer;
 use crate::program::Program;
+use crate::receiver::{Receiver, tls};
+use crate::telling::ALLOW;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
@@ -422,5 +424,26 @@ fn systemd_hears_of_a_reload_and_of_its_end() {
         unit.lines()
             .any(|line| line == "ExecReload=/bin/kill -HUP $MAINPID")
     );
+    assert_eq!(program.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_that_are_trusted_since_a_reload_are_trusted_for_the_next_letter() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    write(&program, ALLOW);
+    let mut receiver = Receiver::start_with_tls().await;
+    let url = format!("https://localhost:{}/", receiver.address.port());
+    program.ok(&["webhook", "add", "kantoor", &url]);
+    program.serve();
+    fs::copy(tls("authority.pem"), program.path("sluis/roots.pem")).unwrap();
+    replace(&program, ALLOW, &format!("{ALLOW}roots = \"roots.pem\"\n"));
+
+    reload(&program);
+    program.ingest(&[invoice("F-1", 2000)]);
+
+    let told = tokio::time::timeout(Duration::from_secs(60), receiver.has_seen(1));
+    told.await.unwrap();
+    assert_eq!(program.log_count("Did not reload"), 0);
     assert_eq!(program.terminate(), Some(0));
 }

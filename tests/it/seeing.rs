@@ -13,6 +13,7 @@ use serde_json::Value;
 use sluis::evidence::{Deed, deed_hash};
 use sluis::model::Timestamp;
 use sluis::seeing::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, METRICS, Metric};
+use sluis::sftp::limits::DRAIN;
 
 use crate::clients::{is_here, wait_until};
 use crate::gateway::{BAKERY, Login, MILL, invoice, invoice_between};
@@ -370,6 +371,30 @@ async fn a_server_that_cannot_store_is_alive_and_not_ready_until_it_can_again() 
     wait_for(&program, &["sluis_ready 0"]);
     std::fs::rename(&aside, &spool).unwrap();
     wait_until(|| get(at, "/readyz").0 == "200");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_says_so_and_waits_for_whoever_reads_but_not_for_ever() {
+    let (mut program, device) = scene("");
+    program.ingest(&[invoice("F-1", 2000)]);
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    let names = peer.list(INBOX).await.unwrap();
+    let _open = peer.open(&format!("{INBOX}/{}", names[0])).await.unwrap();
+    let at = program.metrics.unwrap();
+    assert_eq!(get(at, "/readyz").0, "200");
+
+    program.signal("TERM");
+
+    // As long as the file is open there is somebody to answer.
+    wait_until(|| get(at, "/readyz").0 == "503");
+    let (_, _, body) = get(at, "/readyz");
+    let told: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(told["unready"][0]["part"], "server", "{told}");
+    // It is never closed: a minute is some times what the server waits.
+    const { assert!(DRAIN.as_secs() <= 20) };
+    assert_eq!(program.ended(), Some(0));
+    assert!(program.log_says("Ended while documents were still being read"));
+    assert_eq!(program.states(), ["offered"]);
 }
 
 /// Every name of a metric in a text, `_bucket` and the like apart.

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::gateway::{Login, invoice};
@@ -25,6 +25,12 @@ const SECONDS: u64 = 20;
 
 /// Acts at the same time.
 const TOGETHER: usize = 4;
+
+/// How often each of what the honest device does must have succeeded at the end.
+const DONE_MIN: usize = 3;
+
+/// Rounds at least in which nobody is killed: by then each act that must succeed has come.
+const QUIET_ROUNDS_MIN: usize = 12;
 
 /// What the program may hold more than at the beginning, in KiB: what it remembers, and what an allocator keeps.
 const SLACK_KIB: usize = 64 * 1024;
@@ -75,6 +81,12 @@ struct World {
     known: Mutex<Known>,
     numbers: AtomicUsize,
     acts: AtomicUsize,
+    /// The server is killed now and then: what a device wants may fail.
+    is_deadly: AtomicBool,
+    /// Devices that were let in.
+    connects: AtomicUsize,
+    /// Documents that were put in with an OK.
+    puts: AtomicUsize,
 }
 
 /// A sequence that a seed gives (xorshift64*).
@@ -137,12 +149,15 @@ fn whatever_happens_together_leaves_every_promise_kept() {
         world.round(&mut random, true);
         world.restart(&mut random);
     }
+    world.is_deadly.store(false, Ordering::SeqCst);
     // What is taken only once has been taken after this, and each device waits for nothing.
     world.round(&mut random, false);
     world.settle();
     let before = world.held();
-    while begun.elapsed() < Duration::from_secs(seconds) {
+    let mut rounds = 0;
+    while begun.elapsed() < Duration::from_secs(seconds) || rounds < QUIET_ROUNDS_MIN {
         world.round(&mut random, false);
+        rounds += 1;
     }
     world.settle();
     wait_until(|| {
@@ -157,6 +172,7 @@ fn whatever_happens_together_leaves_every_promise_kept() {
     assert_eq!(world.program.terminate(), Some(0));
     assert!(world.program.has_no_session());
     world.check();
+    world.check_done();
 }
 
 impl World {
@@ -173,6 +189,9 @@ impl World {
             known: Mutex::default(),
             numbers: AtomicUsize::new(0),
             acts: AtomicUsize::new(0),
+            is_deadly: AtomicBool::new(true),
+            connects: AtomicUsize::new(0),
+            puts: AtomicUsize::new(0),
         }
     }
 
@@ -215,11 +234,12 @@ impl World {
             .unwrap();
         match act {
             Act::Pull { files, hangs_up } => {
-                runtime.block_on(self.pull(address, files, hangs_up, done));
+                let pulled = runtime.block_on(self.pull(address, files, hangs_up, done));
+                self.succeeded(act, pulled);
             }
-            Act::Cut => drop(runtime.block_on(self.cut(address))),
-            Act::Put { bytes } => drop(runtime.block_on(self.put(address, bytes))),
-            Act::PutHalf => drop(runtime.block_on(self.put_half(address))),
+            Act::Cut => self.succeeded(act, runtime.block_on(self.cut(address))),
+            Act::Put { bytes } => self.succeeded(act, runtime.block_on(self.put(address, bytes))),
+            Act::PutHalf => self.succeeded(act, runtime.block_on(self.put_half(address))),
             Act::Drop => self.drop_one(),
             Act::Ingest => self.ingest(),
             Act::Knock { times } => (0..times).for_each(|_| Ssh::dial(address).cut()),
@@ -234,63 +254,80 @@ impl World {
         }
     }
 
+    /// What an honest device does fails only when the server is killed.
+    fn succeeded(&self, act: Act, done: Option<()>) {
+        let may_fail = self.is_deadly.load(Ordering::SeqCst);
+        assert!(may_fail || done.is_some(), "{act:?} failed");
+    }
+
+    async fn connect(&self, address: SocketAddr) -> Option<Peer> {
+        let peer = Peer::try_connect(address, &self.device).await?;
+        self.connects.fetch_add(1, Ordering::SeqCst);
+        Some(peer)
+    }
+
     fn number(&self, from: &str) -> String {
         format!("{from}-{}", self.numbers.fetch_add(1, Ordering::SeqCst))
     }
 
     /// Fetches some files from the end of the list, as far as the server lets it.
-    async fn pull(&self, address: SocketAddr, files: usize, hangs_up: bool, done: &AtomicUsize) {
-        let pulling = async {
-            let peer = Peer::try_connect(address, &self.device).await?;
-            let names = peer.list(INBOX).await.ok()?;
-            for name in names.into_iter().rev().take(files) {
-                let Ok(handle) = peer.open(&format!("{INBOX}/{name}")).await else {
-                    continue; // somebody else has collected it
-                };
-                let bytes = peer.read(&handle, 0, u64::MAX).await.ok()?;
-                assert!(bytes.ends_with(b"</Invoice>\n"), "{name} is not whole");
-                self.known.lock().unwrap().whole.insert(name.clone());
-                done.fetch_add(1, Ordering::SeqCst);
-                peer.close(&handle).await.ok()?;
-                self.known.lock().unwrap().acknowledged.insert(name);
-            }
-            if hangs_up {
-                peer.hang_up();
-            } else {
-                peer.leave().await;
-            }
-            Some(())
-        };
-        pulling.await;
+    async fn pull(
+        &self,
+        address: SocketAddr,
+        files: usize,
+        hangs_up: bool,
+        done: &AtomicUsize,
+    ) -> Option<()> {
+        let peer = self.connect(address).await?;
+        let names = peer.list(INBOX).await.ok()?;
+        for name in names.into_iter().rev().take(files) {
+            let Ok(handle) = peer.open(&format!("{INBOX}/{name}")).await else {
+                continue; // somebody else has collected it
+            };
+            let bytes = peer.read(&handle, 0, u64::MAX).await.ok()?;
+            assert!(bytes.ends_with(b"</Invoice>\n"), "{name} is not whole");
+            self.known.lock().unwrap().whole.insert(name.clone());
+            done.fetch_add(1, Ordering::SeqCst);
+            peer.close(&handle).await.ok()?;
+            self.known.lock().unwrap().acknowledged.insert(name);
+        }
+        if hangs_up {
+            peer.hang_up();
+        } else {
+            peer.leave().await;
+        }
+        Some(())
     }
 
     async fn cut(&self, address: SocketAddr) -> Option<()> {
-        let peer = Peer::try_connect(address, &self.device).await?;
+        let peer = self.connect(address).await?;
         let names = peer.list(INBOX).await.ok()?;
-        let handle = peer
-            .open(&format!("{INBOX}/{}", names.first()?))
-            .await
-            .ok()?;
-        peer.read(&handle, 0, 100).await.ok()?;
+        // Perhaps there is none, or somebody else has collected it.
+        if let Some(name) = names.first()
+            && let Ok(handle) = peer.open(&format!("{INBOX}/{name}")).await
+        {
+            peer.read(&handle, 0, 100).await.ok()?;
+        }
         peer.hang_up();
         Some(())
     }
 
     async fn put(&self, address: SocketAddr, bytes: usize) -> Option<()> {
         let number = self.number("U");
-        let peer = Peer::try_connect(address, &self.device).await?;
+        let peer = self.connect(address).await?;
         let document = invoice(&number, bytes);
         peer.put(&format!("/in/{number}.xml"), &document)
             .await
             .ok()?;
         self.known.lock().unwrap().given.insert(number);
+        self.puts.fetch_add(1, Ordering::SeqCst);
         peer.leave().await;
         Some(())
     }
 
     async fn put_half(&self, address: SocketAddr) -> Option<()> {
         let number = self.number("H");
-        let peer = Peer::try_connect(address, &self.device).await?;
+        let peer = self.connect(address).await?;
         let path = format!("/in/{number}.xml");
         let handle = crate::uploading::open(&peer, &path, crate::uploading::CREATE)
             .await
@@ -389,6 +426,20 @@ impl World {
             kib,
             std::fs::read_dir(format!("{process}/fd")).unwrap().count(),
         )
+    }
+
+    /// A server that refuses everything keeps every promise.
+    fn check_done(&self) {
+        let known = self.known.lock().unwrap();
+        let done = [
+            ("let in", self.connects.load(Ordering::SeqCst)),
+            ("put in", self.puts.load(Ordering::SeqCst)),
+            ("whole", known.whole.len()),
+            ("acknowledged", known.acknowledged.len()),
+        ];
+        for (what, times) in done {
+            assert!(times >= DONE_MIN, "{what}: {times} times");
+        }
     }
 
     /// What must hold at every moment at which nobody serves; at the end nothing is left in the drop folder.

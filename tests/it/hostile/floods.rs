@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use sluis::sftp::limits::{
     CHANNELS_ASKED_MAX, CHANNELS_DEVICE_MAX, CHANNELS_MAX, CHANNELS_OWN, FOLDERS_MAX, HANDLES_MAX,
@@ -29,6 +30,9 @@ const LARGE_BYTES: usize = 4_000_000;
 
 /// What `MULTIPLY` makes of one delivery.
 const FILES: i64 = 100_000;
+
+/// How long the honest device waits for its file at most, beside whatever floods: clients give up after ten seconds.
+const PULLED_MAX: Duration = Duration::from_secs(10);
 
 /// The program, with an honest device that pulls a small file all the time, and a hostile one.
 struct Scene {
@@ -189,10 +193,14 @@ fn pull(
         runtime.block_on(async {
             let peer = Peer::connect(address, &login).await;
             while !stop.load(Ordering::SeqCst) {
-                let handle = peer.open(&file).await.unwrap();
-                let bytes = peer.read(&handle, 0, u64::MAX).await.unwrap();
-                assert!(bytes == expected, "the honest device got other bytes");
-                peer.close(&handle).await.unwrap();
+                let pulled = async {
+                    let handle = peer.open(&file).await.unwrap();
+                    let bytes = peer.read(&handle, 0, u64::MAX).await.unwrap();
+                    assert!(bytes == expected, "the honest device got other bytes");
+                    peer.close(&handle).await.unwrap();
+                };
+                let pulled = tokio::time::timeout(PULLED_MAX, pulled).await;
+                assert_eq!(pulled, Ok(()), "the honest device waits");
                 pulls.fetch_add(1, Ordering::SeqCst);
             }
         });
