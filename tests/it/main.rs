@@ -39,6 +39,7 @@ mod raw;
 mod readings;
 mod receiver;
 mod rejecting;
+mod relinking;
 mod reloading;
 mod restarts;
 mod retaining;
