@@ -52,5 +52,6 @@ mod service;
 mod soak;
 mod syncing;
 mod telling;
+mod together;
 mod unfinished;
 mod uploading;
