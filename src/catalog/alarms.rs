@@ -11,7 +11,7 @@ use super::events::Event;
 use super::firms::change;
 use super::rows::Columns as _;
 use super::tree::placed;
-use super::{Catalog, Durability, Error, Snapshot, Tx};
+use super::{Catalog, Durability, Error, Firm, Snapshot, Tx};
 use crate::alarm::{AlarmKind, OrConfig, OwnLimits, Presence, Subject, Told, Up};
 use crate::model::{DeliveryId, DeviceId, DocumentId, EventKind, FirmId, Name, Timestamp};
 
@@ -169,14 +169,15 @@ impl Catalog {
         rows.iter().map(uncollected).collect()
     }
 
-    /// Changes when a firm is told of what was forgotten.
+    /// Changes when a firm is told of what was forgotten. What is as it was read with the firm stays, also where
+    /// somebody else has changed it since.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
     pub async fn set_alarms(
         &self,
-        firm: FirmId,
+        firm: &Firm,
         own: OwnLimits,
         now: Timestamp,
     ) -> Result<(), Error> {
@@ -185,14 +186,22 @@ impl Catalog {
             OrConfig::Own(own) => Some(own.to_string()),
         };
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update firm set alarm_uncollected = $2, alarm_unseen = $3 where id = $1")
-            .bind(firm.0)
-            .bind(stored(own.uncollected))
-            .bind(stored(own.unseen))
-            .execute(&mut *tx.inner)
-            .await?;
+        let was = firm.alarms;
+        let row = query(
+            "update firm set alarm_uncollected = case when $2 = 1 then $3 else alarm_uncollected end,
+                    alarm_unseen = case when $4 = 1 then $5 else alarm_unseen end
+             where id = $1 returning alarm_uncollected, alarm_unseen",
+        )
+        .bind(firm.id.0)
+        .bind(i64::from(own.uncollected != was.uncollected))
+        .bind(stored(own.uncollected))
+        .bind(i64::from(own.unseen != was.unseen))
+        .bind(stored(own.unseen))
+        .fetch_one(&mut *tx.inner)
+        .await?;
+        let own = own_limits(&row)?;
         let event = Event::new(EventKind::FirmChanged, format!("alarms: {own}"));
-        change(&mut tx, firm, now, event).await?;
+        change(&mut tx, firm.id, now, event).await?;
         tx.commit().await
     }
 }

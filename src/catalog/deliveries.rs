@@ -99,16 +99,18 @@ pub struct Delivery {
     pub replaced_by: Option<DocumentId>,
 }
 
-/// The first file in a folder changes what trees look like: the folder of a new year comes with it.
+/// The first file of a link and flow in a folder changes what trees look like: the folder of a new year comes with
+/// it, and one in which an older link has files shows those of this one too.
 const ADD: &str = "update firm set version = version + 1 where id = $1 and $12 is not null and not exists
-       (select 1 from delivery where device_id = $5 and folder_key = $12 and current = 1 and state <> 'withdrawn');
+       (select 1 from delivery where device_id = $5 and folder_key = $12 and link_id = $4 and flow = $6 and current = 1 and state <> 'withdrawn');
      insert into delivery (firm_id, document_id, dossier_id, link_id, device_id, flow, generation, current,
                            state, reason, routing, folder, folder_key, name, name_key, digest, bytes,
                            created_at, offered_at, due_at, duplicate_of, revision_of)
      values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) returning id";
 
 const OFFER: &str = "update firm set version = version + 1 where id = $1 and not exists
-       (select 1 from delivery where device_id = $3 and folder_key = $5 and current = 1 and state <> 'withdrawn');
+       (select 1 from delivery d join delivery own on own.link_id = d.link_id and own.flow = d.flow and own.id = $2
+        where d.device_id = $3 and d.folder_key = $5 and d.current = 1 and d.state <> 'withdrawn');
      update delivery set state = 'offered', reason = null, due_at = null, note = null, device_id = $3, folder = $4, folder_key = $5,
             name = $6, name_key = $7, offered_at = $8
      where firm_id = $1 and id = $2 and state = 'held' and current = 1 returning id";
@@ -343,7 +345,7 @@ pub(super) mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::catalog::{Durability, NewDevice, NewDocument};
+    use crate::catalog::{Durability, LinkRules, NewDevice, NewDocument, NewLink};
     use crate::ingest::plan::tests::invoice;
     use crate::model::{Checksums, Clock, Declared, DeviceKind, Language};
 
@@ -373,6 +375,20 @@ pub(super) mod tests {
         (catalog, firm, device)
     }
 
+    /// Adds a dossier with a link, of which documents are offered from then on.
+    async fn link(catalog: &Catalog, firm: FirmId, code: &str) {
+        let dossier = catalog.add_dossier(firm, code, &[], NOW).await.unwrap();
+        let new = NewLink {
+            dossier,
+            profile: "codabox",
+            code,
+            language: Language::Nl,
+            device: None,
+            sends: LinkRules::FIRM,
+        };
+        catalog.add_link(firm, &new, NOW).await.unwrap();
+    }
+
     /// Offers a document of this number in one folder of the device.
     pub(in crate::catalog) async fn offer(
         catalog: &Catalog,
@@ -398,12 +414,13 @@ pub(super) mod tests {
             folder: "/codabox/A/2025/Invoices-IN-01".to_owned(),
             name: number.to_owned(),
         };
+        let links = catalog.links(firm).await.unwrap();
         let begun = catalog.begin_at(firm, Durability::PowerCut);
         let (mut tx, _) = begun.await.unwrap();
         let delivery = NewDelivery {
             document: tx.add_document(firm, &document, NOW).await.unwrap(),
             dossier: None,
-            link: None,
+            link: links.last().map(|link| link.id),
             device: Some(device),
             flow: Some(Flow::Purchase),
             generation: 1,
@@ -433,6 +450,7 @@ pub(super) mod tests {
                 .unwrap()
                 .version
         };
+        link(&catalog, firm, "A").await;
         let before = version().await;
 
         offer(&catalog, firm, device, "1.xml").await;
@@ -445,5 +463,9 @@ pub(super) mod tests {
             first,
             "a second file there changes no tree"
         );
+        link(&catalog, firm, "B").await;
+        let before = version().await;
+        offer(&catalog, firm, device, "3.xml").await;
+        assert_eq!(version().await, before + 1, "a file there of another link");
     }
 }

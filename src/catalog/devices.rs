@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, query};
 use super::access::{self, Disabled};
 use super::events::Event;
 use super::firms::change;
+use super::in_use::{check_in_use, no_longer};
 use super::rows::Columns as _;
 use super::uploads::uploads;
 use super::{Catalog, Durability, Error, Tx};
@@ -197,14 +198,18 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query(
-            "update device set removed_at = $3, access = access + 1 where firm_id = $1 and id = $2",
+        let done = query(
+            "update device set removed_at = $3, access = access + 1
+             where firm_id = $1 and id = $2 and removed_at is null",
         )
         .bind(firm.0)
         .bind(device.id.0)
         .bind(now.0)
         .execute(&mut *tx.inner)
         .await?;
+        if done.rows_affected() == 0 {
+            return Err(no_longer(format!("device {}", device.id)));
+        }
         let links =
             query("select count(*) as n from link where device_id = $1 and removed_at is null")
                 .bind(device.id.0)
@@ -424,22 +429,4 @@ async fn set_default(tx: &mut Tx, firm: FirmId, device: Option<DeviceId>) -> Res
         .execute(&mut *tx.inner)
         .await?;
     check_in_use(tx, firm, device).await
-}
-
-/// A device may have been taken out of use since the caller looked: what is for it would wait for ever.
-pub(super) async fn check_in_use(
-    tx: &mut Tx,
-    firm: FirmId,
-    device: Option<DeviceId>,
-) -> Result<(), Error> {
-    let Some(device) = device else { return Ok(()) };
-    let found =
-        query("select id from device where firm_id = $1 and id = $2 and removed_at is null")
-            .bind(firm.0)
-            .bind(device.0)
-            .fetch_optional(&mut *tx.inner)
-            .await?;
-    found.map(drop).ok_or_else(|| Error::Missing {
-        what: format!("device {device}, which was in use a moment ago,"),
-    })
 }

@@ -4,7 +4,8 @@ use sqlx::query;
 
 use super::alarms::own_limits;
 use super::events::Event;
-use super::retention::retention;
+use super::in_use::{check_dossier_in_use, no_longer};
+use super::retention::{changed, retention};
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
 use crate::alarm::OwnLimits;
@@ -166,30 +167,36 @@ impl Catalog {
         firm(&row)
     }
 
-    /// Changes how a firm sends.
+    /// Changes how a firm sends. What is as it was read with the firm stays, also where somebody else has changed it
+    /// since.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
     pub async fn set_firm_rules(
         &self,
-        id: FirmId,
+        firm: &Firm,
         rules: &FirmRules,
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query(
-            "update firm set transfer = $2, approval = $3, night_hour = $4, time_zone = $5, duplicates = $6
-             where id = $1",
+        let (id, was) = (firm.id, &firm.sends);
+        let row = query(
+            "update firm set transfer = coalesce($2, transfer), approval = coalesce($3, approval),
+                    night_hour = coalesce($4, night_hour), time_zone = case when $5 = 1 then $6 else time_zone end,
+                    duplicates = coalesce($7, duplicates)
+             where id = $1 returning *",
         )
         .bind(id.0)
-        .bind(rules.transfer.to_string())
-        .bind(rules.approval.as_str())
-        .bind(rules.night_hour.to_string())
+        .bind(changed(was.transfer, rules.transfer))
+        .bind(changed(was.approval.as_str(), rules.approval.as_str()))
+        .bind(changed(was.night_hour, rules.night_hour))
+        .bind(i64::from(was.time_zone != rules.time_zone))
         .bind(rules.time_zone.as_deref())
-        .bind(rules.duplicates.as_str())
-        .execute(&mut *tx.inner)
+        .bind(changed(was.duplicates, rules.duplicates))
+        .fetch_one(&mut *tx.inner)
         .await?;
+        let rules = self::firm(&row)?.sends;
         let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
         let detail = format!(
             "transfer {}, approval {}, night at {} in {zone}, duplicates {}",
@@ -315,6 +322,7 @@ impl Catalog {
             .bind(name)
             .execute(&mut *tx.inner)
             .await?;
+        check_dossier_in_use(&mut tx, firm, dossier).await?;
         query("delete from dossier_identifier where firm_id = $1 and dossier_id = $2")
             .bind(firm.0)
             .bind(dossier.0)
@@ -377,12 +385,17 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update dossier set removed_at = $3 where firm_id = $1 and id = $2")
-            .bind(firm.0)
-            .bind(dossier.id.0)
-            .bind(now.0)
-            .execute(&mut *tx.inner)
-            .await?;
+        let done = query(
+            "update dossier set removed_at = $3 where firm_id = $1 and id = $2 and removed_at is null",
+        )
+        .bind(firm.0)
+        .bind(dossier.id.0)
+        .bind(now.0)
+        .execute(&mut *tx.inner)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(no_longer(format!("dossier {}", dossier.id)));
+        }
         let links =
             query("select count(*) as n from link where dossier_id = $1 and removed_at is null")
                 .bind(dossier.id.0)

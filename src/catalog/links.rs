@@ -4,9 +4,10 @@ use jiff::civil::Date;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::devices::check_in_use;
 use super::events::Event;
 use super::firms::change;
+use super::in_use::{check_dossier_in_use, check_in_use, no_longer};
+use super::retention::changed;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
 use crate::model::{
@@ -119,6 +120,7 @@ impl Catalog {
             Error::unique(source, || format!("a link of this firm with code `{}` in profile `{}`", new.code, new.profile))
         })?;
         let id = LinkId(row.int("id")?);
+        check_dossier_in_use(&mut tx, firm, new.dossier).await?;
         check_in_use(&mut tx, firm, new.device).await?;
         let detail = format!(
             "link {id}: dossier {} as `{}` in `{}`",
@@ -129,11 +131,12 @@ impl Catalog {
         Ok(id)
     }
 
-    /// Changes how a link sends, and to which device.
+    /// Changes how a link sends, and to which device. What is as it was read with the link stays, also where somebody
+    /// else has changed it since.
     ///
     /// # Errors
     ///
-    /// When the device is out of use, or the database does not answer.
+    /// When the link or the device is out of use, or the database does not answer.
     pub async fn set_link(
         &self,
         link: &Link,
@@ -143,18 +146,26 @@ impl Catalog {
     ) -> Result<(), Error> {
         let (firm, id) = (link.firm, link.id);
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query(
-            "update link set device_id = $3, transfer = $4, approval = $5, from_date = $6
-             where firm_id = $1 and id = $2 and removed_at is null",
+        let was = &link.sends;
+        let row = query(
+            "update link set device_id = case when $3 = 1 then $4 else device_id end, transfer = coalesce($5, transfer),
+                    approval = coalesce($6, approval), from_date = case when $7 = 1 then $8 else from_date end
+             where firm_id = $1 and id = $2 and removed_at is null
+             returning device_id, transfer, approval, from_date",
         )
         .bind(firm.0)
         .bind(id.0)
+        .bind(i64::from(link.device != device))
         .bind(device.map(|id| id.0))
-        .bind(sends.transfer.to_string())
-        .bind(sends.approval.to_string())
+        .bind(changed(was.transfer, sends.transfer))
+        .bind(changed(was.approval, sends.approval))
+        .bind(i64::from(was.from != sends.from))
         .bind(sends.from.map(|date| date.to_string()))
-        .execute(&mut *tx.inner)
+        .fetch_optional(&mut *tx.inner)
         .await?;
+        let row = row.ok_or_else(|| no_longer(format!("link {id}")))?;
+        let device = row.int_or("device_id")?.map(DeviceId);
+        let sends = rules(&row)?;
         check_in_use(&mut tx, firm, device).await?;
         let from = sends
             .from
@@ -193,12 +204,17 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update link set removed_at = $3 where firm_id = $1 and id = $2")
-            .bind(firm.0)
-            .bind(link.id.0)
-            .bind(now.0)
-            .execute(&mut *tx.inner)
-            .await?;
+        let done = query(
+            "update link set removed_at = $3 where firm_id = $1 and id = $2 and removed_at is null",
+        )
+        .bind(firm.0)
+        .bind(link.id.0)
+        .bind(now.0)
+        .execute(&mut *tx.inner)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(no_longer(format!("link {}", link.id)));
+        }
         let offered =
             query("select count(*) as n from delivery where link_id = $1 and state = 'offered' and current = 1")
                 .bind(link.id.0)
@@ -272,10 +288,14 @@ pub(super) fn link(row: &AnyRow) -> Result<Link, Error> {
         code: row.text("code")?,
         language: row.word("language")?,
         device: row.int_or("device_id")?.map(DeviceId),
-        sends: LinkRules {
-            transfer: row.word("transfer")?,
-            approval: row.word("approval")?,
-            from: row.word_or("from_date")?,
-        },
+        sends: rules(row)?,
+    })
+}
+
+fn rules(row: &AnyRow) -> Result<LinkRules, Error> {
+    Ok(LinkRules {
+        transfer: row.word("transfer")?,
+        approval: row.word("approval")?,
+        from: row.word_or("from_date")?,
     })
 }

@@ -19,6 +19,7 @@ mod expiring;
 mod finds;
 mod firms;
 mod forgetting;
+mod in_use;
 mod legal_holds;
 mod letters;
 mod links;

@@ -149,15 +149,11 @@ pub(super) async fn find_device(house: &House, firm: &Firm, name: &str) -> Resul
 
 /// Finds a dossier by any of its identifiers, its name or its id.
 pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'a Dossier, Error> {
-    let (key, name) = (normalise(None, what), fold(what.trim()));
-    let is_meant = |dossier: &&Dossier| {
-        let by_number = dossier.identifiers.iter().any(|own| own.key == key);
-        by_number || fold(&dossier.name) == name || dossier.id.to_string() == what.trim()
-    };
-    let found: Vec<_> = dossiers.iter().filter(is_meant).collect();
+    let found = called(dossiers, what);
     match found[..] {
         [one] => Ok(one),
         [] => {
+            let name = fold(what.trim());
             let part = |dossier: &&Dossier| !name.is_empty() && fold(&dossier.name).contains(&name);
             let near: Vec<_> = dossiers.iter().filter(part).collect();
             let known: Vec<_> = if near.is_empty() {
@@ -174,6 +170,16 @@ pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'
             found.into_iter().map(dossier_told),
         )),
     }
+}
+
+/// Returns the dossiers that are called so: by number, name or id.
+pub(super) fn called<'a>(dossiers: &'a [Dossier], what: &str) -> Vec<&'a Dossier> {
+    let (key, name) = (normalise(None, what), fold(what.trim()));
+    let is_meant = |dossier: &&Dossier| {
+        let by_number = dossier.identifiers.iter().any(|own| own.key == key);
+        by_number || fold(&dossier.name) == name || dossier.id.to_string() == what.trim()
+    };
+    dossiers.iter().filter(is_meant).collect()
 }
 
 /// Finds a link by its id or its code.

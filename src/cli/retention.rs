@@ -3,7 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
-use super::call::{Call, find_dossier, find_firm};
+use super::call::{Call, called, find_dossier, find_firm};
 use super::gone::missing;
 use super::select::{select, several};
 use super::{Error, Exit, print, table};
@@ -263,14 +263,13 @@ async fn meant(house: &House, firm: &Firm, args: &Hold) -> Result<HoldOn, Error>
         return Ok(HoldOn::Firm);
     };
     let dossiers = house.catalog.dossiers(firm.id).await?;
-    match find_dossier(&dossiers, what) {
-        Ok(dossier) => Ok(HoldOn::Dossier(dossier.id)),
-        // One that was taken out of use has its documents still; it is named by its id.
-        Err(unknown) => what
-            .parse()
-            .map(|id| HoldOn::Dossier(DossierId(id)))
-            .map_err(|_| unknown),
+    // One that was taken out of use has its documents still; it is named by its id, if no other is called so.
+    if called(&dossiers, what).is_empty()
+        && let Ok(id) = what.trim().parse()
+    {
+        return Ok(HoldOn::Dossier(DossierId(id)));
     }
+    Ok(HoldOn::Dossier(find_dossier(&dossiers, what)?.id))
 }
 
 async fn release(

@@ -166,13 +166,13 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Erro
     };
     let now = house.clock.read();
     if keeps != firm.keeps {
-        house.catalog.set_retention(firm.id, &keeps, now).await?;
+        house.catalog.set_retention(&firm, &keeps, now).await?;
     }
     if alarms != firm.alarms {
-        house.catalog.set_alarms(firm.id, alarms, now).await?;
+        house.catalog.set_alarms(&firm, alarms, now).await?;
     }
     if rules != firm.sends || args.release_waiting {
-        house.catalog.set_firm_rules(firm.id, &rules, now).await?;
+        house.catalog.set_firm_rules(&firm, &rules, now).await?;
         let sent = look_again(house, &firm, args.release_waiting).await?;
         dossier::tell_offered(sent);
     }

@@ -46,8 +46,9 @@ impl Program {
         let firm = adding.await.unwrap();
         let keep = |text: &str| text.parse().unwrap();
         let keeps = Retention::new(keep("30d"), keep(documents), keep("forever")).unwrap();
-        let setting = self.keeping.catalog.set_retention(firm, &keeps, BEGIN);
-        setting.await.unwrap();
+        let catalog = &self.keeping.catalog;
+        let was = catalog.firm_by_id(firm).await.unwrap();
+        catalog.set_retention(&was, &keeps, BEGIN).await.unwrap();
         firm
     }
 
@@ -219,7 +220,8 @@ async fn what_a_second_firm_names_stays_and_what_nobody_names_goes() {
     let keep = |text: &str| text.parse().unwrap();
     let keeps = Retention::new(keep("30d"), keep("30d"), keep("30d")).unwrap();
     let catalog = &server.keeping.catalog;
-    catalog.set_retention(other, &keeps, later()).await.unwrap();
+    let was = catalog.firm_by_id(other).await.unwrap();
+    catalog.set_retention(&was, &keeps, later()).await.unwrap();
     let run = server.keeping.run_firm(other).await.unwrap();
     let swept = server.keeping.sweep_all().await.unwrap();
     assert_eq!((run.expired, swept), (1, 1));

@@ -105,6 +105,12 @@ impl Sending {
         let named = catalog.delivery(firm, of).await?;
         let document = catalog.document(firm, named.document).await?;
         let (setup, links) = self.ingest.setup(firm).await?;
+        if !setup.names.contains_key(&to.dossier) {
+            return Err(Error::NoWay {
+                id: of,
+                why: "the dossier that was named is no longer in use",
+            });
+        }
         let siblings = catalog.deliveries_of(firm, named.document).await?;
         let is_of_them = |other: &Delivery| {
             stands(other) && (other.dossier, other.flow) == (named.dossier, named.flow)

@@ -352,9 +352,16 @@ impl Sending {
         let in_use = self.ingest.catalog.devices(firm).await?;
         // Where it went last may have been removed since; then nobody would ever collect it there. What was
         // never sent went nowhere: its device is the one that its link named when it was last looked at.
+        let is_in_use = |id: &DeviceId| in_use.iter().any(|device| device.id == *id);
         let last = delivery
             .device
-            .filter(|id| delivery.offer.is_some() && in_use.iter().any(|device| device.id == *id));
+            .filter(|id| delivery.offer.is_some() && is_in_use(id));
+        if asked.as_ref().is_some_and(|id| !is_in_use(id)) {
+            return Err(Error::NoWay {
+                id: delivery.id,
+                why: "the device that was named is no longer in use",
+            });
+        }
         let device = asked.or(link.device).or(default).or(last);
         device.ok_or(Error::NoWay {
             id: delivery.id,

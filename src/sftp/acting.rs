@@ -62,12 +62,12 @@ impl Session {
         }
         let file = self.file_to_act_on(&from).await?;
         let now = self.parts.clock.read();
-        let (Some(Role::Inbox(link, flow)) | Some(Role::Processed(link, flow))) =
-            self.view.role(&from.parent(), now).await?
-        else {
-            return Err(Refusal::missing().into());
-        };
-        if self.view.role(&to.parent(), now).await? != Some(Role::Processed(link, flow)) {
+        let folder = to.parent();
+        if !self
+            .view
+            .is_processed_folder_of(&file, &folder, now)
+            .await?
+        {
             return Err(Refusal::denied(
                 "a document may be moved to its own processed folder only",
             )

@@ -54,15 +54,19 @@ impl View {
         let name = fold(path.name().ok_or(Error::Missing)?);
         let folder = path.parent();
         let role = self.made()?.folders.role(&folder).ok_or(Error::Missing)?;
-        let Some(&Role::Inbox(link, flow)) = role else {
+        let Some(Role::Inbox(links)) = role else {
             return Err(Error::Missing);
         };
         let (firm, device, key) = (self.who.firm, self.who.device, folder.key());
         let catalog = &self.tree.catalog;
-        let found = catalog.inbox_file(firm, device, (link, flow), (&key, &name), EVER);
-        let listed = found.await?.ok_or(Error::Missing)?;
-        let place = Place::Inbox;
-        Ok(File { listed, place })
+        for &of in &**links {
+            let found = catalog.inbox_file(firm, device, of, (&key, &name), EVER);
+            if let Some(listed) = found.await? {
+                let place = Place::Inbox;
+                return Ok(File { listed, place });
+            }
+        }
+        Err(Error::Missing)
     }
 
     /// Returns a hash of what a file holds, from the catalog.

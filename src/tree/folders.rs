@@ -1,14 +1,16 @@
 //! Which folders does a device have?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::{Flow, LinkId, VirtualPath};
 
 /// What a folder is for, where it is not just on the way to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Offered deliveries of a link and flow.
-    Inbox(LinkId, Flow),
+    /// Offered deliveries of links and flows, each once. They are several where a link was removed and another added
+    /// with its code: what the older one gave stays where it was given.
+    Inbox(Arc<[(LinkId, Flow)]>),
     /// What was done with, of a link and flow.
     Processed(LinkId, Flow),
     /// Where the device puts documents: see `upload`.
@@ -33,6 +35,13 @@ struct Folder {
     children: Vec<String>,
 }
 
+impl Role {
+    /// Returns the inbox of a link and flow.
+    pub fn inbox(link: LinkId, flow: Flow) -> Self {
+        Self::Inbox(Arc::new([(link, flow)]))
+    }
+}
+
 impl Folders {
     /// Returns the root alone.
     pub fn new() -> Self {
@@ -46,11 +55,20 @@ impl Folders {
         }
     }
 
-    /// Adds a folder and those above it. The first role of a path stays: links may not share a folder.
+    /// Adds a folder and those above it. The first role of a path stays, but an inbox holds what waits of each link
+    /// that was ever given this folder.
     pub fn add(&mut self, path: &VirtualPath, role: Role) {
         self.ensure(path);
-        if let Some(folder) = self.by_key.get_mut(&path.key()) {
-            folder.role.get_or_insert(role);
+        let Some(folder) = self.by_key.get_mut(&path.key()) else {
+            return;
+        };
+        match (&mut folder.role, role) {
+            (none @ None, role) => *none = Some(role),
+            (Some(Role::Inbox(own)), Role::Inbox(more)) => {
+                let new = more.iter().filter(|one| !own.contains(one));
+                *own = own.iter().chain(new).copied().collect();
+            }
+            (Some(_), _) => {}
         }
     }
 
@@ -118,16 +136,16 @@ mod tests {
     #[test]
     fn folders_above_come_with_a_folder_and_case_does_not_matter() {
         let mut folders = Folders::new();
-        let purchases = Role::Inbox(LinkId(1), Flow::Purchase);
+        let purchases = Role::inbox(LinkId(1), Flow::Purchase);
         folders.add(
             &path("/expertm/ACME/Te Verwerken/Aankopen"),
             purchases.clone(),
         );
         folders.add(
             &path("/expertm/ACME/Te Verwerken/Verkopen"),
-            Role::Inbox(LinkId(1), Flow::Sale),
+            Role::inbox(LinkId(1), Flow::Sale),
         );
-        folders.add(&path("/EXPERTM/beta/x"), Role::Inbox(LinkId(2), Flow::Sale));
+        folders.add(&path("/EXPERTM/beta/x"), Role::inbox(LinkId(2), Flow::Sale));
 
         assert_eq!(
             folders.children(&VirtualPath::ROOT).collect::<Vec<_>>(),
@@ -147,5 +165,25 @@ mod tests {
             folders.of_role(&purchases),
             Some(&path("/expertm/ACME/Te Verwerken/Aankopen"))
         );
+    }
+
+    #[test]
+    fn an_inbox_is_of_each_link_once_and_any_other_folder_of_the_first() {
+        let mut folders = Folders::new();
+        let (old, new) = ((LinkId(1), Flow::Sale), (LinkId(2), Flow::Sale));
+        let inbox = path("/a/inbox");
+        for (link, flow) in [new, old, new] {
+            folders.add(&inbox, Role::inbox(link, flow));
+        }
+        let done = path("/a/done");
+        folders.add(&done, Role::Processed(new.0, new.1));
+        folders.add(&done, Role::Processed(old.0, old.1));
+        folders.add(&done, Role::inbox(old.0, old.1));
+        folders.add(&inbox, Role::Rejected);
+
+        let both = Role::Inbox([new, old].into());
+        assert_eq!(folders.role(&inbox), Some(Some(&both)));
+        let first = Role::Processed(new.0, new.1);
+        assert_eq!(folders.role(&done), Some(Some(&first)));
     }
 }

@@ -15,7 +15,7 @@ const REMEMBERED_DEVICE_MAX: usize = 400_000;
 /// The files of one inbox folder, or one of them, as they were at a moment of the catalog.
 pub(super) struct Kept {
     at: Moment,
-    of: (LinkId, Flow, String),
+    of: (Arc<[(LinkId, Flow)]>, String),
     files: Arc<Vec<Listed>>,
     is_whole: bool,
     /// Where the last one was found: clients take files in the order of the listing.
@@ -39,7 +39,7 @@ impl Kept {
     /// Remembers a folder's files, which are in the order of their folded names.
     pub(super) fn folder(
         at: Moment,
-        of: (LinkId, Flow, String),
+        of: (Arc<[(LinkId, Flow)]>, String),
         files: &Arc<Vec<Listed>>,
         device: &Arc<Holdings>,
     ) -> Option<Self> {
@@ -58,7 +58,7 @@ impl Kept {
     }
 
     /// Remembers one file: clients that stat it open it next.
-    pub(super) fn file(at: Moment, of: (LinkId, Flow, String), file: Listed) -> Self {
+    pub(super) fn file(at: Moment, of: (Arc<[(LinkId, Flow)]>, String), file: Listed) -> Self {
         Self {
             at,
             of,
@@ -78,10 +78,10 @@ impl Kept {
     pub(super) fn find(
         &mut self,
         at: Moment,
-        (link, flow, folder): (LinkId, Flow, &str),
+        (links, folder): (&[(LinkId, Flow)], &str),
         name: &str,
     ) -> Memory {
-        if self.at != at || (self.of.0, self.of.1) != (link, flow) || self.of.2 != folder {
+        if self.at != at || *self.of.0 != *links || self.of.1 != folder {
             return Memory::Ask;
         }
         let is_it = |at: &usize| {
@@ -125,8 +125,10 @@ mod tests {
         }
     }
 
-    fn of() -> (LinkId, Flow, String) {
-        (LinkId(1), Flow::Sale, "/a".to_owned())
+    const LINKS: &[(LinkId, Flow)] = &[(LinkId(1), Flow::Sale)];
+
+    fn of() -> (Arc<[(LinkId, Flow)]>, String) {
+        (LINKS.into(), "/a".to_owned())
     }
 
     #[test]
@@ -134,7 +136,7 @@ mod tests {
         let at = Moment::for_tests(7);
         let files = Arc::new(["A.xml", "b.xml", "C.xml", "d.xml"].map(file).to_vec());
         let mut kept = Kept::folder(at, of(), &files, &Arc::default()).unwrap();
-        let mut find = |at, folder, name| kept.find(at, (LinkId(1), Flow::Sale, folder), name);
+        let mut find = |at, folder, name| kept.find(at, (LINKS, folder), name);
 
         for name in ["a.xml", "b.xml", "d.xml", "c.xml", "a.xml"] {
             assert!(matches!(find(at, "/a", name), Memory::File(file) if fold(&file.name) == name));
@@ -150,13 +152,10 @@ mod tests {
         let mut kept = Kept::file(at, of(), file("a.xml"));
 
         assert_eq!(
-            kept.find(at, (LinkId(1), Flow::Sale, "/a"), "a.xml"),
+            kept.find(at, (LINKS, "/a"), "a.xml"),
             Memory::File(file("a.xml"))
         );
-        assert_eq!(
-            kept.find(at, (LinkId(1), Flow::Sale, "/a"), "b.xml"),
-            Memory::Ask
-        );
+        assert_eq!(kept.find(at, (LINKS, "/a"), "b.xml"), Memory::Ask);
     }
 
     #[test]

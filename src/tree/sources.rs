@@ -113,7 +113,7 @@ mod tests {
     fn what_is_offered_in_a_folder_of_that_name_is_not_hidden() {
         let mut folders = Folders::new();
         let path = VirtualPath::parse("/in/MINE").unwrap();
-        let inbox = Role::Inbox(LinkId(1), Flow::Sale);
+        let inbox = Role::inbox(LinkId(1), Flow::Sale);
 
         folders.add(&path, inbox.clone());
         folders.add(&path, Role::InDossier("MINE".to_owned()));

@@ -154,15 +154,15 @@ impl View {
         let name = fold(path.name().ok_or(Error::Missing)?);
         let folder = path.parent();
         let role = made.folders.role(&folder).ok_or(Error::Missing)?;
-        let since = self.since(made, role, now);
         let at = made.at;
         let (listed, place) = match *role.ok_or(Error::Missing)? {
-            Role::Inbox(link, flow) => {
-                let folder = folder.key();
-                let listed = self.inbox_file(at, (link, flow, &folder), &name, since);
+            Role::Inbox(ref links) => {
+                let (links, folder) = (Arc::clone(links), folder.key());
+                let listed = self.inbox_file(at, (links, &folder), &name, now);
                 (listed.await?, Place::Inbox)
             }
             Role::Processed(link, flow) => {
+                let since = self.since(made, link, now);
                 let (firm, device) = (self.who.firm, self.who.device);
                 let done = self
                     .tree
@@ -180,25 +180,31 @@ impl View {
     async fn inbox_file(
         &mut self,
         at: Moment,
-        of: (LinkId, Flow, &str),
+        (links, folder): (Arc<[(LinkId, Flow)]>, &str),
         name: &str,
-        since: Since,
+        now: Timestamp,
     ) -> Result<Option<Listed>, Error> {
         let kept = self.kept.as_mut();
-        match kept.map_or(Memory::Ask, |kept| kept.find(at, of, name)) {
+        match kept.map_or(Memory::Ask, |kept| kept.find(at, (&links, folder), name)) {
             Memory::File(listed) => return Ok(Some(listed)),
             Memory::Nothing => return Ok(None),
             Memory::Ask => {}
         }
-        let (link, flow, folder) = of;
         let (firm, device) = (self.who.firm, self.who.device);
         let catalog = &self.tree.catalog;
-        let found = catalog.inbox_file(firm, device, (link, flow), (folder, name), since);
-        let found = found.await?;
+        let mut found = None;
+        for &of in &*links {
+            let since = self.since(self.made()?, of.0, now);
+            let asked = catalog.inbox_file(firm, device, of, (folder, name), since);
+            found = asked.await?;
+            if found.is_some() {
+                break;
+            }
+        }
         if let Some(listed) = &found
             && !self.kept.as_ref().is_some_and(|kept| kept.is_whole_at(at))
         {
-            let of = (link, flow, folder.to_owned());
+            let of = (links, folder.to_owned());
             self.kept = Some(Kept::file(at, of, listed.clone()));
         }
         Ok(found)
@@ -228,7 +234,6 @@ impl View {
         }
         let made = self.made()?;
         let role = made.folders.role(path).ok_or(Error::Missing)?;
-        let since = self.since(made, role, now);
         let folders = [".", ".."].into_iter().chain(made.folders.children(path));
         let folders = folders.map(ToOwned::to_owned).collect();
         let (at, attributes) = (made.at, made.folder_attributes());
@@ -238,16 +243,16 @@ impl View {
         };
         let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
-            Some(&Role::Inbox(link, flow)) => {
-                let key = path.key();
-                let files = catalog.inbox(firm, device, (link, flow), &key, since);
-                let files = Arc::new(files.await?);
+            Some(Role::Inbox(links)) => {
+                let (links, key) = (Arc::clone(links), path.key());
+                let files = Arc::new(self.inbox(made, &links, &key, now).await?);
                 self.kept = None; // what it held is free for this one
                 let device = &self.who.device_holds;
-                self.kept = Kept::folder(at, (link, flow, key), &files, device);
+                self.kept = Kept::folder(at, (links, key), &files, device);
                 files
             }
             Some(&Role::Processed(link, flow)) => {
+                let since = self.since(made, link, now);
                 let done = catalog.done_with(firm, device, (link, flow), since);
                 Arc::new(done.await?)
             }
@@ -259,6 +264,48 @@ impl View {
             files,
             uploads,
         })
+    }
+
+    /// Returns the files of all links of an inbox folder, by name.
+    async fn inbox(
+        &self,
+        made: &Made,
+        links: &[(LinkId, Flow)],
+        folder_key: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Listed>, Error> {
+        let (firm, device) = (self.who.firm, self.who.device);
+        let mut all = Vec::new();
+        for &of in links {
+            let since = self.since(made, of.0, now);
+            let catalog = &self.tree.catalog;
+            let files = catalog.inbox(firm, device, of, folder_key, since).await?;
+            let is_first = all.is_empty();
+            all.extend(files);
+            if !is_first {
+                all.sort_by_cached_key(|file: &Listed| fold(&file.name));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Says whether `folder` is where a file is moved that is done with.
+    ///
+    /// # Errors
+    ///
+    /// When no such folder is there, or a store does not answer.
+    pub async fn is_processed_folder_of(
+        &mut self,
+        file: &File,
+        folder: &VirtualPath,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let Some(Role::Processed(link, flow)) = self.role(folder, now).await? else {
+            return Ok(false);
+        };
+        let (catalog, firm) = (&self.tree.catalog, self.who.firm);
+        let delivery = catalog.delivery(firm, file.listed.delivery).await?;
+        Ok((delivery.link, delivery.flow) == (Some(link), Some(flow)))
     }
 
     /// Returns what the folder at `path` is for.
@@ -307,15 +354,11 @@ impl View {
         self.made.as_ref().ok_or(Error::Missing)
     }
 
-    /// Since when what was collected still shows in a folder of this role: until the session ends, for
+    /// Since when what was collected still shows in a folder of this link: until the session ends, for
     /// a time, or until it is removed, as the profile says; on a mount until it is processed.
-    fn since(&self, made: &Made, role: Option<&Role>, now: Timestamp) -> Since {
+    fn since(&self, made: &Made, link: LinkId, now: Timestamp) -> Since {
         let started = self.who.since;
-        let of_role = |link: &&Link| match role {
-            Some(Role::Inbox(id, _) | Role::Processed(id, _)) => link.id == *id,
-            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => false,
-        };
-        let after = match made.links.iter().find(of_role) {
+        let after = match made.links.iter().find(|one| one.id == link) {
             // Without its profile a link's files still have their names.
             Some(link) => self
                 .tree
@@ -398,13 +441,16 @@ impl Tree {
                 tracing::warn!(link.id = %link.id, "Folders of link {} are not shown: {error}", link.id);
             }
         }
-        // Of other years, and of links that went to another device since.
+        // Of other years, and of links that were removed or went to another device since.
         for placed in self.catalog.placed(who.firm, who.device).await? {
-            add(
-                &mut folders,
-                &placed.folder,
-                Role::Inbox(placed.link, placed.flow),
-            );
+            let (link, flow) = (placed.link, placed.flow);
+            add(&mut folders, &placed.folder, Role::inbox(link, flow));
+            // Whoever still finds files there may have done with them.
+            let in_use = links.iter().find(|one| one.id == link);
+            let processed = in_use.map(|link| self.places.processed_folder(link, flow, today));
+            if let Some(Ok(Some(processed))) = processed {
+                add(&mut folders, &processed, Role::Processed(link, flow));
+            }
         }
         add_codes(&mut folders, who, &setup, (&links, default_device));
         Ok(Made {
@@ -425,7 +471,7 @@ impl Tree {
         for flow in [Flow::Purchase, Flow::Sale] {
             let inbox = self.places.folder(link, flow, today)?;
             let processed = self.places.processed_folder(link, flow, today)?;
-            add(folders, &inbox, Role::Inbox(link.id, flow));
+            add(folders, &inbox, Role::inbox(link.id, flow));
             if let Some(processed) = processed {
                 add(folders, &processed, Role::Processed(link.id, flow));
             }

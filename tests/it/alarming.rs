@@ -53,7 +53,8 @@ async fn set(gateway: &Gateway, office: &Office, uncollected: &str, unseen: &str
         unseen: unseen.parse().unwrap(),
     };
     let catalog = &gateway.house.catalog;
-    let setting = catalog.set_alarms(office.firm, own, gateway.now());
+    let firm = catalog.firm_by_id(office.firm).await.unwrap();
+    let setting = catalog.set_alarms(&firm, own, gateway.now());
     setting.await.unwrap();
 }
 

@@ -54,7 +54,8 @@ async fn keeps(gateway: &Gateway, office: &Office, times: [&str; 3]) {
     let [in_view, documents, events] = times.map(|text| text.parse().unwrap());
     let keeps = Retention::new(in_view, documents, events).unwrap();
     let catalog = &gateway.house.catalog;
-    let setting = catalog.set_retention(office.firm, &keeps, gateway.now());
+    let firm = catalog.firm_by_id(office.firm).await.unwrap();
+    let setting = catalog.set_retention(&firm, &keeps, gateway.now());
     setting.await.unwrap();
 }
 
@@ -549,4 +550,24 @@ async fn an_alarm_goes_with_the_document_that_it_is_about() {
     let up = gateway.house.catalog.alarms(office.firm).await.unwrap();
     assert!(up.iter().all(|alarm| alarm.document.is_none()));
     lookout.look(gateway.now()).await.unwrap();
+}
+
+#[test]
+fn a_hold_on_a_dossier_that_is_not_the_only_one_called_so_is_refused() {
+    let program = Program::init();
+    let add = ["dossier", "add", "kantoor", "--name", "1", "--id"];
+    program.ok(&[&add[..], &["0403019261"]].concat());
+    let hold = ["retention", "hold", "kantoor", "--by", "An", "--reason"];
+    let hold = |dossier| [&hold[..], &["a dispute", "--dossier", dossier]].concat();
+
+    let refused = program.run(&hold("1"));
+
+    assert!(
+        !refused.status.success(),
+        "the name of one, the id of another"
+    );
+    let shown = program.ok(&["retention", "show", "kantoor"]);
+    assert!(!shown.contains("by An"), "{shown}");
+    program.ok(&["dossier", "remove", "kantoor", "0403019261"]);
+    program.ok(&hold("2")); // taken out of use, with its documents
 }

@@ -25,12 +25,12 @@ fn version(nth: usize) -> Vec<u8> {
 
 async fn choose(gateway: &Gateway, office: &Office, duplicates: Duplicates) {
     let catalog = &gateway.house.catalog;
-    let sends = catalog.firm_by_id(office.firm).await.unwrap().sends;
+    let firm = catalog.firm_by_id(office.firm).await.unwrap();
     let rules = FirmRules {
         duplicates,
-        ..sends
+        ..firm.sends.clone()
     };
-    let setting = catalog.set_firm_rules(office.firm, &rules, gateway.now());
+    let setting = catalog.set_firm_rules(&firm, &rules, gateway.now());
     setting.await.unwrap();
 }
 

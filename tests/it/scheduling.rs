@@ -326,8 +326,9 @@ async fn a_link_that_leaves_it_to_its_firm_follows_the_firm() {
         duplicates: Duplicates::Hold,
     };
     let catalog = &gateway.house.catalog;
+    let firm = catalog.firm_by_id(office.firm).await.unwrap();
     catalog
-        .set_firm_rules(office.firm, &rules, gateway.now())
+        .set_firm_rules(&firm, &rules, gateway.now())
         .await
         .unwrap();
     let incoming = Said {

@@ -208,9 +208,17 @@ impl<'a> Doing<'a> {
                 let device = self.device(device).await?;
                 catalog.make_default(firm, &device, now).await?;
             }
-            Change::SetAlarms(own) => catalog.set_alarms(firm, *own, now).await?,
-            Change::SetFirm(rules) => catalog.set_firm_rules(firm, rules, now).await?,
-            Change::SetRetention(keeps) => catalog.set_retention(firm, keeps, now).await?,
+            Change::SetAlarms(own) => catalog.set_alarms(&self.present.firm, *own, now).await?,
+            Change::SetFirm(rules) => {
+                catalog
+                    .set_firm_rules(&self.present.firm, rules, now)
+                    .await?;
+            }
+            Change::SetRetention(keeps) => {
+                catalog
+                    .set_retention(&self.present.firm, keeps, now)
+                    .await?;
+            }
             Change::AddDossier { name, ids } => {
                 let id = catalog.add_dossier(firm, name, ids, now).await?;
                 self.present.dossiers.push(Dossier {

@@ -37,33 +37,37 @@ pub enum End {
 }
 
 impl Model {
-    /// The folders in which a session finds files: those of its device's links, and of what it was ever offered.
-    pub fn folders(&self, session: &Session) -> BTreeMap<String, Role> {
-        let mut folders = BTreeMap::new();
+    /// The folders in which a session finds files: those of its device's links, and of what it was ever offered. A
+    /// folder where documents wait is that of every link which was ever given it.
+    pub fn folders(&self, session: &Session) -> BTreeMap<String, Vec<Role>> {
+        let mut folders: BTreeMap<String, Vec<Role>> = BTreeMap::new();
+        let mut add = |folder: String, role: Role| {
+            let roles = folders.entry(folder).or_default();
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
+        };
         for (at, link) in self.links.iter().enumerate() {
             let is_mine = self.device_of(at) == Some(session.device);
             if link.office != session.office || link.is_removed || !is_mine {
                 continue;
             }
             for flow in [Flow::Purchase, Flow::Sale] {
-                folders
-                    .entry(inbox(link.code, flow))
-                    .or_insert(Role::Inbox(at, flow));
-                folders
-                    .entry(done(link.code, flow))
-                    .or_insert(Role::Done(at, flow));
+                add(inbox(link.code, flow), Role::Inbox(at, flow));
+                add(done(link.code, flow), Role::Done(at, flow));
             }
         }
         let mine = self
             .deliveries
             .iter()
             .filter(|one| is_at(one, session) && one.is_current);
-        let mut placed: Vec<_> = mine
-            .filter_map(|one| Some((one.place.clone()?.0, one.link?, one.flow?)))
-            .collect();
-        placed.sort_by_key(|(folder, link, _)| (folder.clone(), *link));
+        let placed = mine.filter_map(|one| Some((one.place.clone()?.0, one.link?, one.flow?)));
         for (folder, link, flow) in placed {
-            folders.entry(folder).or_insert(Role::Inbox(link, flow));
+            add(folder, Role::Inbox(link, flow));
+            let facts = &self.links[link];
+            if !facts.is_removed {
+                add(done(facts.code, flow), Role::Done(link, flow));
+            }
         }
         folders
     }
@@ -71,7 +75,10 @@ impl Model {
     /// Every file that a session sees, by folder and name.
     pub fn files(&self, session: &Session) -> Vec<File> {
         let mut files = Vec::new();
-        for (folder, role) in self.folders(session) {
+        let folders = self.folders(session).into_iter();
+        let roles = folders
+            .flat_map(|(folder, roles)| roles.into_iter().map(move |role| (folder.clone(), role)));
+        for (folder, role) in roles {
             let (Role::Inbox(link, flow) | Role::Done(link, flow)) = role;
             let of_it = |one: &Delivery| {
                 one.is_current
@@ -213,7 +220,8 @@ impl Model {
     pub fn done_folder(&self, session: usize, link: usize, flow: Flow) -> Option<String> {
         let folder = done(self.links[link].code, flow);
         let folders = self.folders(&self.sessions[session]);
-        (folders.get(&folder) == Some(&Role::Done(link, flow))).then_some(folder)
+        let roles = folders.get(&folder)?;
+        roles.contains(&Role::Done(link, flow)).then_some(folder)
     }
 
     /// The bytes of a document are put into the folder of what was done with.

@@ -1,0 +1,147 @@
+//! Does a device find all that it was offered when a link was removed, added anew, or went to another device?
+
+use russh_sftp::protocol::StatusCode;
+use sluis::catalog::{Link, LinkRules};
+use sluis::model::{DeviceKind, OrFirm, Transfer};
+
+use crate::gateway::{Gateway, Login, Office, invoice};
+
+const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
+const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
+const YEAR: &str = "/codabox/C1/2026/Invoices-IN-01";
+
+async fn links(gateway: &Gateway, office: &Office) -> Vec<Link> {
+    gateway.house.catalog.links(office.firm).await.unwrap()
+}
+
+/// Removes the office's only link.
+async fn remove_link(gateway: &Gateway, office: &Office) {
+    let link = links(gateway, office).await.remove(0);
+    let removing = gateway
+        .house
+        .catalog
+        .remove_link(office.firm, &link, gateway.now());
+    removing.await.unwrap();
+}
+
+/// Has the office's only link send to another device from now on.
+async fn give_link_to(gateway: &Gateway, office: &Office, device: &Login) {
+    let link = links(gateway, office).await.remove(0);
+    let sends = LinkRules {
+        transfer: OrFirm::Own(Transfer::AtOnce),
+        ..LinkRules::FIRM
+    };
+    let catalog = &gateway.house.catalog;
+    let setting = catalog.set_link(&link, Some(device.id), &sends, gateway.now());
+    setting.await.unwrap();
+}
+
+async fn link_codabox(gateway: &Gateway, office: &Office, device: &Login) {
+    let at_once = Transfer::AtOnce;
+    let to = Some(device.id);
+    gateway
+        .link_as(office, office.dossier, "codabox", "C1", to, at_once)
+        .await;
+}
+
+/// Reads every file of a folder whole, and says how many there were.
+async fn fetch_all(gateway: &Gateway, device: &Login, folder: &str) -> usize {
+    let peer = gateway.connect(device).await;
+    let names = peer.list(folder).await.unwrap();
+    for name in &names {
+        peer.get(&format!("{folder}/{name}")).await.unwrap();
+    }
+    peer.leave().await;
+    names.len()
+}
+
+#[tokio::test]
+async fn a_link_that_is_added_anew_shows_its_documents_where_the_older_one_has_some_too() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    link_codabox(&gateway, &office, &device).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    assert_eq!(fetch_all(&gateway, &device, YEAR).await, 1);
+    remove_link(&gateway, &office).await;
+    link_codabox(&gateway, &office, &device).await;
+    // In another year this folder comes from what was offered in it alone.
+    gateway.pass_ms(366 * 86_400_000);
+    let open = gateway.connect(&device).await;
+    let before = open.list(YEAR).await.unwrap();
+
+    gateway.receive(&office, invoice("F-2", 900)).await;
+
+    let names = open.list(YEAR).await.unwrap();
+    assert_eq!(names.len(), before.len() + 1, "{names:?}");
+    let new = names.iter().find(|name| !before.contains(name)).unwrap();
+    let peer = gateway.connect(&device).await;
+    assert!(peer.exists(&format!("{YEAR}/{new}")).await, "unlisted");
+    peer.get(&format!("{YEAR}/{new}")).await.unwrap();
+    open.leave().await;
+    peer.leave().await;
+    let states = gateway.deliveries(&office).await;
+    let collected = states.iter().filter(|line| line.ends_with(" collected"));
+    assert_eq!(collected.count(), 2, "{states:?}");
+}
+
+#[tokio::test]
+async fn what_stays_with_the_device_that_a_link_has_left_is_found_there_and_done_with() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Mount).await;
+    let other = gateway.device(&office, "other", DeviceKind::Mount).await;
+    // An older link has files in the same folder.
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let first = peer.list(INBOX).await.unwrap().remove(0);
+    peer.remove(&format!("{INBOX}/{first}")).await.unwrap();
+    remove_link(&gateway, &office).await;
+    gateway.link(&office, "ACME", &device).await;
+    gateway.receive(&office, invoice("F-2", 900)).await;
+
+    give_link_to(&gateway, &office, &other).await;
+
+    let names = peer.list(INBOX).await.unwrap();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let (path, done) = (
+        format!("{INBOX}/{}", names[0]),
+        format!("{DONE}/{}", names[0]),
+    );
+    let elsewhere = format!("/expertm/ACME/Verwerkt/Verkopen/{}", names[0]);
+    let wrong = peer.rename(&path, &elsewhere).await;
+    assert_eq!(wrong, Err(StatusCode::NoSuchFile));
+    peer.rename(&path, &done).await.unwrap();
+    assert_eq!(peer.list(DONE).await.unwrap(), names);
+    let away = gateway.connect(&other).await;
+    assert!(away.list(INBOX).await.unwrap().is_empty());
+    assert!(away.list(DONE).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_sent_to_a_device_that_an_older_link_had_is_seen_by_a_session_that_is_open() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let other = gateway.device(&office, "other", DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    assert_eq!(fetch_all(&gateway, &device, INBOX).await, 1);
+    remove_link(&gateway, &office).await;
+    let (by_hand, dossier) = (Transfer::Manual, office.dossier);
+    let to = Some(other.id);
+    gateway
+        .link_as(&office, dossier, "expertm", "ACME", to, by_hand)
+        .await;
+    gateway.receive(&office, invoice("F-2", 900)).await;
+    gateway.pass_ms(1000);
+    let open = gateway.connect(&device).await;
+    assert!(open.list(INBOX).await.unwrap().is_empty());
+    let catalog = &gateway.house.catalog;
+    let rows = catalog.delivery_rows(office.firm, 0, 100).await.unwrap();
+    let (sending, held) = (&gateway.house.sending, rows[1].delivery.id);
+
+    let sent = sending.send(office.firm, held, Some(device.id), gateway.now());
+    sent.await.unwrap();
+
+    let names = open.list(INBOX).await.unwrap();
+    assert_eq!(names.len(), 1);
+    open.get(&format!("{INBOX}/{}", names[0])).await.unwrap();
+}
