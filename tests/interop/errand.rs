@@ -182,20 +182,24 @@ pub fn is_here(client: &str, here: bool) -> bool {
     clippy::disallowed_methods,
     reason = "how tests are run is no configuration of the program"
 )]
-pub fn told(variable: &str) -> Option<String> {
+fn told(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
+}
+
+/// The Python that has the libraries that `.ci/clients` installs, or else the system's.
+pub fn python() -> PathBuf {
+    let python = in_repository("target/ci-python/bin/python");
+    if python.exists() {
+        python
+    } else {
+        "python3".into()
+    }
 }
 
 /// Where `.ci/clients` has put what it installed.
 fn installed() -> [(&'static str, PathBuf); 2] {
-    let python = in_repository("target/ci-python/bin/python");
-    let python = if python.exists() {
-        python
-    } else {
-        "python3".into()
-    };
     [
-        ("SLUIS_TEST_PYTHON", python),
+        ("SLUIS_TEST_PYTHON", python()),
         ("SLUIS_TEST_NODE", in_repository("target/ci-node")),
     ]
 }

@@ -22,5 +22,5 @@ mod web;
 mod wire;
 
 pub use crowd::MULTIPLY;
-pub use errand::{expect, is_here, told};
+pub use errand::{expect, is_here, python};
 pub use scene::wait_until;

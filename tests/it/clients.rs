@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::gateway::invoice;
-pub use crate::interop::{expect, is_here, told, wait_until};
+pub use crate::interop::{expect, is_here, python, wait_until};
 use crate::program::{Device, Program};
 
 /// A document as large as any we deliver.

@@ -10,6 +10,7 @@ use sluis::model::{DeviceKind, HashName};
 use sluis::sftp::limits::{CHANNELS_MAX, COMMAND_PATHS_MAX, INPUT_BYTES_MAX};
 
 use crate::gateway::{Gateway, Login, invoice};
+use crate::interop::python;
 use crate::peer::{Trusting, log_in};
 use crate::program::{Device, Program};
 
@@ -453,11 +454,7 @@ fn a_person_who_tries_ssh_or_the_old_scp_reads_what_this_is() {
 
 #[test]
 fn paramiko_checks_a_file_without_reading_it() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how tests are run is no configuration of the program"
-    )]
-    let python = std::env::var("SLUIS_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = python();
     let has = Command::new(&python)
         .args(["-c", "import paramiko"])
         .output();
@@ -481,7 +478,7 @@ fn paramiko_checks_a_file_without_reading_it() {
     );
 
     let output = scene
-        .command(&python)
+        .command(python.to_str().unwrap())
         .args(["-c", &script])
         .output()
         .unwrap();

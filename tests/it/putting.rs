@@ -4,7 +4,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::clients::{LARGEST, Mount, Scene, expect, installed, is_here, told, wait_until};
+use crate::clients::{LARGEST, Mount, Scene, expect, installed, is_here, python, wait_until};
 use crate::gateway::invoice;
 
 /// A running server with one device that may upload, and these documents beside its client, named F-0.xml, F-1.xml, …
@@ -142,7 +142,7 @@ fn rclone_copies_and_sees_what_it_has_copied() {
 
 #[test]
 fn paramiko_puts_and_confirms_what_it_has_put() {
-    let python = told("SLUIS_TEST_PYTHON").unwrap_or_else(|| "python3".to_owned());
+    let python = python();
     let has = Command::new(&python)
         .args(["-c", "import paramiko"])
         .output();
@@ -170,7 +170,7 @@ fn paramiko_puts_and_confirms_what_it_has_put() {
     );
 
     let mut command = Command::new("timeout");
-    command.args(["120", &python, "-c", &script]);
+    command.args(["120", python.to_str().unwrap(), "-c", &script]);
     expect(&command.current_dir(&scene.here).output().unwrap());
 
     check(&scene, 4);
