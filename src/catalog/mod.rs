@@ -1,8 +1,8 @@
 //! What is written down, and how is it found again?
 //!
-//! The catalog is a database behind `sqlx::Any`: text, bigint and `$1` placeholders only, so that
-//! one text serves SQLite and PostgreSQL. Every question names its firm. A transaction begins with
-//! its write: two that read first and then write would lock each other out on SQLite.
+//! The catalog is SQLite behind `sqlx::Any`: text, bigint and `$1` placeholders, so that another database
+//! would need few texts of its own. Every question names its firm. A transaction begins with
+//! its write: two that read first and then write would lock each other out.
 
 mod access;
 mod alarms;

@@ -10,7 +10,7 @@ use tracing::error;
 
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
-use crate::model::{Digest, Timestamp, with_causes};
+use crate::model::{Digest, DocumentId, Timestamp, with_causes};
 use crate::wellness::{Cause, Part, Wellness};
 
 /// How many faults a look at the whole file names.
@@ -180,6 +180,27 @@ impl Catalog {
         .fetch_optional(&self.readers)
         .await?;
         row.map(|row| row.int("bytes")).transpose()
+    }
+
+    /// Returns which documents these bytes belong to, some at the most: the firm's name and the document.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn documents_of(&self, digest: Digest) -> Result<Vec<(String, DocumentId)>, Error> {
+        // A question for each index; they begin with the firm.
+        let rows = query(
+            "select f.slug as slug, d.id as id from firm f cross join document d where d.firm_id = f.id and d.digest = $1
+             union
+             select f.slug as slug, d.id as id from firm f cross join document d where d.firm_id = f.id and d.content_digest = $1
+             order by slug, id limit 5",
+        )
+        .bind(digest.to_string())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.text("slug")?, DocumentId(row.int("id")?))))
+            .collect()
     }
 
     /// Looks through the whole file, and returns what is wrong in it: nothing, where it is sound.

@@ -8,8 +8,8 @@ use crate::model::{Flow, LinkId, VirtualPath};
 /// What a folder is for, where it is not just on the way to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Offered deliveries of links and flows, each once. They are several where a link was removed and another added
-    /// with its code: what the older one gave stays where it was given.
+    /// Offered deliveries of links and flows, each once. They are several where a device has what a link gave it before
+    /// that went elsewhere, and a later one has the same folder.
     Inbox(Arc<[(LinkId, Flow)]>),
     /// What was done with, of a link and flow.
     Processed(LinkId, Flow),
@@ -52,6 +52,21 @@ impl Folders {
         };
         Self {
             by_key: [(VirtualPath::ROOT.key(), root)].into(),
+        }
+    }
+
+    /// Adds the inbox folder of a link that is in use no more, unless it is another's.
+    pub(super) fn add_if_nobodys(&mut self, folder: &str, link: LinkId, flow: Flow) {
+        let Ok(path) = VirtualPath::parse(folder) else {
+            return;
+        };
+        let is_nobodys = match self.role(&path).flatten() {
+            None => true,
+            Some(Role::Inbox(own)) => own.iter().all(|(one, _)| *one == link),
+            Some(_) => false,
+        };
+        if is_nobodys {
+            self.add(&path, Role::inbox(link, flow));
         }
     }
 

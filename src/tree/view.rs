@@ -11,7 +11,7 @@ use super::folders::{Folders, Role};
 use super::kept::{Kept, Memory};
 use super::sources::{add_codes, add_in};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, Link, Listed, Moment, Setup, Since};
+use crate::catalog::{Catalog, Link, Listed, Moment, Placed, Setup, Since};
 use crate::ingest::place::{self, Places};
 use crate::layout::{AfterCollected, Profile};
 use crate::login::Who;
@@ -441,16 +441,23 @@ impl Tree {
                 tracing::warn!(link.id = %link.id, "Folders of link {} are not shown: {error}", link.id);
             }
         }
-        // Of other years, and of links that were removed or went to another device since.
+        // Of other years, and of links that went to another device since.
+        let mut of_removed = Vec::new();
         for placed in self.catalog.placed(who.firm, who.device).await? {
-            let (link, flow) = (placed.link, placed.flow);
-            add(&mut folders, &placed.folder, Role::inbox(link, flow));
+            let (id, flow) = (placed.link, placed.flow);
+            let Some(link) = links.iter().find(|one| one.id == id) else {
+                of_removed.push(placed);
+                continue;
+            };
+            add(&mut folders, &placed.folder, Role::inbox(id, flow));
             // Whoever still finds files there may have done with them.
-            let in_use = links.iter().find(|one| one.id == link);
-            let processed = in_use.map(|link| self.places.processed_folder(link, flow, today));
-            if let Some(Ok(Some(processed))) = processed {
-                add(&mut folders, &processed, Role::Processed(link, flow));
+            if let Ok(Some(processed)) = self.places.processed_folder(link, flow, today) {
+                add(&mut folders, &processed, Role::Processed(id, flow));
             }
+        }
+        // Its code may be another dossier's by now, whose books are no place for what was fetched for the first.
+        for Placed { folder, link, flow } in of_removed {
+            folders.add_if_nobodys(&folder, link, flow);
         }
         add_codes(&mut folders, who, &setup, (&links, default_device));
         Ok(Made {

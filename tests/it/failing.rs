@@ -605,7 +605,7 @@ fn a_flipped_byte_is_found_by_a_deep_fsck() {
     assert_eq!(found.status.code(), Some(1));
     let told = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(
-        told.contains("wrong_content") && told.contains(digest),
+        told.contains("wrong_content") && told.contains(digest) && told.contains("of `kantoor`"),
         "{told}"
     );
 }

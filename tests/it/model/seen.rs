@@ -38,7 +38,8 @@ pub enum End {
 
 impl Model {
     /// The folders in which a session finds files: those of its device's links, and of what it was ever offered. A
-    /// folder where documents wait is that of every link which was ever given it.
+    /// folder where documents wait is that of every link in use which was ever given it, or else of the first that was
+    /// removed.
     pub fn folders(&self, session: &Session) -> BTreeMap<String, Vec<Role>> {
         let mut folders: BTreeMap<String, Vec<Role>> = BTreeMap::new();
         let mut add = |folder: String, role: Role| {
@@ -62,11 +63,21 @@ impl Model {
             .iter()
             .filter(|one| is_at(one, session) && one.is_current);
         let placed = mine.filter_map(|one| Some((one.place.clone()?.0, one.link?, one.flow?)));
-        for (folder, link, flow) in placed {
+        let (mut of_removed, in_use): (Vec<_>, Vec<_>) =
+            placed.partition(|(_, link, _)| self.links[*link].is_removed);
+        for (folder, link, flow) in in_use {
             add(folder, Role::Inbox(link, flow));
-            let facts = &self.links[link];
-            if !facts.is_removed {
-                add(done(facts.code, flow), Role::Done(link, flow));
+            add(done(self.links[link].code, flow), Role::Done(link, flow));
+        }
+        of_removed.sort_by_key(|(_, link, _)| *link);
+        for (folder, link, flow) in of_removed {
+            let roles = folders.entry(folder).or_default();
+            let role = Role::Inbox(link, flow);
+            let is_nobodys = roles
+                .iter()
+                .all(|one| matches!(one, Role::Inbox(own, _) if *own == link));
+            if is_nobodys && !roles.contains(&role) {
+                roles.push(role);
             }
         }
         folders
