@@ -53,13 +53,17 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidDigest(text.to_owned());
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 {
             return Err(invalid());
         }
+        let digit = |text: u8| char::from(text).to_digit(16);
         let mut bytes = [0; 32];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            let pair = text.get(2 * at..2 * at + 2).ok_or_else(invalid)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| invalid())?;
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let &[high, low] = pair else {
+                return Err(invalid());
+            };
+            let both = digit(high).zip(digit(low)).ok_or_else(invalid)?;
+            *byte = u8::try_from(both.0 * 16 + both.1).map_err(|_| invalid())?;
         }
         Ok(Self(bytes))
     }
@@ -76,5 +80,9 @@ mod tests {
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("e3b0".parse::<Digest>().is_err());
         assert!("é".repeat(32).parse::<Digest>().is_err());
+        assert!(
+            "+f".repeat(32).parse::<Digest>().is_err(),
+            "a sign is no digit"
+        );
     }
 }

@@ -116,13 +116,18 @@ impl Answers {
         let gathered = std::mem::take(&mut self.gathered);
         let wanted = std::mem::take(&mut self.wanted);
         let bytes = gathered.len() + std::mem::take(&mut self.wanted_bytes);
-        let now = (bytes <= READ_NOW_BYTES_MAX)
-            .then(|| fill_now(&gathered, &wanted, bytes))
-            .flatten();
+        let now = if wanted.is_empty() {
+            Ok(gathered)
+        } else {
+            (bytes <= READ_NOW_BYTES_MAX)
+                .then(|| fill_now(&gathered, &wanted, bytes))
+                .flatten()
+                .ok_or(gathered)
+        };
         let (bytes, given) = match now {
-            Some(bytes) => (bytes, wanted),
+            Ok(bytes) => (bytes, wanted),
             // All of them in one visit to the disk, straight into what is sent.
-            None => tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
+            Err(gathered) => tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
                 .await
                 .map_err(|_| Gone)?,
         };

@@ -4,6 +4,7 @@ use bytes::Buf as _;
 use russh_sftp::protocol::{Extended, ExtendedReply, FileAttributes, Packet};
 
 use super::limits::{HANDLES_MAX, IDS_MAX, IO_BYTES_MAX, PACKET_BYTES_MAX};
+use super::listing::Pages;
 use super::requests::no_handle;
 use super::serve::{Open, Session, Stop};
 use super::status::Refusal;
@@ -74,7 +75,10 @@ impl Session {
                 rest.try_get_u32().map_err(|_| bad())?; // flags of the attributes
                 self.set_stat(id, &path, &FileAttributes::empty()).await
             }
-            LIMITS => Ok(Some(reply(id, numbers(&limits())))),
+            LIMITS => {
+                self.pages = Pages::Wide;
+                Ok(Some(reply(id, numbers(&limits()))))
+            }
             HOME_DIRECTORY => {
                 let home = home_of(&text(rest)?, &self.who.login)?;
                 self.real_path(id, home).await

@@ -125,6 +125,13 @@ pub const PAGE_ENTRIES_MAX: usize = 100;
 /// Bytes of entries in one answer to READDIR: old clients take packets of 34 000 bytes at the most.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
 
+/// Entries in one answer to READDIR for whoever has asked for our limits (`limits@openssh.com`), and so knows that
+/// packets may be as large as [`PACKET_BYTES_MAX`]: a fifth of the turns.
+pub const PAGE_ENTRIES_WIDE_MAX: usize = 500;
+
+/// Bytes of entries in such an answer: 500 of usual names, and less than clients take, 256 KiB.
+pub const PAGE_BYTES_WIDE_MAX: usize = 160 * 1024;
+
 /// The longest command line, in bytes: SSH itself promises 32 768 (RFC 4253 §6.1).
 pub const COMMAND_BYTES_MAX: usize = 32 * 1024;
 

@@ -9,7 +9,7 @@ use bytes::BufMut as _;
 use jiff::tz::TimeZone;
 use russh_sftp::protocol::{FileAttributes, FileMode};
 
-use super::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
+use super::limits::{PAGE_BYTES_MAX, PAGE_BYTES_WIDE_MAX, PAGE_ENTRIES_MAX, PAGE_ENTRIES_WIDE_MAX};
 use super::room::Held;
 use crate::model::Timestamp;
 use crate::tree::{Attributes, Item, Items, Listed};
@@ -23,8 +23,21 @@ pub(super) struct Listing {
     next: usize,
     uploads: std::vec::IntoIter<Item>,
     lines: Lines,
+    pages: Pages,
+    /// The next page, where it was written before it was asked for.
+    ahead: Vec<u8>,
     /// Where its entries are counted while it is open.
     held: Option<Held>,
+}
+
+/// How large the pages of a listing are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Pages {
+    /// As any client takes them.
+    #[default]
+    Narrow,
+    /// As those take them that have asked for our limits.
+    Wide,
 }
 
 /// Writes the lines that people read; most files of a folder are of the same minute.
@@ -42,12 +55,15 @@ const NAME: u8 = 104;
 /// Length, type, id and count of a page, in bytes.
 const PAGE_HEAD_BYTES: usize = 13;
 
+/// Where the id stands in it.
+const ID_AT: usize = 5;
+
 /// An entry with the longest name twice, in bytes.
 const ENTRY_BYTES_MAX: usize = 2 * 1024;
 
 impl Listing {
     /// Begins a listing of these, at `now`, which decides how old times are written.
-    pub(super) fn new(items: Items, now: Timestamp) -> Self {
+    pub(super) fn new(items: Items, pages: Pages, now: Timestamp) -> Self {
         Self {
             folders: items.folders.into_iter(),
             attributes: items.attributes,
@@ -60,6 +76,8 @@ impl Listing {
                 when: String::new(),
                 line: String::new(),
             },
+            pages,
+            ahead: Vec::new(),
             held: None,
         }
     }
@@ -74,12 +92,34 @@ impl Listing {
 
     /// Writes the next entries as the answer to request `id`; says whether there were any.
     pub(super) fn page(&mut self, id: u32, out: &mut Vec<u8>) -> bool {
-        let start = out.len();
+        self.look_ahead();
+        let Some(mut place) = self.ahead.get_mut(ID_AT..PAGE_HEAD_BYTES) else {
+            return false;
+        };
+        place.put_u32(id);
+        if out.is_empty() {
+            std::mem::swap(out, &mut self.ahead);
+        } else {
+            out.append(&mut self.ahead);
+        }
+        true
+    }
+
+    /// Says whether a page is written that nobody has asked for yet.
+    pub(super) fn is_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Writes the next page, if it is not written yet: a client asks for it when it has read the one before.
+    pub(super) fn look_ahead(&mut self) {
+        if self.is_ahead() {
+            return;
+        }
+        let (entries, bytes) = self.pages.limits();
+        let out = &mut self.ahead;
         out.put_bytes(0, PAGE_HEAD_BYTES);
         let mut count: u32 = 0;
-        while (count as usize) < PAGE_ENTRIES_MAX
-            && out.len() - start < PAGE_BYTES_MAX - ENTRY_BYTES_MAX
-        {
+        while (count as usize) < entries && out.len() < bytes - ENTRY_BYTES_MAX {
             if let Some(name) = self.folders.next() {
                 put_entry(out, &name, &self.attributes, &mut self.lines);
             } else if let Some(file) = self.files.get(self.next) {
@@ -96,17 +136,26 @@ impl Listing {
             // Not every client closes what it has read.
             self.files = Arc::default();
             self.held = None;
-            out.truncate(start);
-            return false;
+            self.ahead = Vec::new();
+            return;
         }
-        let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
-        if let Some(mut head) = out.get_mut(start..start + PAGE_HEAD_BYTES) {
+        let length = u32::try_from(out.len() - 4).unwrap_or(u32::MAX);
+        if let Some(mut head) = out.get_mut(..PAGE_HEAD_BYTES) {
             head.put_u32(length);
             head.put_u8(NAME);
-            head.put_u32(id);
+            head.put_u32(0); // whoever asks has a number
             head.put_u32(count);
         }
-        true
+    }
+}
+
+impl Pages {
+    /// The most entries of a page, and the most bytes.
+    fn limits(self) -> (usize, usize) {
+        match self {
+            Self::Narrow => (PAGE_ENTRIES_MAX, PAGE_BYTES_MAX),
+            Self::Wide => (PAGE_ENTRIES_WIDE_MAX, PAGE_BYTES_WIDE_MAX),
+        }
     }
 }
 
@@ -231,31 +280,40 @@ mod tests {
         }
     }
 
+    fn narrow(items: Items, now: Timestamp) -> Listing {
+        Listing::new(items, Pages::Narrow, now)
+    }
+
     fn pages(mut listing: Listing) -> Vec<(usize, Vec<File>)> {
         let mut pages = Vec::new();
         let mut out = Vec::new();
         while listing.page(7, &mut out) {
-            let mut packet = Bytes::from(std::mem::take(&mut out));
-            let bytes = packet.len();
-            let length = packet.split_to(4);
-            assert_eq!(
-                u32::from_be_bytes(length[..].try_into().unwrap()) as usize,
-                bytes - 4
-            );
-            let Ok(Packet::Name(name)) = Packet::try_from(&mut packet) else {
-                panic!("no NAME");
-            };
-            assert_eq!(name.id, 7);
-            pages.push((bytes, name.files));
+            pages.push(read(std::mem::take(&mut out)));
         }
         assert!(out.is_empty());
         pages
     }
 
+    /// One page: its bytes, and its entries.
+    fn read(page: Vec<u8>) -> (usize, Vec<File>) {
+        let mut packet = Bytes::from(page);
+        let bytes = packet.len();
+        let length = packet.split_to(4);
+        assert_eq!(
+            u32::from_be_bytes(length[..].try_into().unwrap()) as usize,
+            bytes - 4
+        );
+        let Ok(Packet::Name(name)) = Packet::try_from(&mut packet) else {
+            panic!("no NAME");
+        };
+        assert_eq!(name.id, 7);
+        (bytes, name.files)
+    }
+
     #[test]
     fn a_line_looks_as_ls_writes_it() {
         let line = |now| {
-            let found = pages(Listing::new(items(vec![file("F-17.xml")]), now));
+            let found = pages(narrow(items(vec![file("F-17.xml")]), now));
             found[0].1[2].longname.clone()
         };
 
@@ -271,7 +329,7 @@ mod tests {
 
     #[test]
     fn an_entry_says_what_a_stat_says() {
-        let found = pages(Listing::new(items(vec![file("F-17.xml")]), MARCH));
+        let found = pages(narrow(items(vec![file("F-17.xml")]), MARCH));
 
         let entries = &found[0].1;
         assert_eq!(entries[0].filename, ".");
@@ -288,7 +346,7 @@ mod tests {
             .map(|at| file(&at.to_string()))
             .collect();
 
-        let found = pages(Listing::new(items(files), MARCH));
+        let found = pages(narrow(items(files), MARCH));
 
         let counts: Vec<_> = found.iter().map(|(_, page)| page.len()).collect();
         assert_eq!(counts, [PAGE_ENTRIES_MAX, 2]);
@@ -298,7 +356,7 @@ mod tests {
     fn a_listing_that_was_read_to_its_end_holds_no_files_though_it_is_open() {
         let items = items(vec![file("F-17.xml")]);
         let files = Arc::clone(&items.files);
-        let mut listing = Listing::new(items, MARCH);
+        let mut listing = narrow(items, MARCH);
         let mut out = Vec::new();
 
         while listing.page(7, &mut out) {}
@@ -314,14 +372,47 @@ mod tests {
             .map(|at| file(&format!("{at:05}{long}")))
             .collect();
 
-        let found = pages(Listing::new(items(files), MARCH));
+        let wide = pages(Listing::new(items(files.clone()), Pages::Wide, MARCH));
+        let narrow = pages(narrow(items(files), MARCH));
 
-        for (bytes, page) in &found {
-            assert!(page.len() <= PAGE_ENTRIES_MAX && *bytes <= PAGE_BYTES_MAX);
+        assert!(wide.len() * 4 < narrow.len());
+        for (found, pages) in [(narrow, Pages::Narrow), (wide, Pages::Wide)] {
+            let (entries_max, bytes_max) = pages.limits();
+            for (bytes, page) in &found {
+                assert!(page.len() <= entries_max && *bytes <= bytes_max);
+            }
+            let names = found.into_iter().flat_map(|(_, page)| page);
+            let names: Vec<_> = names.map(|file| file.filename).collect();
+            assert_eq!(names.len(), 1002);
+            assert!(names.is_sorted());
         }
-        let names = found.into_iter().flat_map(|(_, page)| page);
-        let names: Vec<_> = names.map(|file| file.filename).collect();
-        assert_eq!(names.len(), 1002);
-        assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn what_is_written_ahead_is_told_once_and_under_the_number_that_asks() {
+        let files: Vec<_> = (0..2 * PAGE_ENTRIES_MAX)
+            .map(|at| file(&format!("{at:05}")))
+            .collect();
+        let plain = pages(narrow(items(files.clone()), MARCH));
+        let mut listing = narrow(items(files), MARCH);
+        let (mut ahead, mut out) = (Vec::new(), b"an answer before".to_vec());
+
+        loop {
+            listing.look_ahead();
+            listing.look_ahead();
+            let before = out.len();
+            if !listing.page(7, &mut out) {
+                break;
+            }
+            ahead.push(read(out.split_off(before)));
+            out = if ahead.len() % 2 == 0 {
+                b"an answer before".to_vec()
+            } else {
+                Vec::new()
+            };
+        }
+
+        assert_eq!(format!("{ahead:?}"), format!("{plain:?}"));
+        assert!(!listing.is_ahead());
     }
 }

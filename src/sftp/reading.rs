@@ -246,7 +246,7 @@ impl Session {
         room.note_size(&key, entries);
         let held = room.hold(entries).ok_or_else(too_many)?;
         self.trace.listed += 1;
-        let listing = Listing::new(items, now).holding(held);
+        let listing = Listing::new(items, self.pages, now).holding(held);
         let handle = self.handles.open(Open::Folder(listing))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
@@ -259,9 +259,28 @@ impl Session {
             return Err(Refusal::failed("not a folder").into());
         };
         if listing.page(id, self.answers.buffer()) {
+            if !self.is_ahead_elsewhere(handle) {
+                self.listed_last = Some(handle.to_owned());
+            }
             return Ok(None);
         }
         Ok(Some(Packet::error(id, StatusCode::Eof)))
+    }
+
+    /// Says whether a page of another folder is written ahead: a session holds one.
+    fn is_ahead_elsewhere(&mut self, handle: &str) -> bool {
+        let Some(last) = self.listed_last.as_deref().filter(|last| *last != handle) else {
+            return false;
+        };
+        matches!(self.handles.get(last), Some(Open::Folder(listing)) if listing.is_ahead())
+    }
+
+    /// Writes the page that is asked for next, while the client reads the one that it was sent.
+    pub(super) fn look_ahead(&mut self) {
+        let last = self.listed_last.as_deref();
+        if let Some(Open::Folder(listing)) = last.and_then(|last| self.handles.get(last)) {
+            listing.look_ahead();
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::frames::{Frames, Write, request_id};
 use super::given::Given;
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
-use super::listing::Listing;
+use super::listing::{Listing, Pages};
 use super::room::{Room, Unfinished};
 use super::status::Refusal;
 use super::trace::Trace;
@@ -75,6 +75,10 @@ pub(super) struct Session {
     pub(super) trace: Trace,
     /// What it holds together with the connection's other sessions.
     pub(super) room: Arc<Room>,
+    /// How large the pages of its listings are.
+    pub(super) pages: Pages,
+    /// The folder whose next page is written ahead.
+    pub(super) listed_last: Option<String>,
     intake: Arc<Intake>,
     /// The version that INIT asked for, once it came.
     greeted: Option<u32>,
@@ -133,6 +137,8 @@ impl Session {
             answers,
             trace: Trace::default(),
             room,
+            pages: Pages::default(),
+            listed_last: None,
             intake,
             greeted: None,
             software,
@@ -269,6 +275,7 @@ impl Session {
         if self.parts.draining.is_cancelled() && !self.reads_a_file() {
             return Err(Gone);
         }
+        self.look_ahead();
         let waits_for_end = !self.parts.draining.is_cancelled();
         tokio::select! {
             taken = self.intake.take() => Ok(taken),

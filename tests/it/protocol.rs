@@ -324,6 +324,32 @@ async fn keys_are_exchanged_anew_after_a_time_although_nothing_is_said() {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_our_limits_is_listed_more_at_a_time() {
+    let (gateway, office, device) = office().await;
+    for at in 0..120 {
+        let number = format!("F-{at:03}");
+        gateway.receive(&office, invoice(&number, 1000)).await;
+    }
+    let peer = gateway.connect(&device).await;
+    let pages = async || {
+        let handle = peer.sftp.opendir(INBOX).await.unwrap().handle;
+        let (mut sizes, mut names) = (Vec::new(), Vec::new());
+        while let Ok(page) = peer.sftp.readdir(&handle).await {
+            sizes.push(page.files.len());
+            names.extend(page.files.into_iter().map(|file| file.filename));
+        }
+        (sizes, names)
+    };
+
+    let before = pages().await;
+    peer.sftp.limits().await.unwrap();
+    let after = pages().await;
+
+    assert_eq!((before.0, after.0), (vec![100, 22], vec![122]));
+    assert_eq!(before.1, after.1);
+}
+
+#[tokio::test]
 async fn the_extensions_answer_as_openssh_does() {
     let (gateway, _, device) = office().await;
     let peer = gateway.connect(&device).await;
