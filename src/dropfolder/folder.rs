@@ -9,7 +9,7 @@ use tracing::warn;
 use super::reject::rejected_in;
 use super::scan::{Look, look};
 use super::settle::{Seen, Settling};
-use super::take::{Done, End, Place, Settled, batches, take_batch};
+use super::take::{Done, End, Filled, Place, Settled, batches, fill, is_large};
 use super::{DropFolderConfig, Takes};
 use crate::ingest::Firm;
 use crate::model::{FirmId, Timestamp, with_causes};
@@ -74,23 +74,32 @@ impl Folder {
         let seen = self.look().await;
         let ready = self.settling.look(seen, now);
         let place = self.place.clone();
-        let (mut before, mut stops) = (None, false);
-        for batch in batches(ready) {
+        let mut batches = batches(ready).into_iter().peekable();
+        let (mut filled, mut settled, mut stops) = (None, None, false);
+        // Three batches at a time: one is read and stored, the one before is written down, and of the one before that
+        // the sources are let go, for a disk may take as long to free files as to write them.
+        while batches.peek().is_some() || filled.is_some() || settled.is_some() {
             stops |= cancel.is_cancelled();
-            let taking = async {
-                if stops {
-                    Settled::postponed(batch, clock())
-                } else {
-                    take_batch(takes, &place, batch, clock()).await
-                }
-            };
-            // A disk may take as long to free files as to write them.
-            let (settled, done) = tokio::join!(taking, let_go(before, &place));
-            before = Some(settled);
+            if stops {
+                self.postpone(batches.by_ref(), clock());
+            }
+            let may_fill = |batch: &Vec<Seen>| filled.is_none() || !is_large(batch);
+            let next = batches.next_if(may_fill);
+            let (next, taken, done) = tokio::join!(
+                fill_next(takes, &place, next),
+                take_filled(takes, &place, filled, clock),
+                let_go(settled, &place)
+            );
+            (filled, settled) = (next, taken);
+            stops |= settled.as_ref().is_some_and(Settled::has_failed);
             stops |= done.is_some_and(|done| self.conclude(done) == Course::Stop);
         }
-        if let Some(done) = let_go(before, &place).await {
-            self.conclude(done);
+    }
+
+    /// These are not tried any more in this turn.
+    fn postpone(&mut self, batches: impl Iterator<Item = Vec<Seen>>, at: Timestamp) {
+        for file in batches.flatten() {
+            self.settling.postponed(&file.path, at);
         }
     }
 
@@ -127,6 +136,23 @@ impl Folder {
         }
         course
     }
+}
+
+async fn fill_next<T: Takes>(
+    takes: &T,
+    place: &Place,
+    batch: Option<Vec<Seen>>,
+) -> Option<Filled<T>> {
+    Some(fill(takes, place, batch?).await)
+}
+
+async fn take_filled<T: Takes>(
+    takes: &T,
+    place: &Place,
+    batch: Option<Filled<T>>,
+    clock: &(impl Fn() -> Timestamp + Sync),
+) -> Option<Settled> {
+    Some(batch?.take(takes, place, clock()).await)
 }
 
 async fn let_go(batch: Option<Settled>, place: &Place) -> Option<Done> {

@@ -38,7 +38,7 @@ pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::{Folder, Trouble};
 use self::watch::{Hint, Hints, Watching};
-use crate::ingest::{self, Arrival, Firm, Ingest, Taken};
+use crate::ingest::{self, Arrival, Firm, Ingest, Prepared, Taken};
 use crate::lookout::RejectedFiles;
 use crate::model::{FirmId, Name, Timestamp, with_causes};
 use crate::wellness::Unready;
@@ -66,13 +66,32 @@ pub trait Takes: Send + Sync {
         Ok(())
     }
 
-    /// Takes arrivals in order: all of them are durable when this returns, or none is.
+    /// What is ready to be written down.
+    type Prepared: Send;
+
+    /// Makes arrivals ready, which others may be while these are written down.
+    fn prepare(
+        &self,
+        firm: FirmId,
+        arrivals: Vec<Arrival>,
+    ) -> impl Future<Output = Result<Self::Prepared, Self::Error>> + Send;
+
+    /// Writes down in order what is ready: all of it is durable when this returns, or none is.
+    fn write(
+        &self,
+        prepared: Self::Prepared,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Taken>, Self::Error>> + Send;
+
+    /// Does both.
     fn take(
         &self,
         firm: FirmId,
         arrivals: Vec<Arrival>,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Taken>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Taken>, Self::Error>> + Send {
+        async move { self.write(self.prepare(firm, arrivals).await?, now).await }
+    }
 }
 
 impl Takes for Ingest {
@@ -86,13 +105,14 @@ impl Takes for Ingest {
         self.wellness().can_take()
     }
 
-    async fn take(
-        &self,
-        firm: FirmId,
-        arrivals: Vec<Arrival>,
-        now: Timestamp,
-    ) -> Result<Vec<Taken>, Self::Error> {
-        Self::take(self, firm, arrivals, now).await
+    type Prepared = Prepared;
+
+    async fn prepare(&self, firm: FirmId, arrivals: Vec<Arrival>) -> Result<Prepared, Self::Error> {
+        self.prepare_all(firm, arrivals).await
+    }
+
+    async fn write(&self, prepared: Prepared, now: Timestamp) -> Result<Vec<Taken>, Self::Error> {
+        self.write_prepared(prepared, now).await
     }
 }
 
@@ -126,7 +146,7 @@ impl<T: Takes> DropFolders<T> {
         Self { rejected, ..self }
     }
 
-    /// Takes what is dropped, until it is cancelled; then it finishes the batch in hand.
+    /// Takes what is dropped, until it is cancelled; then it finishes the batches in hand.
     pub async fn run(
         mut self,
         cancel: CancellationToken,

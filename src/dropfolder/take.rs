@@ -99,6 +99,16 @@ pub(super) fn batches(files: Vec<Seen>) -> Vec<Vec<Seen>> {
     batches
 }
 
+/// A batch that was read, and what is ready of it to be written down.
+pub(super) struct Filled<T: Takes> {
+    paths: Vec<PathBuf>,
+    ends: Vec<(PathBuf, End)>,
+    rejected: Vec<(Seen, End, Option<Why>)>,
+    read: Vec<Whole>,
+    /// All that was read, if it is several files and nothing failed.
+    prepared: Option<T::Prepared>,
+}
+
 /// A batch whose documents are durable, and whose sources are not let go yet.
 pub(super) struct Settled {
     paths: Vec<PathBuf>,
@@ -114,13 +124,13 @@ pub(super) struct Done {
     pub(super) at: Timestamp,
 }
 
-/// Takes one batch in; what it held is let go by [`Settled::let_go`].
-pub(super) async fn take_batch<T: Takes>(
-    takes: &T,
-    place: &Place,
-    files: Vec<Seen>,
-    now: Timestamp,
-) -> Settled {
+/// Says whether a batch is one large file: it and another batch are not in memory together.
+pub(super) fn is_large(batch: &[Seen]) -> bool {
+    batch.iter().any(|file| file.stamp.bytes > BATCH_BYTES_MAX)
+}
+
+/// Reads a batch and makes it ready; [`Filled::take`] writes it down.
+pub(super) async fn fill<T: Takes>(takes: &T, place: &Place, files: Vec<Seen>) -> Filled<T> {
     let paths = files.iter().map(|file| file.path.clone()).collect();
     let (mut rejected, mut wanted) = (Vec::new(), Vec::new());
     for file in files {
@@ -129,34 +139,43 @@ pub(super) async fn take_batch<T: Takes>(
             None => wanted.push(file),
         }
     }
-    let (read, mut ends) = place.read(wanted).await;
+    let (read, ends) = place.read(wanted).await;
     let (read, unsaid) = understand(read);
     rejected.extend(unsaid);
-    let (taken, failed) = hand_over(takes, place, read, now).await;
-    ends.extend(failed);
-    let settled = taken.into_iter().map(|(file, taken)| {
-        let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
-        (file, End::Taken(taken.outcome), why)
-    });
-    Settled {
+    let prepared = prepare(takes, place, &read).await;
+    Filled {
         paths,
         ends,
-        sources: rejected.into_iter().chain(settled).collect(),
-        at: now,
+        rejected,
+        read,
+        prepared,
+    }
+}
+
+impl<T: Takes> Filled<T> {
+    /// Takes it in; what it held is let go by [`Settled::let_go`].
+    pub(super) async fn take(self, takes: &T, place: &Place, now: Timestamp) -> Settled {
+        let mut ends = self.ends;
+        let (taken, failed) = hand_over(takes, place, (self.read, self.prepared), now).await;
+        ends.extend(failed);
+        let settled = taken.into_iter().map(|(file, taken)| {
+            let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
+            (file, End::Taken(taken.outcome), why)
+        });
+        Settled {
+            paths: self.paths,
+            ends,
+            sources: self.rejected.into_iter().chain(settled).collect(),
+            at: now,
+        }
     }
 }
 
 impl Settled {
-    /// A batch that is not tried any more.
-    pub(super) fn postponed(files: Vec<Seen>, now: Timestamp) -> Self {
-        let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
-        let ends = paths.iter().map(|path| (path.clone(), End::Postponed));
-        Self {
-            ends: ends.collect(),
-            paths,
-            sources: Vec::new(),
-            at: now,
-        }
+    /// Says whether nothing of it could be taken.
+    pub(super) fn has_failed(&self) -> bool {
+        let failed = |end: &End| matches!(end, End::Failed | End::Postponed);
+        self.sources.is_empty() && self.ends.iter().all(|(_, end)| failed(end))
     }
 
     /// Lets go of the sources, and returns how each file ended.
@@ -172,28 +191,46 @@ impl Settled {
     }
 }
 
+/// Makes files ready to be written down together.
+async fn prepare<T: Takes>(takes: &T, place: &Place, read: &[Whole]) -> Option<T::Prepared> {
+    if read.len() < 2 {
+        return None;
+    }
+    match takes.prepare(place.firm.id, arrivals(place, read)).await {
+        Ok(prepared) => Some(prepared),
+        Err(failure) => {
+            tell_apart(place, read, &with_causes(&failure));
+            None
+        }
+    }
+}
+
 /// Hands the bytes over, together or else one at a time, so that one file holds up no other.
 async fn hand_over<T: Takes>(
     takes: &T,
     place: &Place,
-    read: Vec<Whole>,
+    (read, prepared): (Vec<Whole>, Option<T::Prepared>),
     now: Timestamp,
 ) -> (Vec<(Seen, Taken)>, Vec<(PathBuf, End)>) {
-    if read.len() > 1 {
-        match offer(takes, place, &read, now).await {
+    if let Some(prepared) = prepared {
+        match each_has_one(takes.write(prepared, now).await, &read) {
             Ok(taken) => {
                 return (
                     read.into_iter().map(|(file, _)| file).zip(taken).collect(),
                     Vec::new(),
                 );
             }
-            Err(why) => warn!(
-                firm.name = %place.firm.slug,
-                "Could not take {} dropped files together, so they are tried one at a time: {why}", read.len()
-            ),
+            Err(why) => tell_apart(place, &read, &why),
         }
     }
     one_at_a_time(takes, place, read, now).await
+}
+
+fn tell_apart(place: &Place, read: &[Whole], why: &str) {
+    warn!(
+        firm.name = %place.firm.slug,
+        "Could not take {} dropped files together, so they are tried one at a time: {why}", read.len()
+    );
 }
 
 async fn one_at_a_time<T: Takes>(
@@ -208,7 +245,9 @@ async fn one_at_a_time<T: Takes>(
             ends.push((one.0.path, End::Postponed));
             continue;
         }
-        match offer(takes, place, std::slice::from_ref(&one), now).await {
+        let alone = std::slice::from_ref(&one);
+        let offered = takes.take(place.firm.id, arrivals(place, alone), now);
+        match each_has_one(offered.await, alone) {
             Ok(taken) => all.extend(taken.into_iter().map(|taken| (one.0.clone(), taken))),
             Err(why) => {
                 place.fault("take", &one.0.path, &why);
@@ -219,18 +258,19 @@ async fn one_at_a_time<T: Takes>(
     (all, ends)
 }
 
-/// Hands files over together; an error is told with its causes.
-async fn offer<T: Takes>(
-    takes: &T,
-    place: &Place,
-    read: &[Whole],
-    now: Timestamp,
-) -> Result<Vec<Taken>, String> {
-    let arrivals = read
-        .iter()
+fn arrivals(place: &Place, read: &[Whole]) -> Vec<Arrival> {
+    let arrivals = read.iter();
+    arrivals
         .map(|(file, (bytes, said))| arrival(place, file, bytes, *said))
-        .collect();
-    match takes.take(place.firm.id, arrivals, now).await {
+        .collect()
+}
+
+/// Returns an outcome for each file that was handed over; an error is told with its causes.
+fn each_has_one<E: std::error::Error + 'static>(
+    taken: Result<Vec<Taken>, E>,
+    read: &[Whole],
+) -> Result<Vec<Taken>, String> {
+    match taken {
         Ok(taken) if taken.len() == read.len() => Ok(taken),
         Ok(taken) => Err(format!(
             "{} outcomes came back for {} files",

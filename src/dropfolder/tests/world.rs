@@ -58,10 +58,15 @@ impl Takes for Fake {
         })
     }
 
-    async fn take(
+    type Prepared = (FirmId, Vec<Arrival>);
+
+    async fn prepare(&self, firm: FirmId, arrivals: Vec<Arrival>) -> Result<Self::Prepared, Down> {
+        Ok((firm, arrivals))
+    }
+
+    async fn write(
         &self,
-        firm: FirmId,
-        arrivals: Vec<Arrival>,
+        (firm, arrivals): Self::Prepared,
         _: Timestamp,
     ) -> Result<Vec<Taken>, Down> {
         self.with(|inner| inner.take(firm, &arrivals))
