@@ -7,7 +7,7 @@ mod release;
 mod replacing;
 
 pub use by_hand::Destination;
-pub use release::{Released, Waiting};
+pub use release::{Released, Unlooked, Waiting};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::Resent;

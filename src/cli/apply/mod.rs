@@ -20,7 +20,7 @@ use self::change::Change;
 use self::file::{Wanted, WantedDevice, WantedDossier, WantedFirm, WantedLink};
 use self::plan::{Present, plan};
 use super::call::{Call, device_name, find_device, find_firm};
-use super::dossier::tell_offered;
+use super::waiting::look_again;
 use super::{Error, Exit, keys, link, print};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
@@ -63,25 +63,17 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         changes
             .iter()
             .try_for_each(|change| tell(call, "would", change))?;
-        return ended(call, changes.len(), "would be made");
+        ended(call, changes.len(), "would be made")?;
+        return Ok(Exit::Done);
     }
     let mut doing = Doing::begin(&house, present);
-    for change in &changes {
-        doing.make(change).await.map_err(|refused| {
-            let why = with_causes(&refused);
-            Error::Refused(format!(
-                "could not {change}: {why}; what was told before is done"
-            ))
-        })?;
-        tell(call, "did", change)?;
-    }
-    let now = house.clock.read();
-    let sent = house
-        .sending
-        .look_again(doing.present.firm.id, Waiting::Stays, now)
-        .await?;
-    tell_offered(sent);
-    ended(call, changes.len(), "made")
+    let made = doing.make_all(call, &changes).await;
+    // What was made until then counts for what waits, too.
+    let looked = look_again(&house, doing.present.firm.id, Waiting::Stays).await;
+    let exit = looked.tell();
+    made?;
+    ended(call, changes.len(), "made")?;
+    Ok(exit)
 }
 
 /// The largest file, in bytes: a firm with ten thousand dossiers has some three million.
@@ -148,7 +140,7 @@ fn tell(call: &Call, did: &str, change: &Change) -> Result<(), Error> {
     print::line(&format!("{did} {change}"))
 }
 
-fn ended(call: &Call, count: usize, made: &str) -> Result<Exit, Error> {
+fn ended(call: &Call, count: usize, made: &str) -> Result<(), Error> {
     if !call.json {
         match count {
             0 => print::line("nothing is to be changed")?,
@@ -156,7 +148,7 @@ fn ended(call: &Call, count: usize, made: &str) -> Result<Exit, Error> {
             more => print::line(&format!("{more} changes {made}"))?,
         }
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// What makes changes, and knows what they have come to.
@@ -180,6 +172,19 @@ impl<'a> Doing<'a> {
             present,
             folders,
         }
+    }
+
+    async fn make_all(&mut self, call: &Call, changes: &[Change]) -> Result<(), Error> {
+        for change in changes {
+            self.make(change).await.map_err(|refused| {
+                let why = with_causes(&refused);
+                Error::Refused(format!(
+                    "could not {change}: {why}; what was told before is done"
+                ))
+            })?;
+            tell(call, "did", change)?;
+        }
+        Ok(())
     }
 
     async fn make(&mut self, change: &Change) -> Result<(), Error> {
