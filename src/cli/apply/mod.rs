@@ -18,7 +18,7 @@ use serde_json::json;
 
 use self::change::Change;
 use self::file::{Wanted, WantedDevice, WantedDossier, WantedFirm, WantedLink};
-use self::plan::{Present, plan};
+use self::plan::{Present, owner, plan};
 use super::call::{Call, device_name, find_device, find_firm};
 use super::waiting::look_again;
 use super::{Error, Exit, keys, link, print};
@@ -55,7 +55,9 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let house = call.house().await?;
     let firm = find_firm(&house, wanted.firm.slug.as_str()).await?;
     let present = present(&house, firm).await?;
-    let changes = plan(&wanted, &present, &house.profiles, keys::parse).map_err(|faults| {
+    let today = house.places.today(house.clock.read());
+    let planned = plan(&wanted, &present, &house.profiles, keys::parse, today);
+    let changes = planned.map_err(|faults| {
         let what = format!("`{}` cannot be applied", args.file.display());
         Error::Refused(format!("{what}:\n- {}", faults.join("\n- ")))
     })?;
@@ -318,10 +320,6 @@ impl<'a> Doing<'a> {
             None => Ok(Some(self.device(name).await?.id)),
         }
     }
-}
-
-fn owner(code: &str, profile: &str) -> String {
-    format!("`{code}` in `{profile}`")
 }
 
 /// Says of a firm what its file would say.

@@ -1,5 +1,7 @@
 //! Does a file change what it says and nothing else, and does writing and reading it change nothing?
 
+use jiff::civil::Date;
+
 use super::*;
 use crate::cli::demo::office::Office;
 use crate::layout::Profiles;
@@ -7,6 +9,8 @@ use crate::model::Identifier;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
+
+const TODAY: Date = Date::constant(2026, 3, 14);
 
 async fn office(folder: &Path) -> (Office, Present) {
     let office = Office::found(folder, 0).await.unwrap();
@@ -20,7 +24,7 @@ fn planned(
     present: &Present,
     profiles: &Profiles,
 ) -> Result<Vec<String>, Vec<String>> {
-    let changes = plan(wanted, present, profiles, keys::parse)?;
+    let changes = plan(wanted, present, profiles, keys::parse, TODAY)?;
     Ok(changes.iter().map(ToString::to_string).collect())
 }
 
@@ -70,7 +74,7 @@ async fn a_file_is_carried_out_once() {
         "#
     );
     let wanted: Wanted = toml::from_str(&text).unwrap();
-    let changes = plan(&wanted, &present, &house.profiles, keys::parse).unwrap();
+    let changes = plan(&wanted, &present, &house.profiles, keys::parse, TODAY).unwrap();
     let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
 
     assert_eq!(
@@ -233,4 +237,87 @@ fn a_file_one_byte_past_the_limit_is_refused() {
         refused.contains("is larger than 16777216 bytes"),
         "{refused}"
     );
+}
+
+/// Plans one new dossier with these links, each in `PROFILE/CODE`.
+fn faults_of(ids: &str, links: &[&str], present: &Present, profiles: &Profiles) -> Vec<String> {
+    let slug = &present.firm.slug;
+    let mut text =
+        format!("[firm]\nslug = \"{slug}\"\n[[dossier]]\nname = \"Nieuwe Klant\"\nids = [{ids}]\n");
+    for link in links {
+        let (profile, code) = link.split_once('/').unwrap();
+        text += &format!("[[dossier.link]]\nprofile = \"{profile}\"\ncode = \"{code}\"\n");
+    }
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+    planned(&wanted, present, profiles)
+        .err()
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_or_is_another_link_s_is_told_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let faults = |ids, links: &[&str]| faults_of(ids, links, &present, &office.house.profiles);
+    let (gln, number) = ("\"0088:5412345000013\"", "\"0403.019.261\"");
+
+    assert_eq!(
+        faults(gln, &["billsync/K1"]),
+        [
+            "link `K1` in `billsync` of dossier `Nieuwe Klant`: the folder is named after the enterprise number: add the ten digits to the dossier's identifiers"
+        ]
+    );
+    assert_eq!(faults(number, &["billsync/K1"]), [""; 0]);
+    let shared = faults(number, &["billsync/K1", "billsync/K2"]);
+    assert_eq!(shared.len(), 1, "{shared:?}");
+    let other =
+        "of link `K2` in `billsync` belongs to link `K1` in `billsync` already: give another code";
+    assert!(shared[0].ends_with(other), "{shared:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_would_not_upload_is_told_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let slug = &present.firm.slug;
+    let text = format!(
+        "[firm]\nslug = \"{slug}\"\n[[device]]\nname = \"scanner\"\nkind = \"source\"\nuploads = \"off\"\nkeys = [\"{KEY}\"]\n"
+    );
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+
+    let faults = planned(&wanted, &present, &office.house.profiles).unwrap_err();
+
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("does nothing but upload"), "{faults:?}");
+}
+
+#[tokio::test]
+async fn a_folder_that_a_link_has_already_is_told_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, mut present) = office(folder.path()).await;
+    let own = present.dossiers[0].clone();
+    let id = own.identifiers[0].raw.clone();
+    let add = |code: &str| {
+        format!(
+            "[firm]\nslug = \"{}\"\n[[dossier]]\nname = \"{}\"\nids = [\"{id}\"]\n[[dossier.link]]\nprofile = \"billsync\"\ncode = \"{code}\"\n",
+            present.firm.slug, own.name
+        )
+    };
+    let (first, second) = (add("K1"), add("K2"));
+    let (house, slug) = (&office.house, present.firm.slug.clone());
+    let wanted: Wanted = toml::from_str(&first).unwrap();
+    let changes = plan(&wanted, &present, &house.profiles, keys::parse, TODAY).unwrap();
+    let mut doing = Doing::begin(house, present);
+    for change in &changes {
+        doing.make(change).await.unwrap();
+    }
+    let firm = find_firm(house, slug.as_str()).await.unwrap();
+    present = super::present(house, firm).await.unwrap();
+
+    let wanted: Wanted = toml::from_str(&second).unwrap();
+    let faults = planned(&wanted, &present, &house.profiles).unwrap_err();
+
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    let other = "belongs to link `K1` in `billsync` already";
+    assert!(faults[0].contains(other), "{faults:?}");
 }
