@@ -4,6 +4,9 @@ mod expiry;
 mod key;
 mod login;
 
+pub(super) use expiry::end_of;
+pub(super) use login::reason;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};

@@ -17,15 +17,17 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use self::change::Change;
-use self::file::{Wanted, WantedDevice, WantedDossier, WantedFirm, WantedLink};
-use self::plan::{Present, owner, plan};
+use self::file::{
+    KeyUntil, Wanted, WantedDevice, WantedDossier, WantedFirm, WantedKey, WantedLink,
+};
+use self::plan::{Here, Present, owner, plan};
 use super::call::{Call, device_name, find_device, find_firm};
 use super::waiting::look_again;
 use super::{Error, Exit, keys, link, print};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
 use crate::layout::LinkFacts;
-use crate::model::{DeviceId, with_causes};
+use crate::model::{DeviceId, Networks, with_causes};
 use crate::sending::Waiting;
 
 /// The arguments of `apply`.
@@ -56,7 +58,12 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let firm = find_firm(&house, wanted.firm.slug.as_str()).await?;
     let present = present(&house, firm).await?;
     let today = house.places.today(house.clock.read());
-    let planned = plan(&wanted, &present, &house.profiles, keys::parse, today);
+    let here = Here {
+        profiles: &house.profiles,
+        zone: house.places.zone(),
+        today,
+    };
+    let planned = plan(&wanted, &present, &here, keys::parse);
     let changes = planned.map_err(|faults| {
         let what = format!("`{}` cannot be applied", args.file.display());
         Error::Refused(format!("{what}:\n- {}", faults.join("\n- ")))
@@ -65,9 +72,11 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         changes
             .iter()
             .try_for_each(|change| tell(call, "would", change))?;
+        tell_passwords(&wanted, &present);
         ended(call, changes.len(), "would be made")?;
         return Ok(Exit::Done);
     }
+    tell_passwords(&wanted, &present);
     let mut doing = Doing::begin(&house, present);
     let made = doing.make_all(call, &changes).await;
     // What was made until then counts for what waits, too.
@@ -135,6 +144,21 @@ async fn present(house: &House, firm: Firm) -> Result<Present, Error> {
     })
 }
 
+/// Names the devices that come and want a password, which no file has.
+fn tell_passwords(wanted: &Wanted, present: &Present) {
+    let is_new = |one: &&WantedDevice| present.devices.iter().all(|own| own.name != one.name);
+    let wants_one = |one: &&WantedDevice| {
+        let means = one.login.unwrap_or_default();
+        !means.are_met_by(!one.keys.is_empty(), false)
+    };
+    for device in wanted.devices.iter().filter(is_new).filter(wants_one) {
+        let (firm, name) = (&wanted.firm.slug, &device.name);
+        print::note(&format!(
+            "note: device `{name}` cannot log in before it has a password, which stands in no file: `sluis device set {firm} {name} --password`"
+        ));
+    }
+}
+
 fn tell(call: &Call, did: &str, change: &Change) -> Result<(), Error> {
     if call.json {
         return print::json(&json!({ "result": did, "change": change.to_string() }));
@@ -193,24 +217,12 @@ impl<'a> Doing<'a> {
         let (catalog, now) = (&self.house.catalog, self.house.clock.read());
         let firm = self.present.firm.id;
         match change {
-            Change::AddDevice { name, kind, keys } => {
-                let new = NewDevice {
-                    name,
-                    kind: *kind,
-                    password_hash: None,
-                    keys,
-                    is_default: false,
-                };
-                catalog.add_device(firm, &new, now).await?;
-            }
-            Change::AddKey { device, key } => {
-                let device = self.device(device).await?;
-                catalog.add_device_key(&device, key, now).await?;
-            }
-            Change::SetUploads { device, uploads } => {
-                let device = self.device(device).await?;
-                catalog.set_uploads(&device, *uploads, now).await?;
-            }
+            Change::AddDevice { .. }
+            | Change::AddKey { .. }
+            | Change::SetKeyExpiry { .. }
+            | Change::SetLogin { .. }
+            | Change::Disable { .. }
+            | Change::SetUploads { .. } => self.make_device(change).await?,
             Change::SetDefault { device } => {
                 let device = self.device(device).await?;
                 catalog.make_default(firm, &device, now).await?;
@@ -253,6 +265,56 @@ impl<'a> Doing<'a> {
                 let device = self.device_id(device.as_deref()).await?;
                 catalog.set_link(link, device, sends, now).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes what is about a device; of other changes, nothing.
+    async fn make_device(&self, change: &Change) -> Result<(), Error> {
+        let (catalog, now) = (&self.house.catalog, self.house.clock.read());
+        match change {
+            Change::AddDevice { name, kind, keys } => {
+                let new = NewDevice {
+                    name,
+                    kind: *kind,
+                    password_hash: None,
+                    keys,
+                    is_default: false,
+                };
+                let firm = self.present.firm.id;
+                catalog.add_device(firm, &new, now).await?;
+            }
+            Change::AddKey { device, key } => {
+                let device = self.device(device).await?;
+                catalog.add_device_key(&device, key, now).await?;
+            }
+            Change::SetKeyExpiry {
+                device,
+                fingerprint,
+                expires_at,
+            } => {
+                let device = self.device(device).await?;
+                let change = (fingerprint.as_str(), *expires_at);
+                catalog.set_key_expiry(&device, change, now).await?;
+            }
+            Change::SetLogin {
+                device,
+                means,
+                networks,
+            } => {
+                let device = self.device(device).await?;
+                let login = (*means, networks.as_ref());
+                catalog.set_login(&device, login, now).await?;
+            }
+            Change::Disable { device, why } => {
+                let device = self.device(device).await?;
+                catalog.disable_device(&device, why, now).await?;
+            }
+            Change::SetUploads { device, uploads } => {
+                let device = self.device(device).await?;
+                catalog.set_uploads(&device, *uploads, now).await?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -373,15 +435,22 @@ fn written(present: &Present) -> Wanted {
 }
 
 fn device_written(device: &Device) -> WantedDevice {
-    let line = |key: &DeviceKey| {
-        format!("{} {}", key.public_key, key.comment)
-            .trim()
-            .to_owned()
+    let key = |own: &DeviceKey| {
+        let line = format!("{} {}", own.public_key, own.comment);
+        let key = line.trim().to_owned();
+        match own.expires_at.map(|at| at.to_string()) {
+            None => WantedKey::Line(key),
+            Some(expires) => WantedKey::Until(KeyUntil { key, expires }),
+        }
     };
+    let is_narrow = |networks: &&Networks| !networks.are_all();
     WantedDevice {
         name: device.name.clone(),
         kind: device.kind,
         uploads: Some(device.uploads),
-        keys: device.keys.iter().map(line).collect(),
+        login: Some(device.means),
+        from: Some(&device.networks).filter(is_narrow).cloned(),
+        disabled: device.disabled.as_ref().map(|own| own.why.clone()),
+        keys: device.keys.iter().map(key).collect(),
     }
 }

@@ -4,9 +4,12 @@
 //! is there and not in the file is left, for a line that somebody deleted by mistake must not take a
 //! client's link away.
 
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::change::Change;
 use super::file::{Wanted, WantedDossier, WantedLink};
@@ -14,7 +17,7 @@ use crate::alarm::OwnLimits;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, LinkRules};
 use crate::ingest::place;
 use crate::layout::{LinkFacts, Profiles};
-use crate::model::{DeviceKind, Identifier, Language, Uploads, fold};
+use crate::model::{DeviceKind, Identifier, Language, fold};
 
 /// What is there.
 pub(super) struct Present {
@@ -24,19 +27,26 @@ pub(super) struct Present {
     pub(super) links: Vec<Link>,
 }
 
+/// Where and when a file is applied.
+pub(super) struct Here<'a> {
+    pub(super) profiles: &'a Profiles,
+    pub(super) zone: &'a TimeZone,
+    pub(super) today: Date,
+}
+
 /// Decides what must change, or says of everything that is wrong with the file what it is.
 pub(super) fn plan(
     wanted: &Wanted,
     present: &Present,
-    profiles: &Profiles,
+    here: &Here<'_>,
     read_keys: impl Fn(&str) -> Result<Vec<DeviceKey>, String>,
-    today: Date,
 ) -> Result<Vec<Change>, Vec<String>> {
     let mut planning = Planning {
         wanted,
         present,
-        profiles,
-        today,
+        profiles: here.profiles,
+        zone: here.zone,
+        today: here.today,
         folders: BTreeMap::new(),
         changes: Vec::new(),
         faults: Vec::new(),
@@ -79,6 +89,8 @@ struct Planning<'a> {
     wanted: &'a Wanted,
     present: &'a Present,
     profiles: &'a Profiles,
+    /// In which days end.
+    zone: &'a TimeZone,
     /// The day of which folders are shown that bear a date.
     today: Date,
     /// Whose each folder is, by its key.
@@ -88,71 +100,11 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    fn devices(&mut self, read_keys: impl Fn(&str) -> Result<Vec<DeviceKey>, String>) {
-        let mut seen = BTreeSet::new();
-        for wanted in &self.wanted.devices {
-            let name = &wanted.name;
-            if !seen.insert(name.as_str()) {
-                self.faults
-                    .push(format!("device `{name}` stands there twice"));
-                continue;
-            }
-            let mut keys = Vec::new();
-            for line in &wanted.keys {
-                match read_keys(line) {
-                    Ok(read) => keys.extend(read),
-                    Err(why) => self.faults.push(format!("a key of device `{name}`: {why}")),
-                }
-            }
-            let there = self
-                .present
-                .devices
-                .iter()
-                .find(|device| device.name == *name);
-            match there {
-                Some(device) if device.kind != wanted.kind => self.faults.push(format!(
-                    "device `{name}` is a `{}` and cannot become a `{}`: remove it, and add it anew",
-                    device.kind.as_str(),
-                    wanted.kind.as_str()
-                )),
-                Some(device) => {
-                    let is_new = |key: &DeviceKey| {
-                        !device.keys.iter().any(|own| own.fingerprint == key.fingerprint)
-                    };
-                    for key in keys.into_iter().filter(is_new) {
-                        let device = name.to_string();
-                        self.changes.push(Change::AddKey { device, key });
-                    }
-                }
-                None if keys.is_empty() => self.faults.push(format!(
-                    "device `{name}` is new and has no key: it could never log in"
-                )),
-                None => self.changes.push(Change::AddDevice {
-                    name: name.clone(),
-                    kind: wanted.kind,
-                    keys,
-                }),
-            }
-            let before = there.map_or_else(|| Uploads::Off.of(wanted.kind), |own| own.uploads);
-            if let Some(uploads) = wanted.uploads.filter(|uploads| *uploads != before) {
-                if uploads.of(wanted.kind) != uploads {
-                    self.faults.push(format!(
-                        "device `{name}` is a source, which does nothing but upload: its uploads cannot be `{}`",
-                        uploads.as_str()
-                    ));
-                    continue;
-                }
-                let device = name.to_string();
-                self.changes.push(Change::SetUploads { device, uploads });
-            }
-        }
-    }
-
     fn firm(&mut self) {
         let (wanted, firm) = (&self.wanted.firm, &self.present.firm);
         let old = &firm.sends;
         let rules = wanted.rules(old);
-        let is_known = |name: &String| jiff::tz::TimeZone::get(name).is_ok();
+        let is_known = |name: &String| TimeZone::get(name).is_ok();
         if let Some(zone) = wanted.time_zone.as_ref().filter(|name| !is_known(name)) {
             self.faults.push(format!(
                 "the time zone `{zone}` is not known; write one such as Europe/Brussels"
