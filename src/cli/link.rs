@@ -67,7 +67,7 @@ pub(super) struct Add {
 pub(super) struct Named {
     /// Of which firm.
     firm: String,
-    /// By its code or its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
     link: String,
 }
 

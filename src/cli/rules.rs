@@ -20,7 +20,7 @@ use crate::transfer::NightHour;
 pub(super) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its code or its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
     link: String,
     /// Where its documents go.
     #[arg(long)]
