@@ -242,6 +242,7 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
             device.kind.as_str().to_owned(),
             format!("{}.{}", firm.slug, device.name),
             means(device),
+            device.networks.to_string(),
             default.to_owned(),
             waits.to_string(),
             device
@@ -259,6 +260,7 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
         "kind",
         "login",
         "proves itself by",
+        "from",
         "default",
         "waiting",
         "last seen",
