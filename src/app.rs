@@ -34,7 +34,7 @@ use crate::mark::Marks;
 use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
 use crate::seeing::{Readiness, Seeing, Watched};
-use crate::sending::{Sending, Waiting};
+use crate::sending::Sending;
 use crate::sftp::{Door, HostKeys, Listening, Parts, Pulse, Transport};
 use crate::tending::{Disks, Tending};
 use crate::tree::Tree;
@@ -393,36 +393,25 @@ impl House {
         }
     }
 
-    /// Sends what waits no longer, unless the end comes first: a profile may have been mended, while nobody served
-    /// or at a reload.
-    async fn look_again_until(&self, ends: &CancellationToken) {
+    /// Says which folders several links have, unless the end comes first: a profile may have been changed, while
+    /// nobody served or at a reload.
+    async fn look_for_shared_folders_until(&self, ends: &CancellationToken) {
         tokio::select! {
-            () = self.look_again() => {}
+            () = self.look_for_all_shared_folders() => {}
             () = ends.cancelled() => {}
         }
     }
 
-    async fn look_again(&self) {
-        let firms = match self.catalog.firms_understood().await {
-            Ok(firms) => firms,
+    async fn look_for_all_shared_folders(&self) {
+        match self.catalog.firms_understood().await {
+            Ok(firms) => {
+                for firm in firms {
+                    self.look_for_shared_folders(&firm).await;
+                }
+            }
             Err(error) => {
                 let why = with_causes(&error);
-                return tracing::error!("Could not ask which firms there are: {why}");
-            }
-        };
-        for firm in firms {
-            self.look_for_shared_folders(&firm).await;
-            let now = self.clock.read();
-            let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
-            match looking.await {
-                Ok(0) => {}
-                Ok(sent) => {
-                    tracing::info!(firm = %firm.slug, "Sent {sent} documents of firm `{}` that wait no longer", firm.slug);
-                }
-                Err(error) => {
-                    let why = with_causes(&error);
-                    tracing::error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
-                }
+                tracing::error!("Could not ask which firms there are: {why}");
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::dropfolder::DropFolderConfig;
 use crate::guard::GuardConfig;
 use crate::layout::{ProfileError, Profiles};
 use crate::login::SESSIONS_PER_DEVICE_MAX;
-use crate::model::Declared;
+use crate::model::{Declared, address, not_zero};
 use crate::seeing::MetricsConfig;
 use crate::sftp::Algorithms;
 use crate::sftp::limits::{
@@ -71,6 +71,7 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct Sftp {
     /// Where to listen.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// A folder with host keys; none for the one in the data folder.
     pub host_keys: Option<PathBuf>,
@@ -80,20 +81,23 @@ pub struct Sftp {
     #[serde(deserialize_with = "checked_rekey_bytes")]
     pub rekey_bytes: usize,
     /// After how many seconds keys are exchanged anew.
+    #[serde(deserialize_with = "not_zero")]
     pub rekey_seconds: NonZeroU16,
     /// How many sessions a device may have at a time.
+    #[serde(deserialize_with = "not_zero")]
     pub sessions_per_device: NonZeroU16,
     /// After how many seconds without a word a device is asked whether it is there.
     #[serde(deserialize_with = "checked_keepalive")]
     pub keepalive_seconds: NonZeroU16,
     /// How many seconds a session may stay without asking for anything.
+    #[serde(deserialize_with = "not_zero")]
     pub idle_seconds: NonZeroU32,
     /// What is true of a document that is put into `/in`.
     pub declared: Declared,
 }
 
 fn checked_keepalive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU16, D::Error> {
-    let seconds = NonZeroU16::deserialize(deserializer)?;
+    let seconds: NonZeroU16 = not_zero(deserializer)?;
     if seconds.get() <= KEEPALIVE_SECONDS_MAX {
         return Ok(seconds);
     }
@@ -462,8 +466,50 @@ mod tests {
         assert!(parsed(&format!("keepalive_seconds = {most}")).is_ok());
         let error = parsed(&format!("keepalive_seconds = {}", most + 1)).unwrap_err();
         assert!(error.to_string().contains("write 300 or less"), "{error}");
-        for key in ["keepalive_seconds", "idle_seconds", "sessions_per_device"] {
-            assert!(parsed(&format!("{key} = 0")).is_err(), "{key}");
+    }
+
+    #[test]
+    fn a_number_or_an_address_that_cannot_be_is_named_with_what_can() {
+        let most = |bits: u32| (u64::MAX >> (64 - bits)).min(i64::MAX.unsigned_abs());
+        for (table, key, bits) in [
+            ("sftp", "keepalive_seconds", 16),
+            ("sftp", "idle_seconds", 32),
+            ("sftp", "sessions_per_device", 16),
+            ("sftp", "rekey_seconds", 16),
+            ("guard", "grace_seconds", 16),
+            ("guard", "network_startups_max", 16),
+            ("drop", "rescan_seconds", 32),
+            ("drop", "poll_seconds", 32),
+            ("uploads", "firm_day_bytes_max", 64),
+            ("uploads", "firm_day_files_max", 64),
+        ] {
+            let past = most(bits).saturating_add(1).to_string();
+            let wrong = if bits == 64 {
+                ["0", "-1"]
+            } else {
+                ["0", &past]
+            };
+            for value in wrong {
+                let read = Config::parse(&format!("[{table}]\n{key} = {value}\n"), Path::new("/"));
+                let error = read.unwrap_err().to_string();
+                let advice = format!("write a whole number from 1 to {}", most(bits));
+                assert!(error.contains(&advice) && error.contains(key), "{error}");
+            }
+            let text = format!("[{table}]\n{key} = 1\n");
+            assert!(Config::parse(&text, Path::new("/")).is_ok(), "{key}");
+        }
+        for (table, value) in [
+            ("sftp", "localhost:2222"),
+            ("sftp", "0.0.0.0"),
+            ("metrics", ""),
+        ] {
+            let text = format!("[{table}]\nlisten = \"{value}\"\n");
+            let error = Config::parse(&text, Path::new("/")).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains("is no address with a port: write one such as"),
+                "{error}"
+            );
         }
     }
 

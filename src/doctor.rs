@@ -214,6 +214,13 @@ pub fn room(check: &str, room: Room, least: u64) -> Finding {
             "look for its errors (`dmesg`), and mount it again",
         );
     }
+    if room.bytes < least {
+        let seen = format!(
+            "{seen}, and `[disk] keep_free_bytes` keeps {}, more than there is: nothing new is taken",
+            mib(least)
+        );
+        return Finding::wrong(check, seen, "write less at `[disk] keep_free_bytes`");
+    }
     if room.free_bytes < least {
         let seen = format!(
             "{seen}, less than the {} that `[disk] keep_free_bytes` keeps: nothing new is taken",
@@ -456,6 +463,12 @@ mod tests {
         for (found, grade) in table {
             assert_eq!(room("disk", found, GIB).grade, grade, "{found:?}");
         }
+        let absurd = room("disk", disk(50 * GIB, None), 100 * GIB + 1);
+        assert_eq!(absurd.grade, Grade::Wrong);
+        assert_eq!(
+            absurd.advice.as_deref(),
+            Some("write less at `[disk] keep_free_bytes`")
+        );
         assert_eq!(
             room("disk", disk(0, None), 0).grade,
             Grade::Warn,

@@ -1,7 +1,9 @@
-//! Who sends what waits for its hour?
+//! Who sends what waits for its hour, or for a change that has been made?
 //!
 //! The hours stand in the catalog, so what fell due while nobody ran is sent at the start. Each
 //! delivery is sent by one conditional update, so two schedulers send it once.
+
+mod changed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +14,8 @@ use tracing::{error, info};
 
 use crate::catalog::{self, Catalog, Delivery, Due};
 use crate::model::{Clock, DeliveryId, FirmId, Timestamp, with_causes};
-use crate::sending::{Released, Sending};
+use crate::sending::{Released, Sending, Waiting};
+use changed::Versions;
 
 /// How often it is asked whether something is due: one look at a small index. Other processes write hours too.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,6 +39,7 @@ pub struct Scheduler {
     sending: Sending,
     clock: Clock,
     resting: Arc<Mutex<Resting>>,
+    versions: Arc<Mutex<Versions>>,
 }
 
 impl Scheduler {
@@ -46,6 +50,7 @@ impl Scheduler {
             sending,
             clock,
             resting: Arc::default(),
+            versions: Arc::default(),
         }
     }
 
@@ -91,11 +96,74 @@ impl Scheduler {
                     );
                 }
                 released.sent += here.sent;
-                self.resting().add(firm, &here.failed, now);
+                let failed: Vec<_> = here.failed.iter().map(|one| one.id).collect();
+                self.resting().add(firm, &failed, now);
                 released.failed.extend(here.failed);
             }
         }
         Ok(released)
+    }
+
+    /// Looks again at what waits at each firm, at the start and whenever its setup has changed, until it is cancelled.
+    pub async fn follow_changes(&self, cancel: CancellationToken) {
+        loop {
+            let pause = tokio::select! {
+                () = cancel.cancelled() => return,
+                looked = self.run_changed(self.clock.read()) => match looked {
+                    Ok(_) => LOOK,
+                    Err(error) => {
+                        let why = with_causes(&error);
+                        error!("Could not ask which firms there are: {why}");
+                        AFTER_SILENCE
+                    }
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Looks again at what waits at firms whose setup has changed, or that are seen for the first time; returns at
+    /// how many it looked, and what it sent. Sending may move a firm's version once more: then there is one more
+    /// look, which finds nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not say which firms there are.
+    pub async fn run_changed(&self, now: Timestamp) -> Result<(usize, Released), catalog::Error> {
+        let firms = self.catalog.firms_understood().await?;
+        let ids: BTreeSet<_> = firms.iter().map(|firm| firm.id).collect();
+        self.versions().keep(&ids);
+        let (mut count, mut released) = (0, Released::default());
+        for firm in firms {
+            if !self.versions().note(firm.id, firm.version, now) {
+                continue;
+            }
+            count += 1;
+            let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
+            match looking.await {
+                Ok(here) => {
+                    if here.sent > 0 {
+                        info!(firm = %firm.slug, "Sent {} documents of firm `{}` that wait no longer", here.sent, firm.slug);
+                    }
+                    if here.failed.is_empty() {
+                        self.versions().looked(firm.id);
+                    } else {
+                        self.versions().failed(firm.id, now);
+                    }
+                    released.sent += here.sent;
+                    released.failed.extend(here.failed);
+                }
+                Err(failed) => {
+                    let why = with_causes(&failed);
+                    error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
+                    self.versions().failed(firm.id, now);
+                }
+            }
+        }
+        Ok((count, released))
     }
 
     /// Those that may be sent, by firm. A row that nobody understands is told once.
@@ -114,6 +182,11 @@ impl Scheduler {
             }
         }
         firms
+    }
+
+    fn versions(&self) -> MutexGuard<'_, Versions> {
+        let locked = self.versions.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn resting(&self) -> MutexGuard<'_, Resting> {

@@ -83,6 +83,8 @@ impl House {
             .drop_folders(memory.rejected.clone())
             .run(ends.clone(), move || clock.read());
         // Tasks of their own: while one has the turn to write, it must not wait for the others here.
+        let (following, until) = (scheduler.clone(), ends.clone());
+        let following = tokio::spawn(async move { following.follow_changes(until).await });
         let until = ends.clone();
         let sending = tokio::spawn(async move { scheduler.run(until).await });
         let (keeping, until) = (self.keeping(), ends.clone());
@@ -94,6 +96,7 @@ impl House {
         tokio::join!(
             Box::pin(dropping),
             background.attend("sends by itself", sending),
+            background.attend("looks again at what waits", following),
             background.attend("looks for what was forgotten", looking),
             background.attend("tells receivers", telling),
             background.attend("removes what is kept no longer", keeping),

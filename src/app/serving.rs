@@ -93,7 +93,7 @@ impl House {
                 let mut working = Box::pin(async {
                     // Beside the door, which is open meanwhile: much may wait, or the catalog's turn be held.
                     tokio::join!(
-                        house.look_again_until(&ends),
+                        house.look_for_shared_folders_until(&ends),
                         house.work(&memory, &background, ends.clone()),
                     )
                 });

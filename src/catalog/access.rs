@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, query};
 use super::devices::{Device, DeviceKey};
 use super::events::Event;
 use super::firms::change;
+use super::in_use::check_in_use;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
 use crate::model::{DeviceId, DeviceKind, EventKind, FirmId, Means, Networks, Timestamp};
@@ -340,17 +341,17 @@ impl Catalog {
 /// Devices that one question asks for.
 const ASKED_MAX: usize = 500;
 
-/// Notes that what logs a device in has changed.
+/// Notes that what logs a device in has changed; refused of one that is no longer in use.
 pub(super) async fn moved(tx: &mut Tx, device: &Device) -> Result<(), Error> {
     query("update device set access = access + 1 where firm_id = $1 and id = $2")
         .bind(device.firm.0)
         .bind(device.id.0)
         .execute(&mut *tx.inner)
         .await?;
-    Ok(())
+    check_in_use(tx, device.firm, Some(device.id)).await
 }
 
-/// Tells of a change of a device, and makes it last.
+/// Tells of a change of a device, and makes it last, if it is in use still.
 async fn tell(
     mut tx: Tx,
     device: &Device,
@@ -358,6 +359,7 @@ async fn tell(
     what: String,
     now: Timestamp,
 ) -> Result<(), Error> {
+    check_in_use(&mut tx, device.firm, Some(device.id)).await?;
     let mut event = Event::new(kind, what);
     event.device = Some(device.id);
     change(&mut tx, device.firm, now, event).await?;

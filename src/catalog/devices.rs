@@ -1,5 +1,7 @@
 //! Which devices may log in, and with what?
 
+use std::collections::HashSet;
+
 use sqlx::{AssertSqlSafe, query};
 
 use super::access::{self, Disabled};
@@ -89,6 +91,11 @@ pub struct NewSession<'a> {
     pub key_used: Option<&'a str>,
 }
 
+/// The last session of a device stands last in the index: the others, which are kept for ever, are not read.
+const DEVICES: &str = "select d.*,
+        (select s.started_at from session s where s.device_id = d.id order by s.id desc limit 1) as last_seen
+     from device d where d.firm_id = $1 and d.removed_at is null order by d.name";
+
 impl Catalog {
     /// Adds a device.
     ///
@@ -136,13 +143,7 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn devices(&self, firm: FirmId) -> Result<Vec<Device>, Error> {
-        let rows = query(
-            "select d.*, (select max(s.started_at) from session s where s.device_id = d.id) as last_seen
-             from device d where d.firm_id = $1 and d.removed_at is null order by d.name",
-        )
-        .bind(firm.0)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = query(DEVICES).bind(firm.0).fetch_all(&self.readers).await?;
         let mut devices = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = DeviceId(row.int("id")?);
@@ -168,6 +169,21 @@ impl Catalog {
             });
         }
         Ok(devices)
+    }
+
+    /// Returns the devices of `firm` that are in use, and nothing of them.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn devices_in_use(&self, firm: FirmId) -> Result<HashSet<DeviceId>, Error> {
+        let rows = query("select id from device where firm_id = $1 and removed_at is null")
+            .bind(firm.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| Ok(DeviceId(row.int("id")?)))
+            .collect()
     }
 
     /// Returns the device of `firm` called `name`.
@@ -429,4 +445,55 @@ async fn set_default(tx: &mut Tx, firm: FirmId, device: Option<DeviceId>) -> Res
         .execute(&mut *tx.inner)
         .await?;
     check_in_use(tx, firm, device).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::deliveries::tests::{NOW, office};
+    use crate::catalog::tree::tests::plan;
+
+    async fn begin(catalog: &Catalog, (firm, device): (FirmId, DeviceId), at: Timestamp) {
+        let new = NewSession {
+            firm,
+            device,
+            address: "192.0.2.7",
+            software: "SSH-2.0-x",
+            credential: "password",
+            access: 0,
+            key_used: None,
+        };
+        assert!(catalog.begin_session(&new, at).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_device_was_last_seen_at_its_last_session_and_no_other_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+        for at in [NOW.plus_ms(1000), NOW] {
+            begin(&catalog, (firm, device), at).await;
+        }
+
+        let devices = catalog.devices(firm).await.unwrap();
+
+        // The clock was set back between the two.
+        assert_eq!(devices[0].last_seen, Some(NOW));
+        let plan = plan(&catalog, DEVICES).await;
+        assert!(plan.contains("session_device (device_id=?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn a_device_that_was_removed_is_not_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+        let in_use = async |firm| catalog.devices_in_use(firm).await.unwrap();
+        assert_eq!(in_use(firm).await, HashSet::from([device]));
+        assert_eq!(in_use(FirmId(firm.0 + 1)).await, HashSet::new());
+
+        let own = catalog.devices(firm).await.unwrap().remove(0);
+        catalog.remove_device(firm, &own, NOW).await.unwrap();
+
+        assert_eq!(in_use(firm).await, HashSet::new());
+    }
 }

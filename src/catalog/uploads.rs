@@ -6,6 +6,7 @@ use sqlx::query;
 use super::devices::Device;
 use super::events::Event;
 use super::firms::change;
+use super::in_use::check_in_use;
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error};
 use crate::model::{DeviceKind, EventKind, FirmId, Timestamp, Uploads};
@@ -71,6 +72,7 @@ impl Catalog {
             .bind(i64::from(uploads == Uploads::On))
             .execute(&mut *tx.inner)
             .await?;
+        check_in_use(&mut tx, device.firm, Some(device.id)).await?;
         let mut event = Event::new(
             EventKind::UploadsChanged,
             format!("{} for `{}`", uploads.as_str(), device.name),

@@ -168,6 +168,7 @@ pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'
             "dossier",
             what,
             found.into_iter().map(dossier_told),
+            "name it by its id, the first number of each",
         )),
     }
 }
@@ -182,10 +183,13 @@ pub(super) fn called<'a>(dossiers: &'a [Dossier], what: &str) -> Vec<&'a Dossier
     dossiers.iter().filter(is_meant).collect()
 }
 
-/// Finds a link by its id or its code.
+/// Finds a link by its profile and code, its code alone, or its id. A code may be the number of another link.
 pub(super) fn find_link<'a>(links: &'a [Link], what: &str) -> Result<&'a Link, Error> {
     let code = fold(what.trim());
-    let is_meant = |link: &&Link| link.id.to_string() == what.trim() || fold(&link.code) == code;
+    let is_meant = |link: &&Link| {
+        let by_both = fold(&format!("{}/{}", link.profile, link.code)) == code;
+        by_both || fold(&link.code) == code || link.id.to_string() == what.trim()
+    };
     let found: Vec<_> = links.iter().filter(is_meant).collect();
     match found[..] {
         [one] => Ok(one),
@@ -195,7 +199,19 @@ pub(super) fn find_link<'a>(links: &'a [Link], what: &str) -> Result<&'a Link, E
             "sluis link add",
             links.iter().map(link_told),
         )),
-        _ => Err(ambiguous("link", what, found.into_iter().map(link_told))),
+        _ => {
+            let one = &found[0];
+            let advice = format!(
+                "name it by its profile and code, as `{}/{}`",
+                one.profile, one.code
+            );
+            Err(ambiguous(
+                "link",
+                what,
+                found.into_iter().map(link_told),
+                &advice,
+            ))
+        }
     }
 }
 
@@ -231,11 +247,9 @@ fn unknown(kind: &str, what: &str, adds: &str, known: impl Iterator<Item = Strin
     Error::Refused(text)
 }
 
-fn ambiguous(kind: &str, what: &str, found: impl Iterator<Item = String>) -> Error {
+fn ambiguous(kind: &str, what: &str, found: impl Iterator<Item = String>, advice: &str) -> Error {
     let (named, more) = some_of(found);
-    Error::Refused(format!(
-        "{kind} `{what}` could be {named}{more}: name it by its id, the first number of each"
-    ))
+    Error::Refused(format!("{kind} `{what}` could be {named}{more}: {advice}"))
 }
 
 fn some_of(known: impl Iterator<Item = String>) -> (String, String) {
@@ -255,7 +269,8 @@ fn some_of(known: impl Iterator<Item = String>) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DossierId, Identifier};
+    use crate::catalog::LinkRules;
+    use crate::model::{DossierId, FirmId, Identifier, Language, LinkId};
 
     fn dossier(id: i64, name: &str, number: &str) -> Dossier {
         Dossier {
@@ -278,6 +293,43 @@ mod tests {
         assert_eq!(found("0771234528").unwrap(), 1);
         assert_eq!(found("5412345000013").unwrap(), 3);
         assert_eq!(found("2").unwrap(), 2);
+    }
+
+    fn link(id: i64, profile: &str, code: &str) -> Link {
+        Link {
+            id: LinkId(id),
+            firm: FirmId(1),
+            firm_slug: "kantoor".to_owned(),
+            dossier: DossierId(1),
+            dossier_name: "Molens".to_owned(),
+            enterprise_digits: None,
+            profile: profile.to_owned(),
+            code: code.to_owned(),
+            language: Language::Nl,
+            device: None,
+            sends: LinkRules::FIRM,
+        }
+    }
+
+    #[test]
+    fn a_link_whose_code_is_a_number_is_named_by_its_profile_and_code() {
+        let links = [
+            link(1, "expertm", "2"),
+            link(2, "expertm", "1"),
+            link(3, "bob-demat", "2"),
+            link(4, "bob-demat", "MOLENS"),
+        ];
+        let found = |what| find_link(&links, what).map(|link| link.id.0);
+
+        assert_eq!(found("expertm/2").unwrap(), 1);
+        assert_eq!(found("EXPERTM/1").unwrap(), 2);
+        assert_eq!(found("bob-demat/2").unwrap(), 3);
+        assert_eq!(found("molens").unwrap(), 4);
+        assert_eq!(found("4").unwrap(), 4);
+        assert_eq!(
+            found("2").unwrap_err().to_string(),
+            "link `2` could be 1 `2` in `expertm` of `Molens`, 2 `1` in `expertm` of `Molens`, 3 `2` in `bob-demat` of `Molens`: name it by its profile and code, as `expertm/2`"
+        );
     }
 
     #[test]

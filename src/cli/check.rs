@@ -21,6 +21,7 @@ use crate::model::{Flow, with_causes};
 use crate::seeing::NOT_HERE;
 use crate::sftp::introduction;
 use crate::telemetry;
+use crate::tending::room;
 
 /// How long a server on our port may take to say who it is.
 const BANNER_WAIT: Duration = Duration::from_secs(2);
@@ -78,6 +79,7 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
     let counted = |firms: &Vec<_>| format!("{} (firms: {})", file.display(), firms.len());
     report.say("catalog", told(firms.as_ref().map(counted)))?;
     let (blobs, spool) = (config.blob_folder(), config.spool_folder());
+    report.say("room", kept_free(config))?;
     report.say("documents", writable(&blobs))?;
     report.say("uploads", writable(&spool))?;
     report.say("drop folders", writable(&config.drop.root))?;
@@ -105,6 +107,23 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// More than a disk has is never free: then nothing would ever be taken.
+fn kept_free(config: &Config) -> Finding {
+    let least = config.disk.keep_free_bytes;
+    for folder in [config.data.clone(), config.blob_folder()] {
+        let room = room(&folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
+        if room.bytes < least {
+            return Err(format!(
+                "`[disk] keep_free_bytes` keeps {} MiB free, and the whole disk of `{}` has {}: nothing new would ever be taken; write less there",
+                least >> 20,
+                folder.display(),
+                room.bytes >> 20
+            ));
+        }
+    }
+    Ok(format!("{} MiB stay free", least >> 20))
 }
 
 /// Whether somebody should look at what was not told; a receiver that is away for now is nobody's fault here.

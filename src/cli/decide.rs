@@ -13,7 +13,7 @@ use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{DeliveryRow, Firm};
 use crate::model::{DeliveryId, DocumentId, DossierId, Flow, HeldReason, State, with_causes};
-use crate::sending::{self, Destination};
+use crate::sending::{self, Destination, Released};
 
 /// The arguments of `approve`.
 #[derive(Debug, clap::Args)]
@@ -199,11 +199,14 @@ impl Desk {
         let approved = self.house.sending.approve(firm, document, now).await?;
         let number = self.house.catalog.document(firm, document).await?;
         let number = number.reading.number;
-        let (result, sent) = match approved {
-            Some(released) => ("approved", released.sent),
-            None => ("approved before", 0),
+        let (result, released) = match approved {
+            Some(released) => ("approved", released),
+            None => ("approved before", Released::default()),
         };
-        self.line(number.as_deref(), None, result, sent, None)
+        // What was approved and could not be sent is tried again by whoever serves.
+        self.refused += released.failed.len();
+        let why = released.failed.first().map(|one| one.why.as_str());
+        self.line(number.as_deref(), None, result, released.sent, why)
     }
 
     /// Moves what was meant; a document that stands in two books must be named by its delivery.

@@ -4,13 +4,16 @@ mod expiry;
 mod key;
 mod login;
 
+pub(super) use expiry::end_of;
+pub(super) use login::reason;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::call::{Call, find_device, find_firm};
-use super::dossier::tell_offered;
 use super::link::receiver;
+use super::waiting::{Looked, look_again};
 use super::{Error, Exit, password, print, rules, table};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Firm, NewDevice};
@@ -179,18 +182,14 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
         is_default: args.default,
     };
     house.catalog.add_device(firm.id, &new, now).await?;
-    let offered = if args.default {
-        house
-            .sending
-            .look_again(firm.id, Waiting::Stays, now)
-            .await?
+    let looked = if args.default {
+        look_again(house, firm.id, Waiting::Stays).await
     } else {
-        0
+        Looked::at_nothing()
     };
     let made = password.filter(|_| args.password);
     tell_added(call, house, (&firm, args.name.as_str()), made).await?;
-    tell_offered(offered);
-    Ok(Exit::Done)
+    Ok(looked.tell())
 }
 
 /// The password is shown here and never again: only its hash is kept.
@@ -243,6 +242,7 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
             device.kind.as_str().to_owned(),
             format!("{}.{}", firm.slug, device.name),
             means(device),
+            device.networks.to_string(),
             default.to_owned(),
             waits.to_string(),
             device
@@ -260,6 +260,7 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
         "kind",
         "login",
         "proves itself by",
+        "from",
         "default",
         "waiting",
         "last seen",
@@ -351,12 +352,7 @@ async fn make_default(house: &House, named: &Named, is_moved: bool) -> Result<Ex
         "device `{}` now gets what no link assigns",
         device.name
     ))?;
-    tell_offered(
-        house
-            .sending
-            .look_again(firm.id, Waiting::Stays, now)
-            .await?,
-    );
+    let exit = look_again(house, firm.id, Waiting::Stays).await.tell();
     if is_moved {
         let links = house.catalog.links(firm.id).await?;
         let follows = |id| {
@@ -366,7 +362,7 @@ async fn make_default(house: &House, named: &Named, is_moved: bool) -> Result<Ex
         };
         rules::move_waiting(house, &firm, follows).await?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 async fn set_uploads(house: &House, device: &Device, uploads: Uploads) -> Result<(), Error> {

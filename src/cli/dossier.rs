@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, find_dossier, find_firm};
+use super::waiting::look_again;
 use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Dossier, Firm, Link};
@@ -73,10 +74,7 @@ async fn add(
         .catalog
         .add_dossier(firm.id, name.trim(), &identifiers, now)
         .await?;
-    let offered = house
-        .sending
-        .look_again(firm.id, Waiting::Stays, now)
-        .await?;
+    let looked = look_again(house, firm.id, Waiting::Stays).await;
     if call.json {
         show(call, house, firm.slug.as_str(), &id.to_string()).await?;
     } else {
@@ -86,17 +84,7 @@ async fn add(
             firm.slug
         ))?;
     }
-    tell_offered(offered);
-    Ok(Exit::Done)
-}
-
-/// Tells how many documents a change has set free. A listing for programs is on the other output.
-pub(super) fn tell_offered(offered: usize) {
-    match offered {
-        0 => {}
-        1 => print::note("one waiting document was offered"),
-        more => print::note(&format!("{more} waiting documents were offered")),
-    }
+    Ok(looked.tell())
 }
 
 fn identifiers(raw: &[String]) -> Result<Vec<Identifier>, Error> {

@@ -9,7 +9,9 @@ use crate::model::Timestamp;
 /// make the next one.
 const SOON_MS: i64 = 30 * DAY_MS;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// A key that expires soon, or has expired.
 pub(super) struct Expiring {
@@ -49,8 +51,8 @@ impl Expiring {
                 "  EXPIRED: key {name} of device {device} logs nobody in since {at}; `sluis device key remove` takes it away"
             );
         }
-        let days = (at.0 - now.0) / DAY_MS;
-        format!("  EXPIRES: key {name} of device {device}, in {days} days")
+        let left = left(at.0 - now.0);
+        format!("  EXPIRES: key {name} of device {device}, in {left}")
     }
 
     /// Says so to a program.
@@ -62,10 +64,32 @@ impl Expiring {
     }
 }
 
+/// Says how long that is: in hours where it is less than two days, for then each counts.
+fn left(ms: i64) -> String {
+    match ms / HOUR_MS {
+        ..1 => "less than an hour".to_owned(),
+        1 => "1 hour".to_owned(),
+        hours @ 2..48 => format!("{hours} hours"),
+        hours => format!("{} days", hours / 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{DeviceId, DeviceKind, FirmId, Means, Networks, Uploads};
+
+    #[test]
+    fn what_is_left_of_a_key_is_told_in_hours_at_the_end() {
+        let told = [0, 1, 2, 24, 47, 48, 71, 720].map(|hours| left(hours * HOUR_MS));
+
+        #[rustfmt::skip]
+        let expected = [
+            "less than an hour", "1 hour", "2 hours", "24 hours", "47 hours", "2 days", "2 days", "30 days",
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(left(HOUR_MS - 1), "less than an hour");
+    }
 
     #[test]
     fn a_key_is_told_of_thirty_days_before_it_expires_and_not_a_moment_sooner() {
@@ -104,7 +128,7 @@ mod tests {
             lines,
             [
                 "  EXPIRED: key SHA256:x over of device server logs nobody in since 1970-01-01T00:16:40.000Z; `sluis device key remove` takes it away",
-                "  EXPIRES: key SHA256:x of device server, in 0 days",
+                "  EXPIRES: key SHA256:x of device server, in 23 hours",
                 "  EXPIRES: key SHA256:x soon of device server, in 30 days",
             ]
         );

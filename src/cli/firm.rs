@@ -54,8 +54,10 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         Command::List => list(call, &house).await,
         Command::Show { slug } => show(call, &house, &find_firm(&house, &slug).await?).await,
         Command::Set(args) => {
-            let firm = rules::set_firm(&house, &args).await?;
-            show(call, &house, &firm).await
+            let (firm, looked) = rules::set_firm(&house, &args).await?;
+            let exit = looked.tell();
+            show(call, &house, &firm).await?;
+            Ok(exit)
         }
         Command::Remove { slug } => remove(&house, &find_firm(&house, &slug).await?).await,
     }

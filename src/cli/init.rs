@@ -28,6 +28,7 @@ pub(super) struct Args {
 /// Makes what is not there yet; doing it again changes nothing.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     fs::create_dir_all(&args.dir).map_err(Error::file("make the folder", &args.dir))?;
+    let _turn = begin(&args.dir)?;
     let file = args.dir.join("sluis.toml");
     let listen = args.listen.unwrap_or_else(|| Sftp::default().listen);
     let new = if file.exists() {
@@ -85,11 +86,33 @@ fn tell(file: &Path, is_new: bool, config: &Config, fingerprints: &[String]) -> 
     ))
 }
 
+/// What the name of a configuration begins with that is not finished.
+const UNFINISHED: &str = ".sluis.toml-";
+
+/// Waits for another who makes the same folder, and removes what one left that was killed. Where the folder cannot be
+/// locked, as over some networks, that may be somebody's who is at work, and stays.
+fn begin(folder: &Path) -> Result<fs::File, Error> {
+    let failed = || Error::file("look into", folder);
+    let turn = fs::File::open(folder).map_err(failed())?;
+    if turn.lock().is_err() {
+        return Ok(turn);
+    }
+    for entry in fs::read_dir(folder).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        let is_left = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        if is_left && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(Error::file("remove", path))?;
+        }
+    }
+    Ok(turn)
+}
+
 /// Writes a file that has no name of its own yet: an existing one is somebody's decisions, and stays as it is.
 fn write_new(folder: &Path, text: &str) -> Result<NamedTempFile, Error> {
     let written = || {
         let mut new = tempfile::Builder::new()
-            .prefix(".sluis.toml-")
+            .prefix(UNFINISHED)
             // Whom webhooks may reach, and where everything is, is nobody else's.
             .permissions(fs::Permissions::from_mode(0o640))
             .tempfile_in(folder)?;
@@ -136,6 +159,33 @@ mod tests {
 
         assert_eq!(config.sftp.listen, listen);
         assert_eq!(config.data, Path::new("/srv/data"));
+    }
+
+    #[test]
+    fn what_was_left_by_one_that_was_killed_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = write_new(folder.path(), "data = 'd'").unwrap();
+        let left = left.into_temp_path().keep().unwrap();
+        assert!(left.exists());
+        for name in ["sluis.toml", ".sluis.toml", "sluis.toml-old"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join(".sluis.toml-kept")).unwrap();
+
+        drop(begin(folder.path()).unwrap());
+
+        let names = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                ".sluis.toml",
+                ".sluis.toml-kept",
+                "sluis.toml",
+                "sluis.toml-old"
+            ]
+        );
     }
 
     #[test]

@@ -4,7 +4,8 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::call::{Call, device_name, find_device, find_firm, find_link};
-use super::dossier::{named, tell_offered};
+use super::dossier::named;
+use super::waiting::look_again;
 use super::{Error, Exit, print, rules, table};
 use crate::app::House;
 use crate::catalog::{Device, Dossier, Firm, Link, LinkRules, NewLink};
@@ -66,7 +67,7 @@ pub(super) struct Add {
 pub(super) struct Named {
     /// Of which firm.
     firm: String,
-    /// By its code or its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
     link: String,
 }
 
@@ -111,10 +112,7 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     };
     let now = house.clock.read();
     let id = house.catalog.add_link(firm.id, &new, now).await?;
-    let offered = house
-        .sending
-        .look_again(firm.id, Waiting::Stays, now)
-        .await?;
+    let looked = look_again(house, firm.id, Waiting::Stays).await;
     if !call.json {
         print::line(&format!(
             "added link {id}: dossier `{}` in {}",
@@ -123,13 +121,13 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
         ))?;
     }
     show(call, house, &firm, &id.to_string()).await?;
-    tell_offered(offered);
+    let exit = looked.tell();
     if device.is_none() && firm.default_device.is_none() {
         print::note(
             "note: neither the link nor the firm names a device, so its documents wait: `sluis device add … --default`",
         );
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn language(profile: &Profile, firm: &Firm, asked: Option<Language>) -> Result<Language, Error> {
@@ -297,11 +295,13 @@ async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
         .catalog
         .remove_link(firm.id, link, house.clock.read())
         .await?;
+    // The dossier may have another one.
+    let looked = look_again(house, firm.id, Waiting::Stays).await;
     print::line(&format!(
         "removed link {} (`{}` in `{}`)",
         link.id, link.code, link.profile
     ))?;
-    Ok(Exit::Done)
+    Ok(looked.tell())
 }
 
 fn told_rule<T: Copy + std::fmt::Display>(own: &OrFirm<T>, firm: &T) -> String {

@@ -45,6 +45,7 @@ mod service;
 mod status;
 mod story;
 mod table;
+mod waiting;
 mod webhook;
 
 use std::path::PathBuf;

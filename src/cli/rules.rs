@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::call::{Call, find_device, find_firm, find_link};
 use super::link::receiver;
-use super::{Error, Exit, dossier, link, print};
+use super::waiting::{Looked, look_again};
+use super::{Error, Exit, link, print};
 use crate::alarm::{OrConfig, OwnLimits};
 use crate::app::House;
 use crate::catalog::{Firm, FirmRules, LinkRules};
@@ -19,7 +20,7 @@ use crate::transfer::NightHour;
 pub(super) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its code or its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
     link: String,
     /// Where its documents go.
     #[arg(long)]
@@ -107,14 +108,14 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
     };
     let now = house.clock.read();
     house.catalog.set_link(link, device, &sends, now).await?;
-    let sent = look_again(house, &firm, args.release_waiting).await?;
+    let looked = look_again(house, firm.id, released(args.release_waiting)).await;
     let id = link.id.to_string();
     link::show(call, house, &firm, &id).await?;
-    dossier::tell_offered(sent);
+    let exit = looked.tell();
     if args.move_waiting {
         move_waiting(house, &firm, |other| other == link.id).await?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Offers what other devices have not collected to those that the links, or the firm, name now.
@@ -138,8 +139,8 @@ pub(super) async fn move_waiting(
     Ok(())
 }
 
-/// Changes how a firm sends; returns the firm as it is then.
-pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Error> {
+/// Changes how a firm sends; returns the firm as it is then, and what came of what waits.
+pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Looked), Error> {
     let firm = find_firm(house, &args.slug).await?;
     if let Some(name) = &args.time_zone {
         TimeZone::get(name).map_err(|_| {
@@ -165,6 +166,7 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Erro
         unseen: args.alarm_unseen.unwrap_or(firm.alarms.unseen),
     };
     let now = house.clock.read();
+    let mut looked = Looked::at_nothing();
     if keeps != firm.keeps {
         house.catalog.set_retention(&firm, &keeps, now).await?;
     }
@@ -173,19 +175,16 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<Firm, Erro
     }
     if rules != firm.sends || args.release_waiting {
         house.catalog.set_firm_rules(&firm, &rules, now).await?;
-        let sent = look_again(house, &firm, args.release_waiting).await?;
-        dossier::tell_offered(sent);
+        looked = look_again(house, firm.id, released(args.release_waiting)).await;
     }
-    find_firm(house, &args.slug).await
+    Ok((find_firm(house, &args.slug).await?, looked))
 }
 
 /// What waits follows the rule as it stands now: earlier, later, or not by itself any more.
-async fn look_again(house: &House, firm: &Firm, is_released: bool) -> Result<usize, Error> {
-    let waiting = if is_released {
+fn released(is_released: bool) -> Waiting {
+    if is_released {
         Waiting::Follows
     } else {
         Waiting::Stays
-    };
-    let now = house.clock.read();
-    Ok(house.sending.look_again(firm.id, waiting, now).await?)
+    }
 }

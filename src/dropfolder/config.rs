@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::model::Declared;
+use crate::model::{Declared, not_zero};
 
 use super::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN};
 
@@ -24,8 +24,10 @@ pub struct DropFolderConfig {
     #[serde(deserialize_with = "checked_settle_ms")]
     pub settle_ms: u32,
     /// How often every folder is looked at although nothing was heard of it.
+    #[serde(deserialize_with = "not_zero")]
     pub rescan_seconds: NonZeroU32,
     /// How often every folder is looked at where nothing is ever heard.
+    #[serde(deserialize_with = "not_zero")]
     pub poll_seconds: NonZeroU32,
     /// What is true of a document beside which nothing is said.
     pub declared: Declared,

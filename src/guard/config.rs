@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::penalties::PenaltyRules;
 use super::startups::Startups;
-use crate::model::Network;
+use crate::model::{Network, not_zero};
 
 /// What holds before login.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -18,8 +18,10 @@ pub struct GuardConfig {
     /// How many connections may be logging in.
     pub startups: Startups,
     /// The time from accepting a connection to the end of its login, in seconds.
+    #[serde(deserialize_with = "not_zero")]
     pub grace_seconds: NonZeroU16,
     /// How many of them may come from one network.
+    #[serde(deserialize_with = "not_zero")]
     pub network_startups_max: NonZeroU16,
     /// How many first bits of an address make a network.
     pub network_bits: NetworkBits,

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use crate::model::address_or;
+
 /// Metrics and health, over HTTP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Said")]
@@ -18,6 +20,7 @@ pub struct MetricsConfig {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Said {
+    #[serde(deserialize_with = "address_or")]
     listen: Option<SocketAddr>,
     public: bool,
 }

@@ -7,7 +7,7 @@ mod release;
 mod replacing;
 
 pub use by_hand::Destination;
-pub use release::{Released, Waiting};
+pub use release::{Released, Unlooked, Waiting};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::Resent;
@@ -349,10 +349,10 @@ impl Sending {
         asked: Option<DeviceId>,
     ) -> Result<DeviceId, Error> {
         let default = self.ingest.catalog.default_device(firm).await?;
-        let in_use = self.ingest.catalog.devices(firm).await?;
+        let in_use = self.ingest.catalog.devices_in_use(firm).await?;
         // Where it went last may have been removed since; then nobody would ever collect it there. What was
         // never sent went nowhere: its device is the one that its link named when it was last looked at.
-        let is_in_use = |id: &DeviceId| in_use.iter().any(|device| device.id == *id);
+        let is_in_use = |id: &DeviceId| in_use.contains(id);
         let last = delivery
             .device
             .filter(|id| delivery.offer.is_some() && is_in_use(id));

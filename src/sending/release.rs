@@ -33,13 +33,23 @@ pub struct Released {
     /// How many were sent.
     pub sent: usize,
     /// Those that could not be looked at, each told in the log.
-    pub failed: Vec<DeliveryId>,
+    pub failed: Vec<Unlooked>,
+}
+
+/// A delivery that could not be looked at, and waits on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlooked {
+    /// Which.
+    pub id: DeliveryId,
+    /// Why, with its causes.
+    pub why: String,
 }
 
 impl Released {
     fn note(&mut self, held: &Delivery, error: &Error) {
-        told_failed(held, error);
-        self.failed.push(held.id);
+        let (id, why) = (held.id, with_causes(error));
+        tracing::error!(delivery.id = %id, "Could not look again at delivery {id}, which waits on: {why}");
+        self.failed.push(Unlooked { id, why });
     }
 }
 
@@ -60,7 +70,7 @@ struct Rules {
 
 impl Sending {
     /// Looks again at what waits for something that may have changed: a dossier, a link, a device, a rule.
-    /// Returns how many were sent.
+    /// One that fails holds up no other.
     ///
     /// # Errors
     ///
@@ -70,7 +80,7 @@ impl Sending {
         firm: FirmId,
         waiting: Waiting,
         now: Timestamp,
-    ) -> Result<usize, Error> {
+    ) -> Result<Released, Error> {
         let (mut by_rule, mut by_setup) = (Vec::new(), Vec::new());
         for held in self.ingest.catalog.held(firm).await? {
             match held.reason {
@@ -91,17 +101,18 @@ impl Sending {
                 _ => {}
             }
         }
-        let mut sent = 0;
+        let mut released = Released::default();
         for held in by_setup {
             let word = (Word::Kept, waiting);
             match self.route_again(firm, &held, word, now).await {
-                Ok(more) => sent += more,
-                // It holds up no other.
-                Err(error) => told_failed(&held, &error),
+                Ok(more) => released.sent += more,
+                Err(error) => released.note(&held, &error),
             }
         }
-        sent += self.release(firm, &by_rule, now).await.sent;
-        Ok(sent)
+        let more = self.release(firm, &by_rule, now).await;
+        released.sent += more.sent;
+        released.failed.extend(more.failed);
+        Ok(released)
     }
 
     /// Looks again at a document that was put in once more, into the folder of a dossier: that word counts where
@@ -383,11 +394,6 @@ pub(super) fn readiness(document: &Document) -> Readiness {
         received_at: document.received_at,
         ready_at: document.ready_at,
     }
-}
-
-fn told_failed(held: &Delivery, error: &Error) {
-    let (id, why) = (held.id, with_causes(error));
-    tracing::error!(delivery.id = %id, "Could not look again at delivery {id}, which waits on: {why}");
 }
 
 /// The planned deliveries that `held` waits for: those of its own books, or all where nobody knew whose

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Error, UPLOAD_BYTES_MAX};
 use crate::catalog::{Catalog, Uploaded};
-use crate::model::{FirmId, Timestamp};
+use crate::model::{FirmId, Timestamp, not_zero};
 
 /// What the configuration says about uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -23,8 +23,10 @@ pub struct UploadLimits {
     #[serde(deserialize_with = "checked_file_bytes")]
     pub file_bytes_max: u64,
     /// How many bytes one firm may put in on a day.
+    #[serde(deserialize_with = "not_zero")]
     pub firm_day_bytes_max: NonZeroU64,
     /// How many files one firm may put in on a day.
+    #[serde(deserialize_with = "not_zero")]
     pub firm_day_files_max: NonZeroU64,
 }
 

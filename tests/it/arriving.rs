@@ -108,7 +108,8 @@ async fn what_has_no_home_waits_and_leaves_when_it_has_one() {
         .sending
         .look_again(office.firm, Waiting::Stays, gateway.now())
         .await
-        .unwrap();
+        .unwrap()
+        .sent;
     let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
     gateway
         .link_as(&office, mill, "expertm", "MOLEN", None, Transfer::AtOnce)
@@ -118,7 +119,8 @@ async fn what_has_no_home_waits_and_leaves_when_it_has_one() {
         .sending
         .look_again(office.firm, Waiting::Stays, gateway.now())
         .await
-        .unwrap();
+        .unwrap()
+        .sent;
 
     assert_eq!((after_link, after_dossier), (1, 0));
     assert_eq!(

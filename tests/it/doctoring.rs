@@ -526,3 +526,40 @@ fn its_own_server_is_known_where_it_waits_for_the_header_of_a_forwarder() {
     assert_eq!(status, 0);
     assert_eq!(program.log_count("no PROXY header"), 0);
 }
+
+#[test]
+fn more_room_than_the_disk_has_is_wrong_and_so_is_told() {
+    let program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    let more_than_all = format!("{good}\n[disk]\nkeep_free_bytes = 9000000000000000000\n");
+    fs::write(&file, more_than_all).unwrap();
+
+    let found = wrong(&program);
+
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "room");
+    let advice = "nothing new would ever be taken; write less there";
+    assert!(found[0].1.ends_with(advice), "{found:?}");
+}
+
+#[test]
+fn a_number_that_cannot_be_is_refused_by_the_name_of_its_key_or_variable() {
+    let program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    let zero = good.replacen("[sftp]\n", "[sftp]\nidle_seconds = 0\n", 1);
+    let advice = "write a whole number from 1 to 4294967295";
+
+    fs::write(&file, zero).unwrap();
+    let in_file = wrong(&program).remove(0).1;
+    fs::write(&file, good).unwrap();
+    let mut asked = program.command(&["check"]);
+    let by_variable = asked.env("SLUIS_SFTP_IDLE_SECONDS", "0").output().unwrap();
+
+    assert!(in_file.contains("idle_seconds = 0"), "{in_file}");
+    assert!(in_file.contains(advice), "{in_file}");
+    let told = String::from_utf8(by_variable.stdout).unwrap();
+    assert!(told.contains("idle_seconds"), "{told}");
+    assert!(told.contains(advice), "{told}");
+}

@@ -773,3 +773,25 @@ fn an_operator_decides_how_a_device_logs_in() {
         assert_eq!(program.events(kind), count, "{kind}");
     }
 }
+
+#[test]
+fn a_listing_of_devices_says_from_where_each_logs_in() {
+    let program = Program::init();
+    program.device_of("server", "pull");
+    program.device_of("laptop", "pull");
+    let set = [
+        "device",
+        "set",
+        "kantoor",
+        "server",
+        "--from",
+        "192.0.2.0/24",
+    ];
+    program.ok(&set);
+
+    let listed = program.ok(&["device", "list", "kantoor"]);
+
+    let line = |name: &str| listed.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(line("server").contains("  192.0.2.0/24  "), "{listed}");
+    assert!(line("laptop").contains("  anywhere  "), "{listed}");
+}

@@ -144,7 +144,7 @@ async fn what_was_moved_to_books_without_a_link_leaves_once_there_is_one() {
 
     let look = sending.look_again(firm, Waiting::Stays, gateway.now());
 
-    assert_eq!(look.await.unwrap(), 1);
+    assert_eq!(look.await.unwrap().sent, 1);
     let expected = ["De Korenaar withdrawn", "De Wever offered"];
     assert_eq!(stand(&gateway, &office).await, expected);
 }
@@ -167,7 +167,7 @@ async fn remove_dossier(gateway: &Gateway, firm: FirmId, name: &str) {
 async fn look(gateway: &Gateway, firm: FirmId, waiting: Waiting) -> usize {
     let sending = &gateway.house.sending;
     let looking = sending.look_again(firm, waiting, gateway.now());
-    looking.await.unwrap()
+    looking.await.unwrap().sent
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn a_code_of_two_dossiers_holds_until_each_has_its_own() {
         .look_again(office.firm, Waiting::Stays, gateway.now())
         .await;
 
-    assert_eq!(offered.unwrap(), 1);
+    assert_eq!(offered.unwrap().sent, 1);
     assert!(gateway.deliveries(&office).await[0].ends_with("offered"));
 }
 
@@ -169,7 +169,7 @@ async fn what_the_sender_said_is_remembered_when_it_is_looked_at_again() {
         .look_again(office.firm, Waiting::Stays, gateway.now())
         .await;
 
-    assert_eq!(offered.unwrap(), 0);
+    assert_eq!(offered.unwrap().sent, 0);
     assert_eq!(
         gateway.deliveries(&office).await,
         ["- held (sender_disagrees)"]

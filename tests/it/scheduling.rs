@@ -261,7 +261,11 @@ async fn a_document_without_a_device_leaves_by_itself_once_there_is_one() {
         .sending
         .look_again(office.firm, Waiting::Stays, gateway.now());
 
-    assert_eq!(looking.await.unwrap(), 0, "its ten minutes are not over");
+    assert_eq!(
+        looking.await.unwrap().sent,
+        0,
+        "its ten minutes are not over"
+    );
     gateway.pass_ms(10 * 60_000);
     assert_eq!(run_due(&gateway).await, 1);
 }
@@ -284,10 +288,10 @@ async fn what_waits_for_a_hand_stays_when_the_rule_changes_unless_it_is_asked_to
             .look_again(office.firm, waiting, gateway.now())
     };
 
-    assert_eq!(look(Waiting::Stays).await.unwrap(), 0);
+    assert_eq!(look(Waiting::Stays).await.unwrap().sent, 0);
     assert_eq!(stand(&gateway, &office).await, ["manual"]);
 
-    assert_eq!(look(Waiting::Follows).await.unwrap(), 1);
+    assert_eq!(look(Waiting::Follows).await.unwrap().sent, 1);
     assert_eq!(stand(&gateway, &office).await, ["offered"]);
 }
 
@@ -310,7 +314,7 @@ async fn what_is_dated_far_ahead_waits_for_a_person_and_follows_its_rule() {
         .unwrap();
     let sending = &gateway.house.sending;
     let looking = sending.look_again(office.firm, Waiting::Stays, gateway.now());
-    assert_eq!(looking.await.unwrap(), 1);
+    assert_eq!(looking.await.unwrap().sent, 1);
     assert_eq!(stand(&gateway, &office).await, ["offered"]);
 }
 
@@ -359,7 +363,7 @@ async fn what_a_person_holds_back_waits_for_a_person() {
     gateway.pass_ms(24 * HOUR);
     assert_eq!(run_due(&gateway).await, 0);
     let look = sending.look_again(firm, Waiting::Follows, gateway.now());
-    assert_eq!(look.await.unwrap(), 0);
+    assert_eq!(look.await.unwrap().sent, 0);
     assert_eq!(stand(&gateway, &office).await, ["on_hold"]);
     sending.send(firm, id, None, gateway.now()).await.unwrap();
     let late = sending.hold(firm, id, "too late", gateway.now()).await;
@@ -625,7 +629,7 @@ async fn what_is_to_be_sent_by_hand_is_so_when_its_link_is_replaced() {
     let (catalog, sending) = (&gateway.house.catalog, &gateway.house.sending);
     let look_again = async |waiting| {
         let looking = sending.look_again(office.firm, waiting, gateway.now());
-        looking.await.unwrap()
+        looking.await.unwrap().sent
     };
     let link_of_now = catalog.links(office.firm).await.unwrap().remove(0);
     let removing = catalog.remove_link(office.firm, &link_of_now, gateway.now());
@@ -660,8 +664,114 @@ async fn what_was_to_be_sent_by_hand_through_a_link_that_is_gone_is_sent_through
 
     link(&gateway, &office, sends("at-once"), Some(device.id)).await;
     let looking = sending.look_again(office.firm, Waiting::Stays, gateway.now());
-    assert_eq!(looking.await.unwrap(), 0);
+    assert_eq!(looking.await.unwrap().sent, 0);
 
     send().await.unwrap();
     assert_eq!(stand(&gateway, &office).await, ["offered"]);
+}
+
+#[tokio::test]
+async fn a_change_after_which_nobody_looked_again_is_seen_by_whoever_serves_and_once() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    receive_said(&gateway, &office, "F-1", Said::default()).await;
+    let scheduler = scheduler(&gateway);
+    let run = async || {
+        let (looked, released) = scheduler.run_changed(gateway.now()).await.unwrap();
+        assert_eq!(released.failed, []);
+        (looked, released.sent)
+    };
+    assert_eq!(run().await, (1, 0), "as after each start");
+    assert_eq!(run().await, (0, 0));
+
+    // The command was cut here.
+    link(&gateway, &office, sends("at-once"), Some(device.id)).await;
+    assert_eq!(run().await, (0, 0), "there may be more changes");
+    gateway.pass_ms(5_000);
+    assert_eq!(run().await, (1, 1));
+    assert_eq!(stand(&gateway, &office).await, ["offered"]);
+
+    // What was offered opened a folder, which moves the version, too: one look more, and no other.
+    let mut more = 0;
+    for _ in 0..10 {
+        gateway.pass_ms(5_000);
+        more += run().await.0;
+    }
+    assert_eq!(more, 1);
+}
+
+#[tokio::test]
+async fn what_could_not_be_looked_at_after_a_change_is_so_again_and_holds_up_no_other() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    for number in ["F-1", "F-2"] {
+        receive_said(&gateway, &office, number, Said::default()).await;
+    }
+    let broken = "update document set reading = 'x' || reading where id = 1";
+    tamper(&gateway, broken).await;
+    link(&gateway, &office, sends("at-once"), Some(device.id)).await;
+    let scheduler = scheduler(&gateway);
+    let run = async || scheduler.run_changed(gateway.now()).await.unwrap().1;
+
+    let first = run().await;
+    assert_eq!((first.sent, first.failed.len()), (1, 1));
+    assert_eq!(run().await, Released::default());
+    let mended = "update document set reading = substr(reading, 2) where id = 1";
+    tamper(&gateway, mended).await;
+    gateway.pass_ms(60_000);
+    assert_eq!(run().await.sent, 1);
+    assert_eq!(stand(&gateway, &office).await, ["offered", "offered"]);
+}
+
+#[tokio::test]
+async fn a_command_that_could_not_look_at_what_waits_says_so_and_fails() {
+    let program = Program::init();
+    program.device_of("server", "pull");
+    program.ingest(&[invoice("F-1", 900), invoice("F-2", 900)]);
+    let catalog = program.path("sluis/data/catalog.sqlite");
+    let broken = "update document set reading = 'x' || reading where id = 1";
+    tamper_with(&catalog, broken).await;
+    let add = [
+        "link",
+        "add",
+        "kantoor",
+        "De Korenaar",
+        "--device",
+        "server",
+    ];
+
+    let added = program.run(&[&add[..], &["--profile", "expertm", "--code", "ACME"]].concat());
+
+    let told = String::from_utf8_lossy(&added.stderr);
+    assert!(!added.status.success(), "{told}");
+    assert!(told.contains("one waiting document was offered"), "{told}");
+    let waits = "delivery 1 waits on, for it could not be looked at again: ";
+    assert!(told.contains(waits), "{told}");
+    assert_eq!(program.json(&["link", "list", "kantoor"]).len(), 1);
+}
+
+#[test]
+fn what_a_link_held_that_is_removed_goes_through_the_other_one() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let set = ["link", "set", "kantoor", "ACME", "--transfer", "after=1d"];
+    program.ok(&set);
+    program.ingest(&[invoice("F-1", 900)]);
+    let add = [
+        "link",
+        "add",
+        "kantoor",
+        "De Korenaar",
+        "--device",
+        "server",
+    ];
+    program.ok(&[&add[..], &["--profile", "bob-demat", "--code", "BOB"]].concat());
+
+    let removed = program.run(&["link", "remove", "kantoor", "ACME"]);
+
+    let told = String::from_utf8_lossy(&removed.stderr);
+    assert!(removed.status.success(), "{told}");
+    assert!(told.contains("one waiting document was offered"), "{told}");
 }

@@ -242,12 +242,12 @@ async fn what_was_taken_back_is_not_sent_again_because_something_else_was_added(
     gateway
         .dossier(&office, "Imprimerie", &["0809172614"])
         .await;
-    let sent = sending
+    let released = sending
         .look_again(firm, Waiting::Stays, gateway.now())
         .await
         .unwrap();
 
-    assert_eq!(sent, 0);
+    assert_eq!(released.sent, 0);
     let expected = ["- held (no_link)".to_owned(), format!("{PATH} withdrawn")];
     assert_eq!(gateway.deliveries(&office).await, expected);
 }
@@ -272,7 +272,8 @@ async fn two_that_look_again_at_once_send_once() {
 
     let (one, other, third) = tokio::join!(look(), look(), look());
 
-    assert_eq!(one.unwrap() + other.unwrap() + third.unwrap(), 20);
+    let sent = [one, other, third].map(|released| released.unwrap().sent);
+    assert_eq!(sent.iter().sum::<usize>(), 20);
     let deliveries = gateway.deliveries(&office).await;
     assert_eq!(deliveries.len(), 20);
     assert!(deliveries.iter().all(|line| line.ends_with("offered")));

@@ -1,9 +1,10 @@
 //! Do two who change the setup at the same time undo each other, or change what is there no longer?
 
 use sluis::alarm::OwnLimits;
-use sluis::catalog::{Error, FirmRules, LinkRules, NewLink};
+use sluis::catalog::{DeviceKey, Error, FirmRules, LinkRules, NewLink};
 use sluis::model::{
-    Approval, DeviceKind, Duplicates, Flow, Identifier, Keep, Language, OrFirm, Transfer,
+    Approval, DeviceKind, Duplicates, Flow, Identifier, Keep, Language, Means, OrFirm, Transfer,
+    Uploads,
 };
 use sluis::sending::{self, Destination};
 
@@ -190,4 +191,46 @@ async fn nothing_is_sent_to_a_device_that_is_no_longer_in_use() {
         "{sent:?}"
     );
     assert_eq!(gateway.deliveries(&office).await, ["- held (manual)"]);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_of_a_device_that_is_no_longer_in_use() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let spare = gateway.device(&office, "spare", DeviceKind::Pull).await;
+    let (catalog, firm, now) = (&gateway.house.catalog, office.firm, gateway.now());
+    let gone = catalog.device(firm, "spare").await.unwrap();
+    let key = gone.keys[0].clone();
+    let other = DeviceKey {
+        fingerprint: "SHA256:other".to_owned(),
+        ..key.clone()
+    };
+    catalog.remove_device(firm, &gone, now).await.unwrap();
+    let before = catalog.firm_by_id(firm).await.unwrap().version;
+
+    let login = (Some(Means::Key), None);
+    let expiry = (key.fingerprint.as_str(), Some(now));
+    let changes = [
+        catalog.set_login(&gone, login, now).await.map(drop),
+        catalog.set_password(&gone, Some("$argon2id$"), now).await,
+        catalog.set_password(&gone, None, now).await,
+        catalog.set_key_expiry(&gone, expiry, now).await,
+        catalog.add_device_key(&gone, &other, now).await,
+        catalog
+            .remove_device_key(&gone, &key.fingerprint, now)
+            .await,
+        catalog.disable_device(&gone, "lost", now).await,
+        catalog.set_uploads(&gone, Uploads::On, now).await,
+    ];
+
+    for (nth, change) in changes.iter().enumerate() {
+        assert!(
+            matches!(change, Err(Error::Missing { .. })),
+            "{nth}: {change:?}"
+        );
+    }
+    let keys = catalog.device_keys(spare.id).await.unwrap();
+    let keys: Vec<_> = keys.into_iter().map(|kept| kept.key).collect();
+    assert_eq!(keys, [key]);
+    assert_eq!(catalog.firm_by_id(firm).await.unwrap().version, before);
 }

@@ -2,7 +2,9 @@
 
 use crate::alarm::OwnLimits;
 use crate::catalog::{DeviceKey, Dossier, FirmRules, Link, LinkRules};
-use crate::model::{DeviceKind, Identifier, Language, Name, Retention, Uploads};
+use crate::model::{
+    DeviceKind, Identifier, Language, Means, Name, Networks, Retention, Timestamp, Uploads,
+};
 
 /// One thing to change. Devices are named, for those that come are not there yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,20 @@ pub(super) enum Change {
     AddKey {
         device: String,
         key: DeviceKey,
+    },
+    SetKeyExpiry {
+        device: String,
+        fingerprint: String,
+        expires_at: Option<Timestamp>,
+    },
+    SetLogin {
+        device: String,
+        means: Option<Means>,
+        networks: Option<Networks>,
+    },
+    Disable {
+        device: String,
+        why: String,
     },
     SetUploads {
         device: String,
@@ -54,20 +70,12 @@ pub(super) enum Change {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::AddDevice { name, kind, keys } => {
-                write!(
-                    f,
-                    "add device `{name}` ({}), {} keys",
-                    kind.as_str(),
-                    keys.len()
-                )
-            }
-            Self::AddKey { device, key } => {
-                write!(f, "add a key to device `{device}`: {}", key.fingerprint)
-            }
-            Self::SetUploads { device, uploads } => {
-                write!(f, "set uploads of device `{device}` {}", uploads.as_str())
-            }
+            Self::AddDevice { .. }
+            | Self::AddKey { .. }
+            | Self::SetKeyExpiry { .. }
+            | Self::SetLogin { .. }
+            | Self::Disable { .. }
+            | Self::SetUploads { .. } => self.tell_device(f),
             Self::SetDefault { device } => write!(f, "make `{device}` the default device"),
             Self::SetFirm(rules) => {
                 let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
@@ -107,6 +115,55 @@ impl std::fmt::Display for Change {
                 write!(f, "set link `{}` in `{}`", link.code, link.profile)?;
                 rules(f, device.as_deref(), sends)
             }
+        }
+    }
+}
+
+impl Change {
+    /// Tells what is about a device; of other changes, nothing.
+    fn tell_device(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AddDevice { name, kind, keys } => {
+                write!(
+                    f,
+                    "add device `{name}` ({}), {} keys",
+                    kind.as_str(),
+                    keys.len()
+                )
+            }
+            Self::AddKey { device, key } => {
+                write!(f, "add a key to device `{device}`: {}", key.fingerprint)?;
+                key.expires_at
+                    .map_or(Ok(()), |at| write!(f, ", until {at}"))
+            }
+            Self::SetKeyExpiry {
+                device,
+                fingerprint,
+                expires_at,
+            } => {
+                write!(f, "set key {fingerprint} of device `{device}`: good ")?;
+                match expires_at {
+                    Some(at) => write!(f, "until {at}"),
+                    None => f.write_str("for ever"),
+                }
+            }
+            Self::SetLogin {
+                device,
+                means,
+                networks,
+            } => {
+                write!(f, "set device `{device}`: logs in")?;
+                if let Some(means) = means {
+                    write!(f, " by {means}")?;
+                }
+                let networks = networks.as_ref();
+                networks.map_or(Ok(()), |networks| write!(f, " from {networks}"))
+            }
+            Self::Disable { device, why } => write!(f, "disable device `{device}`: {why}"),
+            Self::SetUploads { device, uploads } => {
+                write!(f, "set uploads of device `{device}` {}", uploads.as_str())
+            }
+            _ => Ok(()),
         }
     }
 }

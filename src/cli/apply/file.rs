@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::alarm::OrConfig;
 use crate::catalog::FirmRules;
 use crate::model::{
-    Approval, DeviceKind, Duplicates, InvalidRetention, Keep, Language, Name, OrFirm, Retention,
-    Transfer, Uploads,
+    Approval, DeviceKind, Duplicates, InvalidRetention, Keep, Language, Means, Name, Networks,
+    OrFirm, Retention, Transfer, Uploads,
 };
 use crate::transfer::NightHour;
 
@@ -82,9 +82,56 @@ pub(super) struct WantedDevice {
     pub(super) kind: DeviceKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) uploads: Option<Uploads>,
-    /// Public keys as OpenSSH writes them.
+    /// With what it logs in.
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) login: Option<Means>,
+    /// From where: networks with commas between, or `anywhere`.
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Networks>,
+    /// Why it may not log in. What is left out enables nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) disabled: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) keys: Vec<String>,
+    pub(super) keys: Vec<WantedKey>,
+}
+
+/// A public key as OpenSSH writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a key is a line such as `\"ssh-ed25519 AAAA… comment\"`, or `{ key = \"…\", expires = \"2027-01-31\" }`"
+)]
+pub(super) enum WantedKey {
+    /// Nothing is said of when it expires: for ever, or as it is.
+    Line(String),
+    /// It is said.
+    Until(KeyUntil),
+}
+
+/// A key, and until when it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyUntil {
+    pub(super) key: String,
+    /// An instant, its last day, or `forever`.
+    pub(super) expires: String,
+}
+
+impl WantedKey {
+    /// Returns its line.
+    pub(super) fn line(&self) -> &str {
+        match self {
+            Self::Line(line) | Self::Until(KeyUntil { key: line, .. }) => line,
+        }
+    }
+
+    /// Returns what is said of when it expires.
+    pub(super) fn expires(&self) -> Option<&str> {
+        match self {
+            Self::Line(_) => None,
+            Self::Until(until) => Some(&until.expires),
+        }
+    }
 }
 
 /// The books of one enterprise.

@@ -17,15 +17,17 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use self::change::Change;
-use self::file::{Wanted, WantedDevice, WantedDossier, WantedFirm, WantedLink};
-use self::plan::{Present, plan};
+use self::file::{
+    KeyUntil, Wanted, WantedDevice, WantedDossier, WantedFirm, WantedKey, WantedLink,
+};
+use self::plan::{Here, Present, owner, plan};
 use super::call::{Call, device_name, find_device, find_firm};
-use super::dossier::tell_offered;
+use super::waiting::look_again;
 use super::{Error, Exit, keys, link, print};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
 use crate::layout::LinkFacts;
-use crate::model::{DeviceId, with_causes};
+use crate::model::{DeviceId, Networks, with_causes};
 use crate::sending::Waiting;
 
 /// The arguments of `apply`.
@@ -55,7 +57,14 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let house = call.house().await?;
     let firm = find_firm(&house, wanted.firm.slug.as_str()).await?;
     let present = present(&house, firm).await?;
-    let changes = plan(&wanted, &present, &house.profiles, keys::parse).map_err(|faults| {
+    let today = house.places.today(house.clock.read());
+    let here = Here {
+        profiles: &house.profiles,
+        zone: house.places.zone(),
+        today,
+    };
+    let planned = plan(&wanted, &present, &here, keys::parse);
+    let changes = planned.map_err(|faults| {
         let what = format!("`{}` cannot be applied", args.file.display());
         Error::Refused(format!("{what}:\n- {}", faults.join("\n- ")))
     })?;
@@ -63,25 +72,19 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         changes
             .iter()
             .try_for_each(|change| tell(call, "would", change))?;
-        return ended(call, changes.len(), "would be made");
+        tell_passwords(&wanted, &present);
+        ended(call, changes.len(), "would be made")?;
+        return Ok(Exit::Done);
     }
+    tell_passwords(&wanted, &present);
     let mut doing = Doing::begin(&house, present);
-    for change in &changes {
-        doing.make(change).await.map_err(|refused| {
-            let why = with_causes(&refused);
-            Error::Refused(format!(
-                "could not {change}: {why}; what was told before is done"
-            ))
-        })?;
-        tell(call, "did", change)?;
-    }
-    let now = house.clock.read();
-    let sent = house
-        .sending
-        .look_again(doing.present.firm.id, Waiting::Stays, now)
-        .await?;
-    tell_offered(sent);
-    ended(call, changes.len(), "made")
+    let made = doing.make_all(call, &changes).await;
+    // What was made until then counts for what waits, too.
+    let looked = look_again(&house, doing.present.firm.id, Waiting::Stays).await;
+    let exit = looked.tell();
+    made?;
+    ended(call, changes.len(), "made")?;
+    Ok(exit)
 }
 
 /// The largest file, in bytes: a firm with ten thousand dossiers has some three million.
@@ -141,6 +144,21 @@ async fn present(house: &House, firm: Firm) -> Result<Present, Error> {
     })
 }
 
+/// Names the devices that come and want a password, which no file has.
+fn tell_passwords(wanted: &Wanted, present: &Present) {
+    let is_new = |one: &&WantedDevice| present.devices.iter().all(|own| own.name != one.name);
+    let wants_one = |one: &&WantedDevice| {
+        let means = one.login.unwrap_or_default();
+        !means.are_met_by(!one.keys.is_empty(), false)
+    };
+    for device in wanted.devices.iter().filter(is_new).filter(wants_one) {
+        let (firm, name) = (&wanted.firm.slug, &device.name);
+        print::note(&format!(
+            "note: device `{name}` cannot log in before it has a password, which stands in no file: `sluis device set {firm} {name} --password`"
+        ));
+    }
+}
+
 fn tell(call: &Call, did: &str, change: &Change) -> Result<(), Error> {
     if call.json {
         return print::json(&json!({ "result": did, "change": change.to_string() }));
@@ -148,7 +166,7 @@ fn tell(call: &Call, did: &str, change: &Change) -> Result<(), Error> {
     print::line(&format!("{did} {change}"))
 }
 
-fn ended(call: &Call, count: usize, made: &str) -> Result<Exit, Error> {
+fn ended(call: &Call, count: usize, made: &str) -> Result<(), Error> {
     if !call.json {
         match count {
             0 => print::line("nothing is to be changed")?,
@@ -156,7 +174,7 @@ fn ended(call: &Call, count: usize, made: &str) -> Result<Exit, Error> {
             more => print::line(&format!("{more} changes {made}"))?,
         }
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// What makes changes, and knows what they have come to.
@@ -182,28 +200,29 @@ impl<'a> Doing<'a> {
         }
     }
 
+    async fn make_all(&mut self, call: &Call, changes: &[Change]) -> Result<(), Error> {
+        for change in changes {
+            self.make(change).await.map_err(|refused| {
+                let why = with_causes(&refused);
+                Error::Refused(format!(
+                    "could not {change}: {why}; what was told before is done"
+                ))
+            })?;
+            tell(call, "did", change)?;
+        }
+        Ok(())
+    }
+
     async fn make(&mut self, change: &Change) -> Result<(), Error> {
         let (catalog, now) = (&self.house.catalog, self.house.clock.read());
         let firm = self.present.firm.id;
         match change {
-            Change::AddDevice { name, kind, keys } => {
-                let new = NewDevice {
-                    name,
-                    kind: *kind,
-                    password_hash: None,
-                    keys,
-                    is_default: false,
-                };
-                catalog.add_device(firm, &new, now).await?;
-            }
-            Change::AddKey { device, key } => {
-                let device = self.device(device).await?;
-                catalog.add_device_key(&device, key, now).await?;
-            }
-            Change::SetUploads { device, uploads } => {
-                let device = self.device(device).await?;
-                catalog.set_uploads(&device, *uploads, now).await?;
-            }
+            Change::AddDevice { .. }
+            | Change::AddKey { .. }
+            | Change::SetKeyExpiry { .. }
+            | Change::SetLogin { .. }
+            | Change::Disable { .. }
+            | Change::SetUploads { .. } => self.make_device(change).await?,
             Change::SetDefault { device } => {
                 let device = self.device(device).await?;
                 catalog.make_default(firm, &device, now).await?;
@@ -246,6 +265,56 @@ impl<'a> Doing<'a> {
                 let device = self.device_id(device.as_deref()).await?;
                 catalog.set_link(link, device, sends, now).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes what is about a device; of other changes, nothing.
+    async fn make_device(&self, change: &Change) -> Result<(), Error> {
+        let (catalog, now) = (&self.house.catalog, self.house.clock.read());
+        match change {
+            Change::AddDevice { name, kind, keys } => {
+                let new = NewDevice {
+                    name,
+                    kind: *kind,
+                    password_hash: None,
+                    keys,
+                    is_default: false,
+                };
+                let firm = self.present.firm.id;
+                catalog.add_device(firm, &new, now).await?;
+            }
+            Change::AddKey { device, key } => {
+                let device = self.device(device).await?;
+                catalog.add_device_key(&device, key, now).await?;
+            }
+            Change::SetKeyExpiry {
+                device,
+                fingerprint,
+                expires_at,
+            } => {
+                let device = self.device(device).await?;
+                let change = (fingerprint.as_str(), *expires_at);
+                catalog.set_key_expiry(&device, change, now).await?;
+            }
+            Change::SetLogin {
+                device,
+                means,
+                networks,
+            } => {
+                let device = self.device(device).await?;
+                let login = (*means, networks.as_ref());
+                catalog.set_login(&device, login, now).await?;
+            }
+            Change::Disable { device, why } => {
+                let device = self.device(device).await?;
+                catalog.disable_device(&device, why, now).await?;
+            }
+            Change::SetUploads { device, uploads } => {
+                let device = self.device(device).await?;
+                catalog.set_uploads(&device, *uploads, now).await?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -315,10 +384,6 @@ impl<'a> Doing<'a> {
     }
 }
 
-fn owner(code: &str, profile: &str) -> String {
-    format!("`{code}` in `{profile}`")
-}
-
 /// Says of a firm what its file would say.
 fn written(present: &Present) -> Wanted {
     let Present {
@@ -370,15 +435,22 @@ fn written(present: &Present) -> Wanted {
 }
 
 fn device_written(device: &Device) -> WantedDevice {
-    let line = |key: &DeviceKey| {
-        format!("{} {}", key.public_key, key.comment)
-            .trim()
-            .to_owned()
+    let key = |own: &DeviceKey| {
+        let line = format!("{} {}", own.public_key, own.comment);
+        let key = line.trim().to_owned();
+        match own.expires_at.map(|at| at.to_string()) {
+            None => WantedKey::Line(key),
+            Some(expires) => WantedKey::Until(KeyUntil { key, expires }),
+        }
     };
+    let is_narrow = |networks: &&Networks| !networks.are_all();
     WantedDevice {
         name: device.name.clone(),
         kind: device.kind,
         uploads: Some(device.uploads),
-        keys: device.keys.iter().map(line).collect(),
+        login: Some(device.means),
+        from: Some(&device.networks).filter(is_narrow).cloned(),
+        disabled: device.disabled.as_ref().map(|own| own.why.clone()),
+        keys: device.keys.iter().map(key).collect(),
     }
 }

@@ -4,16 +4,20 @@
 //! is there and not in the file is left, for a line that somebody deleted by mistake must not take a
 //! client's link away.
 
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::change::Change;
 use super::file::{Wanted, WantedDossier, WantedLink};
 use crate::alarm::OwnLimits;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, LinkRules};
+use crate::ingest::place;
 use crate::layout::{LinkFacts, Profiles};
-use crate::model::{DeviceKind, Identifier, Language, Uploads, fold};
+use crate::model::{DeviceKind, Identifier, Language, fold};
 
 /// What is there.
 pub(super) struct Present {
@@ -23,22 +27,33 @@ pub(super) struct Present {
     pub(super) links: Vec<Link>,
 }
 
+/// Where and when a file is applied.
+pub(super) struct Here<'a> {
+    pub(super) profiles: &'a Profiles,
+    pub(super) zone: &'a TimeZone,
+    pub(super) today: Date,
+}
+
 /// Decides what must change, or says of everything that is wrong with the file what it is.
 pub(super) fn plan(
     wanted: &Wanted,
     present: &Present,
-    profiles: &Profiles,
+    here: &Here<'_>,
     read_keys: impl Fn(&str) -> Result<Vec<DeviceKey>, String>,
 ) -> Result<Vec<Change>, Vec<String>> {
     let mut planning = Planning {
         wanted,
         present,
-        profiles,
+        profiles: here.profiles,
+        zone: here.zone,
+        today: here.today,
+        folders: BTreeMap::new(),
         changes: Vec::new(),
         faults: Vec::new(),
     };
     planning.devices(read_keys);
     planning.firm();
+    planning.folders_of_present();
     planning.dossiers();
     if planning.faults.is_empty() {
         Ok(planning.changes)
@@ -57,73 +72,39 @@ fn with_own(mut ids: Vec<Identifier>, there: Option<&Dossier>) -> Vec<Identifier
     ids
 }
 
+/// A dossier as it will be when its links are made.
+struct PlannedDossier<'a> {
+    /// One of its numbers in the file.
+    id: &'a Identifier,
+    name: &'a str,
+    ids: &'a [Identifier],
+}
+
+/// How a link is named to people.
+pub(super) fn owner(code: &str, profile: &str) -> String {
+    format!("`{code}` in `{profile}`")
+}
+
 struct Planning<'a> {
     wanted: &'a Wanted,
     present: &'a Present,
     profiles: &'a Profiles,
+    /// In which days end.
+    zone: &'a TimeZone,
+    /// The day of which folders are shown that bear a date.
+    today: Date,
+    /// Whose each folder is, by its key.
+    folders: BTreeMap<String, String>,
     changes: Vec<Change>,
     faults: Vec<String>,
 }
 
 impl Planning<'_> {
-    fn devices(&mut self, read_keys: impl Fn(&str) -> Result<Vec<DeviceKey>, String>) {
-        let mut seen = BTreeSet::new();
-        for wanted in &self.wanted.devices {
-            let name = &wanted.name;
-            if !seen.insert(name.as_str()) {
-                self.faults
-                    .push(format!("device `{name}` stands there twice"));
-                continue;
-            }
-            let mut keys = Vec::new();
-            for line in &wanted.keys {
-                match read_keys(line) {
-                    Ok(read) => keys.extend(read),
-                    Err(why) => self.faults.push(format!("a key of device `{name}`: {why}")),
-                }
-            }
-            let there = self
-                .present
-                .devices
-                .iter()
-                .find(|device| device.name == *name);
-            match there {
-                Some(device) if device.kind != wanted.kind => self.faults.push(format!(
-                    "device `{name}` is a `{}` and cannot become a `{}`: remove it, and add it anew",
-                    device.kind.as_str(),
-                    wanted.kind.as_str()
-                )),
-                Some(device) => {
-                    let is_new = |key: &DeviceKey| {
-                        !device.keys.iter().any(|own| own.fingerprint == key.fingerprint)
-                    };
-                    for key in keys.into_iter().filter(is_new) {
-                        let device = name.to_string();
-                        self.changes.push(Change::AddKey { device, key });
-                    }
-                }
-                None if keys.is_empty() => self.faults.push(format!(
-                    "device `{name}` is new and has no key: it could never log in"
-                )),
-                None => self.changes.push(Change::AddDevice {
-                    name: name.clone(),
-                    kind: wanted.kind,
-                    keys,
-                }),
-            }
-            let before = there.map_or_else(|| Uploads::Off.of(wanted.kind), |own| own.uploads);
-            if let Some(uploads) = wanted.uploads.filter(|uploads| *uploads != before) {
-                let device = name.to_string();
-                self.changes.push(Change::SetUploads { device, uploads });
-            }
-        }
-    }
-
     fn firm(&mut self) {
         let (wanted, firm) = (&self.wanted.firm, &self.present.firm);
         let old = &firm.sends;
         let rules = wanted.rules(old);
-        let is_known = |name: &String| jiff::tz::TimeZone::get(name).is_ok();
+        let is_known = |name: &String| TimeZone::get(name).is_ok();
         if let Some(zone) = wanted.time_zone.as_ref().filter(|name| !is_known(name)) {
             self.faults.push(format!(
                 "the time zone `{zone}` is not known; write one such as Europe/Brussels"
@@ -208,6 +189,11 @@ impl Planning<'_> {
                 continue;
             }
             let ids = with_own(ids, there.as_ref());
+            let planned = PlannedDossier {
+                id: &first,
+                name,
+                ids: &ids,
+            };
             match &there {
                 None => self.changes.push(Change::AddDossier {
                     name: name.to_owned(),
@@ -230,7 +216,7 @@ impl Planning<'_> {
                         link.code, link.profile
                     ));
                 }
-                self.link(link, there.as_ref(), &first);
+                self.link(link, there.as_ref(), &planned);
             }
         }
     }
@@ -306,7 +292,63 @@ impl Planning<'_> {
         found.first().copied().cloned()
     }
 
-    fn link(&mut self, wanted: &WantedLink, dossier: Option<&Dossier>, id: &Identifier) {
+    fn folders_of_present(&mut self) {
+        for link in &self.present.links {
+            let Ok(profile) = self.profiles.find(&link.profile) else {
+                continue;
+            };
+            for (_, folder) in profile.preview(&place::facts(link), self.today) {
+                let owner = owner(&link.code, &link.profile);
+                self.folders
+                    .extend(folder.ok().map(|path| (path.key(), owner)));
+            }
+        }
+    }
+
+    /// Two links in one folder: nobody could tell whose file it is. Nor may a folder want what its dossier lacks.
+    fn take_folders(
+        &mut self,
+        wanted: &WantedLink,
+        language: Language,
+        dossier: &PlannedDossier<'_>,
+    ) {
+        let (code, profile) = (&wanted.code, &wanted.profile);
+        let facts = LinkFacts {
+            firm: self.present.firm.slug.as_str(),
+            dossier_code: code,
+            dossier_name: dossier.name,
+            enterprise_number: dossier.ids.iter().find_map(Identifier::enterprise_digits),
+            language,
+        };
+        let known = self.profiles.find(profile);
+        let own = owner(code, profile);
+        let mut keys = Vec::new();
+        for (_, folder) in known.map_or_else(|_| Vec::new(), |p| p.preview(&facts, self.today)) {
+            let fault = match folder {
+                Err(missing) => format!("link {own} of dossier `{}`: {missing}", dossier.name),
+                Ok(folder) => match self.folders.get(&folder.key()) {
+                    Some(other) => format!(
+                        "the folder `{folder}` of link {own} belongs to link {other} already: give another code"
+                    ),
+                    None => {
+                        keys.push(folder.key());
+                        continue;
+                    }
+                },
+            };
+            // One is enough to see what is meant: its other folders want the same.
+            return self.faults.push(fault);
+        }
+        self.folders
+            .extend(keys.into_iter().map(|key| (key, own.clone())));
+    }
+
+    fn link(
+        &mut self,
+        wanted: &WantedLink,
+        dossier: Option<&Dossier>,
+        planned: &PlannedDossier<'_>,
+    ) {
         let (profile, code) = (&wanted.profile, &wanted.code);
         if let Some(device) = &wanted.device {
             self.receiver(device);
@@ -326,8 +368,9 @@ impl Planning<'_> {
             Err(why) => return self.faults.push(why),
         };
         let Some(link) = there else {
+            self.take_folders(wanted, language, planned);
             return self.changes.push(Change::AddLink {
-                dossier: id.clone(),
+                dossier: planned.id.clone(),
                 profile: profile.clone(),
                 code: code.clone(),
                 language,

@@ -1,12 +1,25 @@
 //! Does a file change what it says and nothing else, and does writing and reading it change nothing?
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use super::*;
 use crate::cli::demo::office::Office;
 use crate::layout::Profiles;
-use crate::model::Identifier;
+use crate::model::{DeviceKind, Identifier, Language, Means};
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
+
+const TODAY: Date = Date::constant(2026, 3, 14);
+
+fn here(profiles: &Profiles) -> Here<'_> {
+    Here {
+        profiles,
+        zone: const { &TimeZone::UTC },
+        today: TODAY,
+    }
+}
 
 async fn office(folder: &Path) -> (Office, Present) {
     let office = Office::found(folder, 0).await.unwrap();
@@ -20,7 +33,7 @@ fn planned(
     present: &Present,
     profiles: &Profiles,
 ) -> Result<Vec<String>, Vec<String>> {
-    let changes = plan(wanted, present, profiles, keys::parse)?;
+    let changes = plan(wanted, present, &here(profiles), keys::parse)?;
     Ok(changes.iter().map(ToString::to_string).collect())
 }
 
@@ -70,7 +83,7 @@ async fn a_file_is_carried_out_once() {
         "#
     );
     let wanted: Wanted = toml::from_str(&text).unwrap();
-    let changes = plan(&wanted, &present, &house.profiles, keys::parse).unwrap();
+    let changes = plan(&wanted, &present, &here(&house.profiles), keys::parse).unwrap();
     let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
 
     assert_eq!(
@@ -233,4 +246,228 @@ fn a_file_one_byte_past_the_limit_is_refused() {
         refused.contains("is larger than 16777216 bytes"),
         "{refused}"
     );
+}
+
+/// Plans one new dossier with these links, each in `PROFILE/CODE`.
+fn faults_of(ids: &str, links: &[&str], present: &Present, profiles: &Profiles) -> Vec<String> {
+    let slug = &present.firm.slug;
+    let mut text =
+        format!("[firm]\nslug = \"{slug}\"\n[[dossier]]\nname = \"Nieuwe Klant\"\nids = [{ids}]\n");
+    for link in links {
+        let (profile, code) = link.split_once('/').unwrap();
+        text += &format!("[[dossier.link]]\nprofile = \"{profile}\"\ncode = \"{code}\"\n");
+    }
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+    planned(&wanted, present, profiles)
+        .err()
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_or_is_another_link_s_is_told_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let faults = |ids, links: &[&str]| faults_of(ids, links, &present, &office.house.profiles);
+    let (gln, number) = ("\"0088:5412345000013\"", "\"0403.019.261\"");
+
+    assert_eq!(
+        faults(gln, &["billsync/K1"]),
+        [
+            "link `K1` in `billsync` of dossier `Nieuwe Klant`: the folder is named after the enterprise number: add the ten digits to the dossier's identifiers"
+        ]
+    );
+    assert_eq!(faults(number, &["billsync/K1"]), [""; 0]);
+    let shared = faults(number, &["billsync/K1", "billsync/K2"]);
+    assert_eq!(shared.len(), 1, "{shared:?}");
+    let other =
+        "of link `K2` in `billsync` belongs to link `K1` in `billsync` already: give another code";
+    assert!(shared[0].ends_with(other), "{shared:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_would_not_upload_is_told_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let slug = &present.firm.slug;
+    let text = format!(
+        "[firm]\nslug = \"{slug}\"\n[[device]]\nname = \"scanner\"\nkind = \"source\"\nuploads = \"off\"\nkeys = [\"{KEY}\"]\n"
+    );
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+
+    let faults = planned(&wanted, &present, &office.house.profiles).unwrap_err();
+
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("does nothing but upload"), "{faults:?}");
+}
+
+#[tokio::test]
+async fn a_folder_that_a_link_has_already_is_told_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, mut present) = office(folder.path()).await;
+    let own = present.dossiers[0].clone();
+    let id = own.identifiers[0].raw.clone();
+    let add = |code: &str| {
+        format!(
+            "[firm]\nslug = \"{}\"\n[[dossier]]\nname = \"{}\"\nids = [\"{id}\"]\n[[dossier.link]]\nprofile = \"billsync\"\ncode = \"{code}\"\n",
+            present.firm.slug, own.name
+        )
+    };
+    let (first, second) = (add("K1"), add("K2"));
+    let (house, slug) = (&office.house, present.firm.slug.clone());
+    let wanted: Wanted = toml::from_str(&first).unwrap();
+    let changes = plan(&wanted, &present, &here(&house.profiles), keys::parse).unwrap();
+    let mut doing = Doing::begin(house, present);
+    for change in &changes {
+        doing.make(change).await.unwrap();
+    }
+    let firm = find_firm(house, slug.as_str()).await.unwrap();
+    present = super::present(house, firm).await.unwrap();
+
+    let wanted: Wanted = toml::from_str(&second).unwrap();
+    let faults = planned(&wanted, &present, &house.profiles).unwrap_err();
+
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    let other = "belongs to link `K1` in `billsync` already";
+    assert!(faults[0].contains(other), "{faults:?}");
+}
+
+/// Gives the firm a device for every way to log in, and returns how many.
+async fn add_devices(house: &House, firm: &Firm) -> usize {
+    let (catalog, now) = (&house.catalog, house.clock.read());
+    let all = [
+        Means::KeyOrPassword,
+        Means::Key,
+        Means::Password,
+        Means::KeyAndPassword,
+    ];
+    let mut count = 0;
+    for means in all {
+        for bits in 0..16_u8 {
+            let [expires, is_narrow, is_disabled, has_key] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
+            let mut key = keys::parse(KEY).unwrap().remove(0);
+            // One that has expired, too.
+            key.expires_at = expires.then(|| now.plus_ms(i64::from(bits) * 1000 - 5000));
+            let keys = [key];
+            let new = NewDevice {
+                name: &format!("{means}-{bits}").parse().unwrap(),
+                kind: DeviceKind::Pull,
+                password_hash: Some("$argon2id$"),
+                keys: if has_key { &keys } else { &[] },
+                is_default: false,
+            };
+            if !means.are_met_by(has_key, true) {
+                continue;
+            }
+            catalog.add_device(firm.id, &new, now).await.unwrap();
+            let device = catalog.device(firm.id, new.name.as_str()).await.unwrap();
+            let networks = is_narrow.then(|| "192.0.2.0/24,2001:db8::/32".parse().unwrap());
+            let login = (Some(means), networks.as_ref());
+            catalog.set_login(&device, login, now).await.unwrap();
+            if is_disabled {
+                let why = "lost on the train";
+                catalog.disable_device(&device, why, now).await.unwrap();
+            }
+            count += 1;
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn what_was_written_of_a_firm_makes_another_that_is_written_so_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, first) = office(folder.path()).await;
+    let house = &office.house;
+    let count = add_devices(house, &first.firm).await;
+    let read = async |slug: &str| {
+        let firm = find_firm(house, slug).await.unwrap();
+        present(house, firm).await.unwrap()
+    };
+    let text = toml::to_string(&written(&read("demo").await)).unwrap();
+    let again: Wanted = toml::from_str(&text).unwrap();
+    assert_eq!(
+        planned(&again, &read("demo").await, &house.profiles),
+        Ok(Vec::new())
+    );
+    let (slug, now) = ("leeg".parse().unwrap(), house.clock.read());
+    let adding = house.catalog.add_firm(&slug, "Leeg", Language::Nl, now);
+    adding.await.unwrap();
+    let text = text.replace("slug = \"demo\"", "slug = \"leeg\"");
+    let wanted: Wanted = toml::from_str(&text).unwrap();
+
+    let empty = read("leeg").await;
+    let changes = plan(&wanted, &empty, &here(&house.profiles), keys::parse).unwrap();
+    let mut doing = Doing::begin(house, empty);
+    for change in &changes {
+        doing.make(change).await.unwrap();
+    }
+
+    let made = read("leeg").await;
+    assert_eq!(made.devices.len(), count + first.devices.len());
+    assert_eq!(toml::to_string(&written(&made)).unwrap(), text);
+    assert_eq!(planned(&wanted, &made, &house.profiles), Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_a_file_does_not_say_of_a_device_lets_nobody_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let house = &office.house;
+    add_devices(house, &present.firm).await;
+    let firm = find_firm(house, "demo").await.unwrap();
+    let present = super::present(house, firm).await.unwrap();
+    let mut silent = written(&present);
+    for device in &mut silent.devices {
+        (device.login, device.from, device.disabled) = (None, None, None);
+        let lines = device.keys.iter();
+        let lines = lines.map(|key| WantedKey::Line(key.line().to_owned()));
+        device.keys = lines.collect();
+    }
+
+    assert_eq!(planned(&silent, &present, &house.profiles), Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_new_device_that_is_kept_out_gets_its_keys_when_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let read = |more: &str| {
+        let slug = &present.firm.slug;
+        let text = format!(
+            "[firm]\nslug = \"{slug}\"\n[[device]]\nname = \"laptop\"\nkind = \"pull\"\n{more}"
+        );
+        let wanted = toml::from_str::<Wanted>(&text).map_err(|bad| vec![bad.to_string()])?;
+        planned(&wanted, &present, &office.house.profiles)
+    };
+    let changes = read(&format!(
+        "from = \"192.0.2.0/24\"\nlogin = \"key\"\ndisabled = \"not here yet\"\nkeys = [{{ key = \"{KEY}\", expires = \"2027-01-31\" }}]"
+    ));
+
+    let fingerprint = &keys::parse(KEY).unwrap()[0].fingerprint;
+    assert_eq!(
+        changes.unwrap(),
+        [
+            "add device `laptop` (pull), 0 keys".to_owned(),
+            "disable device `laptop`: not here yet".to_owned(),
+            "set device `laptop`: logs in by key from 192.0.2.0/24".to_owned(),
+            format!("add a key to device `laptop`: {fingerprint}, until 2027-02-01T00:00:00.000Z"),
+        ]
+    );
+    for (more, fault) in [
+        ("login = \"key\"", "could never log in"),
+        ("keys = [{ key = \"ssh-ed25519\" }]", "a key is a line"),
+        ("from = \"192.0.2.0/99\"", "no range of addresses"),
+        (
+            "disabled = \" \"\nlogin = \"password\"",
+            "a reason has 1 to",
+        ),
+    ] {
+        let faults = read(more).unwrap_err().join("\n");
+        assert!(faults.contains(fault), "{fault} in {faults}");
+    }
+    let (key, soon) = (KEY, "soon");
+    let faults = read(&format!(
+        "keys = [{{ key = \"{key}\", expires = \"{soon}\" }}]"
+    ));
+    assert!(faults.unwrap_err()[0].contains("`soon` is no time"));
 }

@@ -24,10 +24,7 @@ impl Expiry {
             Self::After(keep) => return Ok(keep.until(now)),
             Self::Day(day) => day,
         };
-        let end = day.tomorrow().and_then(|next| next.to_zoned(zone.clone()));
-        let end =
-            end.map_err(|source| Error::failed(format!("could not tell when {day} ends"), source))?;
-        let at = Timestamp(end.timestamp().as_millisecond());
+        let at = end_of(day, zone)?;
         if at <= now {
             return Err(Error::Refused(format!(
                 "the day {day} is over: a key that has expired logs nobody in; `device key remove` takes one away"
@@ -35,6 +32,14 @@ impl Expiry {
         }
         Ok(Some(at))
     }
+}
+
+/// Returns when a day ends.
+pub(in crate::cli) fn end_of(day: Date, zone: &TimeZone) -> Result<Timestamp, Error> {
+    let end = day.tomorrow().and_then(|next| next.to_zoned(zone.clone()));
+    let end =
+        end.map_err(|source| Error::failed(format!("could not tell when {day} ends"), source))?;
+    Ok(Timestamp(end.timestamp().as_millisecond()))
 }
 
 impl FromStr for Expiry {

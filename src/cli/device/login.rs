@@ -99,14 +99,20 @@ fn change_of(set: &Set, device: &Device) -> Result<Change, Error> {
     })
 }
 
-/// Keeps a device from logging in.
-pub(super) async fn disable(house: &House, named: &Named, reason: &str) -> Result<Exit, Error> {
-    let reason = print::one_line(reason);
+/// Reads why a device may not log in: one line, neither empty nor long.
+pub(in crate::cli) fn reason(text: &str) -> Result<String, Error> {
+    let reason = print::one_line(text);
     if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
         return Err(Error::Refused(format!(
             "a reason has 1 to {REASON_CHARS_MAX} characters: whoever enables the device again should know it"
         )));
     }
+    Ok(reason)
+}
+
+/// Keeps a device from logging in.
+pub(super) async fn disable(house: &House, named: &Named, reason: &str) -> Result<Exit, Error> {
+    let reason = self::reason(reason)?;
     let firm = find_firm(house, &named.firm).await?;
     let device = find_device(house, &firm, &named.device).await?;
     let now = house.clock.read();
