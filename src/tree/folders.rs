@@ -55,9 +55,15 @@ impl Folders {
         }
     }
 
-    /// Adds the inbox folder of a link that is in use no more, unless it is another's.
-    pub(super) fn add_if_nobodys(&mut self, folder: &str, link: LinkId, flow: Flow) {
-        let Ok(path) = VirtualPath::parse(folder) else {
+    /// Adds the inbox folder of a link that is in use no more, unless it is another's; then also its processed folder,
+    /// if it has one that is nobody's either.
+    pub(super) fn add_if_nobodys(
+        &mut self,
+        (inbox, processed): (&str, Option<&str>),
+        link: LinkId,
+        flow: Flow,
+    ) {
+        let Ok(path) = VirtualPath::parse(inbox) else {
             return;
         };
         let is_nobodys = match self.role(&path).flatten() {
@@ -65,8 +71,12 @@ impl Folders {
             Some(Role::Inbox(own)) => own.iter().all(|(one, _)| *one == link),
             Some(_) => false,
         };
-        if is_nobodys {
-            self.add(&path, Role::inbox(link, flow));
+        if !is_nobodys {
+            return;
+        }
+        self.add(&path, Role::inbox(link, flow));
+        if let Some(Ok(processed)) = processed.map(VirtualPath::parse) {
+            self.add(&processed, Role::Processed(link, flow)); // the first role of a path stays
         }
     }
 

@@ -118,6 +118,31 @@ async fn what_stays_with_the_device_that_a_link_has_left_is_found_there_and_done
 }
 
 #[tokio::test]
+async fn what_was_fetched_of_a_link_that_is_removed_meanwhile_can_be_moved_to_the_processed_folder()
+{
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let (path, done) = (format!("{INBOX}/{name}"), format!("{DONE}/{name}"));
+    peer.get(&path).await.unwrap();
+
+    remove_link(&gateway, &office).await;
+
+    peer.rename(&path, &done).await.unwrap();
+    assert_eq!(peer.list(DONE).await.unwrap(), [name.as_str()]);
+    assert!(!peer.exists("/expertm/ACME/Verwerkt/Verkopen").await);
+    // Its code is another dossier's now.
+    let weaver = gateway.dossier(&office, "De Wever", &["0403019261"]).await;
+    let (to, at_once) = (Some(device.id), Transfer::AtOnce);
+    gateway
+        .link_as(&office, weaver, "expertm", "ACME", to, at_once)
+        .await;
+    assert!(peer.list(DONE).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_is_sent_to_a_device_that_an_older_link_had_is_seen_by_a_session_that_is_open() {
     let gateway = Gateway::start().await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;

@@ -79,6 +79,11 @@ impl Model {
             if is_nobodys && !roles.contains(&role) {
                 roles.push(role);
             }
+            let done = done(self.links[link].code, flow);
+            let roles = folders.entry(done).or_default();
+            if is_nobodys && roles.is_empty() {
+                roles.push(Role::Done(link, flow));
+            }
         }
         folders
     }
