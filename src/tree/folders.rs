@@ -55,23 +55,23 @@ impl Folders {
         }
     }
 
-    /// Adds the inbox folder of a link that is in use no more, unless it is another's; then also its processed folder,
-    /// if it has one that is nobody's either.
-    pub(super) fn add_if_nobodys(
+    /// Adds the inbox folder of a link that is in use no more, unless a link has it that is not `akin`; then also its
+    /// processed folder, if it has one that is nobody's.
+    pub(super) fn add_if_free(
         &mut self,
         (inbox, processed): (&str, Option<&str>),
-        link: LinkId,
-        flow: Flow,
+        (link, flow): (LinkId, Flow),
+        akin: impl Fn(LinkId) -> bool,
     ) {
         let Ok(path) = VirtualPath::parse(inbox) else {
             return;
         };
-        let is_nobodys = match self.role(&path).flatten() {
+        let is_free = match self.role(&path).flatten() {
             None => true,
-            Some(Role::Inbox(own)) => own.iter().all(|(one, _)| *one == link),
+            Some(Role::Inbox(own)) => own.iter().all(|(one, _)| akin(*one)),
             Some(_) => false,
         };
-        if !is_nobodys {
+        if !is_free {
             return;
         }
         self.add(&path, Role::inbox(link, flow));

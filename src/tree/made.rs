@@ -1,5 +1,7 @@
 //! From what are the folders of a device made?
 
+use std::cmp::Reverse;
+
 use jiff::civil::Date;
 
 use super::Error;
@@ -68,7 +70,7 @@ impl Tree {
                 add(&mut folders, &processed, Role::Processed(id, flow));
             }
         }
-        self.add_removed(&mut folders, who, of_removed, today)
+        self.add_removed(&mut folders, who, of_removed, (&links, today))
             .await?;
         add_codes(&mut folders, who, &setup, (&links, default_device));
         Ok(Made {
@@ -80,25 +82,30 @@ impl Tree {
         })
     }
 
-    /// Adds the folders of links that are in use no more. Their code may be another dossier's by now, whose books are
-    /// no place for what was fetched for the first.
+    /// Adds the folders of links that are in use no more. A session finds there what it fetched, also when the link was
+    /// added anew. But their code may be another dossier's by now, whose books are no place for what was fetched for the
+    /// first: of the dossiers whose links are all removed, the last has the folder.
     async fn add_removed(
         &self,
         folders: &mut Folders,
         who: &Who,
-        placed: Vec<Placed>,
-        today: Date,
+        mut placed: Vec<Placed>,
+        (links, today): (&[Link], Date),
     ) -> Result<(), Error> {
         if placed.is_empty() {
             return Ok(());
         }
         let removed = self.catalog.removed_links(who.firm).await?;
+        let all = || links.iter().chain(&removed);
+        let dossier_of = |link| all().find(|one| one.id == link).map(|one| one.dossier);
+        placed.sort_by_key(|placed| Reverse(placed.link));
         for Placed { folder, link, flow } in placed {
             let known = removed.iter().find(|one| one.id == link);
             let processed = known.map(|known| self.places.processed_folder(known, flow, today));
             // Without its profile there is the inbox alone.
             let processed = processed.and_then(|folder| folder.ok().flatten());
-            folders.add_if_nobodys((&folder, processed.as_deref()), link, flow);
+            let akin = |other| dossier_of(other) == dossier_of(link);
+            folders.add_if_free((&folder, processed.as_deref()), (link, flow), akin);
         }
         Ok(())
     }
