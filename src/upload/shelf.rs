@@ -481,8 +481,15 @@ mod tests {
             shelf.put_draft(ME, path(&format!("new-{at}")), Draft::begin(NOW), NOW);
         }
         assert!(shelf.look(ME, &path("000.part"), NOW).is_some());
+        let open = shelf.take_draft(ME, &path("000.part"), NOW).unwrap();
+        let more = closed(&spool).await;
+        let put = shelf.put_finished(ME, path("more.part"), more, NOW);
+        assert_eq!(put, Err(Gone::NoRoom), "it is being renamed");
+        shelf.put_over(ME, path("000.tmp"), open, NOW);
+        assert!(shelf.sweep(NOW).is_empty());
+        assert_eq!(names(&shelf, ME, NOW).len(), SHELF_DRAFTS_MAX);
 
-        let open = shelf.take_draft(ME, &path("000.part"), NOW);
+        let open = shelf.take_draft(ME, &path("000.tmp"), NOW).unwrap();
         drop(open);
         let more = closed(&spool).await;
         let put = shelf.put_finished(ME, path("more.part"), more, NOW);
