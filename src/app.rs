@@ -377,13 +377,13 @@ impl House {
         Lookout::new(catalog, self.config.alarms, rejected, clock)
     }
 
-    /// Says of which links nobody sees the documents: a profile may have been changed so that two have one folder.
+    /// Says of which links the documents are held: a profile may have been changed so that two have one folder.
     async fn look_for_shared_folders(&self, firm: &Firm) {
         let today = self.places.today(self.clock.read());
         match self.catalog.links(firm.id).await {
             Ok(links) => {
                 for Shared { first, second } in self.places.shared(&links, today) {
-                    tracing::error!(firm = %firm.slug, link.id = %second.id, "Link {} of firm `{}` has a folder of link {}: a device that has both does not show what the former gets there", second.id, firm.slug, first.id);
+                    tracing::error!(firm = %firm.slug, link.id = %second.id, "Link {} of firm `{}` has a folder of link {}: what either would get there is held", second.id, firm.slug, first.id);
                 }
             }
             Err(error) => {

@@ -340,7 +340,8 @@ impl Blobs {
 }
 
 /// 256 folders keep each small enough for any file system.
-fn path(digest: Digest) -> Path {
+/// Where in its folder a blob lies.
+pub(crate) fn path(digest: Digest) -> Path {
     let name = digest.to_string();
     Path::from(format!("{}/{name}", name.get(..2).unwrap_or_default()))
 }

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use self::swept::Swept;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Candidate, Catalog, Durability, Firm};
 use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp, with_causes};
@@ -251,18 +252,29 @@ impl Keeping {
             );
             return Ok(0);
         };
-        let (mut removed, mut after) = (0, None);
+        let mut swept = Swept::default();
+        let done = self.sweep_pages(&mut swept).await;
+        swept.tell();
+        done.map(|()| swept.removed)
+    }
+
+    async fn sweep_pages(&self, swept: &mut Swept) -> Result<(), Error> {
+        let mut after = None;
         let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
-        loop {
-            let page = self.catalog.doomed_after(after, limit).await?;
+        while !swept.is_over() {
+            let mut page = self.catalog.doomed_after(after, limit).await?;
             let Some(last) = page.last() else {
-                return Ok(removed);
+                return Ok(());
             };
             after = Some(*last);
-            self.mark_going(&page).await?;
-            removed += self.sweep().await?;
-            tokio::time::sleep(PAUSE).await;
+            page.retain(|digest| !swept.skips(*digest));
+            if !page.is_empty() {
+                self.mark_going(&page).await?;
+                self.sweep(swept).await?;
+                tokio::time::sleep(PAUSE).await;
+            }
         }
+        Ok(())
     }
 
     /// The first step: marks those of these blobs that nothing names. Only after its commit, which survives a
@@ -274,26 +286,29 @@ impl Keeping {
     }
 
     /// The second step: removes marked blobs while nobody else can write.
-    async fn sweep(&self) -> Result<u64, Error> {
+    async fn sweep(&self, swept: &mut Swept) -> Result<(), Error> {
         let mut tx = self.catalog.begin(Durability::PowerCut).await?;
         let mut removed = Vec::new();
         for (digest, bytes) in tx.take_going().await? {
+            if swept.skips(digest) {
+                tx.put_off(digest, bytes).await?;
+                continue;
+            }
             // Here and now: what is handed to another thread could happen after this turn has ended.
             match self.blobs.remove(digest) {
-                Ok(()) => removed.push(digest),
+                Ok(()) => {
+                    swept.success();
+                    removed.push(digest);
+                }
                 // It may be one alone, in a folder that another user made: the others go.
                 Err(error) => {
-                    let why = with_causes(&error);
-                    warn!(
-                        "A document's bytes stay until they can be removed: {why}; it is tried again in an hour"
-                    );
+                    swept.failure(digest, || with_causes(&error));
                     tx.put_off(digest, bytes).await?;
                 }
             }
         }
         self.blobs.sync_removed(&removed)?;
-        tx.commit_unseen().await?;
-        Ok(removed.len() as u64)
+        Ok(tx.commit_unseen().await?)
     }
 }
 
@@ -306,6 +321,8 @@ fn tell(firm: &Firm, run: &Run) {
         info!(firm = %slug, "Forgot {} events of firm `{slug}` about documents that are gone", run.forgotten);
     }
 }
+
+mod swept;
 
 #[cfg(test)]
 mod tests;

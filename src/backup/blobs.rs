@@ -77,9 +77,15 @@ pub(super) async fn copy(
     Ok(all)
 }
 
-/// Removes what the backup that counts does not name: documents whose time was over.
-pub(super) async fn prune(store: &Blobs, named: &[(Digest, u64)]) -> Result<(), Error> {
-    let named: BTreeSet<_> = named.iter().map(|(digest, _)| *digest).collect();
+/// Removes what neither the backup that counts nor the one before it names, nor `unlisted`: documents whose time was
+/// over.
+pub(super) async fn prune(
+    store: &Blobs,
+    named: [&[(Digest, u64)]; 2],
+    unlisted: BTreeSet<Digest>,
+) -> Result<(), Error> {
+    let mut named: BTreeSet<_> = named.concat().iter().map(|(digest, _)| *digest).collect();
+    named.extend(unlisted);
     for (digest, _) in store.list().await?.0 {
         if !named.contains(&digest) {
             store.remove(digest)?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::blobs::{self, Copied, Depth};
 use super::manifest::{FORM, Manifest, Part};
 use super::place::Place;
-use super::{Error, ROOTS, files};
+use super::unlisted::UNLISTED;
+use super::{Error, ROOTS, files, unlisted};
 use crate::app::House;
 use crate::audit;
 use crate::blobs::Blobs;
@@ -56,11 +57,13 @@ pub async fn make(
         Some(before) => named_before(to, before, &file).await?,
         None => Vec::new(),
     };
-    let contents = blobs::copy(&house.blobs, &into, &named, depth).await?;
+    let sound_before = before.filter(|before| before.faults.is_empty() && !faults.is_empty());
+    if sound_before.is_some() {
+        unlisted::note(to, &named, &named_before)?;
+    }
     // The documents that are new are kept in either case.
-    if let Some(before) = before.filter(|before| before.faults.is_empty())
-        && !faults.is_empty()
-    {
+    let contents = blobs::copy(&house.blobs, &into, &named, depth).await?;
+    if let Some(before) = sound_before {
         place.sweep(Some(&before))?;
         return Err(damaged(to, &before, &faults));
     }
@@ -82,14 +85,15 @@ pub async fn make(
     };
     place.put_manifest(&manifest)?;
     place.sweep(Some(&manifest))?;
-    blobs::prune(&into, &[&named[..], &named_before[..]].concat()).await?;
+    let unlisted = unlisted::note(to, &[], &named)?;
+    blobs::prune(&into, [&named, &named_before], unlisted).await?;
     Ok(Made { manifest, contents })
 }
 
 /// A copy carries on what a disk has done to old pages, and its own digest says nothing of that.
 fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
     Error::Refused(format!(
-        "the catalog is damaged: {}; the backup of {} in `{}` stays as it is, with the documents that are new added: look at the disk and with `sluis fsck`, and restore that backup; or name another folder, where this catalog is kept as it is",
+        "the catalog is damaged: {}; the backup of {} in `{}` stays as it is, with the documents that are new added, which `{UNLISTED}` there names: look at the disk and with `sluis fsck`, and restore that backup; or name another folder, where this catalog is kept as it is",
         faults.join("; "),
         before.made_at,
         to.display()
@@ -109,6 +113,12 @@ async fn without_catalog(
     }
     let keeping = async {
         let (all, _) = house.blobs.list().await?;
+        let named_before = match &before {
+            Some(before) => catalog::blobs_named_in(&place.folder.join(&before.catalog.path)).await,
+            None => Ok(Vec::new()),
+        };
+        // Where that one cannot be read either, it names none.
+        unlisted::note(&place.folder, &all, &named_before.unwrap_or_default())?;
         blobs::copy(&house.blobs, into, &all, depth).await?;
         place.sweep(before.as_ref())
     };
@@ -119,7 +129,7 @@ async fn without_catalog(
     match before {
         Some(before) => damaged(&place.folder, &before, &faults),
         None => Error::Refused(format!(
-            "the catalog is damaged, and cannot be copied: {}; the documents alone are kept in `{}`: look at the disk and with `sluis fsck`",
+            "the catalog is damaged, and cannot be copied: {}; the documents alone are kept in `{}`, where `{UNLISTED}` names them: look at the disk and with `sluis fsck`",
             faults.join("; "),
             place.folder.display()
         )),

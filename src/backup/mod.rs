@@ -10,6 +10,7 @@ mod make;
 mod manifest;
 mod place;
 mod restore;
+mod unlisted;
 
 use std::path::{Path, PathBuf};
 

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{Manifest, Part};
+use super::unlisted::{UNLISTED, UNLISTED_PART};
 use super::{BLOBS, Error, MANIFEST, files};
 
 /// What the first backup into a folder makes first, and locks while it is at work.
@@ -122,7 +123,8 @@ fn check_ours(to: &Path) -> Result<(), Error> {
         return Ok(());
     }
     // The first backup was interrupted, or is being made now; without the lock nothing there is of a backup.
-    let is_ours = |name: &str| has(LOCK) && (name == LOCK || name == BLOBS || is_swept(name));
+    let is_ours =
+        |name: &str| has(LOCK) && ([LOCK, BLOBS, UNLISTED].contains(&name) || is_swept(name));
     let mut others = entries.iter().filter(|(name, _)| !is_ours(name));
     // What every disk has that was just formatted.
     match others.find(|(name, _)| name != "lost+found") {
@@ -167,7 +169,8 @@ fn is_swept(name: &str) -> bool {
         numbered("catalog-"),
         Some(Some(".sqlite" | ".sqlite-journal"))
     );
-    catalog || numbered("house-") == Some(Some("")) || name == MANIFEST_PART
+    let part = [MANIFEST_PART, UNLISTED_PART].contains(&name);
+    catalog || numbered("house-") == Some(Some("")) || part
 }
 
 /// Returns what follows the digits with which a name begins, if it begins with any.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::blobs::{self, Copied, Depth};
 use super::manifest::{Manifest, Part};
-use super::{BLOBS, Error, MANIFEST, ROOTS, files};
+use super::{BLOBS, Error, MANIFEST, ROOTS, files, unlisted};
 use crate::app::House;
 use crate::blobs::Blobs;
 use crate::catalog;
@@ -25,6 +25,9 @@ pub struct Restored {
     pub contents: Copied,
     /// What came back and the configuration does not name.
     pub unnamed: Vec<Unnamed>,
+    /// How many contents lie in the backup that its catalog does not name: they were kept while the catalog was
+    /// damaged.
+    pub unlisted: usize,
 }
 
 /// What a variable named in the house that was backed up, and nothing names in the new one.
@@ -71,6 +74,7 @@ pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
     for part in &manifest.house {
         put_back(from, part, &file, &config)?;
     }
+    let unlisted = unlisted::count(from, &named)?;
     let catalog = (from.join(&manifest.catalog.path), config.catalog_file());
     tokio::task::spawn_blocking(move || put_catalog(&catalog.0, &catalog.1)).await??;
     open_doors(config).await?;
@@ -79,6 +83,7 @@ pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
         config: file,
         contents,
         unnamed,
+        unlisted,
     })
 }
 

@@ -79,11 +79,23 @@ pub struct NewLink<'a> {
     pub sends: LinkRules,
 }
 
-const LINKS: &str = "select l.*, f.slug as firm_slug, d.name as dossier_name,
+/// Links as they are read; `$then` says which.
+macro_rules! links {
+    ($then:literal) => {
+        concat!(
+            "select l.*, f.slug as firm_slug, d.name as dossier_name,
         (select i.key from dossier_identifier i
          where i.dossier_id = l.dossier_id and i.key like '0208:__________' order by i.rank limit 1) as enterprise_key
      from link l join dossier d on d.id = l.dossier_id join firm f on f.id = l.firm_id
-     where l.firm_id = $1 and l.removed_at is null order by l.id";
+     where l.firm_id = $1 and ",
+            $then
+        )
+    };
+}
+
+const LINKS: &str = links!("l.removed_at is null order by l.id");
+
+const REMOVED: &str = links!("l.removed_at is not null order by l.id");
 
 impl Catalog {
     /// Adds a link.
@@ -189,6 +201,16 @@ impl Catalog {
     /// When the database does not answer.
     pub async fn links(&self, firm: FirmId) -> Result<Vec<Link>, Error> {
         let rows = query(LINKS).bind(firm.0).fetch_all(&self.readers).await?;
+        rows.iter().map(link).collect()
+    }
+
+    /// Returns the links of `firm` that were taken out of use, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn removed_links(&self, firm: FirmId) -> Result<Vec<Link>, Error> {
+        let rows = query(REMOVED).bind(firm.0).fetch_all(&self.readers).await?;
         rows.iter().map(link).collect()
     }
 

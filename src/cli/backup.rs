@@ -70,6 +70,7 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             "config": file, "made_at": manifest.made_at, "contents": manifest.contents,
             "restored": restored.contents.copied, "bytes": restored.contents.bytes, "faults": manifest.faults,
             "lost": restored.contents.lost.iter().map(|(digest, _)| digest.to_string()).collect::<Vec<_>>(),
+            "unlisted": restored.unlisted,
             "unnamed": restored.unnamed.iter().map(|one| one.place.display().to_string()).collect::<Vec<_>>(),
         }))?;
     } else {
@@ -84,6 +85,13 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             one.place.display(),
             one.line,
             one.variable
+        ));
+    }
+    if restored.unlisted > 0 {
+        print::note(&format!(
+            "{} contents lie in the backup that its catalog does not name: they were kept while the catalog was damaged. Take them in again, each for its firm: cd {} && xargs sluis ingest FIRM < unlisted.txt",
+            restored.unlisted,
+            args.from.display()
         ));
     }
     told_wrong(

@@ -257,13 +257,13 @@ impl Desk {
         let to = Destination { dossier, flow };
         let moving = self.house.sending.move_to(self.firm.id, id, to, why, now);
         let moved = moving.await;
-        let is_in_books = matches!(row.delivery.state, State::Collected | State::Processed);
-        if moved.is_ok() && is_in_books {
+        for id in moved.iter().flat_map(|moved| &moved.in_books) {
             print::note(&format!(
                 "note: d{id} was collected already: take it out of those books by hand"
             ));
         }
-        self.tell(row.number.as_deref(), id, participle, moved)
+        let sent = moved.map(|moved| moved.sent);
+        self.tell(row.number.as_deref(), id, participle, sent)
     }
 
     fn tell(

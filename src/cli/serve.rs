@@ -34,7 +34,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     };
     let address = listening.address();
     let seeing = seeing(&house, &listening, draining.clone()).await?;
-    tell_listening(&house, address).await?;
+    tell_listening(&house, address)?;
     service::tell_ready(address);
     let watching = service::watch(listening.pulse());
     let door = listening.renewing();
@@ -61,13 +61,10 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
             service::tell_reloaded(&status);
         }
     };
-    let reloading = async {
-        tokio::select! {
-            () = reloads => {}
-            // What a reload reads may hang.
-            () = ends.cancelled() => {}
-        }
-    };
+    let (reloading, looking) = (
+        until_ended(&ends, reloads),
+        until_ended(&ends, look_at_roots(&house)),
+    );
     let told = async {
         ending.told_or(&draining).await;
         service::tell_ending();
@@ -86,22 +83,30 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
             seeing.run(seen.clone()).await;
         }
     };
-    let (served, ..) = tokio::join!(serving, Box::pin(reloading), told, watched);
+    let beside = Box::pin(async { tokio::join!(reloading, looking) });
+    let (served, ..) = tokio::join!(serving, beside, told, watched);
     house.catalog.close().await;
     drop(watching);
     info!("Ended");
     Ok(served.map(|()| Exit::Done)?)
 }
 
+/// Does this until the end: what it reads from a disk may hang.
+async fn until_ended(ends: &CancellationToken, doing: impl Future<Output = ()>) {
+    tokio::select! {
+        () = doing => {}
+        () = ends.cancelled() => {}
+    }
+}
+
 /// Says where it listens, and with which keys.
-async fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
+fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
     let fingerprints = hostkeys::fingerprints(&house.host_keys()?).join(", ");
     info!(sftp.address = %address, sftp.fingerprints = %fingerprints, "Listening on {address} with host keys {fingerprints}");
-    look_at_roots(house).await;
     print::line(&format!("listening on {address}")) // scripts wait for this line
 }
 
-/// Says whether receivers can be told. Devices are served all the same.
+/// Says whether receivers can be told. Devices are served all the same, and meanwhile.
 async fn look_at_roots(house: &House) {
     if let Err(bad) = Poster::new(&house.config.webhooks).check_roots().await {
         let why = on_one_line(&with_causes(&bad));

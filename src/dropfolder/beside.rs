@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::settle::{Seen, Stamp};
@@ -85,11 +86,15 @@ pub(super) enum Overlooked {
 }
 
 /// Says what is beside a document that no look has joined to it.
-pub(super) fn overlooked(folder: &Path, document: &Path) -> Overlooked {
+///
+/// # Errors
+///
+/// When nobody can tell: a draft would leave as if nothing were said of it.
+pub(super) fn overlooked(folder: &Path, document: &Path) -> io::Result<Overlooked> {
     let mut found = Overlooked::Nothing;
     // Where its folder is another thing by now, the document is not read either.
-    let Ok(Some(held)) = Held::holding(folder, document) else {
-        return found;
+    let Some(held) = Held::holding(folder, document)? else {
+        return Ok(found);
     };
     for name in [Some(whole(document)), short(document)]
         .into_iter()
@@ -97,11 +102,21 @@ pub(super) fn overlooked(folder: &Path, document: &Path) -> Overlooked {
     {
         match held.at(name.file_name().unwrap_or_default()).metadata() {
             Ok(there) if there.is_file() => found = Overlooked::File,
-            Ok(_) => return Overlooked::NoFile(name),
-            Err(_) => {}
+            Ok(_) => return Ok(Overlooked::NoFile(name)),
+            Err(none) if is_nothing(&none) => {}
+            Err(failed) => return Err(failed),
         }
     }
-    found
+    Ok(found)
+}
+
+/// Says whether a look failed because nothing has the name, or because nothing can: one with `.json` behind it may be
+/// too long.
+fn is_nothing(failed: &io::Error) -> bool {
+    matches!(
+        failed.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename
+    )
 }
 
 /// Reads what is said.
@@ -269,13 +284,33 @@ mod tests {
     #[test]
     fn what_stands_beside_a_document_and_is_no_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let there = || overlooked(folder.path(), Path::new("F-1.xml"));
+        let there = || overlooked(folder.path(), Path::new("F-1.xml")).unwrap();
         assert_eq!(there(), Overlooked::Nothing);
 
         std::fs::write(folder.path().join("F-1.json"), "{}").unwrap();
         assert_eq!(there(), Overlooked::File);
         std::fs::create_dir(folder.path().join("F-1.xml.json")).unwrap();
         assert_eq!(there(), Overlooked::NoFile("F-1.xml.json".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_taken_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let longest = format!("{}.xml", "F".repeat(251));
+        let there = overlooked(folder.path(), Path::new(&longest));
+        assert_eq!(there.unwrap(), Overlooked::Nothing, "no name is so long");
+        let gone = overlooked(folder.path(), Path::new("gone/F-1.xml"));
+        assert_eq!(gone.unwrap(), Overlooked::Nothing);
+
+        let nul = overlooked(folder.path(), Path::new("F\0-1.xml"));
+        assert!(nul.is_err());
+        for errno in [
+            rustix::io::Errno::MFILE,
+            rustix::io::Errno::NFILE,
+            rustix::io::Errno::IO,
+        ] {
+            assert!(!is_nothing(&errno.into()), "{errno}");
+        }
     }
 
     #[test]

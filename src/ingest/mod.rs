@@ -6,6 +6,7 @@
 
 mod firms;
 pub mod named;
+pub mod neighbours;
 pub mod place;
 pub mod plan;
 mod readers;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::neighbours::Links;
 use crate::catalog::{self, Firm, Link, Offer, Tx};
 use crate::layout::{self, FileFacts, MissingFact, Profile, Profiles, UnknownProfile, YearOf};
-use crate::model::{DeviceId, Flow, Timestamp};
+use crate::model::{DeviceId, Flow, LinkId, Timestamp};
 use crate::ubl::{Party, Reading};
 
 /// The profiles and the time zone in which folders and names are made.
@@ -40,6 +41,16 @@ pub enum Error {
         /// Why.
         source: MissingFact,
     },
+    /// Another link has its folder.
+    #[error(
+        "link `{code}` has one folder with link {other}, so nobody could tell whose document is in it"
+    )]
+    Shared {
+        /// The link's code.
+        code: String,
+        /// The other.
+        other: LinkId,
+    },
     /// The name's number could not be taken.
     #[error("could not take a file number for link `{code}`")]
     Number {
@@ -53,16 +64,19 @@ pub enum Error {
 impl Error {
     /// Says whether the link itself cannot be shown: then its documents wait until somebody has mended it.
     pub fn is_of_the_link(&self) -> bool {
-        matches!(self, Self::Profile { .. } | Self::Fact { .. })
+        matches!(
+            self,
+            Self::Profile { .. } | Self::Fact { .. } | Self::Shared { .. }
+        )
     }
 }
 
-/// Two links with one folder: a device that has both does not show what the second gets there.
+/// Two links with one folder: what they get there is held, for nobody could tell whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared<'a> {
-    /// Whose folders they are.
+    /// Which has it.
     pub first: &'a Link,
-    /// Whose documents are not shown there.
+    /// Which has it too.
     pub second: &'a Link,
 }
 
@@ -73,7 +87,7 @@ impl fmt::Display for Shared<'_> {
         let (first, second) = (told(self.first), told(self.second));
         write!(
             f,
-            "{second} has a folder of {first}: a device that has both does not show what the former gets there. Have their profiles put the dossier's code in the folder"
+            "{second} has a folder of {first}: what either would get there is held. Have their profiles put the dossier's code in the folder; it is then sent by itself"
         )
     }
 }
@@ -176,7 +190,8 @@ impl Places {
         shared
     }
 
-    /// Makes the place of a document that is offered to `device` now, and takes the number in its name.
+    /// Makes the place of a document that is offered to `device` now, and takes the number in its name. `links` are
+    /// all those of the firm.
     ///
     /// # Errors
     ///
@@ -185,6 +200,7 @@ impl Places {
         &self,
         tx: &mut Tx,
         (link, device): (&Link, DeviceId),
+        links: &Links,
         flow: Flow,
         reading: &Reading,
         now: Timestamp,
@@ -197,6 +213,10 @@ impl Places {
             YearOf::Sending => today,
         };
         let folder = self.folder(link, flow, year_of)?;
+        if let Some(other) = links.neighbour(self, (link.id, flow), year_of) {
+            let code = link.code.clone();
+            return Err(Error::Shared { code, other });
+        }
         let number = |source| Error::Number {
             code: link.code.clone(),
             source,

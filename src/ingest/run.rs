@@ -9,13 +9,14 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::named;
+use super::neighbours::Links;
 use super::place::{self, Places};
 use super::plan::{LinkRule, Setup};
 use super::readers::Readers;
 use super::receive::Meeting;
 use super::write::{Facts, Writing};
 use crate::blobs::{self, Blobs, Stored};
-use crate::catalog::{self, Catalog, Durability, Link, Sweeps};
+use crate::catalog::{self, Catalog, Durability, Sweeps};
 use crate::counts::Counts;
 use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp, Veiled};
 use crate::transfer::{Calendar, Rule};
@@ -440,7 +441,7 @@ impl Ingest {
     }
 
     /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
-    pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Vec<Link>), catalog::Error> {
+    pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Links), catalog::Error> {
         self.setup_by(&self.places(), firm).await
     }
 
@@ -448,7 +449,7 @@ impl Ingest {
         &self,
         places: &Places,
         firm: FirmId,
-    ) -> Result<(Setup, Vec<Link>), catalog::Error> {
+    ) -> Result<(Setup, Links), catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
         let links = self.catalog.links(firm).await?;
         let firm = self.catalog.firm_by_id(firm).await?;
@@ -484,7 +485,7 @@ impl Ingest {
                 },
                 duplicates: firm.sends.duplicates,
             },
-            links,
+            Links::new(links),
         ))
     }
 }

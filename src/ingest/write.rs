@@ -3,12 +3,13 @@
 //! All of it in the transaction that `Ingest::take` has begun, with the firm locked.
 
 use super::named::Named;
+use super::neighbours::Links;
 use super::place;
 use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in};
 use super::revise::{replace, revised};
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
-use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx, Uncollected};
+use crate::catalog::{Event, NewDelivery, NewDocument, Offer, Tx, Uncollected};
 use crate::model::{DocumentId, Duplicates, EventKind, FirmId, HeldReason, Said, Timestamp};
 use crate::transfer::Readiness;
 use crate::ubl::Reading;
@@ -16,7 +17,7 @@ use crate::ubl::Reading;
 /// What a firm's setup says, for deciding and for doing.
 pub(super) struct Facts {
     pub(super) setup: Setup,
-    pub(super) links: Vec<Link>,
+    pub(super) links: Links,
 }
 
 /// A transaction, for which firm, and when.
@@ -133,7 +134,7 @@ impl Ingest {
         &self,
         tx: &mut Tx,
         planned: &mut Planned,
-        links: &[Link],
+        links: &Links,
         reading: &Reading,
         now: Timestamp,
     ) -> Result<Option<Offer>, place::Error> {
@@ -150,7 +151,7 @@ impl Ingest {
             planned.due = None;
             return Ok(None);
         }
-        let made = places.offer(tx, (link, device), flow, reading, now);
+        let made = places.offer(tx, (link, device), links, flow, reading, now);
         match made.await {
             Ok(offer) => Ok(Some(offer)),
             Err(error) if error.is_of_the_link() => {

@@ -103,7 +103,7 @@ impl Program {
                 let doomed = self.keeping.catalog.doomed_after(None, 99).await.unwrap();
                 self.keeping.mark_going(&doomed).await.unwrap();
             }
-            Step::Sweep => drop(self.keeping.sweep().await.unwrap()),
+            Step::Sweep => self.keeping.sweep(&mut Swept::default()).await.unwrap(),
             Step::SweepAndDie => {
                 let mut tx = self
                     .keeping
@@ -272,6 +272,30 @@ async fn one_that_cannot_be_removed_holds_up_no_other_and_is_tried_again() {
     std::fs::remove_dir(&blob).unwrap();
     assert_eq!(server.keeping.sweep_all().await.unwrap(), 1);
     assert_eq!(server.keeping.catalog.doomed().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_is_not_asked_for_every_blob() {
+    let (folder, server, _beside) = data().await;
+    let firm = server.firm("old", "30d").await;
+    let arrivals = (0..4 * PAGE_ROWS).map(|at| Arrival::new("test:x", format!("bytes {at}")));
+    let taking = server.ingest.take(firm, arrivals.collect(), BEGIN);
+    taking.await.unwrap();
+    let root = folder.path().join("blobs");
+    for (digest, _) in server.keeping.blobs.list().await.unwrap().0 {
+        let blob = root.join(blobs::path(digest).as_ref());
+        std::fs::remove_file(&blob).unwrap();
+        std::fs::create_dir(&blob).unwrap();
+    }
+    server.keeping.run_firm(firm).await.unwrap();
+    let mut swept = Swept::default();
+
+    server.keeping.sweep_pages(&mut swept).await.unwrap();
+
+    assert!(swept.is_over() && swept.failed < PAGE_ROWS as u64);
+    let left = server.keeping.catalog.doomed().await.unwrap();
+    let waits = left.iter().filter(|(_, is_going)| !is_going);
+    assert_eq!(waits.count(), 4 * PAGE_ROWS, "each is tried again");
 }
 
 #[tokio::test]

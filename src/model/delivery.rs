@@ -85,7 +85,8 @@ pub enum HeldReason {
     SuspectedDuplicate,
     /// No linked program reads this format (CII, Factur-X, an unknown XML).
     Format,
-    /// The link's folder cannot be made: its profile is gone, or wants a fact that the dossier lacks.
+    /// The link's folder cannot be made: its profile is gone, or wants a fact that the dossier lacks. Or another
+    /// link has it too.
     NoPlace,
     /// An answer or report about a document, which no invoice folder takes.
     NotAnInvoice,

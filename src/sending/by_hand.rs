@@ -20,6 +20,15 @@ pub struct Destination {
     pub flow: Flow,
 }
 
+/// What became of a document that was given to other books.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// How many deliveries were sent there.
+    pub sent: usize,
+    /// Those that had been collected for the books it left: only a person can take them out again.
+    pub in_books: Vec<DeliveryId>,
+}
+
 impl Sending {
     /// Notes that a person has approved a document, and sends what waited for nothing else. Returns what was
     /// sent, or none where it was approved before.
@@ -87,7 +96,7 @@ impl Sending {
 
     /// Gives a document to other books than it went to, or as another flow: what was not collected is taken
     /// back, and what the links of those books ask for is made. `of` is one of its deliveries there; the others
-    /// for the same books go with it. Returns how many were sent.
+    /// for the same books go with it.
     ///
     /// # Errors
     ///
@@ -99,7 +108,7 @@ impl Sending {
         to: Destination,
         why: &str,
         now: Timestamp,
-    ) -> Result<usize, Error> {
+    ) -> Result<Moved, Error> {
         let catalog = &self.ingest.catalog;
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let named = catalog.delivery(firm, of).await?;
@@ -138,6 +147,7 @@ impl Sending {
         if is_same || leaving.is_empty() || planned.is_empty() {
             return Err(Error::There { id: of });
         }
+        let mut moved = Moved::default();
         let mut told = Vec::new();
         for old in &leaving {
             let flow = to.flow.as_str();
@@ -147,17 +157,18 @@ impl Sending {
             // What its device has stays there: it cannot be taken out of another program's books from here.
             if tx.withdraw(old, now).await? {
                 told.push(told_of(old, EventKind::Withdrawn, format!("moved: {why}")));
+            } else {
+                moved.in_books.push(old.id);
             }
         }
         tx.tell(firm, now, told);
-        let mut sent = 0;
         for mut plan in planned {
-            let context = (&links[..], &document);
+            let context = (&links, &document);
             let applied = self.apply(&mut tx, &named, None, &mut plan, context, now);
-            sent += usize::from(applied.await?);
+            moved.sent += usize::from(applied.await?);
         }
         tx.commit().await?;
-        Ok(sent)
+        Ok(moved)
     }
 
     /// Offers what waits in the folders of a link to another device, where its link or firm names another by

@@ -6,11 +6,12 @@ mod by_hand;
 mod release;
 mod replacing;
 
-pub use by_hand::Destination;
+pub use by_hand::{Destination, Moved};
 pub use release::{Released, Unlooked, Waiting};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::Resent;
+use crate::ingest::neighbours::Links;
 use crate::ingest::{Ingest, place};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp,
@@ -382,9 +383,9 @@ impl Sending {
             why: "it is neither a purchase nor a sale",
         })?;
         let places = self.ingest.places();
-        let made = places
-            .offer(tx, (link, device), flow, &document.reading, now)
-            .await;
+        let links = Links::new(self.ingest.catalog.links(delivery.firm).await?);
+        let (to, reading) = ((link, device), &document.reading);
+        let made = places.offer(tx, to, &links, flow, reading, now).await;
         made.map_err(|source| Error::Place {
             id: delivery.id,
             source,

@@ -4,8 +4,9 @@
 //! never counts, and two that release at the same time send once.
 
 use super::{Error, Sending, by_hand, event, shown, told_of};
-use crate::catalog::{Delivery, Document, Durability, Link, NewDelivery, Tx, Uncollected};
+use crate::catalog::{Delivery, Document, Durability, NewDelivery, Tx, Uncollected};
 use crate::ingest::named::Named;
+use crate::ingest::neighbours::Links;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::revise::{replace, revised};
 use crate::ingest::route::Routing;
@@ -65,7 +66,7 @@ enum Word<'a> {
 /// What a firm has decided, while its turn is held.
 struct Rules {
     setup: Setup,
-    links: Vec<Link>,
+    links: Links,
 }
 
 impl Sending {
@@ -230,7 +231,7 @@ impl Sending {
         if plan.hold == held.reason && plan.due == held.due {
             return Ok(false);
         }
-        let context = (&rules.links[..], &document);
+        let context = (&rules.links, &document);
         self.apply(tx, held, Some(held), &mut plan, context, now)
             .await
     }
@@ -278,7 +279,7 @@ impl Sending {
                 .suspect_again(&mut tx, firm, &document, choice, &mut plan);
             deciding.await?;
             // The first takes the place of what waited; further ones are new.
-            let context = (&links[..], &document);
+            let context = (&links, &document);
             offered += usize::from(
                 self.apply(&mut tx, &held, waits.take(), &mut plan, context, now)
                     .await?,
@@ -295,7 +296,7 @@ impl Sending {
         held: &Delivery,
         replaces: Option<&Delivery>,
         plan: &mut Planned,
-        (links, document): (&[Link], &Document),
+        (links, document): (&Links, &Document),
         now: Timestamp,
     ) -> Result<bool, Error> {
         let reading = &document.reading;

@@ -39,13 +39,17 @@ impl Session {
         if old != new && self.writing.contains_key(&new) {
             return Err(Refusal::failed("a file of that name is being written").into());
         }
+        let (device, now) = (self.who.device, self.parts.clock.read());
         if let Some(mut writing) = self.writing.remove(&old) {
+            if old != new {
+                // It is written over, so it does not stand against this one's CLOSE.
+                drop(self.parts.shelf.take_draft(device, &to, now));
+            }
             self.move_handles(&old, &new);
             writing.path = to;
             self.writing.insert(new, writing);
             return Ok(Some(ok(id)));
         }
-        let (device, now) = (self.who.device, self.parts.clock.read());
         let Some(draft) = self.parts.shelf.take_draft(device, from, now) else {
             self.sight(from).ok_or_else(Refusal::missing)?;
             if old_folder != new_folder {
@@ -55,7 +59,7 @@ impl Session {
             return Ok(Some(ok(id)));
         };
         if to.name().is_some_and(is_temporary) {
-            self.put_down(to, draft);
+            self.put_over(to, draft);
             return Ok(Some(ok(id)));
         }
         self.take_in(&to, from, draft).await?;

@@ -6,7 +6,7 @@ use super::serve::Session;
 use super::status::Refusal;
 use super::uploading::Writing;
 use crate::model::{Veiled, VirtualPath};
-use crate::upload::Draft;
+use crate::upload::{Draft, Gone};
 
 impl Session {
     /// Puts a file down that its writer has closed under a temporary name. He is told that all is well, so no other
@@ -14,14 +14,19 @@ impl Session {
     pub(super) fn put_aside(&self, path: VirtualPath, draft: Draft) -> Result<(), Refusal> {
         let (device, now) = (self.who.device, self.parts.clock.read());
         let shelf = &self.parts.shelf;
-        if !shelf.put_finished(device, path.clone(), draft, now) {
-            let full = Refusal::failed(
-                "too many files wait here under temporary names; rename or remove some first",
-            );
-            self.warn_of(&path, &full.text);
-            return Err(full);
-        }
-        Ok(())
+        let Err(why) = shelf.put_finished(device, path.clone(), draft, now) else {
+            return Ok(());
+        };
+        let refusal = Refusal::failed(match why {
+            Gone::Replaced => {
+                "another connection has put a file of that name here meanwhile; put it again"
+            }
+            Gone::NoRoom | Gone::Old => {
+                "too many files wait here under temporary names; rename or remove some first"
+            }
+        });
+        self.warn_of(&path, &refusal.text);
+        Err(refusal)
     }
 
     pub(super) fn put_down(&self, path: VirtualPath, draft: Draft) {
@@ -31,23 +36,35 @@ impl Session {
             .put_draft(self.who.device, path, draft, now);
     }
 
+    /// Puts a file down under the name of another, which goes for it.
+    pub(super) fn put_over(&self, path: VirtualPath, draft: Draft) {
+        let (device, now) = (self.who.device, self.parts.clock.read());
+        self.parts.shelf.put_over(device, path, draft, now);
+    }
+
     /// Ends every upload that this session did not finish: nothing of them is taken, and the next session may go on.
     pub(super) fn put_down_all(&mut self) {
-        for (_, writing) in self.writing.drain() {
+        for (_, writing) in std::mem::take(&mut self.writing) {
             let Writing { draft, path, .. } = writing;
             if draft.bytes() > 0 {
-                let now = self.parts.clock.read();
-                self.parts
-                    .shelf
-                    .put_draft(self.who.device, path, draft, now);
+                self.put_down(path, draft);
             }
         }
-        for (device, path) in self.parts.shelf.sweep(self.parts.clock.read()) {
+        for (device, path, why) in self.parts.shelf.sweep(self.parts.clock.read()) {
             let path = path.to_string();
             let path = Veiled(&path);
+            let why = match why {
+                Gone::Old => "it waited for a day",
+                Gone::Replaced => {
+                    "its connection broke while it was open once more, and another of its name was put in meanwhile"
+                }
+                Gone::NoRoom => {
+                    "its connection broke while it was made longer, and there is no room"
+                }
+            };
             warn!(
                 device.id = device.0,
-                "Let go of {path}, which a device has put in and never given a name of its own: it waited for a day"
+                "Let go of {path}, which a device has put in and never given a name of its own: {why}"
             );
         }
     }

@@ -235,14 +235,14 @@ const FORMAT: Texts = Texts {
 
 const NO_PLACE: Texts = Texts {
     what: [
-        "the folder of its link cannot be made",
-        "le répertoire de sa liaison ne peut pas être formé",
-        "de map van de koppeling kan niet worden gevormd",
+        "the folder of its link cannot be made, or is another link's too",
+        "le répertoire de sa liaison ne peut pas être formé, ou est aussi celui d'une autre",
+        "de map van de koppeling kan niet worden gevormd, of is ook die van een andere",
     ],
     advice: [
-        "See with `sluis check` what the profile of the link lacks, and mend that; it is then sent by itself.",
-        "Voyez avec `sluis check` ce qui manque au profil de la liaison, et corrigez-le ; il partira alors de lui-même.",
-        "Kijk met `sluis check` wat het profiel van de koppeling mist, en verhelp dat; het wordt dan vanzelf verzonden.",
+        "See with `sluis check` what is wrong with the profile of the link, and mend that; it is then sent by itself.",
+        "Voyez avec `sluis check` ce qui ne va pas dans le profil de la liaison, et corrigez-le ; il partira alors de lui-même.",
+        "Kijk met `sluis check` wat er mis is met het profiel van de koppeling, en verhelp dat; het wordt dan vanzelf verzonden.",
     ],
 };
 

@@ -55,18 +55,28 @@ impl Folders {
         }
     }
 
-    /// Adds the inbox folder of a link that is in use no more, unless it is another's.
-    pub(super) fn add_if_nobodys(&mut self, folder: &str, link: LinkId, flow: Flow) {
-        let Ok(path) = VirtualPath::parse(folder) else {
+    /// Adds the inbox folder of a link that is in use no more, unless a link has it that is not `akin`; then also its
+    /// processed folder, if it has one that is nobody's.
+    pub(super) fn add_if_free(
+        &mut self,
+        (inbox, processed): (&str, Option<&str>),
+        (link, flow): (LinkId, Flow),
+        akin: impl Fn(LinkId) -> bool,
+    ) {
+        let Ok(path) = VirtualPath::parse(inbox) else {
             return;
         };
-        let is_nobodys = match self.role(&path).flatten() {
+        let is_free = match self.role(&path).flatten() {
             None => true,
-            Some(Role::Inbox(own)) => own.iter().all(|(one, _)| *one == link),
+            Some(Role::Inbox(own)) => own.iter().all(|(one, _)| akin(*one)),
             Some(_) => false,
         };
-        if is_nobodys {
-            self.add(&path, Role::inbox(link, flow));
+        if !is_free {
+            return;
+        }
+        self.add(&path, Role::inbox(link, flow));
+        if let Some(Ok(processed)) = processed.map(VirtualPath::parse) {
+            self.add(&processed, Role::Processed(link, flow)); // the first role of a path stays
         }
     }
 

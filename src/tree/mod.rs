@@ -8,6 +8,7 @@ mod checksums;
 mod content;
 mod folders;
 mod kept;
+mod made;
 mod rejected;
 mod sources;
 mod view;

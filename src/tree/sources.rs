@@ -1,7 +1,7 @@
 //! Into which folders may a device put documents?
 
 use super::folders::{Folders, Role};
-use super::view::add;
+use super::made::add;
 use crate::catalog::{Link, Setup};
 use crate::ingest::named::folder_of;
 use crate::login::Who;

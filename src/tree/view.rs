@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use jiff::civil::Date;
-
 use super::Error;
 use super::content::Content;
-use super::folders::{Folders, Role};
+use super::folders::Role;
 use super::kept::{Kept, Memory};
-use super::sources::{add_codes, add_in};
+use super::made::Made;
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, Link, Listed, Moment, Placed, Setup, Since};
-use crate::ingest::place::{self, Places};
+use crate::catalog::{Catalog, Listed, Moment, Since};
+use crate::ingest::place::Places;
 use crate::layout::{AfterCollected, Profile};
 use crate::login::Who;
 use crate::model::{
@@ -37,16 +35,6 @@ pub struct View {
     pub(super) computed: Mutex<HashMap<Digest, Checksums>>,
     /// For how long what is done with shows, as the firm had it when the session first looked.
     keep_in_view: Option<Keep>,
-}
-
-/// Folders, and the state of the setup they were made from.
-pub(super) struct Made {
-    /// When it was last seen to be right.
-    at: Moment,
-    setup: Setup,
-    today: Date,
-    pub(super) folders: Folders,
-    links: Vec<Link>,
 }
 
 /// How late what another process wrote may be seen.
@@ -381,17 +369,6 @@ impl View {
     }
 }
 
-impl Made {
-    /// A folder has no time of its own; the day its device was added is stable.
-    fn folder_attributes(&self) -> Attributes {
-        Attributes {
-            is_folder: true,
-            bytes: 0,
-            at: self.setup.device_added_at,
-        }
-    }
-}
-
 impl File {
     /// Returns what a stat of it says.
     pub fn attributes(&self) -> Attributes {
@@ -423,73 +400,6 @@ impl Attributes {
             bytes: listed.bytes,
             at: listed.offered_at,
         }
-    }
-}
-
-impl Tree {
-    async fn make(&self, who: &Who, at: Moment, setup: Setup, today: Date) -> Result<Made, Error> {
-        let default_device = self.catalog.default_device(who.firm).await?;
-        let links = self.catalog.links(who.firm).await?;
-        let mut folders = Folders::new();
-        add_in(&mut folders, &setup);
-        let mine = links
-            .iter()
-            .filter(|link| link.device.or(default_device) == Some(who.device));
-        for link in mine {
-            if let Err(error) = self.add_link(&mut folders, link, today) {
-                // One link that cannot be shown must not hide the others.
-                tracing::warn!(link.id = %link.id, "Folders of link {} are not shown: {error}", link.id);
-            }
-        }
-        // Of other years, and of links that went to another device since.
-        let mut of_removed = Vec::new();
-        for placed in self.catalog.placed(who.firm, who.device).await? {
-            let (id, flow) = (placed.link, placed.flow);
-            let Some(link) = links.iter().find(|one| one.id == id) else {
-                of_removed.push(placed);
-                continue;
-            };
-            add(&mut folders, &placed.folder, Role::inbox(id, flow));
-            // Whoever still finds files there may have done with them.
-            if let Ok(Some(processed)) = self.places.processed_folder(link, flow, today) {
-                add(&mut folders, &processed, Role::Processed(id, flow));
-            }
-        }
-        // Its code may be another dossier's by now, whose books are no place for what was fetched for the first.
-        for Placed { folder, link, flow } in of_removed {
-            folders.add_if_nobodys(&folder, link, flow);
-        }
-        add_codes(&mut folders, who, &setup, (&links, default_device));
-        Ok(Made {
-            at,
-            setup,
-            today,
-            folders,
-            links,
-        })
-    }
-
-    fn add_link(
-        &self,
-        folders: &mut Folders,
-        link: &Link,
-        today: Date,
-    ) -> Result<(), place::Error> {
-        for flow in [Flow::Purchase, Flow::Sale] {
-            let inbox = self.places.folder(link, flow, today)?;
-            let processed = self.places.processed_folder(link, flow, today)?;
-            add(folders, &inbox, Role::inbox(link.id, flow));
-            if let Some(processed) = processed {
-                add(folders, &processed, Role::Processed(link.id, flow));
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn add(folders: &mut Folders, path: &str, role: Role) {
-    if let Ok(path) = VirtualPath::parse(path) {
-        folders.add(&path, role);
     }
 }
 

@@ -1,7 +1,10 @@
 //! What has come of a file that is being written, and is it whole?
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use super::shelf::LentPlace;
 use super::{Error, Spool};
 use crate::blobs::Unnamed;
 use crate::collect::Coverage;
@@ -33,6 +36,10 @@ pub struct Draft {
     at: Timestamp,
     is_touched: bool,
     is_closed: bool,
+    /// Whether a CLOSE of it was answered with OK. To open it once more does not undo that.
+    is_promised: bool,
+    /// Its place on the shelf, while it is not there.
+    place: Option<Arc<LentPlace>>,
 }
 
 #[derive(Debug)]
@@ -50,6 +57,8 @@ impl Draft {
             at: now,
             is_touched: false,
             is_closed: false,
+            is_promised: false,
+            place: None,
         }
     }
 
@@ -97,6 +106,8 @@ impl Draft {
         self.body = Body::Memory(Vec::new());
         self.came = Coverage::default();
         self.is_touched = true;
+        self.is_promised = false;
+        self.place = None;
     }
 
     /// Cuts it off after this many bytes. A longer size is a wish for room, and is ignored.
@@ -127,6 +138,16 @@ impl Draft {
         self.is_closed = is_closed;
     }
 
+    /// Notes that its writer was told that it is kept.
+    pub(super) fn set_promised(&mut self) {
+        self.is_promised = true;
+    }
+
+    /// Has it keep its place on the shelf, or give it back.
+    pub(super) fn set_place(&mut self, place: Option<Arc<LentPlace>>) {
+        self.place = place;
+    }
+
     /// Says whether the disk failed to take it: then it cannot be gone on with.
     pub fn is_spoilt(&self) -> bool {
         matches!(&self.body, Body::File(file) if file.is_spoilt())
@@ -134,7 +155,7 @@ impl Draft {
 
     /// Says whether its writer closed it with something in it, so that he may believe that it is kept.
     pub fn is_finished(&self) -> bool {
-        self.is_closed && self.bytes() > 0
+        (self.is_closed || self.is_promised) && self.bytes() > 0
     }
 
     /// Returns its size in bytes.

@@ -6,7 +6,7 @@
 //! it is in memory and in files without a name, and ends with the process.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Draft;
 use crate::model::{DeviceId, Digest, Timestamp, VirtualPath};
@@ -51,8 +51,27 @@ struct Own {
     /// Sights by age: when they were put down, which, and the number that says whether they still are.
     ages: VecDeque<(Timestamp, String, u64)>,
     count: u64,
-    /// What was closed, and went because its day was over, until somebody asks.
-    gone: Vec<VirtualPath>,
+    /// The places of what was closed and is open once more: nothing else gets them meanwhile.
+    lent: Vec<Weak<LentPlace>>,
+    /// What was closed and is gone, until somebody asks.
+    gone: Vec<(VirtualPath, Gone)>,
+}
+
+/// The place of a file that was closed and is open once more, for as long as its draft is anywhere.
+#[derive(Debug)]
+pub(super) struct LentPlace {
+    bytes: u64,
+}
+
+/// Why a file that its writer has closed is on the shelf no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Its day was over.
+    Old,
+    /// It was opened once more and not closed, and meanwhile another of its name was.
+    Replaced,
+    /// It was opened once more, and has become too large.
+    NoRoom,
 }
 
 #[derive(Debug)]
@@ -90,31 +109,52 @@ impl Shelf {
             .collect()
     }
 
-    /// Puts down a file that is not finished.
+    /// Puts down a file that is not finished. It takes the place of none that was closed: that one came to this name
+    /// while this one was written, and its writer was told that all is well.
     pub fn put_draft(&self, device: DeviceId, path: VirtualPath, draft: Draft, now: Timestamp) {
+        let mut devices = self.lock();
+        let own = devices.entry(device).or_default();
+        own.sweep(now);
+        if !own.has_finished(&path) {
+            own.put(path, draft, now);
+        } else if draft.is_finished() {
+            own.gone.push((path, Gone::Replaced));
+        }
+    }
+
+    /// Puts down a file under the name of another, as a rename does.
+    pub fn put_over(&self, device: DeviceId, path: VirtualPath, draft: Draft, now: Timestamp) {
         self.lock().entry(device).or_default().put(path, draft, now);
     }
 
-    /// Puts down a file that its writer has closed, if there is room for it: none that was closed before goes for it.
-    /// Says whether there was.
+    /// Puts down a file that its writer has closed, if it can be kept: none that was closed before goes for it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room, or another of its name was closed while it was written.
     pub fn put_finished(
         &self,
         device: DeviceId,
         path: VirtualPath,
-        draft: Draft,
+        mut draft: Draft,
         now: Timestamp,
-    ) -> bool {
+    ) -> Result<(), Gone> {
         let mut devices = self.lock();
         let own = devices.entry(device).or_default();
         own.sweep(now);
-        let has_room = own.has_room(&path, draft.bytes());
-        if has_room {
-            own.put(path, draft, now);
+        if own.has_finished(&path) {
+            return Err(Gone::Replaced);
         }
-        has_room
+        draft.set_place(None);
+        if !own.has_room(draft.bytes()) {
+            return Err(Gone::NoRoom);
+        }
+        draft.set_promised();
+        own.put(path, draft, now);
+        Ok(())
     }
 
-    /// Takes up an unfinished file.
+    /// Takes up an unfinished file. One that was closed keeps its place until its draft is put down or gone.
     pub fn take_draft(
         &self,
         device: DeviceId,
@@ -124,7 +164,11 @@ impl Shelf {
         let mut devices = self.lock();
         let own = devices.get_mut(&device)?;
         own.sweep(now);
-        own.drafts.remove(&path.key()).map(|kept| kept.draft)
+        let mut draft = own.drafts.remove(&path.key())?.draft;
+        if draft.is_finished() {
+            draft.set_place(Some(own.lend(draft.bytes())));
+        }
+        Some(draft)
     }
 
     /// Notes that a file was taken, so that its device sees it.
@@ -167,13 +211,13 @@ impl Shelf {
 
     /// Lets go of what has stayed for too long, of any device. Returns what was closed by its writer and is gone, of
     /// which nobody has been told.
-    pub fn sweep(&self, now: Timestamp) -> Vec<(DeviceId, VirtualPath)> {
+    pub fn sweep(&self, now: Timestamp) -> Vec<(DeviceId, VirtualPath, Gone)> {
         let mut devices = self.lock();
         let mut gone = Vec::new();
         devices.retain(|device, own| {
             own.sweep(now);
-            gone.extend(own.gone.drain(..).map(|path| (*device, path)));
-            !own.drafts.is_empty() || !own.sights.is_empty()
+            gone.extend(own.gone.drain(..).map(|(path, why)| (*device, path, why)));
+            !own.drafts.is_empty() || !own.sights.is_empty() || own.lent().next().is_some()
         });
         gone
     }
@@ -202,8 +246,9 @@ impl Own {
         }
     }
 
-    fn put(&mut self, path: VirtualPath, draft: Draft, now: Timestamp) {
+    fn put(&mut self, path: VirtualPath, mut draft: Draft, now: Timestamp) {
         let key = path.key();
+        draft.set_place(None);
         self.sights.remove(&key);
         self.count += 1;
         let kept = Kept {
@@ -216,16 +261,33 @@ impl Own {
         self.sweep(now);
     }
 
-    fn has_room(&self, path: &VirtualPath, bytes: u64) -> bool {
-        let key = path.key();
-        let others = self.drafts.iter().filter(|(other, _)| **other != key);
-        let finished = others.filter(|(_, kept)| kept.draft.is_finished());
-        let sizes: Vec<_> = finished.map(|(_, kept)| kept.draft.bytes()).collect();
+    fn has_finished(&self, path: &VirtualPath) -> bool {
+        let there = self.drafts.get(&path.key());
+        there.is_some_and(|kept| kept.draft.is_finished())
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        let drafts = self.drafts.values().map(|kept| &kept.draft);
+        let finished = drafts.filter(|draft| draft.is_finished()).map(Draft::bytes);
+        let sizes: Vec<_> = finished.chain(self.lent()).collect();
         sizes.len() < SHELF_DRAFTS_MAX
             && sizes
                 .iter()
                 .fold(bytes, |all, one| all.saturating_add(*one))
                 <= SHELF_BYTES_MAX
+    }
+
+    fn lend(&mut self, bytes: u64) -> Arc<LentPlace> {
+        let place = Arc::new(LentPlace { bytes });
+        self.lent.retain(|other| other.strong_count() > 0);
+        self.lent.push(Arc::downgrade(&place));
+        place
+    }
+
+    /// How many bytes each has that was closed and is open once more.
+    fn lent(&self) -> impl Iterator<Item = u64> {
+        let places = self.lent.iter().filter_map(Weak::upgrade);
+        places.map(|place| place.bytes)
     }
 
     fn sweep(&mut self, now: Timestamp) {
@@ -243,7 +305,7 @@ impl Own {
         let gone = &mut self.gone;
         self.drafts.retain(|_, kept| {
             if is_old(kept.since) && kept.draft.is_finished() {
-                gone.push(kept.path.clone());
+                gone.push((kept.path.clone(), Gone::Old));
             }
             !is_old(kept.since)
         });
@@ -258,7 +320,10 @@ impl Own {
             let Some(key) = goes.map(|(key, _)| key.clone()) else {
                 return;
             };
-            self.drafts.remove(&key);
+            let let_go = self.drafts.remove(&key);
+            let finished = let_go.filter(|kept| kept.draft.is_finished());
+            self.gone
+                .extend(finished.map(|kept| (kept.path, Gone::NoRoom)));
         }
     }
 
@@ -297,6 +362,22 @@ mod tests {
             at: NOW,
             digest: Some(Digest::of(b"abc")),
         }
+    }
+
+    async fn closed(spool: &Spool) -> Draft {
+        closed_with(spool, 1).await
+    }
+
+    async fn closed_with(spool: &Spool, bytes: usize) -> Draft {
+        let mut draft = Draft::begin(NOW);
+        let room = DraftRoom {
+            file_bytes: 10,
+            session_bytes: 10,
+        };
+        let written = draft.write(spool, 0, vec![0; bytes].into(), room).await;
+        written.unwrap();
+        draft.set_closed(true);
+        draft
     }
 
     fn names(shelf: &Shelf, device: DeviceId, now: Timestamp) -> Vec<String> {
@@ -356,22 +437,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::in_folder(folder.path());
         let shelf = Shelf::default();
-        let room = DraftRoom {
-            file_bytes: 10,
-            session_bytes: 10,
-        };
         let put = async |name: &str| {
-            let mut draft = Draft::begin(NOW);
-            draft.write(&spool, 0, vec![0].into(), room).await.unwrap();
-            draft.set_closed(true);
+            let draft = closed(&spool).await;
             shelf.put_finished(ME, path(name), draft, NOW)
         };
         for at in 0..SHELF_DRAFTS_MAX {
-            assert!(put(&format!("{at:03}.part")).await);
+            assert_eq!(put(&format!("{at:03}.part")).await, Ok(()));
         }
 
-        assert!(!put("one-more.part").await);
-        assert!(put("000.part").await, "once more");
+        assert_eq!(put("one-more.part").await, Err(Gone::NoRoom));
+        assert_eq!(put("000.part").await, Err(Gone::Replaced));
         shelf.put_draft(ME, path("broken.xml"), Draft::begin(NOW), NOW);
 
         assert_eq!(names(&shelf, ME, NOW).len(), SHELF_DRAFTS_MAX);
@@ -379,10 +454,70 @@ mod tests {
         assert!(shelf.sweep(NOW.plus_ms(SHELF_MS)).is_empty());
         let gone = shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
         assert_eq!(gone.len(), SHELF_DRAFTS_MAX);
-        assert!(gone.contains(&(ME, path("000.part"))));
+        assert!(gone.contains(&(ME, path("000.part"), Gone::Old)));
         let empty = Own::default();
-        assert!(empty.has_room(&path("x.part"), SHELF_BYTES_MAX));
-        assert!(!empty.has_room(&path("x.part"), SHELF_BYTES_MAX + 1));
+        assert!(empty.has_room(SHELF_BYTES_MAX));
+        assert!(!empty.has_room(SHELF_BYTES_MAX + 1));
+    }
+
+    #[tokio::test]
+    async fn what_was_closed_and_is_open_once_more_keeps_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        for at in 0..SHELF_DRAFTS_MAX {
+            let draft = closed(&spool).await;
+            let put = shelf.put_finished(ME, path(&format!("{at:03}.part")), draft, NOW);
+            assert_eq!(put, Ok(()));
+        }
+
+        let mut open = shelf.take_draft(ME, &path("000.part"), NOW).unwrap();
+        open.set_closed(false);
+        let more = closed(&spool).await;
+        let put = shelf.put_finished(ME, path("more.part"), more, NOW);
+        assert_eq!(put, Err(Gone::NoRoom));
+        shelf.put_draft(ME, path("000.part"), open, NOW);
+        for at in 0..SHELF_DRAFTS_MAX {
+            shelf.put_draft(ME, path(&format!("new-{at}")), Draft::begin(NOW), NOW);
+        }
+        assert!(shelf.look(ME, &path("000.part"), NOW).is_some());
+        let open = shelf.take_draft(ME, &path("000.part"), NOW).unwrap();
+        let more = closed(&spool).await;
+        let put = shelf.put_finished(ME, path("more.part"), more, NOW);
+        assert_eq!(put, Err(Gone::NoRoom), "it is being renamed");
+        shelf.put_over(ME, path("000.tmp"), open, NOW);
+        assert!(shelf.sweep(NOW).is_empty());
+        assert_eq!(names(&shelf, ME, NOW).len(), SHELF_DRAFTS_MAX);
+
+        let open = shelf.take_draft(ME, &path("000.tmp"), NOW).unwrap();
+        drop(open);
+        let more = closed(&spool).await;
+        let put = shelf.put_finished(ME, path("more.part"), more, NOW);
+        assert_eq!(put, Ok(()), "nobody has that place any more");
+        assert!(shelf.sweep(NOW).is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_closed_never_takes_the_place_of_what_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        let put = |draft| shelf.put_finished(ME, path("a.part"), draft, NOW);
+        assert_eq!(put(closed(&spool).await), Ok(()));
+        let mut open = shelf.take_draft(ME, &path("a.part"), NOW).unwrap();
+        open.set_closed(false);
+        let longer = closed_with(&spool, 2).await;
+        assert_eq!(put(longer), Ok(()));
+
+        shelf.put_draft(ME, path("a.part"), Draft::begin(NOW), NOW);
+        assert!(
+            shelf.sweep(NOW).is_empty(),
+            "nobody was told anything of it"
+        );
+        shelf.put_draft(ME, path("a.part"), open, NOW);
+
+        assert_eq!(shelf.look(ME, &path("a.part"), NOW).unwrap().bytes, 2);
+        assert_eq!(shelf.sweep(NOW), [(ME, path("a.part"), Gone::Replaced)]);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! What becomes of what arrives?
 
+use std::sync::Arc;
+
+use sluis::ingest::place::Places;
 use sluis::ingest::{Arrival, Outcome};
-use sluis::model::{DeviceKind, Language, Transfer};
+use sluis::layout::Profiles;
+use sluis::model::{DeviceKind, Language, Transfer, with_causes};
 use sluis::sending::Waiting;
 
 use crate::gateway::{BAKERY, Gateway, MILL, fixture, invoice, invoice_between};
@@ -260,6 +264,43 @@ async fn a_link_whose_folder_cannot_be_made_holds_its_documents_and_hides_no_oth
     assert_eq!(taken.reasons, ["no_place"]);
     let peer = gateway.connect(&device).await;
     assert_eq!(peer.list("/expertm").await.unwrap(), ["ACME"]);
+}
+
+#[tokio::test]
+async fn two_links_that_a_changed_profile_gives_one_folder_get_nothing_there_until_it_is_mended() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    let mill = gateway.dossier(&office, "De Korenaar", &[MILL]).await;
+    let third = gateway.dossier(&office, "De Wever", &["0403019261"]).await;
+    for (dossier, code) in [(mill, "MOLEN"), (third, "WEVER")] {
+        let (device, at_once) = (Some(device.id), Transfer::AtOnce);
+        gateway
+            .link_as(&office, dossier, "expertm", code, device, at_once)
+            .await;
+    }
+    let (ingest, sending) = (&gateway.house.ingest, &gateway.house.sending);
+    let before = gateway.house.places.clone();
+    let text = include_str!("../../config/profiles/expertm.toml");
+    let by_name = text.replace("{dossier_code}", "{dossier_name}");
+    let changed = Profiles::new([("expertm.toml", by_name.as_str())]).unwrap();
+    ingest.set_places(Places::new(Arc::new(changed), before.zone().clone()));
+
+    let taken = gateway.receive(&office, invoice("F-1", 900)).await;
+    assert_eq!(taken.reasons, ["no_place"; 2]);
+    let alone = invoice_between("0809172614", "0403019261", "F-2", 900);
+    let taken = gateway.receive(&office, alone).await;
+    assert_eq!(taken.outcome, Outcome::Kept, "it has a folder of its own");
+    let catalog = &gateway.house.catalog;
+    let held = catalog.held(office.firm).await.unwrap();
+    let by_hand = sending.send(office.firm, held[0].id, None, gateway.now());
+    let why = by_hand.await.unwrap_err();
+    assert!(with_causes(&why).contains("nobody could tell"), "{why:?}");
+    let again = sending.look_again(office.firm, Waiting::Stays, gateway.now());
+    assert_eq!(again.await.unwrap(), 0);
+
+    ingest.set_places(before);
+    let again = sending.look_again(office.firm, Waiting::Stays, gateway.now());
+    assert_eq!(again.await.unwrap(), 2);
 }
 
 #[tokio::test]

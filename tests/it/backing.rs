@@ -693,7 +693,36 @@ fn where_the_catalog_cannot_be_copied_the_documents_are_kept_and_none_leaves() {
     assert_eq!(fs::read(&manifest).unwrap(), before);
     assert_eq!(files(&blobs).len(), 3);
     let into = program.path("again").to_str().unwrap().to_owned();
-    program.ok(&["restore", &to, &into]);
+    let restored = program.run(&["restore", &to, &into]);
+    assert!(restored.status.success());
+    let told = String::from_utf8_lossy(&restored.stderr).into_owned();
+    let how = format!("cd {to} && xargs sluis ingest FIRM < unlisted.txt");
+    assert!(
+        told.contains("1 contents lie in the backup") && told.contains(&how),
+        "{told}"
+    );
+    let restored = |arguments: &[&str]| {
+        let config = program.path("again/sluis.toml");
+        let mut command = program.command(arguments);
+        command.env("SLUIS_CONFIG", config).current_dir(&to);
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = Path::new(&to).join("unlisted.txt");
+    for _ in 0..2 {
+        restored(&["backup", &to]);
+        assert_eq!(files(&blobs).len(), 3, "none leaves before it is named");
+    }
+    let unlisted = fs::read_to_string(&list).unwrap();
+    let unlisted: Vec<&str> = unlisted.lines().collect();
+    assert_eq!(unlisted.len(), 1);
+    restored(&[&["ingest", "kantoor"], &unlisted[..]].concat());
+    restored(&["backup", &to]);
+    assert!(!list.exists());
+    assert!(restored(&["documents", "kantoor"]).contains("F-7"));
+    assert_eq!(files(&blobs).len(), 3);
     // Where there is none before it.
     let other = program.path("other");
     let why = refusal(&program, &["backup", other.to_str().unwrap()]);

@@ -24,6 +24,37 @@ async fn stand(gateway: &Gateway, office: &Office) -> Vec<String> {
     rows(gateway, office).await.iter().map(line).collect()
 }
 
+#[tokio::test]
+async fn whoever_moves_a_document_is_told_of_each_program_that_has_it_already() {
+    let gateway = Gateway::start().await;
+    let (office, _, weaver) = two_dossiers(&gateway).await;
+    let other = gateway.device(&office, "other", DeviceKind::Pull).await;
+    let (bakery, at_once) = (office.dossier, Transfer::AtOnce);
+    gateway
+        .link_as(&office, bakery, "bob-demat", "BAK", Some(other.id), at_once)
+        .await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&other).await;
+    let both = rows(&gateway, &office).await;
+    let offer = both[1].delivery.offer.as_ref().unwrap();
+    let path = format!("{}/{}", offer.folder, offer.name);
+    peer.get(&path).await.unwrap();
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    let (first, second) = (both[0].delivery.id, both[1].delivery.id);
+
+    let to = purchase(weaver);
+    let moving = sending.move_to(firm, first, to, "its branch", gateway.now());
+
+    let moved = moving.await.unwrap();
+    assert_eq!((moved.sent, moved.in_books), (1, vec![second]));
+    let expected = [
+        "De Korenaar withdrawn",
+        "De Korenaar collected",
+        "De Wever offered",
+    ];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
 /// The bakery with a link, and the weaver with another.
 async fn two_dossiers(gateway: &Gateway) -> (Office, Login, DossierId) {
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;
@@ -52,7 +83,7 @@ async fn what_was_moved_is_not_sent_again_to_the_books_it_left() {
     let old = rows(&gateway, &office).await[0].delivery.id;
     let to = purchase(weaver);
     let moving = sending.move_to(firm, old, to, "its branch", gateway.now());
-    assert_eq!(moving.await.unwrap(), 1);
+    assert_eq!(moving.await.unwrap().sent, 1);
 
     let again = sending.resend(firm, old, "lost", gateway.now()).await;
 
@@ -62,7 +93,7 @@ async fn what_was_moved_is_not_sent_again_to_the_books_it_left() {
     let new = rows(&gateway, &office).await[1].delivery.id;
     let back = purchase(office.dossier);
     let moving = sending.move_to(firm, new, back, "it was right", gateway.now());
-    assert_eq!(moving.await.unwrap(), 1, "a person may give it back");
+    assert_eq!(moving.await.unwrap().sent, 1, "a person may give it back");
     assert_eq!(stand(&gateway, &office).await[2], "De Korenaar offered");
 }
 
@@ -79,7 +110,7 @@ async fn what_looks_like_another_is_held_where_it_is_moved_to() {
     let to = purchase(weaver);
     let moving = sending.move_to(firm, second, to, "its branch", gateway.now());
 
-    assert_eq!(moving.await.unwrap(), 0);
+    assert_eq!(moving.await.unwrap().sent, 0);
     let last = stand(&gateway, &office).await.pop().unwrap();
     assert_eq!(last, "De Wever held suspected_duplicate");
 }
@@ -107,7 +138,7 @@ async fn what_a_person_holds_back_is_held_back_where_it_is_moved_to() {
     let to = purchase(weaver);
     let moving = sending.move_to(firm, id, to, "its branch", gateway.now());
 
-    assert_eq!(moving.await.unwrap(), 0);
+    assert_eq!(moving.await.unwrap().sent, 0);
     let last = stand(&gateway, &office).await.pop().unwrap();
     assert_eq!(last, "De Wever held on_hold");
     let links = gateway.house.catalog.links(firm).await.unwrap();
@@ -128,7 +159,7 @@ async fn what_was_moved_to_books_without_a_link_leaves_once_there_is_one() {
     let old = rows(&gateway, &office).await[0].delivery.id;
     let to = purchase(weaver);
     let moving = sending.move_to(firm, old, to, "its branch", gateway.now());
-    assert_eq!(moving.await.unwrap(), 0);
+    assert_eq!(moving.await.unwrap().sent, 0);
     let expected = ["De Korenaar withdrawn", "De Wever held no_link"];
     assert_eq!(stand(&gateway, &office).await, expected);
     let link = NewLink {

@@ -4,7 +4,7 @@ use russh_sftp::protocol::StatusCode;
 use sluis::catalog::{Link, LinkRules};
 use sluis::model::{DeviceKind, OrFirm, Transfer};
 
-use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
@@ -118,6 +118,31 @@ async fn what_stays_with_the_device_that_a_link_has_left_is_found_there_and_done
 }
 
 #[tokio::test]
+async fn what_was_fetched_of_a_link_that_is_removed_meanwhile_can_be_moved_to_the_processed_folder()
+{
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let (path, done) = (format!("{INBOX}/{name}"), format!("{DONE}/{name}"));
+    peer.get(&path).await.unwrap();
+
+    remove_link(&gateway, &office).await;
+
+    peer.rename(&path, &done).await.unwrap();
+    assert_eq!(peer.list(DONE).await.unwrap(), [name.as_str()]);
+    assert!(!peer.exists("/expertm/ACME/Verwerkt/Verkopen").await);
+    // Its code is another dossier's now.
+    let weaver = gateway.dossier(&office, "De Wever", &["0403019261"]).await;
+    let (to, at_once) = (Some(device.id), Transfer::AtOnce);
+    gateway
+        .link_as(&office, weaver, "expertm", "ACME", to, at_once)
+        .await;
+    assert!(peer.list(DONE).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_is_sent_to_a_device_that_an_older_link_had_is_seen_by_a_session_that_is_open() {
     let gateway = Gateway::start().await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;
@@ -144,4 +169,49 @@ async fn what_is_sent_to_a_device_that_an_older_link_had_is_seen_by_a_session_th
     let names = open.list(INBOX).await.unwrap();
     assert_eq!(names.len(), 1);
     open.get(&format!("{INBOX}/{}", names[0])).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_session_fetched_stays_in_its_sight_when_the_link_is_removed_and_added_anew() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let path = format!("{INBOX}/{name}");
+    peer.get(&path).await.unwrap();
+    remove_link(&gateway, &office).await;
+    assert_eq!(peer.list(INBOX).await.unwrap(), [name.as_str()]);
+
+    gateway.link(&office, "ACME", &device).await;
+
+    assert!(peer.exists(&path).await, "nothing vanishes under a reader");
+    assert_eq!(peer.list(INBOX).await.unwrap(), [name]);
+    peer.remove(&path).await.unwrap();
+    assert!(!peer.exists(&path).await);
+}
+
+#[tokio::test]
+async fn a_folder_whose_links_are_all_removed_shows_what_the_last_dossier_had_there() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let first = peer.list(INBOX).await.unwrap().remove(0);
+    peer.get(&format!("{INBOX}/{first}")).await.unwrap();
+    remove_link(&gateway, &office).await;
+    let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
+    let (to, at_once) = (Some(device.id), Transfer::AtOnce);
+    gateway
+        .link_as(&office, mill, "expertm", "ACME", to, at_once)
+        .await;
+    let bought = invoice_between("0809172614", MILL, "M-1", 900);
+    gateway.receive(&office, bought).await;
+    let last = peer.list(INBOX).await.unwrap();
+    assert!(last.len() == 1 && last[0] != first, "{last:?}");
+    peer.get(&format!("{INBOX}/{}", last[0])).await.unwrap();
+
+    remove_link(&gateway, &office).await;
+
+    assert_eq!(peer.list(INBOX).await.unwrap(), last);
 }

@@ -447,3 +447,20 @@ async fn certificates_that_are_trusted_since_a_reload_are_trusted_for_the_next_l
     assert_eq!(program.log_count("Did not reload"), 0);
     assert_eq!(program.terminate(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_on_a_disk_that_hangs_keep_the_server_neither_from_serving_nor_from_ending() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    let (cwd, mode) = (rustix::fs::CWD, rustix::fs::Mode::RWXU);
+    // Whoever opens it waits for somebody who writes.
+    rustix::fs::mkfifoat(cwd, program.path("sluis/roots.pem"), mode).unwrap();
+    write(&program, &format!("{ALLOW}roots = \"roots.pem\"\n"));
+
+    program.serve();
+
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    peer.leave().await;
+    assert_eq!(program.log_count("[webhooks] roots"), 0, "nobody knows yet");
+    assert_eq!(program.terminate(), Some(0));
+}

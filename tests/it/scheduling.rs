@@ -406,7 +406,7 @@ async fn a_document_that_went_to_the_wrong_books_is_given_to_the_right_ones() {
 
     let id = of_bakery.delivery.id;
     let moving = sending.move_to(firm, id, to, "branch of the mill", gateway.now());
-    assert_eq!(moving.await.unwrap(), 1);
+    assert_eq!(moving.await.unwrap().sent, 1);
 
     let rows = gateway
         .house

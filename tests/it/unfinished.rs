@@ -62,6 +62,60 @@ async fn what_was_left_unfinished_is_gone_after_a_day() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_late_puts_nothing_over_what_was_closed_meanwhile() {
+    let (gateway, office, scanner) = scene().await;
+    let bytes = invoice("F-1", 5000);
+    let broken = gateway.connect(&scanner).await;
+    let handle = open(&broken, "/in/F-1.xml.part", CREATE).await.unwrap();
+    write(&broken, &handle, 0, &bytes[..1000]).await.unwrap();
+    // A sign that its end was noticed.
+    let handle = open(&broken, "/in/other.part", CREATE).await.unwrap();
+    write(&broken, &handle, 0, b"<Inv").await.unwrap();
+    let peer = gateway.connect(&scanner).await;
+    peer.put("/in/F-1.xml.part", &bytes).await.unwrap();
+
+    broken.hang_up();
+    until_put_down(&peer, "/in/other.part").await;
+
+    peer.rename("/in/F-1.xml.part", "/in/F-1.xml")
+        .await
+        .unwrap();
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+#[tokio::test]
+async fn of_two_connections_that_write_one_temporary_name_the_later_close_is_refused() {
+    let (gateway, office, scanner) = scene().await;
+    let (first, second) = (
+        gateway.connect(&scanner).await,
+        gateway.connect(&scanner).await,
+    );
+    let path = "/in/upload.tmp";
+    let one = open(&first, path, CREATE).await.unwrap();
+    let two = open(&second, path, CREATE).await.unwrap();
+    let bytes = invoice("F-1", 5000);
+    write(&first, &one, 0, &bytes).await.unwrap();
+    write(&second, &two, 0, &invoice("F-2", 5000))
+        .await
+        .unwrap();
+
+    first.close(&one).await.unwrap();
+    assert_eq!(second.close(&two).await, Err(StatusCode::Failure));
+
+    first.rename(path, "/in/F-1.xml").await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+    // Whoever writes it once more may.
+    second.put(path, &invoice("F-3", 5000)).await.unwrap();
+    second.put(path, &invoice("F-2", 5000)).await.unwrap();
+    let three = open(&second, "/in/other.tmp", CREATE).await.unwrap();
+    write(&second, &three, 0, &invoice("F-4", 5000))
+        .await
+        .unwrap();
+    second.rename("/in/other.tmp", path).await.unwrap();
+    assert_eq!(second.close(&three).await, Ok(()), "it was renamed over");
+}
+
+#[tokio::test]
 async fn an_empty_file_is_refused_and_stays_to_be_written() {
     let (gateway, office, scanner) = scene().await;
     let peer = gateway.connect(&scanner).await;

@@ -1,5 +1,6 @@
 //! What does a session see, and what becomes of a delivery by what it does, in the reference?
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use sluis::model::{Flow, State};
@@ -38,8 +39,8 @@ pub enum End {
 
 impl Model {
     /// The folders in which a session finds files: those of its device's links, and of what it was ever offered. A
-    /// folder where documents wait is that of every link in use which was ever given it, or else of the first that was
-    /// removed.
+    /// folder where documents wait is that of every link in use which was ever given it, and of those that were removed
+    /// while they were of the same dossier; where none is in use, of the dossier whose link was removed last.
     pub fn folders(&self, session: &Session) -> BTreeMap<String, Vec<Role>> {
         let mut folders: BTreeMap<String, Vec<Role>> = BTreeMap::new();
         let mut add = |folder: String, role: Role| {
@@ -69,15 +70,21 @@ impl Model {
             add(folder, Role::Inbox(link, flow));
             add(done(self.links[link].code, flow), Role::Done(link, flow));
         }
-        of_removed.sort_by_key(|(_, link, _)| *link);
+        of_removed.sort_by_key(|(_, link, _)| Reverse(*link));
+        let dossier = |link: usize| self.links[link].dossier;
         for (folder, link, flow) in of_removed {
             let roles = folders.entry(folder).or_default();
             let role = Role::Inbox(link, flow);
-            let is_nobodys = roles
+            let is_free = roles
                 .iter()
-                .all(|one| matches!(one, Role::Inbox(own, _) if *own == link));
-            if is_nobodys && !roles.contains(&role) {
+                .all(|one| matches!(one, Role::Inbox(own, _) if dossier(*own) == dossier(link)));
+            if is_free && !roles.contains(&role) {
                 roles.push(role);
+            }
+            let done = done(self.links[link].code, flow);
+            let roles = folders.entry(done).or_default();
+            if is_free && roles.is_empty() {
+                roles.push(Role::Done(link, flow));
             }
         }
         folders
