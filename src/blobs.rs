@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
@@ -296,6 +297,13 @@ impl Blobs {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Returns when a blob was given its name, if it is there.
+    pub fn named_at(&self, digest: Digest) -> Option<Timestamp> {
+        let found = std::fs::metadata(self.through.join(path(digest).as_ref())).ok()?;
+        // Of a link that time is when it was made, though its bytes are older.
+        Some(Timestamp(found.ctime().saturating_mul(1000)))
     }
 
     /// Removes what processes that died left where blobs wait to take another's place.

@@ -4,13 +4,14 @@
 //! that are long gone; then the blobs that nothing names any more. What is interrupted goes on with the next
 //! run. `retention` judges; nothing is decided here.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::blobs::{self, Blobs};
-use crate::catalog::{self, Candidate, Catalog, Durability, Firm};
+use crate::catalog::{self, Candidate, Catalog, Durability, Firm, UNNAMED_MS};
 use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp, with_causes};
 use crate::retention::{Because, Verdict, is_forgotten, judge, may_forget};
 
@@ -237,6 +238,44 @@ impl Keeping {
             forgotten += count;
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Returns the blobs that nothing names and nobody has noted, which have lain there for a day at least: left over
+    /// from arrivals that were interrupted, or named by a catalog that is older or newer than this one.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot be listed.
+    pub async fn orphans(&self, now: Timestamp) -> Result<Vec<(Digest, u64)>, Error> {
+        // Blobs first: what is named meanwhile is no orphan.
+        let (mut orphans, _) = self.blobs.list().await?;
+        let named = self.catalog.named_blobs().await?;
+        let doomed = self.catalog.doomed().await?;
+        let known = named
+            .into_iter()
+            .chain(doomed.into_iter().map(|(digest, _)| (digest, 0)));
+        let known: HashSet<_> = known.map(|(digest, _)| digest).collect();
+        orphans.retain(|(digest, _)| {
+            let by = now.plus_ms(-UNNAMED_MS);
+            !known.contains(digest) && self.blobs.named_at(*digest).is_some_and(|at| at < by)
+        });
+        Ok(orphans)
+    }
+
+    /// Has orphans removed with the next sweep, as blobs of documents that are gone: what arrives meanwhile with the
+    /// same bytes loses nothing by it.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn doom(&self, orphans: &[(Digest, u64)]) -> Result<(), Error> {
+        for page in orphans.chunks(PAGE_ROWS) {
+            let mut tx = self.catalog.begin(Durability::PowerCut).await?;
+            tx.doom(page).await?;
+            tx.commit_unseen().await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Removes every blob that is doomed and that nothing names; returns how many.

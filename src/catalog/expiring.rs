@@ -158,13 +158,8 @@ impl Tx {
         now: Timestamp,
     ) -> Result<(), Error> {
         let document = gone.facts.document;
-        for (digest, bytes) in [(gone.digest, gone.bytes), gone.content] {
-            query("insert into doomed (digest, bytes) values ($1, $2) on conflict (digest) do nothing")
-                .bind(digest.to_string())
-                .bind(stored_size(bytes))
-                .execute(&mut *self.inner)
-                .await?;
-        }
+        self.doom(&[(gone.digest, gone.bytes), gone.content])
+            .await?;
         let row = query("select reading from document where firm_id = $1 and id = $2")
             .bind(firm.0)
             .bind(document.0)

@@ -10,7 +10,7 @@ use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Firm, LegalHold, NewLegalHold};
 use crate::keeping::Run;
-use crate::model::{DossierId, LegalHoldId};
+use crate::model::{Digest, DossierId, LegalHoldId};
 use crate::retention::HoldOn;
 
 /// The commands about keeping.
@@ -28,6 +28,10 @@ pub(super) enum Command {
         /// Say what would go, and remove nothing.
         #[arg(long)]
         dry_run: bool,
+        /// Remove contents, too, that no document names and that are older than a day (`orphan` in `sluis fsck`). Not
+        /// where the catalog was brought back from an older backup: newer documents may be among them.
+        #[arg(long, conflicts_with = "firm")]
+        orphans: bool,
     },
     /// Have documents not removed, whatever their age.
     Hold(Hold),
@@ -69,12 +73,21 @@ pub(super) struct Hold {
     by: String,
 }
 
+/// What no document names goes, too.
+struct Orphans;
+
 /// Runs a command about keeping.
 pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Show { firm } => show(call, firm.as_deref()).await,
-        Command::Run { firm, dry_run } if dry_run => look(call, firm.as_deref()).await,
-        Command::Run { firm, .. } => remove(call, firm.as_deref()).await,
+        Command::Run {
+            firm,
+            dry_run: true,
+            orphans,
+        } => look(call, firm.as_deref(), orphans.then_some(Orphans)).await,
+        Command::Run { firm, orphans, .. } => {
+            remove(call, firm.as_deref(), orphans.then_some(Orphans)).await
+        }
         Command::Hold(args) => hold(call, &args).await,
         Command::Release {
             firm,
@@ -178,16 +191,40 @@ fn hold_json(own: &LegalHold) -> Value {
     })
 }
 
-async fn look(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
+async fn look(call: &Call, slug: Option<&str>, also: Option<Orphans>) -> Result<Exit, Error> {
     let (house, firms) = call.firms(slug).await?;
     for firm in &firms {
         let run = looked(&house, firm).await?;
         report(call, firm, &run, "would")?;
     }
+    if also.is_some() {
+        let orphans = orphans(&house).await?;
+        report_orphans(call, &orphans, "would")?;
+    }
     Ok(Exit::Done)
 }
 
-async fn remove(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
+async fn orphans(house: &House) -> Result<Vec<(Digest, u64)>, Error> {
+    let orphans = house.keeping().orphans(house.clock.read()).await;
+    orphans
+        .map_err(|source| Error::failed("could not look for contents that nothing names", source))
+}
+
+fn report_orphans(call: &Call, orphans: &[(Digest, u64)], did: &str) -> Result<(), Error> {
+    let (count, bytes) = (
+        orphans.len(),
+        orphans.iter().map(|(_, bytes)| bytes).sum::<u64>(),
+    );
+    if call.json {
+        return print::json(&json!({ "result": did, "orphans": count, "orphan_bytes": bytes }));
+    }
+    let go = if did == "did" { "go" } else { "would go" };
+    print::line(&format!(
+        "{count} contents of {bytes} bytes {go} that no document names and that are older than a day"
+    ))
+}
+
+async fn remove(call: &Call, slug: Option<&str>, also: Option<Orphans>) -> Result<Exit, Error> {
     let (house, firms) = call.firms(slug).await?;
     let keeping = house.keeping();
     for firm in &firms {
@@ -196,6 +233,14 @@ async fn remove(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
             Error::failed(what, source)
         })?;
         report(call, firm, &run, "did")?;
+    }
+    if also.is_some() {
+        let orphans = orphans(&house).await?;
+        keeping
+            .doom(&orphans)
+            .await
+            .map_err(|source| Error::failed("could not note what is to be removed", source))?;
+        report_orphans(call, &orphans, "did")?;
     }
     let swept = keeping.sweep_all().await.map_err(|source| {
         let what = "could not remove the bytes of expired documents; the next run tries it again";

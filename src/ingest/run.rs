@@ -67,6 +67,8 @@ pub struct Taken {
     ///
     /// So a door that stopped half-way through letting go of a source does the same with it again.
     pub quarantined: bool,
+    /// Every byte of it was here before; of one that is recognised by what its envelope holds, none of its own was.
+    pub is_copy: bool,
 }
 
 /// What became of an arrival, in a word.

@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Draft;
+use crate::catalog::UNNAMED_MS;
 use crate::model::{DeviceId, Digest, Timestamp, VirtualPath};
 
 /// For how long what was put down stays, in milliseconds: a day.
 pub const SHELF_MS: i64 = 24 * 60 * 60 * 1000;
+
+// Whoever sees a file may ask for its hash, so its bytes stay as long.
+const _: () = assert!(UNNAMED_MS > SHELF_MS);
 
 /// How many unfinished files of a device are kept. The oldest goes first, but none that was closed under a temporary
 /// name: its writer was told that all is well, and may rename it yet.

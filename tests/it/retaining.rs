@@ -440,6 +440,28 @@ fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() 
     check(&program);
 }
 
+#[test]
+fn what_no_document_names_is_told_and_stays_for_a_day() {
+    let (program, _) = program_with_old(2);
+    let orphan = Digest::of(b"left over").to_string();
+    let folder = program.path("sluis/data/blobs").join(&orphan[..2]);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(&orphan), "left over").unwrap();
+
+    let would = program.ok(&["retention", "run", "--dry-run", "--orphans"]);
+    let did = program.json(&["retention", "run", "--orphans"]);
+
+    assert!(
+        would.contains("0 contents of 0 bytes would go that no document names"),
+        "{would}"
+    );
+    assert!(did.iter().any(|line| line["orphans"] == 0), "{did:?}");
+    let found = program.ok(&["fsck"]);
+    assert!(found.contains(&format!("orphan  {orphan}")), "{found}");
+    assert!(found.contains("sluis retention run --orphans"), "{found}");
+    refused(&program, &["retention", "run", "kantoor", "--orphans"]);
+}
+
 /// Runs a command that must be refused, and returns what it said.
 fn refused(program: &Program, arguments: &[&str]) -> String {
     let output = program.run(arguments);
