@@ -416,9 +416,10 @@ impl Ingest {
         })
     }
 
-    /// Stores a content, unless it belongs to a document that is kept already.
+    /// Stores a content, unless it belongs to a document that is kept already. That may expire meanwhile, and another
+    /// store the same bytes: where the disk ever failed, they are stored all the same.
     async fn store(&self, content: Bytes, is_known: bool) -> Result<Stored, blobs::Error> {
-        if is_known {
+        if is_known && self.blobs.never_failed() {
             let (digest, bytes) = (Digest::of(&content), content.len() as u64);
             if let Some(stored) = self.blobs.stored(digest, bytes).await? {
                 return Ok(stored);
