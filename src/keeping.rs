@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Candidate, Catalog, Durability, Firm, UNNAMED_MS};
 use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp, with_causes};
-use crate::retention::{Because, Verdict, is_forgotten, judge, may_forget};
+use crate::retention::{Because, Grounds, Verdict, is_forgotten, judge, may_forget};
 
 /// How often it is looked whether anything's time is over. Nobody waits for it.
 const LOOK: Duration = Duration::from_secs(60 * 60);
@@ -34,6 +34,7 @@ pub struct Keeping {
     catalog: Catalog,
     blobs: Blobs,
     clock: Clock,
+    lets_unread_go: bool,
 }
 
 /// What was not done.
@@ -60,6 +61,8 @@ pub struct Run {
     pub held: u64,
     /// How many are old enough, and in view of a session that lasts.
     pub in_view: u64,
+    /// How many are old enough, and in quarantine, where no person lets them go.
+    pub unread: u64,
     /// How many events were forgotten.
     pub forgotten: u64,
 }
@@ -74,6 +77,7 @@ impl Run {
             Verdict::Stays(Because::Waits) => self.waiting += 1,
             Verdict::Stays(Because::Held(_)) => self.held += 1,
             Verdict::Stays(Because::InView) => self.in_view += 1,
+            Verdict::Stays(Because::Unread) => self.unread += 1,
             Verdict::Stays(Because::Young) => {}
         }
     }
@@ -86,6 +90,16 @@ impl Keeping {
             catalog,
             blobs,
             clock,
+            lets_unread_go: false,
+        }
+    }
+
+    /// Lets go of what is in quarantine, too, when its time is over: a person says so.
+    #[must_use]
+    pub fn letting_unread_go(self) -> Self {
+        Self {
+            lets_unread_go: true,
+            ..self
         }
     }
 
@@ -156,7 +170,7 @@ impl Keeping {
     async fn go_through(&self, firm: FirmId, removing: Option<&Self>) -> Result<Run, Error> {
         let mut run = Run::default();
         let now = self.clock.read();
-        let grounds = self.catalog.grounds(firm).await?;
+        let grounds = self.with_word(self.catalog.grounds(firm).await?);
         let Some(by) = grounds.keeps.documents().over(now) else {
             return Ok(run);
         };
@@ -182,6 +196,14 @@ impl Keeping {
         }
     }
 
+    /// What a person says counts beside what is written down.
+    fn with_word(&self, grounds: Grounds) -> Grounds {
+        Grounds {
+            lets_unread_go: self.lets_unread_go,
+            ..grounds
+        }
+    }
+
     /// Removes those of these documents whose time is over still, now that nobody else can write.
     async fn expire(
         &self,
@@ -191,7 +213,7 @@ impl Keeping {
         run: &mut Run,
     ) -> Result<(), Error> {
         let (mut tx, _) = self.catalog.begin_at(firm, Durability::PowerCut).await?;
-        let grounds = tx.grounds(firm).await?;
+        let grounds = self.with_word(tx.grounds(firm).await?);
         let found: Vec<Candidate> = tx.candidates(firm, ids).await?;
         let mut counted = *run;
         for one in &found {

@@ -32,7 +32,8 @@ impl Program {
         let clock = Clock::new(later);
         Self {
             ingest: Ingest::new(catalog.clone(), blobs.clone(), places),
-            keeping: Keeping::new(catalog, blobs, clock),
+            // What comes here nobody can read.
+            keeping: Keeping::new(catalog, blobs, clock).letting_unread_go(),
         }
     }
 
