@@ -1,12 +1,12 @@
 //! What becomes of a file in `/in` that has not been given its name yet, or was not finished?
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::serve::Session;
 use super::status::Refusal;
 use super::uploading::Writing;
 use crate::model::{Veiled, VirtualPath};
-use crate::upload::Draft;
+use crate::upload::{Draft, LetGo};
 
 impl Session {
     /// Puts a file down that its writer has closed under a temporary name. He is told that all is well, so no other
@@ -42,13 +42,34 @@ impl Session {
                     .put_draft(self.who.device, path, draft, now);
             }
         }
-        for (device, path) in self.parts.shelf.sweep(self.parts.clock.read()) {
-            let path = path.to_string();
-            let path = Veiled(&path);
+    }
+
+    /// Tells of what has waited for its name for a day, of whichever device: in the log, and in that device's
+    /// `/rejected`.
+    pub(super) async fn tell_let_go(&self) {
+        let now = self.parts.clock.read();
+        for gone in self.parts.shelf.sweep(now) {
+            let LetGo {
+                device,
+                path,
+                bytes,
+            } = gone;
+            let shown = path.to_string();
+            let shown = Veiled(&shown);
             warn!(
                 device.id = device.0,
-                "Let go of {path}, which a device has put in and never given a name of its own: it waited for a day"
+                "Let go of {shown}, which a device has put in and never given a name of its own: it waited for a day"
             );
+            let rejections = &self.parts.rejections;
+            let noting = rejections.note_never_named(device, &path, bytes, now);
+            if let Err(failed) = noting.await {
+                let fault: &dyn std::error::Error = &failed;
+                error!(
+                    error = fault,
+                    device.id = device.0,
+                    "Could not note that {shown} was let go of"
+                );
+            }
         }
     }
 }

@@ -47,6 +47,17 @@ pub struct Sight {
     pub digest: Option<Digest>,
 }
 
+/// A file that its writer closed, and that went because its day was over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetGo {
+    /// Whose it was.
+    pub device: DeviceId,
+    /// Where it was.
+    pub path: VirtualPath,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
 /// The shelf of one device.
 #[derive(Debug, Default)]
 struct Own {
@@ -56,7 +67,7 @@ struct Own {
     ages: VecDeque<(Timestamp, String, u64)>,
     count: u64,
     /// What was closed, and went because its day was over, until somebody asks.
-    gone: Vec<VirtualPath>,
+    gone: Vec<(VirtualPath, u64)>,
 }
 
 #[derive(Debug)]
@@ -171,12 +182,16 @@ impl Shelf {
 
     /// Lets go of what has stayed for too long, of any device. Returns what was closed by its writer and is gone, of
     /// which nobody has been told.
-    pub fn sweep(&self, now: Timestamp) -> Vec<(DeviceId, VirtualPath)> {
+    pub fn sweep(&self, now: Timestamp) -> Vec<LetGo> {
         let mut devices = self.lock();
         let mut gone = Vec::new();
         devices.retain(|device, own| {
             own.sweep(now);
-            gone.extend(own.gone.drain(..).map(|path| (*device, path)));
+            gone.extend(own.gone.drain(..).map(|(path, bytes)| LetGo {
+                device: *device,
+                path,
+                bytes,
+            }));
             !own.drafts.is_empty() || !own.sights.is_empty()
         });
         gone
@@ -247,7 +262,7 @@ impl Own {
         let gone = &mut self.gone;
         self.drafts.retain(|_, kept| {
             if is_old(kept.since) && kept.draft.is_finished() {
-                gone.push(kept.path.clone());
+                gone.push((kept.path.clone(), kept.draft.bytes()));
             }
             !is_old(kept.since)
         });
@@ -383,7 +398,12 @@ mod tests {
         assert!(shelf.sweep(NOW.plus_ms(SHELF_MS)).is_empty());
         let gone = shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
         assert_eq!(gone.len(), SHELF_DRAFTS_MAX);
-        assert!(gone.contains(&(ME, path("000.part"))));
+        let first = LetGo {
+            device: ME,
+            path: path("000.part"),
+            bytes: 1,
+        };
+        assert!(gone.contains(&first));
         let empty = Own::default();
         assert!(empty.has_room(&path("x.part"), SHELF_BYTES_MAX));
         assert!(!empty.has_room(&path("x.part"), SHELF_BYTES_MAX + 1));
