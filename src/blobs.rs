@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -41,6 +43,8 @@ pub struct Blobs {
     through: Arc<PathBuf>,
     /// For the files that readers keep open.
     room: Arc<Semaphore>,
+    /// How often this process could not make something a blob, durably.
+    failures: Arc<AtomicU64>,
     wellness: Wellness,
 }
 
@@ -50,6 +54,8 @@ pub struct Blobs {
 pub struct Stored {
     digest: Digest,
     bytes: u64,
+    /// How often the disk had failed by then.
+    failures: u64,
 }
 
 impl Stored {
@@ -161,6 +167,7 @@ impl Blobs {
             through: Arc::new(held.path()),
             held: Arc::new(held),
             room: Arc::new(Semaphore::new(reader::KEPT_OPEN_MAX)),
+            failures: Arc::default(),
             wellness: Wellness::default(),
         })
     }
@@ -191,15 +198,30 @@ impl Blobs {
     }
 
     async fn put_in_store(&self, content: Bytes, digest: Digest) -> Result<Stored, Error> {
-        let stored = Stored {
-            digest,
-            bytes: content.len() as u64,
-        };
+        let stored = self.stored_now(digest, content.len() as u64);
         // By a rename, for not every disk has links; where another has made it meanwhile, the same bytes once more
         // are harmless.
         let put = self.store.put(&path(digest), content.into()).await;
         put.map(|_| stored)
             .map_err(|source| Error::Put { digest, source })
+    }
+
+    /// Returns how often the disk has failed to take something.
+    fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Acquire)
+    }
+
+    /// Says whether the disk has never failed to take something.
+    pub fn never_failed(&self) -> bool {
+        self.failures() == 0
+    }
+
+    fn stored_now(&self, digest: Digest, bytes: u64) -> Stored {
+        Stored {
+            digest,
+            bytes,
+            failures: self.failures(),
+        }
     }
 
     /// Returns the proof that a blob is stored, when a row names it already: then its put was durable.
@@ -209,7 +231,7 @@ impl Blobs {
     /// When the store does not answer. A blob that is missing, or not as long, is none.
     pub async fn stored(&self, digest: Digest, bytes: u64) -> Result<Option<Stored>, Error> {
         match self.store.head(&path(digest)).await {
-            Ok(found) => Ok((found.size == bytes).then_some(Stored { digest, bytes })),
+            Ok(found) => Ok((found.size == bytes).then(|| self.stored_now(digest, bytes))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(Error::Get { digest, source }),
         }
@@ -296,6 +318,13 @@ impl Blobs {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Returns when a blob was given its name, if it is there.
+    pub fn named_at(&self, digest: Digest) -> Option<Timestamp> {
+        let found = std::fs::metadata(self.through.join(path(digest).as_ref())).ok()?;
+        // Of a link that time is when it was made, though its bytes are older.
+        Some(Timestamp(found.ctime().saturating_mul(1000)))
     }
 
     /// Removes what processes that died left where blobs wait to take another's place.

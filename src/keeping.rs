@@ -4,6 +4,7 @@
 //! that are long gone; then the blobs that nothing names any more. What is interrupted goes on with the next
 //! run. `retention` judges; nothing is decided here.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -11,9 +12,9 @@ use tracing::{error, info};
 
 use self::swept::Swept;
 use crate::blobs::{self, Blobs};
-use crate::catalog::{self, Candidate, Catalog, Durability, Firm};
+use crate::catalog::{self, Candidate, Catalog, Durability, Firm, UNNAMED_MS};
 use crate::model::{Clock, Digest, DocumentId, FirmId, Timestamp, with_causes};
-use crate::retention::{Because, Verdict, is_forgotten, judge, may_forget};
+use crate::retention::{Because, Grounds, Verdict, is_forgotten, judge, may_forget};
 
 /// How often it is looked whether anything's time is over. Nobody waits for it.
 const LOOK: Duration = Duration::from_secs(60 * 60);
@@ -34,6 +35,7 @@ pub struct Keeping {
     catalog: Catalog,
     blobs: Blobs,
     clock: Clock,
+    lets_unread_go: bool,
 }
 
 /// What was not done.
@@ -60,6 +62,8 @@ pub struct Run {
     pub held: u64,
     /// How many are old enough, and in view of a session that lasts.
     pub in_view: u64,
+    /// How many are old enough, and in quarantine, where no person lets them go.
+    pub unread: u64,
     /// How many events were forgotten.
     pub forgotten: u64,
 }
@@ -74,6 +78,7 @@ impl Run {
             Verdict::Stays(Because::Waits) => self.waiting += 1,
             Verdict::Stays(Because::Held(_)) => self.held += 1,
             Verdict::Stays(Because::InView) => self.in_view += 1,
+            Verdict::Stays(Because::Unread) => self.unread += 1,
             Verdict::Stays(Because::Young) => {}
         }
     }
@@ -86,6 +91,16 @@ impl Keeping {
             catalog,
             blobs,
             clock,
+            lets_unread_go: false,
+        }
+    }
+
+    /// Lets go of what is in quarantine, too, when its time is over: a person says so.
+    #[must_use]
+    pub fn letting_unread_go(self) -> Self {
+        Self {
+            lets_unread_go: true,
+            ..self
         }
     }
 
@@ -156,7 +171,7 @@ impl Keeping {
     async fn go_through(&self, firm: FirmId, removing: Option<&Self>) -> Result<Run, Error> {
         let mut run = Run::default();
         let now = self.clock.read();
-        let grounds = self.catalog.grounds(firm).await?;
+        let grounds = self.with_word(self.catalog.grounds(firm).await?);
         let Some(by) = grounds.keeps.documents().over(now) else {
             return Ok(run);
         };
@@ -182,6 +197,14 @@ impl Keeping {
         }
     }
 
+    /// What a person says counts beside what is written down.
+    fn with_word(&self, grounds: Grounds) -> Grounds {
+        Grounds {
+            lets_unread_go: self.lets_unread_go,
+            ..grounds
+        }
+    }
+
     /// Removes those of these documents whose time is over still, now that nobody else can write.
     async fn expire(
         &self,
@@ -191,7 +214,7 @@ impl Keeping {
         run: &mut Run,
     ) -> Result<(), Error> {
         let (mut tx, _) = self.catalog.begin_at(firm, Durability::PowerCut).await?;
-        let grounds = tx.grounds(firm).await?;
+        let grounds = self.with_word(tx.grounds(firm).await?);
         let found: Vec<Candidate> = tx.candidates(firm, ids).await?;
         let mut counted = *run;
         for one in &found {
@@ -238,6 +261,44 @@ impl Keeping {
             forgotten += count;
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Returns the blobs that nothing names and nobody has noted, which have lain there for a day at least: left over
+    /// from arrivals that were interrupted, or named by a catalog that is older or newer than this one.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot be listed.
+    pub async fn orphans(&self, now: Timestamp) -> Result<Vec<(Digest, u64)>, Error> {
+        // Blobs first: what is named meanwhile is no orphan.
+        let (mut orphans, _) = self.blobs.list().await?;
+        let named = self.catalog.named_blobs().await?;
+        let doomed = self.catalog.doomed().await?;
+        let known = named
+            .into_iter()
+            .chain(doomed.into_iter().map(|(digest, _)| (digest, 0)));
+        let known: HashSet<_> = known.map(|(digest, _)| digest).collect();
+        orphans.retain(|(digest, _)| {
+            let by = now.plus_ms(-UNNAMED_MS);
+            !known.contains(digest) && self.blobs.named_at(*digest).is_some_and(|at| at < by)
+        });
+        Ok(orphans)
+    }
+
+    /// Has orphans removed with the next sweep, as blobs of documents that are gone: what arrives meanwhile with the
+    /// same bytes loses nothing by it.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer.
+    pub async fn doom(&self, orphans: &[(Digest, u64)]) -> Result<(), Error> {
+        for page in orphans.chunks(PAGE_ROWS) {
+            let mut tx = self.catalog.begin(Durability::PowerCut).await?;
+            tx.doom(page).await?;
+            tx.commit_unseen().await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Removes every blob that is doomed and that nothing names; returns how many.

@@ -12,6 +12,8 @@ pub struct Facts {
     pub document: DocumentId,
     /// When it arrived, for the last time.
     pub arrived: Timestamp,
+    /// Whether it is in quarantine: nobody can read it, so it waits for a person, and not for a device.
+    pub is_unread: bool,
     /// How its deliveries stand, all generations among them.
     pub deliveries: Vec<Standing>,
 }
@@ -60,6 +62,8 @@ pub struct Grounds {
     pub holds: Vec<Hold>,
     /// When the oldest session began that has not ended.
     pub oldest_session: Option<Timestamp>,
+    /// Whether a person lets go of what is in quarantine.
+    pub lets_unread_go: bool,
 }
 
 /// What becomes of a document.
@@ -82,6 +86,8 @@ pub enum Because {
     Held(LegalHoldId),
     /// A session that has not ended may show it.
     InView,
+    /// It is in quarantine, and no person has let it go.
+    Unread,
 }
 
 /// Judges whether a document's time is over at `now`.
@@ -99,6 +105,9 @@ pub fn judge(facts: &Facts, grounds: &Grounds, now: Timestamp) -> Verdict {
     }
     if is_in_view(facts, grounds) {
         return Verdict::Stays(Because::InView);
+    }
+    if facts.is_unread && !grounds.lets_unread_go {
+        return Verdict::Stays(Because::Unread);
     }
     Verdict::Expires(touched)
 }
@@ -172,6 +181,7 @@ mod tests {
             keeps: keeps("10d", "30d", "60d"),
             holds: Vec::new(),
             oldest_session: None,
+            lets_unread_go: false,
         }
     }
 
@@ -190,7 +200,41 @@ mod tests {
         Facts {
             document: DocumentId(7),
             arrived: day(0),
+            is_unread: false,
             deliveries,
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_read_goes_when_a_person_lets_it_go_and_not_before_its_time() {
+        let unread = Facts {
+            is_unread: true,
+            ..document(Vec::new())
+        };
+        let lets_go = Grounds {
+            lets_unread_go: true,
+            ..grounds()
+        };
+        let held = Grounds {
+            holds: vec![Hold {
+                id: LegalHoldId(1),
+                on: HoldOn::Firm,
+            }],
+            ..lets_go.clone()
+        };
+
+        for (grounds, now, becomes) in [
+            (&grounds(), day(29), Verdict::Stays(Because::Young)),
+            (&grounds(), day(31), Verdict::Stays(Because::Unread)),
+            (&lets_go, day(29), Verdict::Stays(Because::Young)),
+            (
+                &held,
+                day(31),
+                Verdict::Stays(Because::Held(LegalHoldId(1))),
+            ),
+            (&lets_go, day(31), Verdict::Expires(day(0))),
+        ] {
+            assert_eq!(judge(&unread, grounds, now), becomes);
         }
     }
 

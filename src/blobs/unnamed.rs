@@ -9,6 +9,7 @@ use std::io::{self, Seek as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -223,12 +224,12 @@ impl Blobs {
             what: "what was written".to_owned(),
             source,
         })?;
-        let stored = Stored {
-            digest,
-            bytes: unnamed.bytes(),
-        };
-        let folder = Arc::clone(&self.through);
-        let named = unnamed.with(move |state| state.become_blob(&folder, digest));
+        let stored = self.stored_now(digest, unnamed.bytes());
+        let (folder, failures) = (Arc::clone(&self.through), Arc::clone(&self.failures));
+        let named = unnamed.with(move |state| {
+            let named = state.become_blob(&folder, digest);
+            counted(named, &failures)
+        });
         if named.await.map_err(keep(digest))? {
             return Ok(stored);
         }
@@ -238,6 +239,9 @@ impl Blobs {
     }
 
     /// Returns the proof that a blob is there, and durable, whoever has written it last.
+    ///
+    /// Where the disk has failed since, another may have written it, and what was lost of it is told to him alone: a
+    /// second sync goes well. Then there is no proof, and it must be put again.
     ///
     /// # Errors
     ///
@@ -263,7 +267,7 @@ impl Blobs {
             source,
         })?;
         self.stands()?;
-        Ok(found)
+        Ok(found.filter(|_| stored.failures == self.failures()))
     }
 
     /// Stores bytes through a file without a name, where that can be done.
@@ -272,20 +276,27 @@ impl Blobs {
         content: &Bytes,
         digest: Digest,
     ) -> Result<Option<Stored>, Error> {
-        let folder = Arc::clone(&self.through);
+        let stored = self.stored_now(digest, content.len() as u64);
+        let (folder, failures) = (Arc::clone(&self.through), Arc::clone(&self.failures));
         let written = content.clone();
         let work = move || {
             let file = tempfile::tempfile_in(&*folder)?;
             file.write_all_at(&written, 0)?;
-            give_name(&file, &folder, digest)
+            counted(give_name(&file, &folder, digest), &failures)
         };
         let named = blocking(work).await.map_err(|source| Error::Keep {
             what: format!("blob {digest}"),
             source,
         })?;
-        let bytes = content.len() as u64;
-        Ok(named.then_some(Stored { digest, bytes }))
+        Ok(named.then_some(stored))
     }
+}
+
+/// Counts a failure where it happens: whoever waits for it may be gone.
+fn counted(named: io::Result<bool>, failures: &AtomicU64) -> io::Result<bool> {
+    named.inspect_err(|_| {
+        failures.fetch_add(1, Ordering::AcqRel);
+    })
 }
 
 /// Gives a file without a name its digest as its name, and syncs both; says whether the disk can do so.

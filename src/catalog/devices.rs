@@ -202,6 +202,22 @@ impl Catalog {
         })
     }
 
+    /// Returns whose device it is.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that id, or the database does not answer.
+    pub async fn firm_of_device(&self, device: DeviceId) -> Result<FirmId, Error> {
+        let row = query("select firm_id from device where id = $1")
+            .bind(device.0)
+            .fetch_optional(&self.readers)
+            .await?;
+        let row = row.ok_or_else(|| Error::Missing {
+            what: format!("device {device}"),
+        })?;
+        Ok(FirmId(row.int("firm_id")?))
+    }
+
     /// Takes a device out of use; its deliveries and events stay.
     ///
     /// # Errors

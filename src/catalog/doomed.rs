@@ -14,9 +14,13 @@
 use sqlx::{AssertSqlSafe, query};
 
 use super::rejections::REJECTED_MS;
-use super::rows::Columns as _;
+use super::rows::{Columns as _, stored_size};
 use super::{Catalog, Error, Tx};
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, DocumentId, FirmId, Timestamp};
+
+/// For how long bytes stay that came and that no document names, in milliseconds: as long as whoever put them sees
+/// the file, and may ask for its hash, and an hour.
+pub const UNNAMED_MS: i64 = 25 * 60 * 60 * 1000;
 
 /// How often blobs were removed, as far as it was known at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,22 @@ impl Catalog {
 }
 
 impl Tx {
+    /// Has blobs removed at a later run that nobody names, if nobody does by then.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn doom(&mut self, orphans: &[(Digest, u64)]) -> Result<(), Error> {
+        for (digest, bytes) in orphans {
+            query("insert into doomed (digest, bytes) values ($1, $2) on conflict (digest) do nothing")
+                .bind(digest.to_string())
+                .bind(stored_size(*bytes))
+                .execute(&mut *self.inner)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Marks those of these doomed blobs as going that nothing names, and forgets those that a document names
     /// again. Its commit must survive a power cut.
     ///
@@ -86,15 +106,45 @@ impl Tx {
             "delete from doomed where digest in ({listed}) and going = 0 and not ({UNNAMED})"
         );
         query(AssertSqlSafe(text)).execute(&mut *self.inner).await?;
-        // What a device sees in its `/rejected` stays until it sees it no longer.
+        // What a device sees in its `/rejected`, or in `/in`, stays until it sees it no longer.
         let text = format!(
             "update doomed set going = 1 where digest in ({listed}) and going = 0 and {UNNAMED}
+                and (stays_until is null or stays_until <= $2)
                 and not exists (select 1 from rejection r where r.digest = doomed.digest and r.at >= $1)"
         );
         query(AssertSqlSafe(text))
             .bind(now.plus_ms(-REJECTED_MS).0)
+            .bind(now.0)
             .execute(&mut *self.inner)
             .await?;
+        Ok(())
+    }
+
+    /// Has bytes that came at `now` removed at a later run, unless this document names them: another may be
+    /// about to.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn doom_unless_of(
+        &mut self,
+        firm: FirmId,
+        document: DocumentId,
+        (digest, bytes): (Digest, u64),
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        query(
+            "insert into doomed (digest, bytes, stays_until) select $1, $2, $3
+             where not exists (select 1 from document where firm_id = $4 and id = $5 and $1 in (digest, content_digest))
+             on conflict (digest) do update set stays_until = excluded.stays_until",
+        )
+        .bind(digest.to_string())
+        .bind(stored_size(bytes))
+        .bind(now.plus_ms(UNNAMED_MS).0)
+        .bind(firm.0)
+        .bind(document.0)
+        .execute(&mut *self.inner)
+        .await?;
         Ok(())
     }
 
@@ -124,12 +174,7 @@ impl Tx {
     ///
     /// When the database does not answer.
     pub async fn put_off(&mut self, digest: Digest, bytes: u64) -> Result<(), Error> {
-        query("insert into doomed (digest, bytes) values ($1, $2)")
-            .bind(digest.to_string())
-            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
+        self.doom(&[(digest, bytes)]).await
     }
 
     /// Says whether every blob that was stored after the sweeps were counted is there still, for sure. If

@@ -46,8 +46,7 @@ pub struct Expired {
     pub expired_at: Timestamp,
 }
 
-const COLUMNS: &str =
-    "select id, digest, bytes, content_digest, content_bytes, received_at, again_at from document";
+const COLUMNS: &str = "select id, digest, bytes, content_digest, content_bytes, received_at, again_at, quarantined from document";
 
 impl Catalog {
     /// Returns by what the documents of `firm` are judged.
@@ -158,13 +157,8 @@ impl Tx {
         now: Timestamp,
     ) -> Result<(), Error> {
         let document = gone.facts.document;
-        for (digest, bytes) in [(gone.digest, gone.bytes), gone.content] {
-            query("insert into doomed (digest, bytes) values ($1, $2) on conflict (digest) do nothing")
-                .bind(digest.to_string())
-                .bind(stored_size(bytes))
-                .execute(&mut *self.inner)
-                .await?;
-        }
+        self.doom(&[(gone.digest, gone.bytes), gone.content])
+            .await?;
         let row = query("select reading from document where firm_id = $1 and id = $2")
             .bind(firm.0)
             .bind(document.0)
@@ -237,6 +231,7 @@ pub(super) async fn grounds(
         keeps,
         holds: holds.iter().map(hold).collect::<Result<_, _>>()?,
         oldest_session: session.at_or("since")?,
+        lets_unread_go: false,
     })
 }
 
@@ -275,6 +270,7 @@ fn candidate(row: &AnyRow) -> Result<Candidate, Error> {
             arrived: row
                 .at_or("again_at")?
                 .map_or(received_at, |again| again.max(received_at)),
+            is_unread: row.text_or("quarantined")?.is_some(),
             deliveries: Vec::new(),
         },
         received_at,

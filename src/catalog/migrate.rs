@@ -85,6 +85,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "self_billed",
         include_str!("../../migrations/sqlite/0018_self_billed.sql"),
     ),
+    (
+        19,
+        "unnamed",
+        include_str!("../../migrations/sqlite/0019_unnamed.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

@@ -50,7 +50,7 @@ pub use deeds::Doer;
 pub use deliveries::{Delivery, NewDelivery, Offer};
 pub use devices::{Device, DeviceKey, NewDevice, NewSession};
 pub use documents::{Document, Known, NewDocument};
-pub use doomed::Sweeps;
+pub use doomed::{Sweeps, UNNAMED_MS};
 pub use error::Error;
 pub use events::{Event, EventRow};
 pub use expiring::{Candidate, Expired};

@@ -69,11 +69,11 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         let (finding, why) = match doomed.get(digest) {
             Some(_) => (
                 "doomed",
-                "its document has expired, and the next run removes it: `sluis retention run`",
+                "no document names it any more, and a later run removes it: `sluis retention run`",
             ),
             None => (
                 "orphan",
-                "nobody names it: it is left over from an arrival that was interrupted, and harmless",
+                "nobody names it: it is left over from an arrival that was interrupted, and harmless; `sluis retention run --orphans` removes it",
             ),
         };
         findings.harmless(finding, digest, why)?;

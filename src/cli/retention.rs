@@ -9,8 +9,8 @@ use super::select::{select, several};
 use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Firm, LegalHold, NewLegalHold};
-use crate::keeping::Run;
-use crate::model::{DossierId, LegalHoldId};
+use crate::keeping::{Keeping, Run};
+use crate::model::{Digest, DossierId, LegalHoldId};
 use crate::retention::HoldOn;
 
 /// The commands about keeping.
@@ -22,13 +22,7 @@ pub(super) enum Command {
         firm: Option<String>,
     },
     /// Remove what is kept no longer, as the server does every hour.
-    Run {
-        /// Of which firm; else of all.
-        firm: Option<String>,
-        /// Say what would go, and remove nothing.
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Run(RunArgs),
     /// Have documents not removed, whatever their age.
     Hold(Hold),
     /// Lift a legal hold.
@@ -44,6 +38,35 @@ pub(super) enum Command {
         #[arg(long, env = "USER", default_value = "somebody", value_parser = NonEmptyStringValueParser::new())]
         by: String,
     },
+}
+
+/// The arguments of `retention run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// Of which firm; else of all.
+    firm: Option<String>,
+    /// Say what would go, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Let go of what is in quarantine, too, when its time is over. The server never does by itself: nobody can read
+    /// it, so a person should have looked at it.
+    #[arg(long)]
+    unread: bool,
+    /// Remove contents, too, that no document names and that are older than a day (`orphan` in `sluis fsck`). Not
+    /// where the catalog was brought back from an older backup: newer documents may be among them.
+    #[arg(long, conflicts_with = "firm")]
+    orphans: bool,
+}
+
+impl RunArgs {
+    fn keeping(&self, house: &House) -> Keeping {
+        let keeping = house.keeping();
+        if self.unread {
+            keeping.letting_unread_go()
+        } else {
+            keeping
+        }
+    }
 }
 
 /// The arguments of `retention hold`.
@@ -73,8 +96,8 @@ pub(super) struct Hold {
 pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Show { firm } => show(call, firm.as_deref()).await,
-        Command::Run { firm, dry_run } if dry_run => look(call, firm.as_deref()).await,
-        Command::Run { firm, .. } => remove(call, firm.as_deref()).await,
+        Command::Run(args) if args.dry_run => look(call, &args).await,
+        Command::Run(args) => remove(call, &args).await,
         Command::Hold(args) => hold(call, &args).await,
         Command::Release {
             firm,
@@ -89,14 +112,14 @@ async fn show(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
     let (house, firms) = call.firms(slug).await?;
     for (at, firm) in firms.iter().enumerate() {
         let holds = house.catalog.legal_holds(firm.id).await?;
-        let run = looked(&house, firm).await?;
+        let run = looked(&house.keeping(), firm).await?;
         let keeps = &firm.keeps;
         if call.json {
             print::json(&json!({
                 "firm": firm.slug.as_str(), "keep_in_view": keeps.in_view().to_string(),
                 "keep_documents": keeps.documents().to_string(), "keep_events": keeps.events().to_string(),
                 "would_expire": run.expired, "waiting": run.waiting, "held": run.held, "in_view": run.in_view,
-                "holds": holds.iter().map(hold_json).collect::<Vec<_>>(),
+                "unread": run.unread, "holds": holds.iter().map(hold_json).collect::<Vec<_>>(),
             }))?;
             continue;
         }
@@ -124,8 +147,8 @@ async fn show(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-async fn looked(house: &House, firm: &Firm) -> Result<Run, Error> {
-    let looked = house.keeping().look(firm.id).await;
+async fn looked(keeping: &Keeping, firm: &Firm) -> Result<Run, Error> {
+    let looked = keeping.look(firm.id).await;
     looked.map_err(|source| {
         let what = format!("could not look at what firm `{}` keeps", firm.slug);
         Error::failed(what, source)
@@ -139,6 +162,10 @@ fn told(run: &Run) -> String {
         (run.waiting, "wait to be collected"),
         (run.held, "are under a legal hold"),
         (run.in_view, "are in view of a device that is connected"),
+        (
+            run.unread,
+            "are in quarantine: `sluis retention run --unread` lets them go",
+        ),
     ] {
         if count > 0 {
             text += &format!("; {count} as old stay, for they {why}");
@@ -178,24 +205,57 @@ fn hold_json(own: &LegalHold) -> Value {
     })
 }
 
-async fn look(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
-    let (house, firms) = call.firms(slug).await?;
+async fn look(call: &Call, args: &RunArgs) -> Result<Exit, Error> {
+    let (house, firms) = call.firms(args.firm.as_deref()).await?;
+    let keeping = args.keeping(&house);
     for firm in &firms {
-        let run = looked(&house, firm).await?;
+        let run = looked(&keeping, firm).await?;
         report(call, firm, &run, "would")?;
+    }
+    if args.orphans {
+        let orphans = orphans(&house).await?;
+        report_orphans(call, &orphans, "would")?;
     }
     Ok(Exit::Done)
 }
 
-async fn remove(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
-    let (house, firms) = call.firms(slug).await?;
-    let keeping = house.keeping();
+async fn orphans(house: &House) -> Result<Vec<(Digest, u64)>, Error> {
+    let orphans = house.keeping().orphans(house.clock.read()).await;
+    orphans
+        .map_err(|source| Error::failed("could not look for contents that nothing names", source))
+}
+
+fn report_orphans(call: &Call, orphans: &[(Digest, u64)], did: &str) -> Result<(), Error> {
+    let (count, bytes) = (
+        orphans.len(),
+        orphans.iter().map(|(_, bytes)| bytes).sum::<u64>(),
+    );
+    if call.json {
+        return print::json(&json!({ "result": did, "orphans": count, "orphan_bytes": bytes }));
+    }
+    let go = if did == "did" { "go" } else { "would go" };
+    print::line(&format!(
+        "{count} contents of {bytes} bytes {go} that no document names and that are older than a day"
+    ))
+}
+
+async fn remove(call: &Call, args: &RunArgs) -> Result<Exit, Error> {
+    let (house, firms) = call.firms(args.firm.as_deref()).await?;
+    let keeping = args.keeping(&house);
     for firm in &firms {
         let run = keeping.run_firm(firm.id).await.map_err(|source| {
             let what = format!("could not remove what firm `{}` keeps no longer", firm.slug);
             Error::failed(what, source)
         })?;
         report(call, firm, &run, "did")?;
+    }
+    if args.orphans {
+        let orphans = orphans(&house).await?;
+        keeping
+            .doom(&orphans)
+            .await
+            .map_err(|source| Error::failed("could not note what is to be removed", source))?;
+        report_orphans(call, &orphans, "did")?;
     }
     let swept = keeping.sweep_all().await.map_err(|source| {
         let what = "could not remove the bytes of expired documents; the next run tries it again";
@@ -214,6 +274,7 @@ fn report(call: &Call, firm: &Firm, run: &Run, did: &str) -> Result<(), Error> {
         return print::json(&json!({
             "firm": firm.slug.as_str(), "result": did, "expired": run.expired, "bytes": run.bytes,
             "forgotten": run.forgotten, "waiting": run.waiting, "held": run.held, "in_view": run.in_view,
+            "unread": run.unread,
         }));
     }
     let went = if did == "did" { "went" } else { "would go" };

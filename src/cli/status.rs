@@ -12,7 +12,7 @@ use super::{Error, Exit, print};
 use crate::alarm::AlarmKind;
 use crate::app::House;
 use crate::catalog::{Alarm, Device, Firm, HeldCount, OfferedCount};
-use crate::dropfolder::rejected_in;
+use crate::dropfolder::{rejected_in, unnamed_in};
 use crate::model::{DeviceId, Language, Timestamp};
 use crate::text;
 
@@ -59,11 +59,14 @@ struct Glance {
     quarantined: u64,
     /// None where the folder cannot be read.
     rejected: Option<usize>,
+    /// Files there that never got their names; none where the folder cannot be read.
+    unnamed: Option<usize>,
 }
 
 impl Glance {
     async fn take(house: &House, firm: Firm) -> Result<Self, Error> {
-        let catalog = &house.catalog;
+        let (catalog, now) = (&house.catalog, house.clock.read());
+        let folder = drop_folder(house, firm.slug.as_str());
         let mut offered = catalog.offered_counts(firm.id).await?;
         let devices = catalog.devices(firm.id).await?.into_iter();
         let devices = devices.map(|device| {
@@ -76,8 +79,9 @@ impl Glance {
             devices: devices.collect(),
             held: catalog.held_counts(firm.id).await?,
             quarantined: catalog.quarantined_count(firm.id).await?,
-            rejected: rejected_in(&drop_folder(house, firm.slug.as_str())).ok(),
-            now: house.clock.read(),
+            rejected: rejected_in(&folder).ok(),
+            unnamed: unnamed_in(&folder, now).ok(),
+            now,
             firm,
         })
     }
@@ -125,6 +129,11 @@ impl Glance {
         if self.quarantined > 0 {
             let count = self.quarantined;
             lines.push(format!("  {count} in quarantine, for nobody can read them"));
+        }
+        if let Some(count) = self.unnamed.filter(|count| *count > 0) {
+            lines.push(format!(
+                "  {count} files lie in the drop folder under temporary names, unchanged for an hour: nobody has renamed them, so they are not taken"
+            ));
         }
         match self.rejected {
             Some(0) => {}
@@ -205,6 +214,7 @@ impl Glance {
             "held": self.held.iter().map(held).collect::<Vec<_>>(),
             "expiring_keys": self.expiring().iter().map(Expiring::json).collect::<Vec<_>>(),
             "quarantined": self.quarantined, "rejected": self.rejected,
+            "unnamed": self.unnamed,
         })
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Folder {
     /// There may be something new.
     pub(super) hinted: bool,
     trouble: Trouble,
+    /// What never got its name.
+    unnamed: Trouble,
 }
 
 impl Folder {
@@ -31,6 +33,7 @@ impl Folder {
             settling: Settling::new(config.settle_ms),
             hinted: false,
             trouble: Trouble::default(),
+            unnamed: Trouble::default(),
         }
     }
 
@@ -71,7 +74,7 @@ impl Folder {
     ) {
         self.hinted = false;
         let now = clock();
-        let seen = self.look().await;
+        let seen = self.look(now).await;
         let ready = self.settling.look(seen, now);
         let place = self.place.clone();
         let mut batches = batches(ready).into_iter().peekable();
@@ -103,12 +106,24 @@ impl Folder {
         }
     }
 
-    async fn look(&mut self) -> Vec<Seen> {
+    async fn look(&mut self, now: Timestamp) -> Vec<Seen> {
         let folder = Arc::clone(&self.place.folder);
-        let (seen, trouble) = match spawn_blocking(move || look(&folder)).await {
-            Ok(Look { seen, trouble }) => (seen, trouble.map(|trouble| with_causes(&trouble))),
-            Err(died) => (Vec::new(), Some(format!("the look died: {died}"))),
+        let (seen, trouble, unnamed) = match spawn_blocking(move || look(&folder, now)).await {
+            Ok(Look {
+                seen,
+                trouble,
+                unnamed,
+            }) => (
+                seen,
+                trouble.map(|trouble| with_causes(&trouble)),
+                (unnamed > 0).then(|| unnamed.to_string()),
+            ),
+            Err(died) => (Vec::new(), Some(format!("the look died: {died}")), None),
         };
+        if let Some(count) = self.unnamed.news(unnamed) {
+            let slug = &self.place.firm.slug;
+            warn!(firm.name = %slug, "In the drop folder of `{slug}`, {count} files bear temporary names and have not changed for an hour: they are not taken, for their writers should rename them when they are complete");
+        }
         if let Some(why) = self.trouble.news(trouble) {
             warn!(firm.name = %self.place.firm.slug, "Part of a drop folder is not taken: {why}");
         }

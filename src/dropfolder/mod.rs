@@ -33,6 +33,7 @@ use tracing::{error, info, warn};
 
 pub use self::config::{DropFolderConfig, Watch};
 pub use self::reject::rejected_in;
+pub use self::scan::unnamed_in;
 pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN};
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 

@@ -10,9 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::settle::{Seen, Stamp, is_left_alone};
+use super::settle::{Seen, Stamp, is_left_alone, may_get_its_name};
 use super::spot::Held;
-use crate::model::Veiled;
+use crate::model::{Timestamp, Veiled};
 
 /// How many folders deep a file may lie; every level is held open while it is walked.
 pub(super) const SCAN_DEPTH_MAX: usize = 8;
@@ -20,11 +20,17 @@ pub(super) const SCAN_DEPTH_MAX: usize = 8;
 /// How many files one look sees, and so how many are remembered for a firm. The rest is seen when these are taken.
 pub(super) const SCAN_FILES_MAX: usize = 20_000;
 
+/// For how long a file under a temporary name may stay as it is before somebody is told, in milliseconds: an hour. What
+/// is being written changes.
+pub(super) const UNNAMED_MS: i64 = 60 * 60 * 1000;
+
 /// What one look saw.
 #[derive(Debug, Default)]
 pub(super) struct Look {
     /// The files, left-alone names apart.
     pub(super) seen: Vec<Seen>,
+    /// How many files under temporary names have stayed as they are for [`UNNAMED_MS`].
+    pub(super) unnamed: usize,
     /// What could not be seen, where anything could not: the first of it.
     pub(super) trouble: Option<Trouble>,
 }
@@ -60,21 +66,38 @@ fn veiled(path: &Path) -> String {
 }
 
 /// Looks at a firm's folder, which is made when it is missing. Its parent must exist.
-pub(super) fn look(folder: &Path) -> Look {
-    Walk::new(folder, SCAN_FILES_MAX).run()
+pub(super) fn look(folder: &Path, now: Timestamp) -> Look {
+    Walk::new(folder, SCAN_FILES_MAX, now).run()
+}
+
+/// Returns how many files in this drop folder bear temporary names and have stayed as they are for an hour.
+///
+/// # Errors
+///
+/// When a part of it cannot be looked at.
+pub fn unnamed_in(folder: &Path, now: Timestamp) -> io::Result<usize> {
+    let held = match Held::open(folder) {
+        Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(0),
+        held => held?,
+    };
+    let mut walk = Walk::new(folder, SCAN_FILES_MAX, now);
+    walk.folder(&held, Path::new(""), 1);
+    Ok(walk.look.unnamed)
 }
 
 struct Walk<'a> {
     root: &'a Path,
     files_max: usize,
+    now: Timestamp,
     look: Look,
 }
 
 impl<'a> Walk<'a> {
-    fn new(root: &'a Path, files_max: usize) -> Self {
+    fn new(root: &'a Path, files_max: usize, now: Timestamp) -> Self {
         Self {
             root,
             files_max,
+            now,
             look: Look::default(),
         }
     }
@@ -115,6 +138,9 @@ impl<'a> Walk<'a> {
 
     fn entry(&mut self, held: &Held, name: &OsStr, within: PathBuf, depth: usize) {
         if is_left_alone(&within) {
+            if may_get_its_name(&within) && self.stays(held, name) {
+                self.look.unnamed += 1;
+            }
             return;
         }
         let path = self.root.join(&within);
@@ -141,6 +167,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Says whether it is a file that nobody has written to, or renamed, for [`UNNAMED_MS`].
+    fn stays(&self, held: &Held, name: &OsStr) -> bool {
+        let found = held.at(name).metadata();
+        found.is_ok_and(|found| found.is_file() && changed(&found) <= self.now.plus_ms(-UNNAMED_MS))
+    }
+
     /// The first one stands for all: an operator mends one thing at a time.
     fn note(&mut self, trouble: Trouble) {
         self.look.trouble.get_or_insert(trouble);
@@ -161,6 +193,13 @@ fn prepare(folder: &Path) -> Result<Held, Trouble> {
             _ => Trouble::Root { path, source },
         }
     })
+}
+
+/// Returns when a file was written to last, or given its name.
+#[cfg(unix)]
+fn changed(found: &Metadata) -> Timestamp {
+    use std::os::unix::fs::MetadataExt as _;
+    Timestamp(found.mtime().max(found.ctime()).saturating_mul(1000))
 }
 
 /// Returns the state of a file.
@@ -197,6 +236,10 @@ fn identity(_: &Metadata) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn look(folder: &Path) -> Look {
+        super::look(folder, Timestamp(0))
+    }
 
     fn names(look: &Look) -> Vec<String> {
         let mut names: Vec<_> = look
@@ -244,6 +287,36 @@ mod tests {
         assert_eq!(names(&look(root.path())), ["F-1.xml", "sub/deep/F-2.xml"]);
     }
 
+    #[test]
+    fn what_has_a_temporary_name_for_an_hour_is_counted_and_no_litter_is() {
+        let root = tempfile::tempdir().unwrap();
+        for path in [
+            "F-1.xml",
+            "F-2.xml.part",
+            "sub/.in.F-3.xml.",
+            "F-4.xml~",
+            "Thumbs.db",
+            "~$F-5.xlsx",
+            "._F-6.xml",
+            ".git/F-7.xml.tmp",
+            "rejected/F-8.xml.part",
+        ] {
+            write(root.path(), path);
+        }
+        let last = fs::metadata(root.path().join("rejected/F-8.xml.part")).unwrap();
+        let first = fs::metadata(root.path().join("F-1.xml")).unwrap();
+        let (first, last) = (changed(&first), changed(&last));
+
+        let count = |now: Timestamp| super::look(root.path(), now).unnamed;
+        assert_eq!(count(first.plus_ms(UNNAMED_MS - 1)), 0);
+        assert_eq!(count(last.plus_ms(UNNAMED_MS)), 3);
+
+        let now = last.plus_ms(UNNAMED_MS);
+        assert_eq!(unnamed_in(root.path(), now).unwrap(), 3);
+        assert_eq!(unnamed_in(&root.path().join("none"), now).unwrap(), 0);
+        assert!(!root.path().join("none").exists());
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_link_is_never_followed() {
@@ -285,7 +358,7 @@ mod tests {
             write(root.path(), path);
         }
 
-        let look = Walk::new(root.path(), 2).run();
+        let look = Walk::new(root.path(), 2, Timestamp(0)).run();
 
         assert_eq!(look.seen.len(), 2);
         assert!(matches!(look.trouble, Some(Trouble::TooMany { .. })));

@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use super::beside::{self, ALONE_MS_MAX, Beside, is_beside};
-use crate::model::{Timestamp, is_temporary};
+use crate::model::{Timestamp, is_litter, is_temporary};
 
 /// For how long a file must stay as it is, unless the configuration says otherwise.
 pub const SETTLE_MS_DEFAULT: u32 = 2_000;
@@ -212,6 +212,16 @@ pub(super) fn is_left_alone(path: &Path) -> bool {
     });
     let first = names.clone().next();
     first.is_some_and(|name| name.eq_ignore_ascii_case(REJECTED)) || names.any(is_unfinished)
+}
+
+/// Tells whether a file that is left alone may be a document whose writer still has to give it its name: not in the
+/// rejected folder, and no litter.
+pub(super) fn may_get_its_name(path: &Path) -> bool {
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let name = path.file_name().unwrap_or_default();
+    !is_left_alone(folder)
+        && !name.eq_ignore_ascii_case(REJECTED)
+        && !is_litter(&name.to_string_lossy())
 }
 
 fn is_unfinished(name: &OsStr) -> bool {

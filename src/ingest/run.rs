@@ -68,6 +68,8 @@ pub struct Taken {
     ///
     /// So a door that stopped half-way through letting go of a source does the same with it again.
     pub quarantined: bool,
+    /// Every byte of it was here before; of one that is recognised by what its envelope holds, none of its own was.
+    pub is_copy: bool,
 }
 
 /// What became of an arrival, in a word.
@@ -415,9 +417,10 @@ impl Ingest {
         })
     }
 
-    /// Stores a content, unless it belongs to a document that is kept already.
+    /// Stores a content, unless it belongs to a document that is kept already. That may expire meanwhile, and another
+    /// store the same bytes: where the disk ever failed, they are stored all the same.
     async fn store(&self, content: Bytes, is_known: bool) -> Result<Stored, blobs::Error> {
-        if is_known {
+        if is_known && self.blobs.never_failed() {
             let (digest, bytes) = (Digest::of(&content), content.len() as u64);
             if let Some(stored) = self.blobs.stored(digest, bytes).await? {
                 return Ok(stored);

@@ -65,12 +65,16 @@ impl Ingest {
         {
             known.earlier = self.earlier(writing.tx, writing.firm, key, None).await?;
         }
+        let is_copy = known.bytes.is_some();
         let readiness = Readiness::arriving(new.declared, reading.issued.as_deref(), writing.now);
         let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
         let planned = plan_in(reading, &readiness, setup, &known, folder, writing.now);
         let (outcome, document, reasons) = match planned {
             Plan::Recognise(document) => {
                 let why = recognise(writing, document, arrival).await?;
+                if !is_copy || arrival.content != arrival.original {
+                    doom_unnamed(writing, document, arrival).await?;
+                }
                 (Outcome::Recognised, document, why.into_iter().collect())
             }
             Plan::Quarantine(why) => {
@@ -104,6 +108,7 @@ impl Ingest {
             number: reading.number.clone(),
             reasons,
             quarantined: out_of_sight,
+            is_copy,
         })
     }
 
@@ -179,6 +184,20 @@ async fn recognise(
     });
     hear(writing, document, arrival.said).await?;
     Ok(writing.tx.quarantined(writing.firm, document).await?)
+}
+
+/// Has bytes removed that its document does not name: an envelope around what was here already has its own.
+async fn doom_unnamed(
+    writing: &mut Writing<'_>,
+    document: DocumentId,
+    arrival: &Ready,
+) -> Result<(), Error> {
+    let (firm, now) = (writing.firm, writing.now);
+    for stored in [arrival.original, arrival.content] {
+        let blob = (stored.digest(), stored.bytes());
+        writing.tx.doom_unless_of(firm, document, blob, now).await?;
+    }
+    Ok(())
 }
 
 /// What the sender says of a document that is here already may be news: then what waited for it is looked at again.

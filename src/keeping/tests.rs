@@ -32,7 +32,8 @@ impl Program {
         let clock = Clock::new(later);
         Self {
             ingest: Ingest::new(catalog.clone(), blobs.clone(), places),
-            keeping: Keeping::new(catalog, blobs, clock),
+            // What comes here nobody can read.
+            keeping: Keeping::new(catalog, blobs, clock).letting_unread_go(),
         }
     }
 
@@ -332,4 +333,72 @@ async fn a_legal_hold_that_is_placed_in_the_last_moment_wins() {
     let placing = catalog.place_legal_hold(firm, &gone, later()).await;
     assert!(placing.is_err(), "what is not here cannot be held");
     assert_eq!(catalog.legal_holds(firm).await.unwrap().len(), 1);
+}
+
+const ENVELOPE: &str = include_str!("../../tests/fixtures/ubl/sbdh-invoice.xml");
+
+#[tokio::test]
+async fn envelopes_around_what_is_here_already_go_when_nobody_sees_their_files() {
+    let (_folder, server, _beside) = data().await;
+    let firm = server.firm("old", "90d").await;
+    let other = server.firm("other", "90d").await;
+    let again: Vec<_> = (1..=4)
+        .map(|nth| ENVELOPE.to_owned() + &"\n".repeat(nth))
+        .collect();
+    server.take(firm, ENVELOPE, BEGIN).await;
+    for envelope in &again[..3] {
+        server.take(firm, envelope, BEGIN).await;
+    }
+    let day_before = later().plus_ms(-UNNAMED_MS);
+    server.take(firm, &again[2], day_before.plus_ms(1)).await;
+    server.take(firm, &again[3], day_before).await;
+    server.take(other, &again[1], later()).await;
+
+    let swept = server.keeping.sweep_all().await.unwrap();
+
+    assert_eq!(swept, 2);
+    assert!(server.is_whole(ENVELOPE).await);
+    assert!(!server.is_whole(&again[0]).await);
+    assert!(server.is_whole(&again[1]).await, "another firm names it");
+    assert!(
+        server.is_whole(&again[2]).await,
+        "it may be asked for its hash"
+    );
+    assert!(!server.is_whole(&again[3]).await);
+    let named = server.keeping.catalog.named_blobs().await.unwrap();
+    for (digest, _) in &named {
+        assert!(server.keeping.blobs.whole(*digest).await.is_ok());
+    }
+    assert_eq!(named.len(), 3, "two envelopes, and what is in both");
+}
+
+#[tokio::test]
+async fn what_nobody_names_goes_after_a_day_and_an_arrival_of_the_same_bytes_is_whole() {
+    let (_folder, server, beside) = data().await;
+    let firm = server.firm("old", "forever").await;
+    server.take(firm, BYTES, BEGIN).await;
+    let stored = server.keeping.blobs.put("left over".into()).await.unwrap();
+    let sweeps = beside.keeping.catalog.sweeps();
+    let arriving = beside.ingest.prepare(firm, arrival("arriving"), sweeps);
+    let arriving = arriving.await.unwrap();
+    let named_at = |digest| server.keeping.blobs.named_at(digest).unwrap();
+    let last = named_at(Digest::of(b"arriving")).plus_ms(UNNAMED_MS);
+
+    let young = named_at(stored.digest()).plus_ms(UNNAMED_MS);
+    assert_eq!(server.keeping.orphans(young).await.unwrap(), []);
+    let orphans = server.keeping.orphans(last.plus_ms(1)).await.unwrap();
+    assert_eq!(orphans.len(), 2);
+    server.keeping.doom(&orphans).await.unwrap();
+    assert_eq!(server.keeping.sweep_all().await.unwrap(), 2);
+
+    assert!(!server.is_whole("left over").await);
+    let written = beside.ingest.write_all(firm, &[arriving], later()).await;
+    assert!(written.is_err(), "its bytes are gone, so it is stored anew");
+    beside.take(firm, "arriving", later()).await;
+    assert_eq!(
+        server.keeping.orphans(last.plus_ms(1)).await.unwrap(),
+        [],
+        "{BYTES} is named"
+    );
+    assert!(server.is_whole("arriving").await && server.is_whole(BYTES).await);
 }

@@ -56,7 +56,7 @@ pub use plain::{escaped, on_one_line, steers};
 pub use rejection::Rejected;
 pub use retention::{InvalidKeep, InvalidRetention, KEEP_YEARS_MAX, Keep, Retention};
 pub use setting::{address, address_or, not_zero};
-pub use temporary::is_temporary;
+pub use temporary::{is_litter, is_temporary};
 pub use time::{Clock, Timestamp};
 pub use transfer::{Approval, Declared, Delay, OrFirm, Origin, Said, Status, Transfer};
 pub use veil::Veiled;

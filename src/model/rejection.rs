@@ -15,6 +15,8 @@ pub enum Rejected {
     DayBytes,
     /// With it the firm would have put in too many files on that day.
     DayFiles,
+    /// It was put under a temporary name, and got no other for a day.
+    NeverNamed,
 }
 
 impl Rejected {
@@ -25,6 +27,7 @@ impl Rejected {
             Self::TooLarge => "too_large",
             Self::DayBytes => "day_bytes",
             Self::DayFiles => "day_files",
+            Self::NeverNamed => "never_named",
         }
     }
 }
@@ -38,9 +41,10 @@ impl FromStr for Rejected {
             "too_large" => Ok(Self::TooLarge),
             "day_bytes" => Ok(Self::DayBytes),
             "day_files" => Ok(Self::DayFiles),
+            "never_named" => Ok(Self::NeverNamed),
             other => Err(UnknownWord::new(
                 other,
-                "unreadable, too_large, day_bytes, day_files",
+                "unreadable, too_large, day_bytes, day_files, never_named",
             )),
         }
     }

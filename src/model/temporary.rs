@@ -18,6 +18,21 @@ pub fn is_temporary(name: &str) -> bool {
         || LITTER.contains(&name.as_str())
 }
 
+/// Says whether a file of this name is what programs leave beside documents, and never becomes one.
+///
+/// ```
+/// # use sluis::model::is_litter;
+/// assert!(is_litter("Thumbs.db") && is_litter("~$invoice.xlsx"));
+/// assert!(!is_litter("F-17.xml.part") && !is_litter(".in.F-17.xml."));
+/// ```
+pub fn is_litter(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    LITTER.contains(&name.as_str())
+        || LITTER_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
 /// Hidden files (lftp's `.in.F-1.xml.` among them), and locks and copies of office programs
 /// (`~$invoice.xlsx`, `.~lock.invoice.ods#`).
 const PREFIXES: &[&str] = &[".", "~"];
@@ -37,6 +52,20 @@ const LITTER: &[&str] = &[
     "#recycle",
     "@eadir",
     "lost+found",
+];
+
+/// Locks of office programs, what macOS puts beside each file and in each folder, what network file systems keep of a
+/// file that is open and removed, and notes of desktops and tools.
+const LITTER_PREFIXES: &[&str] = &[
+    "~$",
+    ".~lock.",
+    "._",
+    ".ds_store",
+    ".nfs",
+    ".fuse_hidden",
+    ".directory",
+    ".git",
+    ".keep",
 ];
 
 #[cfg(test)]

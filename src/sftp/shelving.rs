@@ -1,12 +1,12 @@
 //! What becomes of a file in `/in` that has not been given its name yet, or was not finished?
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::serve::Session;
 use super::status::Refusal;
 use super::uploading::Writing;
 use crate::model::{Veiled, VirtualPath};
-use crate::upload::{Draft, Gone};
+use crate::upload::{Draft, Gone, LetGo};
 
 impl Session {
     /// Puts a file down that its writer has closed under a temporary name. He is told that all is well, so no other
@@ -50,10 +50,22 @@ impl Session {
                 self.put_down(path, draft);
             }
         }
-        for (device, path, why) in self.parts.shelf.sweep(self.parts.clock.read()) {
-            let path = path.to_string();
-            let path = Veiled(&path);
-            let why = match why {
+    }
+
+    /// Tells of what was closed and is gone without a name of its own, of whichever device: in the log, and what waited
+    /// for its day in that device's `/rejected`.
+    pub(super) async fn tell_let_go(&self) {
+        let now = self.parts.clock.read();
+        for gone in self.parts.shelf.sweep(now) {
+            let LetGo {
+                device,
+                path,
+                bytes,
+                why,
+            } = gone;
+            let shown = path.to_string();
+            let shown = Veiled(&shown);
+            let said = match why {
                 Gone::Old => "it waited for a day",
                 Gone::Replaced => {
                     "its connection broke while it was open once more, and another of its name was put in meanwhile"
@@ -64,8 +76,21 @@ impl Session {
             };
             warn!(
                 device.id = device.0,
-                "Let go of {path}, which a device has put in and never given a name of its own: {why}"
+                "Let go of {shown}, which a device has put in and never given a name of its own: {said}"
             );
+            if why != Gone::Old {
+                continue; // there another is of its name, or it is still being written
+            }
+            let rejections = &self.parts.rejections;
+            let noting = rejections.note_never_named(device, &path, bytes, now);
+            if let Err(failed) = noting.await {
+                let fault: &dyn std::error::Error = &failed;
+                error!(
+                    error = fault,
+                    device.id = device.0,
+                    "Could not note that {shown} was let go of"
+                );
+            }
         }
     }
 }

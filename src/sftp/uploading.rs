@@ -336,13 +336,16 @@ impl Session {
         let receiving = Box::pin(ingest.receive(firm, put, &written, declared, now));
         let received = receiving.await;
         match received {
-            Ok(taken) if taken.outcome == Outcome::Recognised => {
-                room.give_back();
-                self.note_word(&taken, code.as_deref()).await?;
-                Ok(taken)
-            }
             Ok(taken) => {
-                room.keep();
+                // An envelope of its own takes room of its own, though what it holds is here.
+                if taken.is_copy {
+                    room.give_back();
+                } else {
+                    room.keep();
+                }
+                if taken.outcome == Outcome::Recognised {
+                    self.note_word(&taken, code.as_deref()).await?;
+                }
                 Ok(taken)
             }
             Err(failed) => {

@@ -28,6 +28,8 @@ pub enum Why {
         /// The limit.
         files_max: u64,
     },
+    /// It was put under a temporary name, and got no other for a day.
+    NeverNamed,
 }
 
 /// Where a file was put.
@@ -59,6 +61,7 @@ impl Why {
             Self::Said(_) => "what is said beside it cannot be read",
             Self::Alone => "it says something of a document that did not come",
             Self::DayBytes { .. } | Self::DayFiles { .. } => "the firm's day is full",
+            Self::NeverNamed => "it was never given its name",
         }
     }
 
@@ -74,6 +77,7 @@ impl Why {
             Self::Alone => words.alone.to_owned(),
             Self::DayBytes { bytes_max } => with(words.day_bytes, &words.size(*bytes_max)),
             Self::DayFiles { files_max } => with(words.day_files, &files_max.to_string()),
+            Self::NeverNamed => words.never_named.to_owned(),
         }
     }
 }
@@ -129,10 +133,12 @@ struct Words {
     alone: &'static str,
     day_bytes: &'static str,
     day_files: &'static str,
+    never_named: &'static str,
     advice: &'static str,
     kept: &'static str,
     smaller: &'static str,
     tomorrow: &'static str,
+    own_name: &'static str,
     bytes: &'static str,
     units: [&'static str; 2],
 }
@@ -144,6 +150,7 @@ impl Words {
             (Put::Uploaded(..), Why::Unreadable(_)) => self.kept,
             (Put::Uploaded(..), Why::TooLarge { .. }) => self.smaller,
             (Put::Uploaded(..), Why::DayBytes { .. } | Why::DayFiles { .. }) => self.tomorrow,
+            (Put::Uploaded(..), Why::NeverNamed) => self.own_name,
         }
     }
 
@@ -182,10 +189,12 @@ const ENGLISH: Words = Words {
     alone: "it says something of a document, but no document of that name came",
     day_bytes: "with it, the office would have put in more than {max} on that day",
     day_files: "with it, the office would have put in more than {max} files on that day",
+    never_named: "it was put under a temporary name, and was given no other for a day",
     advice: "Ask the sender for the document again, or correct it, and put it in the drop folder.",
     kept: "What was put is kept, and putting it again changes nothing. Ask the sender for the document again, or correct it, and put that in the folder `in`.",
     smaller: "It was not kept. Ask the sender for a smaller document, and put that in the folder `in`.",
     tomorrow: "It was not kept. Put it in the folder `in` again tomorrow, or ask the operator for more room.",
+    own_name: "It was not kept. Put it in the folder `in` again, and have it renamed to its own name when it is complete.",
     bytes: "bytes",
     units: ["MB", "GB"],
 };
@@ -202,10 +211,12 @@ const FRENCH: Words = Words {
     alone: "il dit quelque chose d'un document, mais aucun document de ce nom n'est arrivé",
     day_bytes: "avec lui, le bureau aurait déposé plus de {max} ce jour-là",
     day_files: "avec lui, le bureau aurait déposé plus de {max} fichiers ce jour-là",
+    never_named: "il a été déposé sous un nom temporaire, et n'en a pas reçu d'autre pendant un jour",
     advice: "Redemandez le document à l'expéditeur, ou corrigez-le, et placez-le dans le dossier de dépôt.",
     kept: "Ce qui a été déposé est gardé, et le déposer à nouveau ne change rien. Redemandez le document à l'expéditeur, ou corrigez-le, et placez celui-là dans le répertoire `in`.",
     smaller: "Il n'a pas été gardé. Demandez à l'expéditeur un document plus petit, et placez celui-là dans le répertoire `in`.",
     tomorrow: "Il n'a pas été gardé. Placez-le à nouveau dans le répertoire `in` demain, ou demandez plus de place à l'exploitant.",
+    own_name: "Il n'a pas été gardé. Placez-le à nouveau dans le répertoire `in`, et faites-le renommer de son propre nom quand il est complet.",
     bytes: "octets",
     units: ["Mo", "Go"],
 };
@@ -222,10 +233,12 @@ const DUTCH: Words = Words {
     alone: "het zegt iets over een document, maar er kwam geen document met die naam",
     day_bytes: "het kantoor zou er op die dag meer dan {max} mee geplaatst hebben",
     day_files: "het kantoor zou er op die dag meer dan {max} bestanden mee geplaatst hebben",
+    never_named: "het werd onder een tijdelijke naam geplaatst, en kreeg een dag lang geen andere",
     advice: "Vraag het document opnieuw aan de afzender, of verbeter het, en plaats het in de uitwisselmap.",
     kept: "Wat geplaatst werd, is bewaard, en het nogmaals plaatsen verandert niets. Vraag het document opnieuw aan de afzender, of verbeter het, en plaats dat in de map `in`.",
     smaller: "Het is niet bewaard. Vraag de afzender een kleiner document, en plaats dat in de map `in`.",
     tomorrow: "Het is niet bewaard. Plaats het morgen opnieuw in de map `in`, of vraag de beheerder meer ruimte.",
+    own_name: "Het is niet bewaard. Plaats het opnieuw in de map `in`, en laat het zijn eigen naam krijgen als het volledig is.",
     bytes: "bytes",
     units: ["MB", "GB"],
 };
@@ -310,6 +323,7 @@ mod tests {
                 bytes_max: 20 * BYTES_PER_GB,
             },
             Why::DayFiles { files_max: 50_000 },
+            Why::NeverNamed,
         ];
         let put = Put::Uploaded("/in/F-17.xml", None);
         for language in [Language::En, Language::Fr, Language::Nl] {
@@ -317,7 +331,7 @@ mod tests {
             assert!(texts.iter().all(|text| !text.contains("{max}")));
             assert!(texts[2].contains("20 G") && texts[3].contains("50000"));
             texts.dedup();
-            assert_eq!(texts.len(), 4);
+            assert_eq!(texts.len(), whys.len());
         }
     }
 }

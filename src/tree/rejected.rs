@@ -157,5 +157,6 @@ fn why(note: &Rejection) -> Why {
         Rejected::TooLarge => Why::TooLarge { bytes_max: max },
         Rejected::DayBytes => Why::DayBytes { bytes_max: max },
         Rejected::DayFiles => Why::DayFiles { files_max: max },
+        Rejected::NeverNamed => Why::NeverNamed,
     }
 }

@@ -15,7 +15,9 @@ use crate::model::Rejected;
 pub use draft::{Draft, DraftRoom, MEMORY_BYTES_MAX, SESSION_BYTES_MAX};
 pub use quota::{Quota, Room, UploadLimits};
 pub use rejections::{Owner, Rejections};
-pub use shelf::{Gone, SHELF_BYTES_MAX, SHELF_DRAFTS_MAX, SHELF_MS, SIGHTS_MAX, Shelf, Sight};
+pub use shelf::{
+    Gone, LetGo, SHELF_BYTES_MAX, SHELF_DRAFTS_MAX, SHELF_MS, SIGHTS_MAX, Shelf, Sight,
+};
 pub use spool::{Spool, Upload};
 
 /// The largest file that is taken, in bytes: the largest document that is delivered.

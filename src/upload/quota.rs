@@ -200,7 +200,7 @@ impl Room {
     /// Leaves the place taken: the file was taken in.
     pub fn keep(self) {}
 
-    /// Gives the place back: the file was not taken in, or was here already.
+    /// Gives the place back: the file was not taken in, or its bytes were here already.
     pub fn give_back(self) {
         let mut days = lock(&self.days);
         if let Some(day) = days.get_mut(&self.firm).filter(|day| day.from == self.day) {

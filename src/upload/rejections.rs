@@ -94,6 +94,30 @@ impl Rejections {
         Ok(true)
     }
 
+    /// Notes a file that its device was told is there, and that is gone: it got no name of its own for a day.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog does not answer, or the device is no more.
+    pub async fn note_never_named(
+        &self,
+        device: DeviceId,
+        path: &VirtualPath,
+        bytes: u64,
+        now: Timestamp,
+    ) -> Result<(), catalog::Error> {
+        let firm = self.catalog.firm_of_device(device).await?;
+        let owner = Owner { firm, device, path };
+        let new = NewRejection {
+            path,
+            why: Rejected::NeverNamed,
+            detail: "",
+            bytes: Some(bytes),
+            digest: None,
+        };
+        self.note(owner, &new, now).await
+    }
+
     /// Forgets what is noted of a file, for one was accepted there now; says how many notes that were.
     ///
     /// # Errors

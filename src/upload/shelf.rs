@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Draft;
+use crate::catalog::UNNAMED_MS;
 use crate::model::{DeviceId, Digest, Timestamp, VirtualPath};
 
 /// For how long what was put down stays, in milliseconds: a day.
 pub const SHELF_MS: i64 = 24 * 60 * 60 * 1000;
+
+// Whoever sees a file may ask for its hash, so its bytes stay as long.
+const _: () = assert!(UNNAMED_MS > SHELF_MS);
 
 /// How many unfinished files of a device are kept. The oldest goes first, but none that was closed under a temporary
 /// name: its writer was told that all is well, and may rename it yet.
@@ -43,6 +47,19 @@ pub struct Sight {
     pub digest: Option<Digest>,
 }
 
+/// A file that its writer closed, and that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetGo {
+    /// Whose it was.
+    pub device: DeviceId,
+    /// Where it was.
+    pub path: VirtualPath,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Why it is.
+    pub why: Gone,
+}
+
 /// The shelf of one device.
 #[derive(Debug, Default)]
 struct Own {
@@ -54,7 +71,7 @@ struct Own {
     /// The places of what was closed and is open once more: nothing else gets them meanwhile.
     lent: Vec<Weak<LentPlace>>,
     /// What was closed and is gone, until somebody asks.
-    gone: Vec<(VirtualPath, Gone)>,
+    gone: Vec<(VirtualPath, u64, Gone)>,
 }
 
 /// The place of a file that was closed and is open once more, for as long as its draft is anywhere.
@@ -118,7 +135,7 @@ impl Shelf {
         if !own.has_finished(&path) {
             own.put(path, draft, now);
         } else if draft.is_finished() {
-            own.gone.push((path, Gone::Replaced));
+            own.gone.push((path, draft.bytes(), Gone::Replaced));
         }
     }
 
@@ -211,12 +228,17 @@ impl Shelf {
 
     /// Lets go of what has stayed for too long, of any device. Returns what was closed by its writer and is gone, of
     /// which nobody has been told.
-    pub fn sweep(&self, now: Timestamp) -> Vec<(DeviceId, VirtualPath, Gone)> {
+    pub fn sweep(&self, now: Timestamp) -> Vec<LetGo> {
         let mut devices = self.lock();
         let mut gone = Vec::new();
         devices.retain(|device, own| {
             own.sweep(now);
-            gone.extend(own.gone.drain(..).map(|(path, why)| (*device, path, why)));
+            gone.extend(own.gone.drain(..).map(|(path, bytes, why)| LetGo {
+                device: *device,
+                path,
+                bytes,
+                why,
+            }));
             !own.drafts.is_empty() || !own.sights.is_empty() || own.lent().next().is_some()
         });
         gone
@@ -305,7 +327,7 @@ impl Own {
         let gone = &mut self.gone;
         self.drafts.retain(|_, kept| {
             if is_old(kept.since) && kept.draft.is_finished() {
-                gone.push((kept.path.clone(), Gone::Old));
+                gone.push((kept.path.clone(), kept.draft.bytes(), Gone::Old));
             }
             !is_old(kept.since)
         });
@@ -322,8 +344,8 @@ impl Own {
             };
             let let_go = self.drafts.remove(&key);
             let finished = let_go.filter(|kept| kept.draft.is_finished());
-            self.gone
-                .extend(finished.map(|kept| (kept.path, Gone::NoRoom)));
+            let told = finished.map(|kept| (kept.path, kept.draft.bytes(), Gone::NoRoom));
+            self.gone.extend(told);
         }
     }
 
@@ -454,7 +476,13 @@ mod tests {
         assert!(shelf.sweep(NOW.plus_ms(SHELF_MS)).is_empty());
         let gone = shelf.sweep(NOW.plus_ms(SHELF_MS + 1));
         assert_eq!(gone.len(), SHELF_DRAFTS_MAX);
-        assert!(gone.contains(&(ME, path("000.part"), Gone::Old)));
+        let first = LetGo {
+            device: ME,
+            path: path("000.part"),
+            bytes: 1,
+            why: Gone::Old,
+        };
+        assert!(gone.contains(&first));
         let empty = Own::default();
         assert!(empty.has_room(SHELF_BYTES_MAX));
         assert!(!empty.has_room(SHELF_BYTES_MAX + 1));
@@ -517,7 +545,10 @@ mod tests {
         shelf.put_draft(ME, path("a.part"), open, NOW);
 
         assert_eq!(shelf.look(ME, &path("a.part"), NOW).unwrap().bytes, 2);
-        assert_eq!(shelf.sweep(NOW), [(ME, path("a.part"), Gone::Replaced)]);
+        let [gone] = &shelf.sweep(NOW)[..] else {
+            panic!("not one");
+        };
+        assert_eq!((&gone.path, gone.why), (&path("a.part"), Gone::Replaced));
     }
 
     #[test]

@@ -296,11 +296,11 @@ async fn two_links_that_a_changed_profile_gives_one_folder_get_nothing_there_unt
     let why = by_hand.await.unwrap_err();
     assert!(with_causes(&why).contains("nobody could tell"), "{why:?}");
     let again = sending.look_again(office.firm, Waiting::Stays, gateway.now());
-    assert_eq!(again.await.unwrap(), 0);
+    assert_eq!(again.await.unwrap().sent, 0);
 
     ingest.set_places(before);
     let again = sending.look_again(office.firm, Waiting::Stays, gateway.now());
-    assert_eq!(again.await.unwrap(), 2);
+    assert_eq!(again.await.unwrap().sent, 2);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use russh_sftp::protocol::StatusCode;
 use sluis::model::DeviceKind;
 
-use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::gateway::{Gateway, Login, Office, fixture, invoice};
 use crate::peer::Peer;
 use crate::program::Program;
 use crate::uploading::{CREATE, open, write};
@@ -53,6 +53,21 @@ async fn one_file_past_the_day_is_refused_until_midnight_at_the_office() {
     gateway.pass_ms(1);
     put(&peer, "F-3").await.unwrap();
     assert_eq!(gateway.deliveries(&office).await.len(), 4);
+}
+
+#[tokio::test]
+async fn another_envelope_around_what_is_here_takes_room_of_its_own() {
+    let (gateway, _, scanner) = scene("firm_day_files_max = 2").await;
+    let peer = gateway.connect(&scanner).await;
+    let envelope = fixture("sbdh-invoice.xml");
+    peer.put("/in/a.xml", &envelope).await.unwrap();
+    peer.put("/in/b.xml", &envelope).await.unwrap(); // it is here
+
+    let another = [&envelope[..], b"\n"].concat();
+    peer.put("/in/c.xml", &another).await.unwrap();
+
+    let opened = open(&peer, "/in/d.xml", CREATE).await;
+    assert_eq!(opened, Err(StatusCode::Failure));
 }
 
 #[tokio::test]

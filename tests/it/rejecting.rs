@@ -3,6 +3,7 @@
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::catalog::REJECTED_MS;
 use sluis::model::{DeviceKind, Digest};
+use sluis::upload::SHELF_MS;
 
 use crate::clients::{Scene, expect, installed};
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -53,6 +54,25 @@ async fn what_nobody_can_read_shows_as_it_was_beside_the_reason() {
     assert_eq!(i64::from(stat.mtime.unwrap()) * 1000, gateway.now().0);
     // Reading it is nothing that happens to a document.
     assert_eq!(gateway.events(&office).await, ["quarantined"]);
+}
+
+#[tokio::test]
+async fn what_never_got_its_name_is_told_to_whoever_put_it() {
+    let (gateway, _, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    peer.put("/in/F-1.xml.part", &invoice("F-1", 1300))
+        .await
+        .unwrap();
+    peer.leave().await;
+
+    gateway.pass_ms(SHELF_MS + 1);
+
+    let peer = gateway.connect(&scanner).await;
+    assert_eq!(peer.list("/rejected").await.unwrap(), ["F-1.xml.part.txt"]);
+    assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
+    let told = text(&peer, "/rejected/F-1.xml.part.txt").await;
+    let why = "Grootte: 1300 bytes\nReden: het werd onder een tijdelijke naam geplaatst, en kreeg een dag lang geen andere\n";
+    assert!(told.contains(why), "{told}");
 }
 
 #[tokio::test]

@@ -404,7 +404,11 @@ fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() 
 
     for round in 1_i64..=4 {
         program.serve();
-        // The same bytes come in through another program, as the server removes them.
+        // Nobody can read them, so they go when a person lets them go.
+        let mut remove = program.command(&["retention", "run", "--unread"]);
+        let remove = remove.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut remove = remove.spawn().unwrap();
+        // The same bytes come in through another program meanwhile.
         let mut ingest = program.command(&["ingest", "kantoor", &folder]);
         let ingest = ingest.stdout(Stdio::null()).stderr(Stdio::null());
         let mut ingest = ingest.spawn().unwrap();
@@ -414,6 +418,8 @@ fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() 
             std::thread::yield_now();
         }
         program.kill();
+        remove.kill().unwrap();
+        remove.wait().unwrap();
         ingest.wait().unwrap();
         check(&program);
         program.query(&format!(
@@ -422,7 +428,9 @@ fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() 
         ));
     }
 
-    let first = program.json(&["retention", "run", "kantoor"]).remove(0);
+    let first = program
+        .json(&["retention", "run", "kantoor", "--unread"])
+        .remove(0);
     assert_eq!(first["waiting"], 0, "{first}");
     check(&program);
     assert_eq!(count(&program, "document"), 0);
@@ -438,6 +446,28 @@ fn a_server_that_is_killed_while_documents_expire_and_arrive_again_loses_none() 
         i64::try_from(DOCUMENTS).unwrap()
     );
     check(&program);
+}
+
+#[test]
+fn what_no_document_names_is_told_and_stays_for_a_day() {
+    let (program, _) = program_with_old(2);
+    let orphan = Digest::of(b"left over").to_string();
+    let folder = program.path("sluis/data/blobs").join(&orphan[..2]);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(&orphan), "left over").unwrap();
+
+    let would = program.ok(&["retention", "run", "--dry-run", "--orphans"]);
+    let did = program.json(&["retention", "run", "--orphans"]);
+
+    assert!(
+        would.contains("0 contents of 0 bytes would go that no document names"),
+        "{would}"
+    );
+    assert!(did.iter().any(|line| line["orphans"] == 0), "{did:?}");
+    let found = program.ok(&["fsck"]);
+    assert!(found.contains(&format!("orphan  {orphan}")), "{found}");
+    assert!(found.contains("sluis retention run --orphans"), "{found}");
+    refused(&program, &["retention", "run", "kantoor", "--orphans"]);
 }
 
 /// Runs a command that must be refused, and returns what it said.
@@ -468,10 +498,21 @@ fn an_operator_says_how_long_and_sees_what_would_go() {
     let firm = program.json(&["firm", "show", "kantoor"]).remove(0);
     assert_eq!(firm["keep_events"], "3y");
 
-    let would = program.json(&["retention", "run", "kantoor", "--dry-run"]);
+    let would = program.json(&["retention", "run", "kantoor", "--dry-run", "--unread"]);
 
     assert_eq!(would[0]["expired"], 2);
     assert_eq!(would[0]["result"], "would");
+    // What nobody could read waits for a person.
+    let did = program.json(&["retention", "run", "kantoor"]);
+    assert_eq!(
+        (&did[0]["expired"], &did[0]["unread"]),
+        (&0.into(), &2.into())
+    );
+    let shown = program.ok(&["retention", "show", "kantoor"]);
+    assert!(
+        shown.contains("2 as old stay, for they are in quarantine"),
+        "{shown}"
+    );
     assert_eq!(program.json(&["documents", "kantoor"]).len(), 2);
     check(&program);
 }
@@ -483,7 +524,8 @@ fn what_is_held_stays_and_of_what_is_gone_is_said_since_when() {
     let hold = ["retention", "hold", "kantoor", "--by", "An", "--reason"];
     let hold = [&hold[..], &["a dispute", "--document", &digest]].concat();
     assert_eq!(program.json(&hold)[0]["hold"], 1);
-    let did = program.json(&["retention", "run", "kantoor"]).remove(0);
+    let did = program.json(&["retention", "run", "kantoor", "--unread"]);
+    let did = &did[0];
     assert_eq!((&did["expired"], &did["held"]), (&1.into(), &1.into()));
     let shown = program.ok(&["retention", "show", "kantoor"]);
     assert!(shown.contains("1 on document 1, by An on 20"), "{shown}");
@@ -492,7 +534,7 @@ fn what_is_held_stays_and_of_what_is_gone_is_said_since_when() {
     let release = ["retention", "release", "kantoor", "1", "--by", "An"];
     program.ok(&[&release[..], &["--reason", "settled"]].concat());
 
-    program.ok(&["retention", "run"]);
+    program.ok(&["retention", "run", "--unread"]);
 
     for arguments in [
         &["resend", "kantoor", &digest, "--reason", "lost"][..],

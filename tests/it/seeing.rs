@@ -780,7 +780,7 @@ const UNANSWERED: &str = "webhook test kantoor 1";
 const WITH_A_DEAD_LETTER: &str = "webhook retry kantoor";
 
 /// All documents are old before it.
-const AFTER_YEARS: &str = "retention run kantoor";
+const AFTER_YEARS: &str = "retention run kantoor --unread";
 
 const READS: [&str; 22] = [
     "status",

@@ -170,6 +170,26 @@ async fn what_the_disk_failed_to_take_once_becomes_no_blob_later() {
     assert_eq!(blobs.list().await.unwrap(), (vec![], vec![]));
 }
 
+#[tokio::test]
+async fn nothing_vouches_for_a_blob_that_was_stored_before_the_disk_failed() {
+    let (folder, blobs, _) = scene().await;
+    let stored = blobs.put(Bytes::from_static(b"12345")).await.unwrap();
+    assert_eq!(blobs.sure(stored).await.unwrap(), Some(stored));
+    assert!(blobs.never_failed());
+    let other = Digest::of(b"67890");
+    // A folder in its place stands for a disk that fails half-way.
+    let in_place = folder.path().join("blobs").join(path(other).as_ref());
+    fs::create_dir_all(in_place.join("x")).unwrap();
+
+    assert!(blobs.put(Bytes::from_static(b"67890")).await.is_err());
+
+    // It may have been removed, and put by somebody whose sync failed: a second one says nothing.
+    assert_eq!(blobs.sure(stored).await.unwrap(), None);
+    assert!(!blobs.never_failed());
+    let again = blobs.put(Bytes::from_static(b"12345")).await.unwrap();
+    assert_eq!(blobs.sure(again).await.unwrap(), Some(again));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

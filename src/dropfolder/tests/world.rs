@@ -141,6 +141,7 @@ impl Inner {
                 Vec::new()
             },
             quarantined,
+            is_copy: known.is_some(),
         }
     }
 }
