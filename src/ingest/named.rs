@@ -135,7 +135,7 @@ fn has_own_number(party: &Party) -> bool {
 }
 
 /// The words of a name, as a person compares them: without case, dots and the legal form.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let name = fold(name).replace('.', "");
     name.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty() && !LEGAL_FORMS.contains(word))

@@ -62,7 +62,9 @@ impl Ingest {
             && facts.setup.duplicates == Duplicates::Replace
             && known.is_version()
         {
-            known.earlier = self.earlier(writing.tx, writing.firm, key, None).await?;
+            let firm = (writing.firm, key);
+            let asking = self.know_earlier(writing.tx, firm, (None, reading), &mut known);
+            asking.await?;
         }
         let readiness = Readiness::arriving(new.declared, reading.issued.as_deref(), writing.now);
         let (setup, folder) = (&facts.setup, arrival.folder.as_deref());

@@ -302,6 +302,88 @@ fn what_stands_for_no_number_makes_no_two_sellers_one() {
 }
 
 #[test]
+fn an_address_that_two_sellers_share_makes_them_no_one() {
+    use PartyIdSource::{Endpoint, LegalEntity, Vat};
+    let key = |ids: &[(PartyIdSource, &str)]| {
+        business_key(&Reading {
+            seller: party(ids),
+            ..invoice("F-1")
+        })
+    };
+    let (parent, other) = ("0208:0899965307", "0208:0239843188");
+    let german = key(&[(Vat, "DE123456789"), (Endpoint, parent)]);
+
+    let dutch = [
+        (Vat, "NL820098395B01"),
+        (LegalEntity, "0106:12345678"),
+        (Endpoint, parent),
+    ];
+    assert_ne!(german, key(&dutch));
+    assert_eq!(german, key(&[(Vat, "DE123456789"), (Endpoint, other)]));
+    assert_eq!(german, key(&[(LegalEntity, "HRB 1"), (Vat, "DE123456789")]));
+    assert_eq!(
+        key(&[(LegalEntity, "NVT"), (Endpoint, parent)]),
+        key(&[(Endpoint, parent)])
+    );
+}
+
+#[test]
+fn nothing_gives_way_by_a_number_that_several_may_bear() {
+    use PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
+    let choice = |seller: Party| {
+        let reading = Reading {
+            seller,
+            ..invoice("F-1")
+        };
+        choice_for(&reading, Duplicates::Replace)
+    };
+    let mail = PartyId::new(Endpoint, Some("EM"), "a.b2@c.be");
+    let by_mail = Party {
+        name: None,
+        ids: vec![mail],
+    };
+    assert_eq!(choice(by_mail), Duplicates::Hold);
+    let parent = (Endpoint, "0208:0899965307");
+    #[rustfmt::skip]
+    let table: &[(&[(PartyIdSource, &str)], Duplicates)] = &[
+        (&[(LegalEntity, "HRB 12345")],                    Duplicates::Hold),
+        (&[(LegalEntity, "HRB 12345"), parent],            Duplicates::Hold),
+        (&[(LegalEntity, "1234")],                         Duplicates::Hold),
+        (&[(LegalEntity, "0208:12345678")],                Duplicates::Hold),
+        (&[(Vat, "820098395B01")],                         Duplicates::Hold),
+        (&[(Identification, "17"), parent],                Duplicates::Hold),
+        (&[parent],                                        Duplicates::Replace),
+        (&[(LegalEntity, "NVT"), parent],                  Duplicates::Replace),
+        (&[(Vat, "DE123456789"), parent],                  Duplicates::Replace),
+        (&[(LegalEntity, "1234"), (Vat, "DE123456789")],   Duplicates::Replace),
+        (&[(LegalEntity, "0106:12345678")],                Duplicates::Replace),
+        (&[(LegalEntity, "BE 0239.843.188")],              Duplicates::Replace),
+    ];
+    for (ids, expected) in table {
+        assert_eq!(choice(party(ids)), *expected, "{ids:?}");
+    }
+}
+
+#[test]
+fn what_may_be_another_document_is_held_whatever_the_firm_chose() {
+    let mut setup = setup(Transfer::AtOnce, Some(3));
+    setup.duplicates = Duplicates::Replace;
+    let version = Known {
+        business: Some(DocumentId(5)),
+        ..Known::default()
+    };
+    let doubtful = Known {
+        is_doubtful: true,
+        ..version.clone()
+    };
+
+    let hold = |known: &Known| first(planned(&purchase(), &setup, known)).hold;
+
+    assert_eq!(hold(&version), None);
+    assert_eq!(hold(&doubtful), Some(HeldReason::SuspectedDuplicate));
+}
+
+#[test]
 fn a_document_without_a_number_is_no_ones_duplicate() {
     let mut reading = invoice("F-1");
     reading.number = None;
