@@ -10,7 +10,7 @@ use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm, LegalHold};
 use crate::evidence::replay::Resent;
 use crate::ingest::named::Named;
-use crate::ingest::route::{Match, Routing, Rule};
+use crate::ingest::route::{Match, Routing, Rule, Stranger};
 use crate::layout::AfterCollected;
 use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
 use crate::retention::HoldOn;
@@ -248,14 +248,17 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
     let routing: Option<Routing> = serde_json::from_str(&row.delivery.routing).ok();
     let rule = routing.as_ref().map(|routing| routing.rule);
     let named = routing.as_ref().and_then(|routing| routing.named.clone());
-    let matched = routing.map(|routing| routing.matched).unwrap_or_default();
+    let (matched, against) = routing
+        .map(|routing| (routing.matched, routing.against))
+        .unwrap_or_default();
     if let Some(Named { code, .. }) = &named {
         telling.say(story, &Sentence::PutInto { code });
     }
-    let place = |found: &Match| {
-        let place = text::place(telling.language, found.source);
-        format!("{place} `{}`", found.value)
+    let stood = |source, value: &str| {
+        let place = text::place(telling.language, source);
+        format!("{place} `{value}`")
     };
+    let place = |found: &Match| stood(found.source, &found.value);
     if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
         let matched = &matched;
@@ -270,17 +273,26 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
         };
         telling.say(story, &sentence);
     } else if !matched.is_empty() {
-        let of = |found: &Match| format!("{}, {}", party_of(telling.language, found), place(found));
+        let whose = |party: &str| party_of(telling.language, party);
+        let of = |found: &Match| format!("{}, {}", whose(&found.party), place(found));
         let matched = matched.iter().map(of).collect::<Vec<_>>().join("; ");
         telling.say(story, &Sentence::Matched(&matched));
+        let of = |one: &Stranger| {
+            let stood = stood(one.source, &one.value);
+            format!("{}, {stood}", whose(&one.party))
+        };
+        let against = against.iter().map(of).collect::<Vec<_>>().join("; ");
+        if !against.is_empty() {
+            telling.say(story, &Sentence::Against(&against));
+        }
     }
     if let (Some(profile), Some(code)) = (row.profile.as_deref(), row.code.as_deref()) {
         telling.say(story, &Sentence::Linked { profile, code });
     }
 }
 
-fn party_of(language: Language, found: &Match) -> &'static str {
-    let flow = if found.party == "seller" {
+fn party_of(language: Language, party: &str) -> &'static str {
+    let flow = if party == "seller" {
         Flow::Sale
     } else {
         Flow::Purchase

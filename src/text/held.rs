@@ -196,14 +196,14 @@ const SAME_DOSSIER: Texts = Texts {
 
 const PARTIES_DISAGREE: Texts = Texts {
     what: [
-        "the numbers of one party name different dossiers",
-        "les numéros d'une même partie désignent des dossiers différents",
-        "de nummers van één partij wijzen naar verschillende dossiers",
+        "the numbers of one party contradict each other",
+        "les numéros d'une même partie se contredisent",
+        "de nummers van één partij spreken elkaar tegen",
     ],
     advice: [
-        "Look which number is right, and correct the numbers of the dossiers, or ask for a corrected document.",
-        "Voyez quel numéro est exact, et corrigez les numéros des dossiers, ou demandez un document corrigé.",
-        "Kijk welk nummer juist is, en verbeter de nummers van de dossiers, of vraag een verbeterd document.",
+        "If all of these numbers are one client's, give its dossier those that it lacks with `sluis apply`: it is then looked at again. Else give it to the right books with `sluis move`, or ask for a corrected document.",
+        "Si tous ces numéros sont d'un même client, donnez à son dossier ceux qui lui manquent avec `sluis apply` : il sera alors réexaminé. Sinon, donnez-le au bon dossier avec `sluis move`, ou demandez un document corrigé.",
+        "Zijn al die nummers van één klant, geef zijn dossier dan met `sluis apply` wat het mist: het wordt daarna opnieuw bekeken. Geef het anders aan het juiste dossier met `sluis move`, of vraag een verbeterd document.",
     ],
 };
 
