@@ -268,10 +268,10 @@ pub fn envelope_key(reading: &Reading) -> Option<String> {
 /// buyer wrote also the buyer, for then the number is one of his.
 ///
 /// None when one of the first four is missing, for then nothing can be said. Numbers are compared without
-/// case, spaces and leading zeros, with `/` and `-` alike.
+/// case, spaces and leading zeros, with `/` and `-` alike, and what is no date as it is written.
 pub fn business_key(reading: &Reading) -> Option<String> {
     let number = reading.number.as_deref().map(comparable_number)?;
-    let issued = reading.issued.as_deref()?;
+    let issued = reading.issued.as_ref().or(reading.issued_odd.as_ref())?;
     let seller = party_key(&reading.seller)?;
     let mut key = format!("{seller}|{number}|{issued}|{}", reading.kind.as_str());
     if reading.self_billed {

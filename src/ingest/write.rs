@@ -66,7 +66,7 @@ impl Ingest {
             let asking = self.know_earlier(writing.tx, firm, (None, reading), &mut known);
             asking.await?;
         }
-        let readiness = Readiness::arriving(new.declared, reading.issued.as_deref(), writing.now);
+        let readiness = Readiness::arriving(new.declared, reading, writing.now);
         let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
         let planned = plan_in(reading, &readiness, setup, &known, folder, writing.now);
         let (outcome, document, reasons) = match planned {

@@ -105,9 +105,9 @@ const DRAFT: Texts = Texts {
 
 const BEFORE_START: Texts = Texts {
     what: [
-        "it is older than what its link sends by itself",
-        "il est antérieur à ce que sa liaison envoie d'elle-même",
-        "het is ouder dan wat de koppeling vanzelf verzendt",
+        "it is older than what its link sends by itself, or bears a date that cannot be read",
+        "il est antérieur à ce que sa liaison envoie d'elle-même, ou porte une date illisible",
+        "het is ouder dan wat de koppeling vanzelf verzendt, of draagt een datum die niet te lezen is",
     ],
     advice: [
         "Send it with `sluis send` if it is not in the books yet.",

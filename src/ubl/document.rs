@@ -116,7 +116,9 @@ impl<'r> Document<'r> {
         reading.seller = self.seller.finish("seller", remarks);
         reading.buyer = self.buyer.finish("buyer", remarks);
         remark_missing(&reading, remarks);
-        reading.issued = day(reading.issued, "issue", vocabulary, remarks);
+        let issued = reading.issued.take();
+        reading.issued = day(issued.clone(), "issue", vocabulary, remarks);
+        reading.issued_odd = issued.filter(|_| reading.issued.is_none());
         reading.due = day(due, "due", vocabulary, remarks);
         let software_mark = self.references.software_mark();
         let number = reading.number.as_deref();

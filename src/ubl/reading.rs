@@ -17,6 +17,9 @@ pub struct Reading {
     pub number: Option<String>,
     /// Issue date (BT-2), ISO.
     pub issued: Option<String>,
+    /// What stands in its place, as written, where that is no date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_odd: Option<String>,
     /// Due date (BT-9), ISO; for a credit note the one among its payment means.
     pub due: Option<String>,
     /// Currency (BT-5).
@@ -52,6 +55,7 @@ impl Reading {
             type_code: None,
             number: None,
             issued: None,
+            issued_odd: None,
             due: None,
             currency: None,
             payable: None,

@@ -11,6 +11,7 @@ pub(crate) fn invoice(number: &str) -> Reading {
         type_code: Some("380".to_owned()),
         number: Some(number.to_owned()),
         issued: Some("2026-03-14".to_owned()),
+        issued_odd: None,
         due: None,
         currency: Some("EUR".to_owned()),
         payable: Some("121.00".to_owned()),
@@ -62,7 +63,7 @@ const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Decides of an arrival of which nothing is said.
 fn planned(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
-    let readiness = Readiness::arriving(Declared::default(), reading.issued.as_deref(), NOW);
+    let readiness = Readiness::arriving(Declared::default(), reading, NOW);
     plan(reading, &readiness, setup, known, NOW)
 }
 
@@ -389,6 +390,46 @@ fn a_document_without_a_number_is_no_ones_duplicate() {
     reading.number = None;
 
     assert_eq!(business_key(&reading), None);
+}
+
+#[test]
+fn what_bears_a_date_that_is_none_is_known_by_what_is_written() {
+    let dated = |odd: &str| Reading {
+        issued: None,
+        issued_odd: Some(odd.to_owned()),
+        ..invoice("F-1")
+    };
+    let key = |odd| business_key(&dated(odd)).unwrap();
+
+    assert_eq!(key("14/03/2026"), key("14/03/2026"));
+    assert_ne!(key("14/03/2026"), key("15/03/2026"));
+    let undated = Reading {
+        issued: None,
+        ..invoice("F-1")
+    };
+    assert_eq!(business_key(&undated), None);
+}
+
+#[test]
+fn what_bears_a_date_that_is_none_waits_where_the_link_has_a_beginning() {
+    let mut setup = setup(Transfer::AtOnce, Some(3));
+    let odd = Reading {
+        issued: None,
+        issued_odd: Some("14/03/2019".to_owned()),
+        ..purchase()
+    };
+    let undated = Reading {
+        issued: None,
+        ..purchase()
+    };
+    let hold =
+        |setup: &Setup, reading: &Reading| first(planned(reading, setup, &Known::default())).hold;
+    assert_eq!(hold(&setup, &odd), None);
+
+    setup.links[0].rule.from = Some("2025-01-01".parse().unwrap());
+
+    assert_eq!(hold(&setup, &odd), Some(HeldReason::BeforeStart));
+    assert_eq!(hold(&setup, &undated), None, "it is of the day it came");
 }
 
 #[test]
