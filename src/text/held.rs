@@ -209,9 +209,9 @@ const PARTIES_DISAGREE: Texts = Texts {
 
 const SUSPECTED_DUPLICATE: Texts = Texts {
     what: [
-        "a document with the same seller, number, date and kind was here before",
-        "un document avec le même vendeur, numéro, date et genre était déjà là",
-        "een document met dezelfde verkoper, nummer, datum en soort was er al",
+        "a document that looks like it, or came in the same envelope, was here before",
+        "un document qui lui ressemble, ou qui est venu dans la même enveloppe, était déjà là",
+        "een document dat erop lijkt, of dat in dezelfde envelop kwam, was er al",
     ],
     advice: [
         "Compare the two. Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
@@ -222,14 +222,14 @@ const SUSPECTED_DUPLICATE: Texts = Texts {
 
 const FORMAT: Texts = Texts {
     what: [
-        "no linked accounting program reads this format",
-        "aucun logiciel comptable lié ne lit ce format",
-        "geen gekoppeld boekhoudpakket leest dit formaat",
+        "no linked accounting program takes documents of this format or kind",
+        "aucun logiciel comptable lié ne prend les documents de ce format ou de ce genre",
+        "geen gekoppeld boekhoudpakket neemt documenten van dit formaat of deze soort",
     ],
     advice: [
-        "Ask the sender for the document in UBL (Peppol); book this one by hand if need be.",
-        "Demandez à l'expéditeur le document en UBL (Peppol) ; au besoin, encodez celui-ci à la main.",
-        "Vraag de afzender het document in UBL (Peppol); boek dit zo nodig met de hand.",
+        "Book it by hand if need be. If it is an invoice that is not in UBL (Peppol), ask the sender for it in that form.",
+        "Au besoin, encodez-le à la main. Si c'est une facture qui n'est pas en UBL (Peppol), demandez-la à l'expéditeur sous cette forme.",
+        "Boek het zo nodig met de hand. Is het een factuur die niet in UBL (Peppol) is, vraag ze de afzender dan in die vorm.",
     ],
 };
 
