@@ -12,7 +12,9 @@ use crate::evidence::replay::Resent;
 use crate::ingest::named::Named;
 use crate::ingest::route::{Match, Routing, Rule, Stranger};
 use crate::layout::AfterCollected;
-use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
+use crate::model::{
+    DeviceKind, DocumentId, EventKind, Flow, Language, PartyId, PartyIdSource, State, Timestamp,
+};
 use crate::retention::HoldOn;
 use crate::text::{self, Leaves, Path, Sentence, Twin};
 use crate::ubl::Party;
@@ -390,14 +392,41 @@ fn source(source: &str) -> (&str, &str) {
     source.split_once(':').unwrap_or(("", source))
 }
 
+/// Its name with a number of its own; where it has no name, any that stands there.
 fn party(party: &Party) -> String {
-    let number = party.ids.iter().find_map(|id| id.enterprise_digits());
-    match (
-        party.name.as_deref(),
-        number.or_else(|| party.ids.first().map(|id| id.raw.as_str())),
-    ) {
+    let own = |id: &&PartyId| matches!(id.source, PartyIdSource::LegalEntity | PartyIdSource::Vat);
+    let raw = |id: &PartyId| id.raw.clone();
+    let number = party.number().map(ToOwned::to_owned);
+    let number = number.or_else(|| party.ids.iter().find(own).map(raw));
+    match (party.name.as_deref(), number) {
         (Some(name), Some(number)) => format!("{name} ({number})"),
         (Some(name), None) => name.to_owned(),
-        (None, number) => number.unwrap_or("?").to_owned(),
+        (None, number) => number
+            .or_else(|| party.ids.first().map(raw))
+            .unwrap_or_else(|| "?".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::plan::tests::party as party_of;
+
+    #[test]
+    fn a_party_is_told_with_no_number_of_somebody_else() {
+        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        let provider = (Endpoint, "0208:0500453583");
+        let told = |ids: &[_]| {
+            party(&Party {
+                name: Some("Jan".to_owned()),
+                ..party_of(ids)
+            })
+        };
+
+        assert_eq!(told(&[provider]), "Jan");
+        assert_eq!(told(&[(Vat, "DE 1234"), provider]), "Jan (DE1234)");
+        assert_eq!(told(&[(LegalEntity, "HRB 1"), provider]), "Jan (HRB 1)");
+        assert_eq!(party(&party_of(&[provider])), "0208:0500453583");
+        assert_eq!(party(&Party::default()), "?");
     }
 }
