@@ -27,6 +27,7 @@ struct Document<'r> {
     remarks: &'r mut Remarks,
     reading: Reading,
     due_of_payment: Option<String>,
+    currency_of_amount: Option<String>,
     seller: Side,
     buyer: Side,
     references: References,
@@ -70,6 +71,7 @@ impl<'r> Document<'r> {
             remarks,
             reading: Reading::nothing(Kind::Other),
             due_of_payment: None,
+            currency_of_amount: None,
             seller: Side::new(vocabulary.sellers),
             buyer: Side::new(vocabulary.buyers),
             references: References::default(),
@@ -95,7 +97,12 @@ impl<'r> Document<'r> {
                 return;
             }
             Field::Currency => &mut reading.currency,
-            Field::Payable => &mut reading.payable,
+            Field::Payable => {
+                let currency = leaf.attributes.value("currencyID");
+                let first = &mut self.currency_of_amount;
+                *first = first.take().or_else(|| currency.map(ToOwned::to_owned));
+                &mut reading.payable
+            }
             Field::Customization => &mut reading.customization,
             Field::Profile => &mut reading.profile,
         };
@@ -116,6 +123,13 @@ impl<'r> Document<'r> {
         reading.seller = self.seller.finish("seller", remarks);
         reading.buyer = self.buyer.finish("buyer", remarks);
         remark_missing(&reading, remarks);
+        if reading.currency.is_none() && self.currency_of_amount.is_some() {
+            reading.currency = self.currency_of_amount;
+            remarks.add(
+                RemarkCode::Missing,
+                "it has no currency of its own; that of the amount due is taken",
+            );
+        }
         let issued = reading.issued.take();
         reading.issued = day(issued.clone(), "issue", vocabulary, remarks);
         reading.issued_odd = issued.filter(|_| reading.issued.is_none());
