@@ -28,6 +28,8 @@ struct Document<'r> {
     reading: Reading,
     due_of_payment: Option<String>,
     currency_of_amount: Option<String>,
+    /// Which fields were read from an element in no namespace.
+    from_none: Vec<Field>,
     seller: Side,
     buyer: Side,
     references: References,
@@ -72,6 +74,7 @@ impl<'r> Document<'r> {
             reading: Reading::nothing(Kind::Other),
             due_of_payment: None,
             currency_of_amount: None,
+            from_none: Vec::new(),
             seller: Side::new(vocabulary.sellers),
             buyer: Side::new(vocabulary.buyers),
             references: References::default(),
@@ -106,7 +109,25 @@ impl<'r> Document<'r> {
             Field::Customization => &mut reading.customization,
             Field::Profile => &mut reading.profile,
         };
+        if leaf.in_namespace && self.from_none.contains(&field) {
+            // Exporters forget namespaces; what has one is what an importer reads.
+            if let Some(value) = leaf.value(self.remarks) {
+                self.from_none.retain(|other| *other != field);
+                if slot.as_ref() != Some(&value) {
+                    let path = shown(leaf.path);
+                    let told =
+                        format!("`{path}` stands in it twice; the one in a namespace is read");
+                    self.remarks.add(RemarkCode::Odd, told);
+                }
+                *slot = Some(value);
+            }
+            return;
+        }
+        let was_empty = slot.is_none();
         leaf.fill(slot, self.remarks);
+        if was_empty && slot.is_some() && !leaf.in_namespace {
+            self.from_none.push(field);
+        }
     }
 
     fn finish(self, form: Form) -> Reading {
