@@ -78,6 +78,8 @@ pub struct Known {
     pub business: Option<DocumentId>,
     /// What has become of the deliveries of those, where that was asked.
     pub earlier: Vec<Earlier>,
+    /// Whether one of those may be another document, as far as that was asked.
+    pub is_doubtful: bool,
 }
 
 impl Known {

@@ -90,6 +90,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "unnamed",
         include_str!("../../migrations/sqlite/0019_unnamed.sql"),
     ),
+    (
+        20,
+        "sellers",
+        include_str!("../../migrations/sqlite/0020_sellers.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -267,11 +272,110 @@ mod tests {
         let keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let expected = [
             "k",
-            "k|0208:0239843188",
+            "k|vat:NL1", // the address is later than any registration, since
             "k|vat:NL1",
             "k|id:17",
             "k|name:de bakker",
             "k|",
+        ];
+        assert_eq!(keys, expected);
+    }
+
+    #[tokio::test]
+    async fn sellers_of_before_are_known_by_their_own_numbers_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            15,
+            r#"insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             create table given (key text, reading text);
+             insert into given values
+                ('0208:0899965307|F|1|d|invoice', '{"self_billed":false,"seller":{"ids":[{"source":"vat","key":"vat:DE123456789"},
+                    {"source":"endpoint","key":"0208:0899965307"}]},"buyer":{"ids":[]}}'),
+                ('vat:HRB1|F-1|d|invoice', '{"self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"vat:HRB1"},
+                    {"source":"endpoint","key":"em:A1"},{"source":"vat","key":"vat:DE1"}]}}'),
+                ('vat:HRB1|F-1|d|invoice', '{"self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"vat:HRB1"},
+                    {"source":"endpoint","key":"em:A1"}]}}'),
+                ('0208:0239843188|F-1|d|invoice', '{"self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"},
+                    {"source":"vat","key":"0208:0239843188"}]}}'),
+                ('name:a|b|F-1|d|invoice', '{"self_billed":false,"seller":{"name":"A|B","ids":[{"source":"vat","key":"id:NVT"}]}}'),
+                ('0208:0239843188|F-1|d|invoice|0208:0899965307', '{"self_billed":true,"seller":{"ids":[
+                    {"source":"vat","key":"0208:0239843188"}]},"buyer":{"ids":[{"source":"legal_entity","key":"0208:9999999999"},
+                    {"source":"vat","key":"vat:DE1"},{"source":"endpoint","key":"0208:0899965307"}]}}'),
+                ('0208:0239843188|F-1|d|invoice|name:a|b', '{"self_billed":true,"seller":{"ids":[
+                    {"source":"endpoint","key":"0208:0239843188"}]},"buyer":{"name":"A|B","ids":[]}}'),
+                (null, '{}');
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             select 1, rowid, 1, rowid, 1, key, '', reading, 'x', 0 from given"#,
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let rows = sqlx::query("select business_key from document order by id")
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+
+        let keys: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
+        let expected = [
+            Some("vat:DE123456789|F|1|d|invoice"),
+            Some("vat:DE1|F-1|d|invoice"),
+            Some("vat:HRB1|F-1|d|invoice"),
+            Some("0208:0239843188|F-1|d|invoice"),
+            Some("name:a|b|F-1|d|invoice"),
+            Some("0208:0239843188|F-1|d|invoice|vat:DE1"),
+            Some("0208:0239843188|F-1|d|invoice|name:a|b"),
+            None,
+        ];
+        assert_eq!(keys, expected.map(|key| key.map(ToOwned::to_owned)));
+    }
+
+    #[tokio::test]
+    async fn belgian_numbers_of_before_are_known_under_other_schemes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            15,
+            r#"insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             insert into dossier (firm_id, name, added_at) values (1, 'D', 0);
+             insert into dossier_identifier (firm_id, key, dossier_id, raw, rank) values
+                (1, 'vat:BTWBE0239843188', 1, '', 0), (1, 'vat:RPRGENT0762986459', 1, '', 1),
+                (1, '0088:0123123123', 1, '', 2), (1, '0088:5412345000013', 1, '', 3), (1, 'vat:BE12', 1, '', 4),
+                (1, 'id:0500453583RPMMONS', 1, '', 5), (1, 'vat:ISO6523ACTORIDUPIS02080899965307', 1, '', 6),
+                (1, 'vat:BE2239843188', 1, '', 7), (1, 'btw:239843188', 1, '', 8), (1, '0106:0239843188', 1, '', 9);
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             values (1, 1, 1, 1, 1, '0088:BE0239843188|F-1|d|invoice', '',
+                '{"self_billed":false,"seller":{"name":"Één","ids":[{"source":"legal_entity","key":"id:1"},
+                    {"source":"endpoint","scheme":"GLN","key":"0088:BE0239843188"}]}}', 'x', 0)"#,
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let read = "select business_key, json_extract(reading, '$.seller') from document";
+        let row = sqlx::query(read).fetch_one(&catalog.readers).await.unwrap();
+        assert_eq!(row.get::<String, _>(0), "0208:0239843188|F-1|d|invoice");
+        let expected = r#"{"name":"Één","ids":[{"source":"legal_entity","key":"id:1"},{"source":"endpoint","scheme":"GLN","key":"0208:0239843188"}]}"#;
+        assert_eq!(row.get::<String, _>(1), expected);
+        let rows = sqlx::query("select key from dossier_identifier order by rank")
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+        let keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let expected = [
+            "0208:0239843188",
+            "0208:0762986459",
+            "0088:0123123123",
+            "0088:5412345000013",
+            "vat:BE12",
+            "0208:0500453583",
+            "0208:0899965307",
+            "vat:BE2239843188",
+            "btw:239843188",
+            "0106:0239843188",
         ];
         assert_eq!(keys, expected);
     }

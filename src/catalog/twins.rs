@@ -3,12 +3,14 @@
 use sqlx::any::AnyRow;
 use sqlx::query;
 
+use super::documents::reading;
 use super::rows::Columns as _;
 use super::{Catalog, Error, Known, Tx};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, DossierId, FirmId, HeldReason, LinkId, State, Timestamp,
 };
 use crate::transfer::{Books, EARLIER_MAX, Earlier, Stand};
+use crate::ubl::Reading;
 
 /// How many earlier documents are shown beside one.
 const SHOWN_MAX: i64 = 20;
@@ -69,14 +71,36 @@ impl Tx {
             .bind(firm.0)
             .bind(business_key)
             .bind(document.map_or(i64::MAX, |id| id.0))
-            .bind(
-                i64::try_from(EARLIER_MAX)
-                    .unwrap_or(i64::MAX)
-                    .saturating_add(1),
-            )
+            .bind(weighed_max())
             .fetch_all(&mut *self.inner)
             .await?;
         rows.iter().map(earlier).collect()
+    }
+
+    /// Returns what was read of the documents of `firm` with this key that came before `document`, or of all where it
+    /// is not written down yet; a few more than [`EARLIER_MAX`] at the most, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn earlier_readings(
+        &mut self,
+        firm: FirmId,
+        business_key: &str,
+        document: Option<DocumentId>,
+    ) -> Result<Vec<(DocumentId, Reading)>, Error> {
+        let rows = query(
+            "select id, reading from document where firm_id = $1 and business_key = $2 and id < $3
+             order by id desc limit $4",
+        )
+        .bind(firm.0)
+        .bind(business_key)
+        .bind(document.map_or(i64::MAX, |id| id.0))
+        .bind(weighed_max())
+        .fetch_all(&mut *self.inner)
+        .await?;
+        let read = |row: &AnyRow| Ok((DocumentId(row.int("id")?), reading(row)?));
+        rows.iter().map(read).collect()
     }
 
     /// Returns the first of the older documents of `firm` that a document looks like, by each of the ways in
@@ -230,6 +254,12 @@ impl Catalog {
         let ids = rows.iter().rev().map(|row| Ok(DocumentId(row.int("id")?)));
         ids.collect()
     }
+}
+
+/// One more than are weighed, so that it shows when there are too many.
+fn weighed_max() -> i64 {
+    let most = i64::try_from(EARLIER_MAX).unwrap_or(i64::MAX);
+    most.saturating_add(1)
 }
 
 fn earlier(row: &AnyRow) -> Result<Earlier, Error> {

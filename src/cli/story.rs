@@ -10,9 +10,11 @@ use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Device, DocumentRow, EventRow, Firm, LegalHold};
 use crate::evidence::replay::Resent;
 use crate::ingest::named::Named;
-use crate::ingest::route::{Match, Routing, Rule};
+use crate::ingest::route::{Match, Routing, Rule, Stranger};
 use crate::layout::AfterCollected;
-use crate::model::{DeviceKind, DocumentId, EventKind, Flow, Language, State, Timestamp};
+use crate::model::{
+    DeviceKind, DocumentId, EventKind, Flow, Language, PartyId, PartyIdSource, State, Timestamp,
+};
 use crate::retention::HoldOn;
 use crate::text::{self, Leaves, Path, Sentence, Twin};
 use crate::ubl::Party;
@@ -248,14 +250,17 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
     let routing: Option<Routing> = serde_json::from_str(&row.delivery.routing).ok();
     let rule = routing.as_ref().map(|routing| routing.rule);
     let named = routing.as_ref().and_then(|routing| routing.named.clone());
-    let matched = routing.map(|routing| routing.matched).unwrap_or_default();
+    let (matched, against) = routing
+        .map(|routing| (routing.matched, routing.against))
+        .unwrap_or_default();
     if let Some(Named { code, .. }) = &named {
         telling.say(story, &Sentence::PutInto { code });
     }
-    let place = |found: &Match| {
-        let place = text::place(telling.language, found.source);
-        format!("{place} `{}`", found.value)
+    let stood = |source, value: &str| {
+        let place = text::place(telling.language, source);
+        format!("{place} `{value}`")
     };
+    let place = |found: &Match| stood(found.source, &found.value);
     if let (Some(flow), Some(dossier)) = (row.delivery.flow, row.dossier_name.as_deref()) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
         let matched = &matched;
@@ -270,17 +275,26 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
         };
         telling.say(story, &sentence);
     } else if !matched.is_empty() {
-        let of = |found: &Match| format!("{}, {}", party_of(telling.language, found), place(found));
+        let whose = |party: &str| party_of(telling.language, party);
+        let of = |found: &Match| format!("{}, {}", whose(&found.party), place(found));
         let matched = matched.iter().map(of).collect::<Vec<_>>().join("; ");
         telling.say(story, &Sentence::Matched(&matched));
+        let of = |one: &Stranger| {
+            let stood = stood(one.source, &one.value);
+            format!("{}, {stood}", whose(&one.party))
+        };
+        let against = against.iter().map(of).collect::<Vec<_>>().join("; ");
+        if !against.is_empty() {
+            telling.say(story, &Sentence::Against(&against));
+        }
     }
     if let (Some(profile), Some(code)) = (row.profile.as_deref(), row.code.as_deref()) {
         telling.say(story, &Sentence::Linked { profile, code });
     }
 }
 
-fn party_of(language: Language, found: &Match) -> &'static str {
-    let flow = if found.party == "seller" {
+fn party_of(language: Language, party: &str) -> &'static str {
+    let flow = if party == "seller" {
         Flow::Sale
     } else {
         Flow::Purchase
@@ -378,14 +392,41 @@ fn source(source: &str) -> (&str, &str) {
     source.split_once(':').unwrap_or(("", source))
 }
 
+/// Its name with a number of its own; where it has no name, any that stands there.
 fn party(party: &Party) -> String {
-    let number = party.ids.iter().find_map(|id| id.enterprise_digits());
-    match (
-        party.name.as_deref(),
-        number.or_else(|| party.ids.first().map(|id| id.raw.as_str())),
-    ) {
+    let own = |id: &&PartyId| matches!(id.source, PartyIdSource::LegalEntity | PartyIdSource::Vat);
+    let raw = |id: &PartyId| id.raw.clone();
+    let number = party.number().map(ToOwned::to_owned);
+    let number = number.or_else(|| party.ids.iter().find(own).map(raw));
+    match (party.name.as_deref(), number) {
         (Some(name), Some(number)) => format!("{name} ({number})"),
         (Some(name), None) => name.to_owned(),
-        (None, number) => number.unwrap_or("?").to_owned(),
+        (None, number) => number
+            .or_else(|| party.ids.first().map(raw))
+            .unwrap_or_else(|| "?".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::plan::tests::party as party_of;
+
+    #[test]
+    fn a_party_is_told_with_no_number_of_somebody_else() {
+        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        let provider = (Endpoint, "0208:0500453583");
+        let told = |ids: &[_]| {
+            party(&Party {
+                name: Some("Jan".to_owned()),
+                ..party_of(ids)
+            })
+        };
+
+        assert_eq!(told(&[provider]), "Jan");
+        assert_eq!(told(&[(Vat, "DE 1234"), provider]), "Jan (DE1234)");
+        assert_eq!(told(&[(LegalEntity, "HRB 1"), provider]), "Jan (HRB 1)");
+        assert_eq!(party(&party_of(&[provider])), "0208:0500453583");
+        assert_eq!(party(&Party::default()), "?");
     }
 }

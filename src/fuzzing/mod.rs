@@ -64,6 +64,7 @@ fn check_limits(reading: &Reading) {
         &reading.type_code,
         &reading.number,
         &reading.issued,
+        &reading.issued_odd,
         &reading.due,
         &reading.currency,
         &reading.payable,

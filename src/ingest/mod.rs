@@ -14,6 +14,7 @@ mod receive;
 pub(crate) mod revise;
 pub mod route;
 mod run;
+mod sameness;
 mod standing;
 mod write;
 

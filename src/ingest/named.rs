@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::{LinkRule, Setup};
-use super::route::{Route, Routing, Rule, route};
+use super::route::{Route, Routing, Rule, is_foreign, route};
 use crate::layout::safe_folder_name;
 use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, fold};
 use crate::ubl::{Party, Reading};
@@ -126,16 +126,16 @@ fn side_of(reading: &Reading, setup: &Setup, dossier: DossierId) -> Option<Flow>
     }
 }
 
-/// A sound Belgian number or a foreign VAT number: of somebody else, since no dossier bears it.
+/// A sound Belgian number or a foreign one: of somebody else, since no dossier bears it.
 fn has_own_number(party: &Party) -> bool {
     party.ids.iter().any(|id| {
         let sound = |digits: &str| digits.parse::<EnterpriseNumber>().is_ok();
-        id.enterprise_digits().is_some_and(sound) || id.key.starts_with("vat:")
+        id.enterprise_digits().is_some_and(sound) || id.key.starts_with("vat:") || is_foreign(id)
     })
 }
 
 /// The words of a name, as a person compares them: without case, dots and the legal form.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let name = fold(name).replace('.', "");
     name.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty() && !LEGAL_FORMS.contains(word))
@@ -261,6 +261,7 @@ mod tests {
             ("BAKER", other, ("Een ander", ""),        "held flow_unknown flow_unknown"),
             ("BAKER", other, ("", ""),                 "held flow_unknown flow_unknown"),
             ("BAKER", other, ("De Korenaar", "0899965307"), "held flow_unknown flow_unknown"),
+            ("BAKER", other, ("De Korenaar", "0106:12345678"), "held flow_unknown flow_unknown"), // its namesake abroad
             ("BAKER", other, ("De Korenaar", "0239843189"), "purchase 1 sender_named"), // a slip of the pen
             ("BAKER", ("De Korenaar", ""), ("De Korenaar", ""), "held flow_unknown flow_unknown"),
             ("BAKER", ("BV", ""), ("", ""),            "held flow_unknown flow_unknown"),

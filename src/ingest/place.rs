@@ -282,11 +282,14 @@ fn missing(link: &Link, source: MissingFact) -> Error {
     }
 }
 
-/// What a bookkeeper knows the other party by: its Belgian number, any other number, or its name.
+/// What a bookkeeper knows the other party by: its own number, its name, or where it is reached.
 fn name_of(party: &Party) -> Option<&str> {
-    let belgian = party.ids.iter().find_map(|id| id.enterprise_digits());
-    let vat = party.ids.iter().find_map(|id| id.key.strip_prefix("vat:"));
-    belgian.or(vat).or(party.name.as_deref())
+    let any = || {
+        let belgian = party.ids.iter().find_map(|id| id.enterprise_digits());
+        let vat = || party.ids.iter().find_map(|id| id.key.strip_prefix("vat:"));
+        belgian.or_else(vat)
+    };
+    party.number().or(party.name.as_deref()).or_else(any)
 }
 
 fn day_number(date: Date) -> i64 {
@@ -301,4 +304,41 @@ fn day_of(number: i64) -> Option<Date> {
         part(number)?,
     )
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::plan::tests::party;
+    use crate::model::PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
+
+    #[test]
+    fn a_party_is_called_by_no_number_of_somebody_else() {
+        let provider = (Endpoint, "0208:0500453583");
+        let named = |ids: &[_]| {
+            let party = Party {
+                name: Some("Jan".to_owned()),
+                ..party(ids)
+            };
+            name_of(&party).map(ToOwned::to_owned)
+        };
+        #[rustfmt::skip]
+        let table: &[(&[_], &str)] = &[
+            (&[(LegalEntity, "0239843188"), provider],          "0239843188"),
+            (&[(Vat, "BE 0239.843.188"), provider],             "0239843188"),
+            (&[(Vat, "DE123456789"), provider],                 "DE123456789"),
+            (&[(LegalEntity, "HRB 12345"), (Vat, "DE1234")],    "DE1234"),
+            (&[(LegalEntity, "HRB 12345"), provider],           "Jan"),
+            (&[(LegalEntity, "0123123123")],                    "Jan"),
+            (&[(Identification, "0001234567")],                 "Jan"),
+            (&[(Endpoint, "0193:PKE_400001")],                  "Jan"),
+            (&[],                                               "Jan"),
+        ];
+        for (ids, expected) in table {
+            assert_eq!(named(ids).as_deref(), Some(*expected), "{ids:?}");
+        }
+        assert_eq!(name_of(&party(&[provider])), Some("0500453583"));
+        assert_eq!(name_of(&party(&[(LegalEntity, "HRB 1")])), Some("HRB1"));
+        assert_eq!(name_of(&party(&[])), None);
+    }
 }

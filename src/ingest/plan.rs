@@ -141,8 +141,8 @@ fn recognised(known: &Known) -> Option<DocumentId> {
 /// Decides what becomes of a delivery whose document looks like an earlier one, if it does: the same business
 /// document in other bytes, the same content, or an envelope whose content changed.
 ///
-/// What is delivered of the same content is no newer version, and an envelope that is used for something else
-/// says nothing: of these a person decides, whatever the firm has chosen.
+/// What is delivered of the same content is no newer version, an envelope that is used for something else says
+/// nothing, and what is not surely the same seller's and number's may be another document: of these a person decides, whatever the firm has chosen.
 pub fn suspect(planned: &mut Planned, known: &Known, choice: Duplicates) {
     let Some(first) = known.first() else {
         return;
@@ -153,7 +153,7 @@ pub fn suspect(planned: &mut Planned, known: &Known, choice: Duplicates) {
         return;
     }
     let judgement = match choice {
-        Duplicates::Replace if known.is_version() => {
+        Duplicates::Replace if known.is_version() && !known.is_doubtful => {
             transfer::judge(planned.books(), planned.hold, &known.earlier)
         }
         Duplicates::Hold | Duplicates::Replace => Judgement::Hold,
@@ -268,10 +268,10 @@ pub fn envelope_key(reading: &Reading) -> Option<String> {
 /// buyer wrote also the buyer, for then the number is one of his.
 ///
 /// None when one of the first four is missing, for then nothing can be said. Numbers are compared without
-/// case, spaces and leading zeros, with `/` and `-` alike.
+/// case, spaces and leading zeros, with `/` and `-` alike, and what is no date as it is written.
 pub fn business_key(reading: &Reading) -> Option<String> {
     let number = reading.number.as_deref().map(comparable_number)?;
-    let issued = reading.issued.as_deref()?;
+    let issued = reading.issued.as_ref().or(reading.issued_odd.as_ref())?;
     let seller = party_key(&reading.seller)?;
     let mut key = format!("{seller}|{number}|{issued}|{}", reading.kind.as_str());
     if reading.self_billed {
@@ -281,10 +281,17 @@ pub fn business_key(reading: &Reading) -> Option<String> {
     Some(key)
 }
 
-/// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's, may be borne by
-/// several, and then nothing says that one is a newer version of the other.
+/// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's alone, may be borne
+/// by several, and then nothing says that one is a newer version of the other.
+///
+/// An electronic address is often a parent's or a provider's, so it counts only where no other number stands.
 pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
-    let is_known = |party: &Party| party.ids.iter().any(is_sure);
+    let is_known = |party: &Party| {
+        let has_other = |id: &PartyId| id.source != PartyIdSource::Endpoint && is_number(&id.key);
+        let by_address = !party.ids.iter().any(has_other);
+        let counts = |id: &PartyId| is_sure(id) && (by_address || is_registration(id));
+        party.ids.iter().any(counts)
+    };
     if is_known(&reading.seller) && (!reading.self_billed || is_known(&reading.buyer)) {
         choice
     } else {
@@ -307,28 +314,44 @@ fn comparable_number(number: &str) -> String {
     }
 }
 
-/// A Belgian number before any other, for the same seller may write its legal number today and its VAT number tomorrow.
+/// A Belgian number before any other, for the same seller may write its legal number today and its VAT number
+/// tomorrow; an electronic address after both, for it may be somebody else's.
 fn party_key(party: &Party) -> Option<String> {
     let find = |counts: fn(&&PartyId) -> bool| party.ids.iter().find(counts);
-    let id = find(|id| is_sure(id) && id.enterprise_digits().is_some())
+    let id = find(|id| is_registration(id) && is_sure(id) && id.enterprise_digits().is_some())
+        .or_else(|| find(|id| is_registration(id) && is_sure(id)))
         .or_else(|| find(|id| is_sure(id)))
         .or_else(|| find(|id| is_number(&id.key)));
     let named = || Some(format!("name:{}", party.name.as_deref()?.to_lowercase()));
     id.map(|id| id.key.clone()).or_else(named)
 }
 
-/// Whether an identifier is one enterprise's alone: what a party is called in somebody's lists is not, nor is
-/// what was written because a field wanted something.
+/// Whether an identifier is a registration of the enterprise itself, with the state or with a tax office.
+pub(super) fn is_registration(id: &PartyId) -> bool {
+    matches!(id.source, PartyIdSource::LegalEntity | PartyIdSource::Vat)
+}
+
+/// Whether an identifier is one enterprise's alone: a sound Belgian number, a VAT number where VAT numbers stand,
+/// or a number of a scheme that has a code. What a party is called in somebody's lists is not, nor is what was
+/// written because a field wanted something, nor a number that each court or each office counts for itself.
 fn is_sure(id: &PartyId) -> bool {
-    id.source != PartyIdSource::Identification
-        && is_number(&id.key)
-        && id
-            .enterprise_digits()
-            .is_none_or(|digits| digits.parse::<EnterpriseNumber>().is_ok())
+    let (scheme, _) = id.key.split_once(':').unwrap_or_default();
+    let is_one_registers = match (id.enterprise_digits(), scheme) {
+        (Some(digits), _) => digits.parse::<EnterpriseNumber>().is_ok(),
+        (None, "0208") => false,
+        (None, "vat") => id.source != PartyIdSource::LegalEntity,
+        (None, code) => is_coded(code),
+    };
+    id.source != PartyIdSource::Identification && is_number(&id.key) && is_one_registers
+}
+
+/// Whether a scheme is one of the code lists, which have four digits.
+pub(super) fn is_coded(scheme: &str) -> bool {
+    scheme.len() == 4 && scheme.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether there is more in a key than `NVT` or `000`.
-fn is_number(key: &str) -> bool {
+pub(super) fn is_number(key: &str) -> bool {
     let (_, value) = key.split_once(':').unwrap_or_default();
     value.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
 }

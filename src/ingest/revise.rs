@@ -2,11 +2,13 @@
 
 use super::Ingest;
 use super::plan::{Planned, choice_for, suspect};
-use crate::catalog::{self, Event, Tx, Uncollected};
+use super::sameness::may_replace;
+use crate::catalog::{self, Event, Known, Tx, Uncollected};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, Timestamp,
 };
 use crate::transfer::{Earlier, Stand};
+use crate::ubl::Reading;
 
 /// How it is told that a newer document, whose number follows, took the place of a delivery.
 pub(crate) const REPLACED: &str = "replaced by document ";
@@ -33,6 +35,26 @@ impl Ingest {
         Ok(earlier)
     }
 
+    /// Adds to what is known of a document what has become of the earlier ones, and whether one of those may be
+    /// another document. What was taken back is in nobody's way.
+    pub(super) async fn know_earlier(
+        &self,
+        tx: &mut Tx,
+        (firm, business_key): (FirmId, &str),
+        (document, reading): (Option<DocumentId>, &Reading),
+        known: &mut Known,
+    ) -> Result<(), catalog::Error> {
+        known.earlier = self.earlier(tx, firm, business_key, document).await?;
+        let stands = |of: DocumentId| {
+            let mut rows = known.earlier.iter();
+            rows.any(|one| one.document == of && one.stand != Stand::Withdrawn)
+        };
+        let older = tx.earlier_readings(firm, business_key, document).await?;
+        let mut older = older.iter().filter(|(id, _)| stands(*id));
+        known.is_doubtful = !older.all(|(_, older)| may_replace(reading, older));
+        Ok(())
+    }
+
     /// Decides once more, in the change that is to send it, what becomes of a delivery whose document looks
     /// like an earlier one.
     pub(crate) async fn suspect_again(
@@ -49,7 +71,9 @@ impl Ingest {
             && choice == Duplicates::Replace
             && known.is_version()
         {
-            known.earlier = self.earlier(tx, firm, key, Some(document.id)).await?;
+            let newer = (Some(document.id), &document.reading);
+            let asking = self.know_earlier(tx, (firm, key), newer, &mut known);
+            asking.await?;
         }
         suspect(planned, &known, choice);
         Ok(())

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
+use super::plan::{is_coded, is_number};
 use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, Kind, PartyId, PartyIdSource};
 use crate::ubl::{Party, Reading};
 
@@ -21,6 +22,9 @@ pub struct Routing {
     pub rule: Rule,
     /// The identifiers that matched a dossier.
     pub matched: Vec<Match>,
+    /// The identifiers of a party that speak against the dossier whose address it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Stranger>,
     /// What the sender said, if it named a dossier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named: Option<Named>,
@@ -28,10 +32,11 @@ pub struct Routing {
 
 impl Routing {
     /// A rule, and what matched.
-    pub(super) fn new(rule: Rule, matched: Vec<Match>) -> Self {
+    pub(crate) fn new(rule: Rule, matched: Vec<Match>) -> Self {
         Self {
             rule,
             matched,
+            against: Vec::new(),
             named: None,
         }
     }
@@ -99,6 +104,19 @@ pub struct Match {
     pub dossier: DossierId,
 }
 
+/// An identifier in a document that is somebody else's than a dossier's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// `seller` or `buyer`.
+    pub party: String,
+    /// Where it stood.
+    pub source: PartyIdSource,
+    /// As written.
+    pub value: String,
+    /// As compared.
+    pub key: String,
+}
+
 /// Where a document belongs: to one or two dossiers, or nowhere for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
@@ -127,11 +145,9 @@ pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
             .collect::<Vec<_>>()
     };
     if seller.contradicts || buyer.contradicts {
-        return hold(
-            HeldReason::PartiesDisagree,
-            Rule::PartyContradictsItself,
-            matched(),
-        );
+        let routing = Routing::new(Rule::PartyContradictsItself, matched());
+        let against = [seller.against, buyer.against].concat();
+        return Route::Hold(HeldReason::PartiesDisagree, Routing { against, ..routing });
     }
     match (seller.dossier, buyer.dossier) {
         (None, None) => hold(HeldReason::UnknownDossier, Rule::NeitherIsOurs, matched()),
@@ -161,6 +177,7 @@ pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
 struct Found {
     dossier: Option<DossierId>,
     matched: Vec<Match>,
+    against: Vec<Stranger>,
     contradicts: bool,
 }
 
@@ -182,19 +199,26 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
         .collect();
     let dossier = matched.first().map(|first| first.dossier);
     let two_dossiers = matched.iter().any(|one| Some(one.dossier) != dossier);
-    let contradicts = two_dossiers || names_another(party, &matched, dossiers);
+    let against = strangers(role, party, &matched, dossiers);
+    let contradicts = two_dossiers || !against.is_empty();
     Found {
         dossier,
         matched,
+        against,
         contradicts,
     }
 }
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
 /// VAT number is a sound Belgian number of somebody else, the address alone does not decide. Neither does it
-/// against a foreign VAT number that no dossier bears, unless a legal or VAT number of the dossier stands beside
+/// against a foreign number that no dossier bears, unless a legal or VAT number of the dossier stands beside
 /// that: enterprises are registered in several countries.
-fn names_another(party: &Party, matched: &[Match], dossiers: &DossierIndex) -> bool {
+fn strangers(
+    role: &str,
+    party: &Party,
+    matched: &[Match],
+    dossiers: &DossierIndex,
+) -> Vec<Stranger> {
     let is_weak = |source| {
         matches!(
             source,
@@ -202,18 +226,37 @@ fn names_another(party: &Party, matched: &[Match], dossiers: &DossierIndex) -> b
         )
     };
     if !matched.first().is_some_and(|first| is_weak(first.source)) {
-        return false;
+        return Vec::new();
     }
     let by_address = matched.iter().all(|one| is_weak(one.source));
-    let counts = |id: &PartyId| match id.enterprise_digits() {
-        Some(digits) => digits.parse::<EnterpriseNumber>().is_ok(),
-        None => {
-            let foreign = id.key.strip_prefix("vat:");
-            by_address && foreign.is_some_and(|number| !number.starts_with("BE"))
-        }
+    let counts = |id: &&PartyId| match id.enterprise_digits() {
+        Some(digits) => !is_weak(id.source) && digits.parse::<EnterpriseNumber>().is_ok(),
+        None => by_address && is_foreign(id),
     };
-    let mut ids = party.ids.iter().filter(|id| !is_weak(id.source));
-    ids.any(|id| counts(id) && !dossiers.contains_key(&id.key))
+    let ids = party.ids.iter().filter(counts);
+    let unknown = ids.filter(|id| !dossiers.contains_key(&id.key));
+    let told = |id: &PartyId| Stranger {
+        party: role.to_owned(),
+        source: id.source,
+        value: id.raw.clone(),
+        key: id.key.clone(),
+    };
+    unknown.map(told).collect()
+}
+
+/// Whether an identifier says that the enterprise is registered abroad: whatever stands where a VAT number does and
+/// has a digit, and a legal number of a register that has a code. An unsound Belgian number says nothing, and a GLN
+/// is of a place.
+pub(super) fn is_foreign(id: &PartyId) -> bool {
+    let (scheme, number) = id.key.split_once(':').unwrap_or_default();
+    match (id.source, scheme) {
+        _ if !is_number(&id.key) => false,
+        (PartyIdSource::LegalEntity | PartyIdSource::Vat, "vat") => !number.starts_with("BE"),
+        (PartyIdSource::Vat, scheme) => scheme != "0208",
+        (PartyIdSource::LegalEntity, "0208" | "0088") => false,
+        (PartyIdSource::LegalEntity, scheme) => is_coded(scheme),
+        (PartyIdSource::Endpoint | PartyIdSource::Identification, _) => false,
+    }
 }
 
 #[cfg(test)]
@@ -271,6 +314,14 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(Vat, "NL820098395B01"), (LegalEntity, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(Endpoint, BAKER), (Vat, "NL820098395B01"), (LegalEntity, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(Vat, "BE12"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0106:12345678"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0002:732829320"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "HRB 12345"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "820098395B01"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0106:12345678"), (Vat, BAKER), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0088:5412345000013"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "1234"), (Vat, "NVT"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0123123123"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
         ];
         for (seller, buyer, expected) in table {
             assert_eq!(
@@ -279,6 +330,29 @@ mod tests {
                 "{seller:?} sells to {buyer:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_speaks_against_an_address_is_named() {
+        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        let mut reading = invoice("F-1");
+        reading.buyer = party(&[
+            (LegalEntity, "0106:12345678"),
+            (Vat, "NVT"),
+            (Endpoint, BAKER),
+        ]);
+
+        let Route::Hold(_, routing) = route(&reading, &dossiers()) else {
+            panic!("an address alone has decided");
+        };
+
+        let against = &routing.against;
+        let values: Vec<_> = against.iter().map(|one| one.value.as_str()).collect();
+        assert_eq!(values, ["0106:12345678"]);
+        let json = serde_json::to_string(&routing).unwrap();
+        assert_eq!(serde_json::from_str::<Routing>(&json).unwrap(), routing);
+        let before = r#"{"rule":"buyer_is_ours","matched":[]}"#;
+        assert!(serde_json::from_str::<Routing>(before).is_ok());
     }
 
     #[test]

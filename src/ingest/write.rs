@@ -63,10 +63,12 @@ impl Ingest {
             && facts.setup.duplicates == Duplicates::Replace
             && known.is_version()
         {
-            known.earlier = self.earlier(writing.tx, writing.firm, key, None).await?;
+            let firm = (writing.firm, key);
+            let asking = self.know_earlier(writing.tx, firm, (None, reading), &mut known);
+            asking.await?;
         }
         let is_copy = known.bytes.is_some();
-        let readiness = Readiness::arriving(new.declared, reading.issued.as_deref(), writing.now);
+        let readiness = Readiness::arriving(new.declared, reading, writing.now);
         let (setup, folder) = (&facts.setup, arrival.folder.as_deref());
         let planned = plan_in(reading, &readiness, setup, &known, folder, writing.now);
         let (outcome, document, reasons) = match planned {

@@ -79,7 +79,7 @@ pub enum HeldReason {
     UnknownDossier,
     /// Seller and buyer are the same dossier.
     SameDossier,
-    /// The identifiers of one party name different dossiers.
+    /// The identifiers of one party contradict each other.
     PartiesDisagree,
     /// Seller, number, date and kind were seen before, with other bytes.
     SuspectedDuplicate,

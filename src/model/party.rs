@@ -121,6 +121,8 @@ pub fn enterprise_digits_of(key: &str) -> Option<&str> {
 /// assert_eq!(normalise(Some("9944"), "NL8200.98.395.B.01"), "vat:NL820098395B01");
 /// assert_eq!(normalise(Some("0106"), "12345678"), "0106:12345678");
 /// assert_eq!(normalise(Some("GLN"), "5412345000013"), "0088:5412345000013");
+/// assert_eq!(normalise(Some("GLN"), "BE0756996413"), "0208:0756996413"); // as some write an address
+/// assert_eq!(normalise(None, "RPR Gent 0756.996.413"), "0208:0756996413");
 /// assert_eq!(normalise(None, "0208:0756996413"), "0208:0756996413");
 /// ```
 pub fn normalise(scheme: Option<&str>, raw: &str) -> String {
@@ -130,14 +132,50 @@ pub fn normalise(scheme: Option<&str>, raw: &str) -> String {
     if value.is_empty() {
         return String::new();
     }
+    if let Some(key) = belgian_on_paper(&value) {
+        return key;
+    }
     match family(&scheme) {
         Family::Belgian => belgian_digits(&value)
             .map_or_else(|| vat_or(&value, "0208"), |digits| format!("0208:{digits}")),
         Family::Vat => belgian_with_prefix(&value).unwrap_or_else(|| vat_or(&value, "id")),
-        Family::Gln => format!("0088:{value}"),
-        Family::Other => format!("{}:{value}", scheme.to_lowercase()),
+        Family::Gln => {
+            belgian_under_other(&scheme, &value).unwrap_or_else(|| format!("0088:{value}"))
+        }
+        Family::Other => belgian_under_other(&scheme, &value)
+            .unwrap_or_else(|| format!("{}:{value}", scheme.to_lowercase())),
         Family::Unknown => unknown(&value),
     }
+}
+
+/// A Belgian number as it stands on paper: `BTW BE 0239.843.188`, `RPR Gent 0239.843.188`, `0239.843.188 RPM Mons`.
+/// Only one whose check digits agree, for these words are not fixed.
+fn belgian_on_paper(value: &str) -> Option<String> {
+    let is_letter = |c: char| c.is_ascii_uppercase();
+    let words = value.trim_matches(|c: char| c.is_ascii_digit());
+    let number = value.trim_matches(is_letter);
+    let is_one =
+        words.len() + number.len() == value.len() && words.bytes().all(|b| b.is_ascii_uppercase());
+    let named = ["BTW", "TVA", "RPR", "RPM"]
+        .iter()
+        .any(|word| words.starts_with(word));
+    let digits =
+        belgian_digits(number).filter(|digits| is_one && named && check_digits_agree(digits))?;
+    Some(format!("0208:{digits}"))
+}
+
+/// A Belgian number under a scheme that is not its own: with its country, unless the scheme is one of the code lists;
+/// or of ten digits that agree, where the scheme is that of another number, or a word for VAT.
+fn belgian_under_other(scheme: &str, value: &str) -> Option<String> {
+    let is_gln_scheme = matches!(family(scheme), Family::Gln);
+    let is_coded = scheme.len() == 4 && scheme.bytes().all(|b| b.is_ascii_digit());
+    if is_coded && !is_gln_scheme {
+        return None;
+    }
+    let by_check = is_gln_scheme || matches!(scheme, "BTW" | "TVA" | "ONDNR");
+    let digits = belgian_digits(value)
+        .filter(|digits| by_check && value.len() == 10 && check_digits_agree(digits));
+    belgian_with_prefix(value).or_else(|| digits.map(|digits| format!("0208:{digits}")))
 }
 
 /// Without a scheme a number is Belgian when its form says so.
@@ -187,7 +225,10 @@ fn is_vat_scheme(scheme: &str) -> bool {
 
 /// A value may carry its scheme in front, as Peppol participant identifiers do.
 fn inline_scheme(raw: &str) -> (Option<&str>, &str) {
-    match raw.trim().split_once(':') {
+    let raw = raw.trim();
+    // Its full form says first whose list of schemes is meant.
+    let raw = raw.strip_prefix("iso6523-actorid-upis::").unwrap_or(raw);
+    match raw.split_once(':') {
         Some((scheme, value))
             if scheme.len() == 4 && scheme.bytes().all(|b| b.is_ascii_digit()) =>
         {
@@ -279,6 +320,45 @@ mod tests {
             normalise(None, "BE0123.123.123")
         );
         assert_eq!(normalise(None, "0123123123"), "0208:0123123123");
+    }
+
+    #[test]
+    fn a_belgian_number_is_known_under_the_schemes_and_words_of_older_files() {
+        let ours = "0208:0239843188";
+        for (scheme, raw) in [
+            (Some("GLN"), "BE0239843188"),
+            (Some("0088"), "0239843188"),
+            (Some("BTW"), "0239.843.188"),
+            (Some("ONDNR"), "BE 0239.843.188"),
+            (Some("VAT"), "TVA BE0239843188"),
+            (Some("0208"), "RPR Gent 0239.843.188"),
+            (None, "BTW BE 0239.843.188"),
+            (None, "BTW 0239.843.188"),
+            (None, "RPM Liège 0239.843.188"),
+            (None, "0239.843.188 RPR Antwerpen, afd. Mechelen"),
+            (None, "iso6523-actorid-upis::0208:0239843188"),
+            (Some("iso6523-actorid-upis"), "0208:0239843188"),
+        ] {
+            assert_eq!(normalise(scheme, raw), ours, "{scheme:?} {raw}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_belgian_number_keeps_its_key() {
+        for (scheme, raw, key) in [
+            (Some("GLN"), "5412345000013", "0088:5412345000013"),
+            (Some("GLN"), "0123123123", "0088:0123123123"),
+            (Some("0106"), "0239843188", "0106:0239843188"),
+            (Some("CUSTNO"), "0239843188", "custno:0239843188"),
+            (Some("BTW"), "820098395B01", "btw:820098395B01"),
+            (None, "BTW NL820098395B01", "vat:BTWNL820098395B01"),
+            (None, "HRB 0239843188", "vat:HRB0239843188"),
+            (None, "RPR Gent 12", "vat:RPRGENT12"),
+            (None, "732829320 RCS Paris", "id:732829320RCSPARIS"),
+            (Some("0009"), "BE0239843188", "0009:BE0239843188"),
+        ] {
+            assert_eq!(normalise(scheme, raw), key, "{scheme:?} {raw}");
+        }
     }
 
     #[test]

@@ -210,11 +210,7 @@ pub(super) fn planned(
     setup: &Setup,
     now: Timestamp,
 ) -> Vec<Planned> {
-    let routing = || Routing {
-        rule: Rule::ByHand,
-        matched: Vec::new(),
-        named: None,
-    };
+    let routing = || Routing::new(Rule::ByHand, Vec::new());
     let of_it = setup.links.iter().filter(|link| link.dossier == to.dossier);
     let planned: Vec<_> = of_it
         .map(|link| for_link(link, to.flow, routing(), readiness, setup, now))

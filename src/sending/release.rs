@@ -392,6 +392,7 @@ pub(super) fn readiness(document: &Document) -> Readiness {
         origin: document.origin,
         approved: document.approved_at.is_some(),
         issued: issued.and_then(|date| date.parse().ok()),
+        has_odd_date: document.reading.issued_odd.is_some(),
         received_at: document.received_at,
         ready_at: document.ready_at,
     }

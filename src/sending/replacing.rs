@@ -166,11 +166,7 @@ fn planned(held: &Delivery) -> Planned {
         flow: held.flow,
         hold: None,
         due: None,
-        routing: Routing {
-            rule: Rule::ByHand,
-            matched: Vec::new(),
-            named: None,
-        },
+        routing: Routing::new(Rule::ByHand, Vec::new()),
         duplicate_of: held.duplicate_of,
         revision_of: None,
         replaces: Vec::new(),

@@ -53,6 +53,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Device `{device}` has been removed since, so nobody will collect it: `sluis resend` sends it to another."
         ),
         Sentence::Matched(matched) => format!("Known numbers in it: {matched}."),
+        Sentence::Against(against) => format!("Numbers of somebody else in it: {against}."),
         Sentence::Processed { at, device, act } => format!(
             "The accounting program behind device `{device}` has processed it on {at}: it {}.",
             acted(act)

@@ -50,6 +50,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Hidden(leaves) => hidden(*leaves).to_owned(),
         Sentence::DeviceGone { device } => format!("L'appareil `{device}` a été supprimé depuis, personne ne le récupérera : `sluis resend` l'envoie à un autre."),
         Sentence::Matched(matched) => format!("Numéros connus qu'il contient : {matched}."),
+        Sentence::Against(against) => format!("Numéros d'un autre qu'il contient : {against}."),
         Sentence::Processed { at, device, act } => format!("Le logiciel comptable derrière l'appareil `{device}` l'a traité le {at} : il {}.", acted(act)),
         Sentence::Withdrawn { at, reason } => format!(
             "Il a été retiré le {at}{}.",

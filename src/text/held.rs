@@ -105,9 +105,9 @@ const DRAFT: Texts = Texts {
 
 const BEFORE_START: Texts = Texts {
     what: [
-        "it is older than what its link sends by itself",
-        "il est antérieur à ce que sa liaison envoie d'elle-même",
-        "het is ouder dan wat de koppeling vanzelf verzendt",
+        "it is older than what its link sends by itself, or bears a date that cannot be read",
+        "il est antérieur à ce que sa liaison envoie d'elle-même, ou porte une date illisible",
+        "het is ouder dan wat de koppeling vanzelf verzendt, of draagt een datum die niet te lezen is",
     ],
     advice: [
         "Send it with `sluis send` if it is not in the books yet.",
@@ -196,22 +196,22 @@ const SAME_DOSSIER: Texts = Texts {
 
 const PARTIES_DISAGREE: Texts = Texts {
     what: [
-        "the numbers of one party name different dossiers",
-        "les numéros d'une même partie désignent des dossiers différents",
-        "de nummers van één partij wijzen naar verschillende dossiers",
+        "the numbers of one party contradict each other",
+        "les numéros d'une même partie se contredisent",
+        "de nummers van één partij spreken elkaar tegen",
     ],
     advice: [
-        "Look which number is right, and correct the numbers of the dossiers, or ask for a corrected document.",
-        "Voyez quel numéro est exact, et corrigez les numéros des dossiers, ou demandez un document corrigé.",
-        "Kijk welk nummer juist is, en verbeter de nummers van de dossiers, of vraag een verbeterd document.",
+        "If all of these numbers are one client's, give its dossier those that it lacks with `sluis apply`: it is then looked at again. Else give it to the right books with `sluis move`, or ask for a corrected document.",
+        "Si tous ces numéros sont d'un même client, donnez à son dossier ceux qui lui manquent avec `sluis apply` : il sera alors réexaminé. Sinon, donnez-le au bon dossier avec `sluis move`, ou demandez un document corrigé.",
+        "Zijn al die nummers van één klant, geef zijn dossier dan met `sluis apply` wat het mist: het wordt daarna opnieuw bekeken. Geef het anders aan het juiste dossier met `sluis move`, of vraag een verbeterd document.",
     ],
 };
 
 const SUSPECTED_DUPLICATE: Texts = Texts {
     what: [
-        "a document with the same seller, number, date and kind was here before",
-        "un document avec le même vendeur, numéro, date et genre était déjà là",
-        "een document met dezelfde verkoper, nummer, datum en soort was er al",
+        "a document that looks like it, or came in the same envelope, was here before",
+        "un document qui lui ressemble, ou qui est venu dans la même enveloppe, était déjà là",
+        "een document dat erop lijkt, of dat in dezelfde envelop kwam, was er al",
     ],
     advice: [
         "Compare the two. Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
@@ -222,14 +222,14 @@ const SUSPECTED_DUPLICATE: Texts = Texts {
 
 const FORMAT: Texts = Texts {
     what: [
-        "no linked accounting program reads this format",
-        "aucun logiciel comptable lié ne lit ce format",
-        "geen gekoppeld boekhoudpakket leest dit formaat",
+        "no linked accounting program takes documents of this format or kind",
+        "aucun logiciel comptable lié ne prend les documents de ce format ou de ce genre",
+        "geen gekoppeld boekhoudpakket neemt documenten van dit formaat of deze soort",
     ],
     advice: [
-        "Ask the sender for the document in UBL (Peppol); book this one by hand if need be.",
-        "Demandez à l'expéditeur le document en UBL (Peppol) ; au besoin, encodez celui-ci à la main.",
-        "Vraag de afzender het document in UBL (Peppol); boek dit zo nodig met de hand.",
+        "Book it by hand if need be. If it is an invoice that is not in UBL (Peppol), ask the sender for it in that form.",
+        "Au besoin, encodez-le à la main. Si c'est une facture qui n'est pas en UBL (Peppol), demandez-la à l'expéditeur sous cette forme.",
+        "Boek het zo nodig met de hand. Is het een factuur die niet in UBL (Peppol) is, vraag ze de afzender dan in die vorm.",
     ],
 };
 

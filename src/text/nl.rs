@@ -53,6 +53,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Toestel `{device}` is sindsdien verwijderd, dus niemand haalt het op: `sluis resend` stuurt het naar een ander."
         ),
         Sentence::Matched(matched) => format!("Bekende nummers erin: {matched}."),
+        Sentence::Against(against) => format!("Nummers van een ander erin: {against}."),
         Sentence::Processed { at, device, act } => format!(
             "Het boekhoudpakket achter toestel `{device}` heeft het verwerkt op {at}: het {}.",
             acted(act)

@@ -72,6 +72,8 @@ pub enum Sentence<'a> {
     },
     /// It is nobody's document yet, though some numbers are known: which ones, and where they stood.
     Matched(&'a str),
+    /// Which numbers of a party speak against the dossier whose address it has, and where they stood.
+    Against(&'a str),
     /// It goes through this link.
     Linked {
         /// The profile.
@@ -226,6 +228,7 @@ impl Sentence<'_> {
             Self::Routed { .. } | Self::RoutedByName { .. } => "routed",
             Self::PutInto { .. } => "put_into",
             Self::Matched(_) => "matched",
+            Self::Against(_) => "against",
             Self::Linked { .. } => "linked",
             Self::Assigned { .. } => "assigned",
             Self::Held(_) => "held",

@@ -16,6 +16,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use crate::model::{Approval, Declared, DeviceId, HeldReason, Origin, Status, Timestamp, Transfer};
+use crate::ubl::Reading;
 
 /// What a link asks before it sends by itself, its firm's decisions behind its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Readiness {
     pub approved: bool,
     /// Its date (BT-2), where it has one that is a date.
     pub issued: Option<Date>,
+    /// Whether something stands in the place of the date that is none.
+    pub has_odd_date: bool,
     /// When it arrived.
     pub received_at: Timestamp,
     /// Since when nothing about it has changed: its arrival, its approval, or the end of its being a draft.
@@ -47,12 +50,14 @@ pub struct Readiness {
 
 impl Readiness {
     /// Says what is known of a document that arrives.
-    pub fn arriving(declared: Declared, issued: Option<&str>, now: Timestamp) -> Self {
+    pub fn arriving(declared: Declared, reading: &Reading, now: Timestamp) -> Self {
+        let issued = reading.issued.as_deref();
         Self {
             status: declared.status,
             origin: declared.origin,
             approved: declared.approved,
             issued: issued.and_then(|date| date.parse().ok()),
+            has_odd_date: reading.issued_odd.is_some(),
             received_at: now,
             ready_at: now,
         }
@@ -95,7 +100,11 @@ pub fn plan(
     let date = readiness
         .issued
         .unwrap_or_else(|| calendar.date(readiness.received_at));
-    if rule.from.is_some_and(|from| date < from) {
+    // A date that nobody can read may be older than any.
+    if rule
+        .from
+        .is_some_and(|from| readiness.has_odd_date || date < from)
+    {
         return Plan::Wait(HeldReason::BeforeStart);
     }
     if rule.transfer == Transfer::MonthEnd && is_far_ahead(date, calendar.date(readiness.ready_at))

@@ -33,6 +33,7 @@ fn arrived(at: Timestamp, issued: &str) -> Readiness {
         origin: Origin::Own,
         approved: false,
         issued: Some(issued.parse().unwrap()),
+        has_odd_date: false,
         received_at: at,
         ready_at: at,
     }
@@ -216,6 +217,7 @@ prop_compose! {
             origin: if incoming { Origin::Incoming } else { Origin::Own },
             approved,
             issued: day.map(|day| epoch.checked_add(jiff::Span::new().days(day)).unwrap()),
+            has_odd_date: false,
             received_at: Timestamp(received),
             ready_at: Timestamp(received + later),
         }

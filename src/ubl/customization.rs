@@ -56,6 +56,7 @@ static TABLE: &[Customization] = &[
     row("urn:ubl.be:",                                  "UBL.BE 3.0",                   Status::Current),
     row("e-fff",                                        "e-FFF",                        Status::Current),
     row("efff",                                         "e-FFF",                        Status::Current),
+    row("fff.be",                                       "e-FFF",                        Status::Current),
     row("urn:fdc:nen.nl:nlcius:",                       "NLCIUS (SI-UBL 2.0)",          Status::Current),
     row("urn:fdc:nen.nl:gaccount:",                     "NLCIUS with G-account",        Status::Current),
     row("urn:xeinkauf.de:kosit:",                       "XRechnung 3",                  Status::Current),
@@ -108,6 +109,12 @@ mod tests {
                 Status::Current,
             ),
             ("1.0", Some("E-FFF"), "e-FFF", Status::Current),
+            (
+                "1.0",
+                Some("FFF.BE PROGRAM 1.0.0"),
+                "e-FFF",
+                Status::Current,
+            ),
             (
                 "urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0",
                 None,

@@ -3,13 +3,14 @@
 use jiff::civil::Date;
 
 /// Returns the day that UBL writes as `2026-03-14`, without the time zone that XML Schema allows behind
-/// it; a day that no calendar has is none.
+/// it, nor the time of day that some write there; a day that no calendar has is none.
 pub(super) fn iso_date(written: &str) -> Option<String> {
     let written = written.trim();
-    let (day, zone) = written.split_at_checked(10)?;
+    let (day, behind) = written.split_at_checked(10)?;
     let mut parts = day.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    (parts.next().is_none() && is_zone(zone)).then(|| calendar_day(year, month, day))?
+    let is_whole = parts.next().is_none() && (is_zone(behind) || is_time(behind));
+    is_whole.then(|| calendar_day(year, month, day))?
 }
 
 /// Returns the day that CII writes as `20260314` (format 102).
@@ -29,6 +30,15 @@ fn calendar_day(year: &str, month: &str, day: &str) -> Option<String> {
     Some(date.to_string())
 }
 
+/// Whether `time` looks like `T23:59:59.9Z`; what it says does not matter.
+fn is_time(time: &str) -> bool {
+    let part = |c: char| c.is_ascii_digit() || matches!(c, ':' | '.' | '+' | '-' | 'Z');
+    let digits = time.strip_prefix('T');
+    digits.is_some_and(|time| {
+        time.starts_with(|c: char| c.is_ascii_digit()) && time.chars().all(part)
+    })
+}
+
 /// Whether `zone` is nothing, `Z` or an offset such as `+01:00`.
 fn is_zone(zone: &str) -> bool {
     let shape: String = zone
@@ -44,7 +54,15 @@ mod tests {
 
     #[test]
     fn a_date_is_iso_whatever_zone_stands_behind_it() {
-        for zone in ["", "Z", "+01:00", "-05:00", " "] {
+        for zone in [
+            "",
+            "Z",
+            "+01:00",
+            "-05:00",
+            " ",
+            "T00:00:00",
+            "T23:59:59.999+01:00",
+        ] {
             let written = format!("2026-03-14{zone}");
             assert_eq!(
                 iso_date(&written).as_deref(),
@@ -62,7 +80,9 @@ mod tests {
             "14/03/2026",
             "2026-02-30",
             "2026-3-14",
-            "2026-03-14T00:00:00",
+            "2026-03-14T",
+            "2026-03-14Today",
+            "2026-02-30T00:00:00",
             "26-03-14",
             "20260314",
             "2026-03é14",

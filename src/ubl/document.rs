@@ -27,6 +27,9 @@ struct Document<'r> {
     remarks: &'r mut Remarks,
     reading: Reading,
     due_of_payment: Option<String>,
+    currency_of_amount: Option<String>,
+    /// Which fields were read from an element in no namespace.
+    from_none: Vec<Field>,
     seller: Side,
     buyer: Side,
     references: References,
@@ -70,6 +73,8 @@ impl<'r> Document<'r> {
             remarks,
             reading: Reading::nothing(Kind::Other),
             due_of_payment: None,
+            currency_of_amount: None,
+            from_none: Vec::new(),
             seller: Side::new(vocabulary.sellers),
             buyer: Side::new(vocabulary.buyers),
             references: References::default(),
@@ -95,11 +100,34 @@ impl<'r> Document<'r> {
                 return;
             }
             Field::Currency => &mut reading.currency,
-            Field::Payable => &mut reading.payable,
+            Field::Payable => {
+                let currency = leaf.attributes.value("currencyID");
+                let first = &mut self.currency_of_amount;
+                *first = first.take().or_else(|| currency.map(ToOwned::to_owned));
+                &mut reading.payable
+            }
             Field::Customization => &mut reading.customization,
             Field::Profile => &mut reading.profile,
         };
+        if leaf.in_namespace && self.from_none.contains(&field) {
+            // Exporters forget namespaces; what has one is what an importer reads.
+            if let Some(value) = leaf.value(self.remarks) {
+                self.from_none.retain(|other| *other != field);
+                if slot.as_ref() != Some(&value) {
+                    let path = shown(leaf.path);
+                    let told =
+                        format!("`{path}` stands in it twice; the one in a namespace is read");
+                    self.remarks.add(RemarkCode::Odd, told);
+                }
+                *slot = Some(value);
+            }
+            return;
+        }
+        let was_empty = slot.is_none();
         leaf.fill(slot, self.remarks);
+        if was_empty && slot.is_some() && !leaf.in_namespace {
+            self.from_none.push(field);
+        }
     }
 
     fn finish(self, form: Form) -> Reading {
@@ -116,7 +144,16 @@ impl<'r> Document<'r> {
         reading.seller = self.seller.finish("seller", remarks);
         reading.buyer = self.buyer.finish("buyer", remarks);
         remark_missing(&reading, remarks);
-        reading.issued = day(reading.issued, "issue", vocabulary, remarks);
+        if reading.currency.is_none() && self.currency_of_amount.is_some() {
+            reading.currency = self.currency_of_amount;
+            remarks.add(
+                RemarkCode::Missing,
+                "it has no currency of its own; that of the amount due is taken",
+            );
+        }
+        let issued = reading.issued.take();
+        reading.issued = day(issued.clone(), "issue", vocabulary, remarks);
+        reading.issued_odd = issued.filter(|_| reading.issued.is_none());
         reading.due = day(due, "due", vocabulary, remarks);
         let software_mark = self.references.software_mark();
         let number = reading.number.as_deref();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Kind, PartyId};
+use crate::model::{EnterpriseNumber, Kind, PartyId, PartyIdSource};
 
 /// What [`read`](crate::ubl::read) made of some bytes. Reading never fails: what went wrong is a remark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Reading {
     pub number: Option<String>,
     /// Issue date (BT-2), ISO.
     pub issued: Option<String>,
+    /// What stands in its place, as written, where that is no date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_odd: Option<String>,
     /// Due date (BT-9), ISO; for a credit note the one among its payment means.
     pub due: Option<String>,
     /// Currency (BT-5).
@@ -52,6 +55,7 @@ impl Reading {
             type_code: None,
             number: None,
             issued: None,
+            issued_odd: None,
             due: None,
             currency: None,
             payable: None,
@@ -75,6 +79,22 @@ pub struct Party {
     pub name: Option<String>,
     /// Every identifier, in the order of trust of [`PartyIdSource`](crate::model::PartyIdSource).
     pub ids: Vec<PartyId>,
+}
+
+impl Party {
+    /// Returns the number by which people know it: a sound Belgian one among its registrations, else its VAT number.
+    /// An electronic address may be somebody else's, and what others call it is no number of its own.
+    pub fn number(&self) -> Option<&str> {
+        let is_own =
+            |id: &&PartyId| matches!(id.source, PartyIdSource::LegalEntity | PartyIdSource::Vat);
+        let is_sound = |digits: &&str| digits.parse::<EnterpriseNumber>().is_ok();
+        let belgian = self.ids.iter().filter(is_own);
+        let mut belgian = belgian.filter_map(PartyId::enterprise_digits);
+        let mut vat = self.ids.iter().filter(|id| id.source == PartyIdSource::Vat);
+        belgian
+            .find(is_sound)
+            .or_else(|| vat.find_map(|id| id.key.strip_prefix("vat:")))
+    }
 }
 
 /// Another document that this one names.

@@ -142,7 +142,10 @@ impl<'r> Envelope<'r> {
             None
         };
         let inner = match self.payload {
-            None => fault(RemarkCode::Missing, "the envelope is empty".to_owned()),
+            None => {
+                let told = "the envelope holds no document as XML: nothing, or only text";
+                fault(RemarkCode::Missing, told.to_owned())
+            }
             Some(_) if self.payloads > 1 => {
                 let told = format!(
                     "the envelope holds {} documents; one was expected",

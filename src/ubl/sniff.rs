@@ -31,7 +31,11 @@ pub(super) fn stranger(bytes: &[u8]) -> Option<Stranger> {
     if is_pdf(bytes) {
         return Some(pdf(bytes));
     }
-    let told = "it is not XML: it does not begin with `<`";
+    let told = if begins_with_two_marks(bytes) {
+        "it is not XML: a second byte order mark stands before its `<`"
+    } else {
+        "it is not XML: it does not begin with `<`"
+    };
     Some(unreadable(RemarkCode::NotXml, told))
 }
 
@@ -61,10 +65,22 @@ fn contains_ignore_case(bytes: &[u8], name: &[u8]) -> bool {
         .any(|part| part.eq_ignore_ascii_case(name))
 }
 
+/// A program that joins pieces of files marks each.
+fn begins_with_two_marks(bytes: &[u8]) -> bool {
+    let behind = |mark: &&[u8]| {
+        bytes
+            .strip_prefix(*mark)
+            .is_some_and(|rest| rest.starts_with(mark))
+    };
+    MARKS.iter().any(behind)
+}
+
+/// Byte order marks of UTF-8 and UTF-16.
+const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+
 /// XML begins with `<`, after a byte order mark or spaces; in UTF-16 a zero stands beside it.
 fn may_be_xml(bytes: &[u8]) -> bool {
-    let marked = [&[0xef, 0xbb, 0xbf][..], &[0xff, 0xfe], &[0xfe, 0xff]];
-    let after_mark = marked.iter().find_map(|mark| bytes.strip_prefix(*mark));
+    let after_mark = MARKS.iter().find_map(|mark| bytes.strip_prefix(*mark));
     after_mark
         .unwrap_or(bytes)
         .iter()
@@ -134,6 +150,8 @@ mod tests {
         assert_eq!(stranger(b" \r\n").unwrap().code, RemarkCode::Empty);
         assert_eq!(stranger(b"").unwrap().code, RemarkCode::Empty);
         assert_eq!(stranger(b"{}").unwrap().code, RemarkCode::NotXml);
+        let twice = b"\xef\xbb\xbf\xef\xbb\xbf<a/>";
+        assert!(told(twice).unwrap().1.contains("second byte order mark"));
         assert_eq!(stranger(b"PK\x03\x04").unwrap().kind, Kind::Unreadable);
     }
 }

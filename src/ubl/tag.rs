@@ -73,8 +73,15 @@ impl Attributes {
     }
 }
 
-/// Identifiers have a scheme, attachments a type and a name, dates of CII a format.
-const KEPT: [&str; 5] = ["schemeID", "mimeCode", "filename", "format", "Authority"];
+/// Identifiers have a scheme, attachments a type and a name, dates of CII a format, amounts a currency.
+const KEPT: [&str; 6] = [
+    "schemeID",
+    "mimeCode",
+    "filename",
+    "format",
+    "Authority",
+    "currencyID",
+];
 
 fn check_name(name: &str, at: usize) -> Result<(), Fault> {
     if name.len() > XML_NAME_BYTES_MAX {

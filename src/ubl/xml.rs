@@ -60,6 +60,8 @@ pub(super) struct Opened<'a> {
 /// An element without children, at its close.
 pub(super) struct Leaf<'a> {
     pub(super) path: &'a str,
+    /// Whether it is in a namespace of ours; else it is in none.
+    pub(super) in_namespace: bool,
     pub(super) attributes: &'a Attributes,
     /// Its text, cut where it is not `whole`.
     pub(super) text: &'a str,
@@ -167,6 +169,8 @@ struct Walk<'v, V> {
     whole: bool,
     /// Whether the element opened last is still open, so that it is a leaf until now.
     leaf: bool,
+    /// Whether that element is in a namespace.
+    in_namespace: bool,
     becomes: Text,
     root_seen: bool,
     /// Where the present event ends.
@@ -183,6 +187,7 @@ impl<'v, V: Visitor> Walk<'v, V> {
             text: String::new(),
             whole: true,
             leaf: false,
+            in_namespace: false,
             becomes: Text::Gather,
             root_seen: false,
             end: 0,
@@ -235,7 +240,9 @@ impl<'v, V: Visitor> Walk<'v, V> {
             return Err(Fault::new(RemarkCode::TooDeep, told, start));
         }
         self.attributes.read(tag, names, start)?;
-        self.enter(segment(tag, names, start)?);
+        let (segment, in_namespace) = segment(tag, names, start)?;
+        self.enter(segment);
+        self.in_namespace = in_namespace;
         self.text.clear();
         self.whole = true;
         self.leaf = true;
@@ -265,6 +272,7 @@ impl<'v, V: Visitor> Walk<'v, V> {
         if self.leaf {
             self.visitor.leaf(&Leaf {
                 path: &self.path,
+                in_namespace: self.in_namespace,
                 attributes: &self.attributes,
                 text: &self.text,
                 whole: self.whole,
@@ -353,20 +361,23 @@ fn refuse_control_characters(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Returns the local name, or `*` for an element in a foreign namespace.
+/// Returns the local name, or `*` for an element in a foreign namespace; and whether it is in any.
 fn segment<'t>(
     tag: &'t BytesStart<'_>,
     names: &NamespaceResolver,
     start: usize,
-) -> Result<&'t str, Fault> {
+) -> Result<(&'t str, bool), Fault> {
     let (namespace, local) = names.resolve_element(tag.name());
     match namespace {
-        ResolveResult::Bound(namespace) if !is_ours(namespace.into_inner()) => Ok("*"),
+        ResolveResult::Bound(namespace) if !is_ours(namespace.into_inner()) => Ok(("*", true)),
         ResolveResult::Unknown(prefix) => {
             let told = format!("the prefix `{}` is not declared", shown(&prefix));
             Err(malformed(told, start))
         }
-        _ => Ok(local.into_inner()),
+        namespace => {
+            let in_namespace = matches!(namespace, ResolveResult::Bound(_));
+            Ok((local.into_inner(), in_namespace))
+        }
     }
 }
 

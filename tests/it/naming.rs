@@ -320,3 +320,36 @@ async fn a_person_gives_what_waits_for_a_word_to_the_right_books() {
     peer.put("/in/ACME/again.xml", &to_nobody).await.unwrap();
     assert_eq!(program.states().last().unwrap(), "offered");
 }
+
+#[test]
+fn what_speaks_against_an_address_is_told_and_is_no_stranger_once_the_dossier_has_it() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let ours = format!("<cbc:CompanyID schemeID=\"0208\">{BAKERY}</cbc:CompanyID>");
+    let text = String::from_utf8(invoice("F-1", 1000)).unwrap();
+    let abroad = text.replace(
+        &ours,
+        "<cbc:CompanyID schemeID=\"0106\">12345678</cbc:CompanyID>",
+    );
+    program.ingest(&[abroad.into_bytes()]);
+    assert_eq!(program.states(), ["held"]);
+
+    let told = program.ok(&["explain", "kantoor", "F-1", "--language", "en"]);
+
+    for line in [
+        "the numbers of one party contradict each other",
+        &format!("Known numbers in it: buyer, Peppol address `{BAKERY}`."),
+        "Numbers of somebody else in it: buyer, enterprise number `12345678`.",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let file = program.path("kantoor.toml");
+    let setup = program.ok(&["export", "kantoor"]);
+    let both = setup.replace(
+        &format!("\"{BAKERY}\""),
+        &format!("\"{BAKERY}\", \"0106:12345678\""),
+    );
+    std::fs::write(&file, both).unwrap();
+    program.ok(&["apply", file.to_str().unwrap()]);
+    assert_eq!(program.states(), ["offered"]);
+}

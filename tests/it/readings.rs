@@ -31,7 +31,7 @@ fn what_becomes_of_each_fixture_at_an_office() {
     let setup = office();
     let line = |(name, bytes): (String, Vec<u8>)| {
         let (reading, now) = (ubl::read(&bytes).reading, Timestamp(1_767_225_600_000));
-        let readiness = Readiness::arriving(Declared::default(), reading.issued.as_deref(), now);
+        let readiness = Readiness::arriving(Declared::default(), &reading, now);
         let plan = plan(&reading, &readiness, &setup, &Known::default(), now);
         format!("{name}: {}", told(&plan))
     };

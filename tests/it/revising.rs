@@ -177,6 +177,60 @@ async fn of_two_sellers_with_one_name_and_no_number_none_takes_the_others_place(
     assert_eq!(stand(&gateway, &office).await, expected);
 }
 
+/// The invoice F-1 of a seller with this VAT number, whose address is its provider's.
+fn provided_for(vat: &str, name: &str) -> Vec<u8> {
+    let text = String::from_utf8(invoice("F-1", 2000)).unwrap();
+    let legal = "<cac:PartyLegalEntity><cbc:RegistrationName>Onderneming 0451827384</cbc:RegistrationName>\
+                 <cbc:CompanyID schemeID=\"0208\">0451827384</cbc:CompanyID></cac:PartyLegalEntity>";
+    let own = format!(
+        "<cac:PartyTaxScheme><cbc:CompanyID>{vat}</cbc:CompanyID><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>\
+         </cac:PartyTaxScheme><cac:PartyLegalEntity><cbc:RegistrationName>{name}</cbc:RegistrationName></cac:PartyLegalEntity>"
+    );
+    assert!(text.contains(legal), "it is not the gateway's invoice");
+    text.replace(legal, &own).into_bytes()
+}
+
+#[tokio::test]
+async fn of_two_sellers_behind_one_address_none_takes_the_others_place() {
+    let (gateway, office, _) = replacing(DeviceKind::Pull).await;
+    gateway
+        .receive(&office, provided_for("DE123456789", "Müller"))
+        .await;
+
+    gateway
+        .receive(&office, provided_for("NL820098395B01", "De Vries"))
+        .await;
+
+    let expected = ["1 offered", "2 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    // Members of one VAT unit bear one number, so a person looks.
+    gateway
+        .receive(&office, provided_for("DE123456789", "Schmidt"))
+        .await;
+    let rest = ["2 offered", "3 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await[1..], rest);
+}
+
+#[tokio::test]
+async fn a_number_that_is_written_otherwise_is_a_suspicion_and_takes_no_place() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("017", 2000)).await;
+    gateway.receive(&office, invoice("17", 2000)).await;
+    let expected = ["1 offered", "2 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+
+    choose(&gateway, &office, Duplicates::Replace).await;
+    gateway.receive(&office, invoice("17", 2100)).await;
+
+    let expected = [
+        "1 offered",
+        "2 held suspected_duplicate",
+        "3 held suspected_duplicate",
+    ];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
 #[tokio::test]
 async fn what_was_collected_is_followed_by_its_revision() {
     let (gateway, office, device) = replacing(DeviceKind::Pull).await;

@@ -11,6 +11,7 @@ pub(crate) fn invoice(number: &str) -> Reading {
         type_code: Some("380".to_owned()),
         number: Some(number.to_owned()),
         issued: Some("2026-03-14".to_owned()),
+        issued_odd: None,
         due: None,
         currency: Some("EUR".to_owned()),
         payable: Some("121.00".to_owned()),
@@ -62,7 +63,7 @@ const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Decides of an arrival of which nothing is said.
 fn planned(reading: &Reading, setup: &Setup, known: &Known) -> Plan {
-    let readiness = Readiness::arriving(Declared::default(), reading.issued.as_deref(), NOW);
+    let readiness = Readiness::arriving(Declared::default(), reading, NOW);
     plan(reading, &readiness, setup, known, NOW)
 }
 
@@ -302,11 +303,133 @@ fn what_stands_for_no_number_makes_no_two_sellers_one() {
 }
 
 #[test]
+fn an_address_that_two_sellers_share_makes_them_no_one() {
+    use PartyIdSource::{Endpoint, LegalEntity, Vat};
+    let key = |ids: &[(PartyIdSource, &str)]| {
+        business_key(&Reading {
+            seller: party(ids),
+            ..invoice("F-1")
+        })
+    };
+    let (parent, other) = ("0208:0899965307", "0208:0239843188");
+    let german = key(&[(Vat, "DE123456789"), (Endpoint, parent)]);
+
+    let dutch = [
+        (Vat, "NL820098395B01"),
+        (LegalEntity, "0106:12345678"),
+        (Endpoint, parent),
+    ];
+    assert_ne!(german, key(&dutch));
+    assert_eq!(german, key(&[(Vat, "DE123456789"), (Endpoint, other)]));
+    assert_eq!(german, key(&[(LegalEntity, "HRB 1"), (Vat, "DE123456789")]));
+    assert_eq!(
+        key(&[(LegalEntity, "NVT"), (Endpoint, parent)]),
+        key(&[(Endpoint, parent)])
+    );
+}
+
+#[test]
+fn nothing_gives_way_by_a_number_that_several_may_bear() {
+    use PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
+    let choice = |seller: Party| {
+        let reading = Reading {
+            seller,
+            ..invoice("F-1")
+        };
+        choice_for(&reading, Duplicates::Replace)
+    };
+    let mail = PartyId::new(Endpoint, Some("EM"), "a.b2@c.be");
+    let by_mail = Party {
+        name: None,
+        ids: vec![mail],
+    };
+    assert_eq!(choice(by_mail), Duplicates::Hold);
+    let parent = (Endpoint, "0208:0899965307");
+    #[rustfmt::skip]
+    let table: &[(&[(PartyIdSource, &str)], Duplicates)] = &[
+        (&[(LegalEntity, "HRB 12345")],                    Duplicates::Hold),
+        (&[(LegalEntity, "HRB 12345"), parent],            Duplicates::Hold),
+        (&[(LegalEntity, "1234")],                         Duplicates::Hold),
+        (&[(LegalEntity, "0208:12345678")],                Duplicates::Hold),
+        (&[(Vat, "820098395B01")],                         Duplicates::Hold),
+        (&[(Identification, "17"), parent],                Duplicates::Hold),
+        (&[parent],                                        Duplicates::Replace),
+        (&[(LegalEntity, "NVT"), parent],                  Duplicates::Replace),
+        (&[(Vat, "DE123456789"), parent],                  Duplicates::Replace),
+        (&[(LegalEntity, "1234"), (Vat, "DE123456789")],   Duplicates::Replace),
+        (&[(LegalEntity, "0106:12345678")],                Duplicates::Replace),
+        (&[(LegalEntity, "BE 0239.843.188")],              Duplicates::Replace),
+    ];
+    for (ids, expected) in table {
+        assert_eq!(choice(party(ids)), *expected, "{ids:?}");
+    }
+}
+
+#[test]
+fn what_may_be_another_document_is_held_whatever_the_firm_chose() {
+    let mut setup = setup(Transfer::AtOnce, Some(3));
+    setup.duplicates = Duplicates::Replace;
+    let version = Known {
+        business: Some(DocumentId(5)),
+        ..Known::default()
+    };
+    let doubtful = Known {
+        is_doubtful: true,
+        ..version.clone()
+    };
+
+    let hold = |known: &Known| first(planned(&purchase(), &setup, known)).hold;
+
+    assert_eq!(hold(&version), None);
+    assert_eq!(hold(&doubtful), Some(HeldReason::SuspectedDuplicate));
+}
+
+#[test]
 fn a_document_without_a_number_is_no_ones_duplicate() {
     let mut reading = invoice("F-1");
     reading.number = None;
 
     assert_eq!(business_key(&reading), None);
+}
+
+#[test]
+fn what_bears_a_date_that_is_none_is_known_by_what_is_written() {
+    let dated = |odd: &str| Reading {
+        issued: None,
+        issued_odd: Some(odd.to_owned()),
+        ..invoice("F-1")
+    };
+    let key = |odd| business_key(&dated(odd)).unwrap();
+
+    assert_eq!(key("14/03/2026"), key("14/03/2026"));
+    assert_ne!(key("14/03/2026"), key("15/03/2026"));
+    let undated = Reading {
+        issued: None,
+        ..invoice("F-1")
+    };
+    assert_eq!(business_key(&undated), None);
+}
+
+#[test]
+fn what_bears_a_date_that_is_none_waits_where_the_link_has_a_beginning() {
+    let mut setup = setup(Transfer::AtOnce, Some(3));
+    let odd = Reading {
+        issued: None,
+        issued_odd: Some("14/03/2019".to_owned()),
+        ..purchase()
+    };
+    let undated = Reading {
+        issued: None,
+        ..purchase()
+    };
+    let hold =
+        |setup: &Setup, reading: &Reading| first(planned(reading, setup, &Known::default())).hold;
+    assert_eq!(hold(&setup, &odd), None);
+
+    setup.links[0].rule.from = Some("2025-01-01".parse().unwrap());
+
+    assert_eq!(hold(&setup, &odd), Some(HeldReason::BeforeStart));
+    assert_eq!(hold(&setup, &undated), None, "it is of the day it came");
 }
 
 #[test]

@@ -208,11 +208,57 @@ fn a_document_that_leans_on_the_default_namespace_of_its_envelope_stands_alone()
 }
 
 #[test]
+fn of_two_elements_the_one_in_a_namespace_counts() {
+    let invoice = |ids: &str| {
+        let text = format!(
+            "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2' \
+             xmlns:c='urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2'>{ids}</Invoice>"
+        );
+        let read = read(text.as_bytes());
+        let is_told = told(&read).contains("`ID` stands in it twice");
+        (read.reading.number.unwrap_or_default(), is_told)
+    };
+    let (ours, alien) = ("<c:ID>F-1</c:ID>", "<ID xmlns=''>X</ID>");
+    let number = |number: &str, is_told| (number.to_owned(), is_told);
+
+    assert_eq!(invoice(&format!("{alien}{ours}")), number("F-1", true));
+    assert_eq!(invoice(&format!("{ours}{alien}")), number("F-1", true));
+    assert_eq!(invoice(&format!("{alien}<c:ID/>")), number("X", false));
+    assert_eq!(invoice(alien), number("X", false));
+    assert_eq!(
+        invoice(&format!("{ours}<c:ID>F-2</c:ID>")),
+        number("F-1", true)
+    );
+}
+
+#[test]
+fn where_no_currency_is_named_that_of_the_amount_counts() {
+    let invoice = |named: &str, amount: &str| {
+        let text = format!(
+            "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'>{named}\
+             <LegalMonetaryTotal><PayableAmount {amount}>1.00</PayableAmount></LegalMonetaryTotal></Invoice>"
+        );
+        let read = read(text.as_bytes());
+        let is_told = told(&read).contains("that of the amount due is taken");
+        (read.reading.currency.unwrap_or_default(), is_told)
+    };
+    let named = "<DocumentCurrencyCode>EUR</DocumentCurrencyCode>";
+
+    assert_eq!(invoice("", "currencyID='USD'"), ("USD".to_owned(), true));
+    assert_eq!(
+        invoice(named, "currencyID='USD'"),
+        ("EUR".to_owned(), false)
+    );
+    assert_eq!(invoice("", ""), (String::new(), false));
+}
+
+#[test]
 fn an_envelope_must_hold_one_document() {
     let header = "<StandardBusinessDocumentHeader/>";
     #[rustfmt::skip]
     let cases = [
-        ("",                                    "the envelope is empty"),
+        ("",                                    "the envelope holds no document as XML: nothing, or only text"),
+        ("<![CDATA[<Invoice/>]]>",              "the envelope holds no document as XML: nothing, or only text"),
         ("<a xmlns=''/><b/>",                   "the envelope holds 2 documents; one was expected"),
         ("<StandardBusinessDocument/>",         "the envelope holds another envelope, which is not opened"),
         ("<TextContent>x</TextContent>",        "the envelope holds something that is not XML"),

@@ -1,0 +1,125 @@
+//! Is this surely a newer version of that document, so that no person need look?
+//!
+//! What makes a person look is loose: a number written otherwise, a seller known by one of several numbers. What
+//! takes a document away without anybody is not: whatever says that they are two, counts.
+
+use super::named::words;
+use super::plan::{is_number, is_registration};
+use crate::model::{PartyId, PartyIdSource};
+use crate::ubl::{Party, Reading};
+
+/// Whether a document may take the place of an older one with the same business key: the number is written alike
+/// but for case and spaces, and nothing says that the sellers are two, nor the buyers where those wrote it.
+pub(super) fn may_replace(newer: &Reading, older: &Reading) -> bool {
+    let buyers_agree = !newer.self_billed || may_be_one(&newer.buyer, &older.buyer);
+    written(newer) == written(older) && may_be_one(&newer.seller, &older.seller) && buyers_agree
+}
+
+fn written(reading: &Reading) -> Option<String> {
+    let number = reading.number.as_deref()?.chars();
+    let letters = number.filter(|c| !c.is_whitespace());
+    Some(letters.flat_map(char::to_uppercase).collect())
+}
+
+/// Several enterprises bear the VAT number of their unit, and then only the legal number or the name tells them apart.
+fn may_be_one(one: &Party, other: &Party) -> bool {
+    let named = |party: &Party| party.name.as_deref().map(words).unwrap_or_default();
+    let (its, others) = (named(one), named(other));
+    let names_agree = its.is_empty() || others.is_empty() || its == others;
+    let knows = |party: &Party, id: &PartyId| registrations(party).any(|own| own.key == id.key);
+    let legal = |party: &Party, of: &Party| {
+        numbers(party, PartyIdSource::LegalEntity).all(|id| knows(of, id))
+    };
+    let vat = |party: &Party| numbers(party, PartyIdSource::Vat).next().is_some();
+    let vat_agrees = !vat(one)
+        || !vat(other)
+        || numbers(one, PartyIdSource::Vat).any(|id| knows(other, id))
+        || numbers(other, PartyIdSource::Vat).any(|id| knows(one, id));
+    names_agree && legal(one, other) && legal(other, one) && vat_agrees
+}
+
+fn numbers(party: &Party, source: PartyIdSource) -> impl Iterator<Item = &PartyId> {
+    registrations(party).filter(move |id| id.source == source)
+}
+
+fn registrations(party: &Party) -> impl Iterator<Item = &PartyId> {
+    let counts = |id: &&PartyId| is_registration(id) && is_number(&id.key);
+    party.ids.iter().filter(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::plan::tests::{invoice, party};
+
+    fn by(seller: &[(PartyIdSource, &str)], number: &str) -> Reading {
+        Reading {
+            seller: party(seller),
+            ..invoice(number)
+        }
+    }
+
+    #[test]
+    fn whatever_says_that_two_sellers_are_two_counts() {
+        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        const BAKER: &str = "0239843188";
+        const UNIT: &str = "BE0500453583";
+        type Ids<'a> = &'a [(PartyIdSource, &'a str)];
+        #[rustfmt::skip]
+        let table: &[(Ids<'_>, Ids<'_>, bool)] = &[
+            (&[(LegalEntity, BAKER)], &[(LegalEntity, BAKER)], true),
+            (&[(LegalEntity, BAKER)], &[(Vat, "BE0239843188")], true),
+            (&[(LegalEntity, BAKER), (Vat, "BE0239843188")], &[(Vat, "BE 0239.843.188")], true),
+            (&[(Endpoint, BAKER)], &[(Endpoint, BAKER)], true),
+            // Members of one VAT unit.
+            (&[(Vat, UNIT)], &[(Vat, UNIT)], true),
+            (&[(Vat, UNIT)], &[(LegalEntity, "0899965300"), (Vat, UNIT)], false),
+            (&[(LegalEntity, "HRB 12345"), (Vat, "DE123456789")], &[(LegalEntity, "HRB 678"), (Vat, "DE123456789")], false),
+            // Numbers that each office counts for itself.
+            (&[(LegalEntity, "1234"), (Vat, "DE123456789")], &[(LegalEntity, "1234"), (Vat, "NL820098395B01")], false),
+        ];
+        for (one, other, expected) in table {
+            for (one, other) in [(one, other), (other, one)] {
+                let may = may_replace(&by(one, "F-1"), &by(other, "F-1"));
+                assert_eq!(may, *expected, "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_the_same_but_for_case_and_spaces() {
+        let may = |one, other| may_replace(&invoice(one), &invoice(other));
+
+        assert!(may("f 1", "F1"));
+        for (one, other) in [("017", "17"), ("G/1-2", "G-1/2"), ("F-1", "F1")] {
+            assert!(!may(one, other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn two_names_are_two_sellers_and_two_buyers_where_those_wrote_it() {
+        let called = |name: &str| Party {
+            name: Some(name.to_owned()),
+            ..party(&[(PartyIdSource::Vat, "BE0500453583")])
+        };
+        let sold_by = |name| Reading {
+            seller: called(name),
+            ..invoice("F-1")
+        };
+        let written_by = |name, self_billed| Reading {
+            buyer: called(name),
+            self_billed,
+            ..invoice("F-1")
+        };
+
+        assert!(may_replace(&sold_by("De Molen BV"), &sold_by("DE MOLEN")));
+        assert!(!may_replace(&sold_by("Lid A"), &sold_by("Lid B")));
+        for (self_billed, expected) in [(true, false), (false, true)] {
+            let (one, other) = (
+                written_by("Lid A", self_billed),
+                written_by("Lid B", self_billed),
+            );
+            assert_eq!(may_replace(&one, &other), expected);
+        }
+    }
+}
