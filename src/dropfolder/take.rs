@@ -135,7 +135,7 @@ pub(super) async fn take_batch<T: Takes>(
     let (taken, failed) = hand_over(takes, place, read, now).await;
     ends.extend(failed);
     let settled = taken.into_iter().map(|(file, taken)| {
-        let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
+        let why = taken.quarantined.then_some(Why::Unreadable(taken.remarks));
         (file, End::Taken(taken.outcome), why)
     });
     Settled {
