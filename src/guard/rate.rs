@@ -1,6 +1,7 @@
-//! Which bars are told one by one?
+//! Which of the things that strangers bring about are told one by one?
 //!
-//! Whoever has many networks has each of them barred: past some in a minute they are counted, and told together.
+//! Whoever has many networks has each of them barred, and connects from each: past some in a minute they are counted,
+//! and told together.
 
 use crate::model::Timestamp;
 
@@ -10,34 +11,30 @@ const TOLD_MAX: u32 = 20;
 /// The minute, in milliseconds.
 const MINUTE_MS: i64 = 60 * 1000;
 
-/// The bars of this minute.
+/// Those of this minute.
 #[derive(Debug, Default)]
-pub(super) struct Barred {
+pub(super) struct Rate {
     since: Option<Timestamp>,
-    bars: u32,
+    count: u32,
 }
 
-impl Barred {
+impl Rate {
     /// Counts one, and says whether it is to be told by itself.
     pub(super) fn tell_one(&mut self, now: Timestamp) -> bool {
         self.since.get_or_insert(now);
-        self.bars = self.bars.saturating_add(1);
-        self.bars <= TOLD_MAX
+        self.count = self.count.saturating_add(1);
+        self.count <= TOLD_MAX
     }
 
-    /// Returns what is to be told of the others, once their minute is over.
-    pub(super) fn tell(&mut self, now: Timestamp) -> Option<String> {
+    /// Returns how many others there were, if any, once their minute is over.
+    pub(super) fn others(&mut self, now: Timestamp) -> Option<u32> {
         let since = self.since?;
         // A clock that was set back does not make it longer.
         if since <= now && now < since.plus_ms(MINUTE_MS) {
             return None;
         }
-        let more = std::mem::take(self).bars.saturating_sub(TOLD_MAX);
-        (more > 0).then(|| {
-            format!(
-                "Barred or narrowed {more} more networks in a minute; `sluis penalties` lists them"
-            )
-        })
+        let more = std::mem::take(self).count.saturating_sub(TOLD_MAX);
+        (more > 0).then_some(more)
     }
 }
 
@@ -47,18 +44,17 @@ mod tests {
 
     #[test]
     fn a_flood_of_networks_is_some_lines_a_minute() {
-        let mut barred = Barred::default();
+        let mut barred = Rate::default();
         let at = |seconds: i64| Timestamp(seconds * 1000);
-        assert_eq!(barred.tell(at(0)), None);
+        assert_eq!(barred.others(at(0)), None);
 
         let told = (0..65_536).filter(|_| barred.tell_one(at(0))).count();
         assert_eq!(told, 20);
-        assert_eq!(barred.tell(at(59)), None);
-        let rest = barred.tell(at(60)).unwrap();
-        assert!(rest.starts_with("Barred or narrowed 65516 more"), "{rest}");
+        assert_eq!(barred.others(at(59)), None);
+        assert_eq!(barred.others(at(60)), Some(65_516));
 
         assert!(barred.tell_one(at(61)), "a new minute");
-        assert_eq!(barred.tell(at(0)), None, "nothing was left out");
-        assert_eq!(barred.tell(at(200)), None);
+        assert_eq!(barred.others(at(0)), None, "nothing was left out");
+        assert_eq!(barred.others(at(200)), None);
     }
 }
