@@ -23,7 +23,7 @@ pub struct NewRejection<'a> {
     pub path: &'a VirtualPath,
     /// Why it was not accepted.
     pub why: Rejected,
-    /// What more is to say: the reader's words, or the limit.
+    /// What more is to say: what the reader found, as JSON, or the limit.
     pub detail: &'a str,
     /// Its size in bytes, where that is known.
     pub bytes: Option<u64>,

@@ -423,11 +423,15 @@ fn trusted(own: Option<PathBuf>) -> io::Result<RootCertStore> {
     if let Some(path) = own {
         let bad = |source| io::Error::other(format!("`{}`: {source}", path.display()));
         let pem = CertificateDer::pem_file_iter(&path).map_err(|source| bad(source.to_string()))?;
+        let before = roots.len();
         for certificate in pem {
             let certificate = certificate.map_err(|source| bad(source.to_string()))?;
             roots
                 .add(certificate)
                 .map_err(|source: rustls::Error| bad(source.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(bad("there is no certificate in it (PEM)".to_owned()));
         }
     }
     if roots.is_empty() {
@@ -459,6 +463,20 @@ mod tests {
         timeout(Duration::from_secs(1), tried)
             .await
             .unwrap_or(Err(None))
+    }
+
+    #[test]
+    fn a_file_of_roots_without_a_certificate_is_refused_and_not_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.pem");
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        for text in ["", "of our own", key] {
+            std::fs::write(&file, text).unwrap();
+
+            let why = trusted(Some(file.clone())).unwrap_err().to_string();
+
+            assert!(why.contains("own.pem`: there is no certificate"), "{why}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

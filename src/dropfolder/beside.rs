@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::settle::{Seen, Stamp};
 use super::spot::Held;
 use crate::model::{Said, fold};
+use crate::text::{Misread, Wrong};
 
 /// The most bytes of such a file: it holds a few words.
 pub(super) const BESIDE_BYTES_MAX: u64 = 16 * 1024;
@@ -123,14 +124,24 @@ fn is_nothing(failed: &io::Error) -> bool {
 ///
 /// # Errors
 ///
-/// When it is not what it should be, in the words of the parser.
-pub(super) fn read(bytes: &[u8]) -> Result<Said, String> {
+/// When it is not what it should be.
+pub(super) fn read(bytes: &[u8]) -> Result<Said, Misread> {
     // A list of three would be taken for the three, in order.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err("it does not begin with `{`".to_owned());
+        return Err(Misread::NoObject);
     }
     // Not by way of a map: of a word that stands there twice, that would keep one and say nothing.
-    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    serde_json::from_slice(bytes).map_err(|error| {
+        let wrong = Wrong {
+            words: error.to_string(),
+            line: error.line(),
+        };
+        if error.is_data() {
+            Misread::Unknown(wrong)
+        } else {
+            Misread::NoJson(wrong)
+        }
+    })
 }
 
 /// What the file beside a document is called.

@@ -159,7 +159,7 @@ impl<T: Takes> Filled<T> {
         let (taken, failed) = hand_over(takes, place, (self.read, self.prepared), now).await;
         ends.extend(failed);
         let settled = taken.into_iter().map(|(file, taken)| {
-            let why = taken.quarantined.then_some(Why::Unreadable(taken.reasons));
+            let why = taken.quarantined.then_some(Why::Unreadable(taken.remarks));
             (file, End::Taken(taken.outcome), why)
         });
         Settled {

@@ -9,7 +9,7 @@ use super::settle::Seen;
 use super::source;
 use super::take::{End, FILE_BYTES_MAX};
 use crate::model::{Said, Veiled};
-use crate::text::Why;
+use crate::text::{Misread, Why};
 
 /// Why a file is rejected without being read, if it is.
 pub(super) fn refusal(file: &Seen) -> Option<Why> {
@@ -18,9 +18,10 @@ pub(super) fn refusal(file: &Seen) -> Option<Why> {
     }
     let said = file.beside.as_ref().map_or(0, |beside| beside.stamp.bytes);
     if said > BESIDE_BYTES_MAX {
-        return Some(Why::Said(format!(
-            "it has {said} bytes, and {BESIDE_BYTES_MAX} are the most"
-        )));
+        return Some(Why::Said(Misread::TooLong {
+            bytes: said,
+            bytes_max: BESIDE_BYTES_MAX,
+        }));
     }
     is_too_large(file).then_some(Why::TooLarge {
         bytes_max: FILE_BYTES_MAX,
@@ -108,10 +109,11 @@ mod tests {
 
         assert_eq!(refusal(&with(BESIDE_BYTES_MAX)), None);
         let refused = refusal(&with(BESIDE_BYTES_MAX + 1));
-        assert!(
-            matches!(&refused, Some(Why::Said(why)) if why.contains("it has 16385 bytes")),
-            "{refused:?}"
-        );
+        let expected = Misread::TooLong {
+            bytes: 16385,
+            bytes_max: 16384,
+        };
+        assert_eq!(refused, Some(Why::Said(expected)));
     }
 
     #[test]

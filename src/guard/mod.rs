@@ -5,10 +5,10 @@
 //! exchanged, so that a refusal costs nearly nothing. The rules are in `startups`, `penalties` and
 //! `known`, which touch nothing; what they come to is written down every few seconds.
 
-mod barred;
 mod config;
 mod known;
 mod penalties;
+mod rate;
 mod startups;
 mod turned;
 
@@ -23,9 +23,9 @@ pub use self::known::{KNOWN_MAX, KNOWN_MS};
 pub use self::penalties::{PENALTIES_MAX, PenaltyRules};
 pub use self::startups::{InvalidStartups, Startups};
 
-use self::barred::Barred;
 use self::known::Known;
 use self::penalties::Penalties;
+use self::rate::Rate;
 use self::turned::Turned;
 use crate::catalog::{self, Catalog};
 use crate::counts::Counts;
@@ -64,7 +64,9 @@ struct State {
     penalties: Penalties,
     known: Known,
     turned: Turned,
-    barred: Barred,
+    barred: Rate,
+    /// Those with whom no way to talk was found.
+    mute: Rate,
     /// The last lift that was read.
     lift: i64,
     counts: Arc<Counts>,
@@ -136,7 +138,8 @@ impl Guard {
             penalties,
             known,
             turned: Turned::default(),
-            barred: Barred::default(),
+            barred: Rate::default(),
+            mute: Rate::default(),
             lift,
             counts: Arc::default(),
         };
@@ -190,6 +193,11 @@ impl Guard {
         })
     }
 
+    /// Counts a connection with which there was no way to talk, and says whether it is to be told by itself.
+    pub fn tells_mute(&self, now: Timestamp) -> bool {
+        self.state().mute.tell_one(now)
+    }
+
     /// Writes down what has changed, and reads what was lifted. The door calls it every few seconds.
     pub async fn round(&self, now: Timestamp) {
         if let Err(error) = self.read_lifts().await {
@@ -210,7 +218,13 @@ impl Guard {
         }
         let told = {
             let mut state = self.state();
-            [state.turned.tell(now), state.barred.tell(now)]
+            let barred = state.barred.others(now).map(|more| {
+                format!("Barred or narrowed {more} more networks in a minute; `sluis penalties` lists them")
+            });
+            let mute = state.mute.others(now).map(|more| {
+                format!("Had no algorithm in common with {more} more connections in a minute")
+            });
+            [state.turned.tell(now), barred, mute]
         };
         for told in told.into_iter().flatten() {
             warn!("{told}");

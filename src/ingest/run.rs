@@ -20,7 +20,7 @@ use crate::catalog::{self, Catalog, Durability, Sweeps};
 use crate::counts::Counts;
 use crate::model::{Checksums, Declared, Digest, DocumentId, FirmId, Said, Timestamp, Veiled};
 use crate::transfer::{Calendar, Rule};
-use crate::ubl::{self, Reading};
+use crate::ubl::{self, Reading, Remark};
 use crate::wellness::{Unready, Wellness};
 
 /// How many arrivals are read and stored at a time; the disk syncs several as fast as one.
@@ -64,6 +64,8 @@ pub struct Taken {
     pub number: Option<String>,
     /// Why it is held or quarantined.
     pub reasons: Vec<String>,
+    /// What its reader found, where nobody can read it.
+    pub remarks: Vec<Remark>,
     /// Nobody can read it: it is quarantined now, or its document was when it came first.
     ///
     /// So a door that stopped half-way through letting go of a source does the same with it again.

@@ -10,7 +10,7 @@ use super::revise::{replace, revised};
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, NewDelivery, NewDocument, Offer, Tx, Uncollected};
-use crate::model::{DocumentId, Duplicates, EventKind, FirmId, HeldReason, Said, Timestamp};
+use crate::model::{DocumentId, Duplicates, EventKind, FirmId, HeldReason, Kind, Said, Timestamp};
 use crate::transfer::Readiness;
 use crate::ubl::Reading;
 
@@ -103,7 +103,13 @@ impl Ingest {
         };
         let out_of_sight = outcome == Outcome::Quarantined
             || (outcome == Outcome::Recognised && !reasons.is_empty());
+        let remarks = if reading.kind == Kind::Unreadable {
+            reading.remarks.clone()
+        } else {
+            Vec::new()
+        };
         Ok(Taken {
+            remarks,
             outcome,
             document,
             digest: arrival.original.digest(),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use russh::kex::dh::groups::{DH_GROUP14, DH_GROUP15, DH_GROUP16, DhGroup};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
-use russh::{Preferred, cipher, kex, mac};
+use russh::{AlgorithmKind, Preferred, cipher, kex, mac};
 use serde::Deserialize;
 
 /// Which algorithms are offered.
@@ -39,6 +39,31 @@ impl Algorithms {
         }
     }
 
+    /// Returns what this set offers of a kind, by their names.
+    fn names(self, kind: &AlgorithmKind) -> Vec<String> {
+        let preferred = self.preferred();
+        let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        match kind {
+            AlgorithmKind::Kex => {
+                let kex = preferred.kex.iter();
+                let kex = kex.filter(|name| !KEX_EXTENSIONS.contains(name));
+                texts(&kex.map(AsRef::as_ref).collect::<Vec<_>>())
+            }
+            AlgorithmKind::Key => preferred.key.iter().map(ToString::to_string).collect(),
+            AlgorithmKind::Cipher => texts(
+                &preferred
+                    .cipher
+                    .iter()
+                    .map(AsRef::as_ref)
+                    .collect::<Vec<_>>(),
+            ),
+            AlgorithmKind::Mac => {
+                texts(&preferred.mac.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+            }
+            AlgorithmKind::Compression => Vec::new(),
+        }
+    }
+
     /// Returns the algorithms of host keys.
     fn host_keys(self) -> Vec<Algorithm> {
         let ecdsa = |curve| Algorithm::Ecdsa { curve };
@@ -57,6 +82,27 @@ impl Algorithms {
             .chain([rsa(HashAlg::Sha512), rsa(HashAlg::Sha256)])
             .collect()
     }
+}
+
+/// Says of which kind a peer knows no algorithm that this server offers, and what is to be done.
+pub(super) fn nothing_in_common(
+    kind: &AlgorithmKind,
+    theirs: &[String],
+) -> (&'static str, &'static str) {
+    let what = match kind {
+        AlgorithmKind::Kex => "key exchange",
+        AlgorithmKind::Key => "kind of host key",
+        AlgorithmKind::Cipher => "cipher",
+        AlgorithmKind::Compression => "compression",
+        AlgorithmKind::Mac => "MAC",
+    };
+    let legacy = Algorithms::Legacy.names(kind);
+    let advice = if theirs.iter().any(|name| legacy.contains(name)) {
+        "`algorithms = \"legacy\"` under `[sftp]` would have one"
+    } else {
+        "no set of this server has one, so its program must be a newer one"
+    };
+    (what, advice)
 }
 
 const KEX_POST_QUANTUM: [kex::Name; 1] = [kex::MLKEM768X25519_SHA256];
@@ -178,6 +224,29 @@ mod tests {
         ] {
             let offered = set.preferred().kex;
             assert!(offered.contains(&kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER));
+        }
+    }
+
+    #[test]
+    fn who_has_nothing_in_common_is_told_whether_an_older_set_would_help() {
+        use AlgorithmKind::{Cipher, Compression, Kex, Key, Mac};
+        let legacy = "`algorithms = \"legacy\"` under `[sftp]` would have one";
+        let newer = "no set of this server has one, so its program must be a newer one";
+        #[rustfmt::skip]
+        let table = [
+            (Kex,         "diffie-hellman-group14-sha256", ("key exchange", legacy)),
+            (Kex,         "diffie-hellman-group14-sha1",   ("key exchange", newer)),
+            (Kex,         "kex-strict-s-v00@openssh.com",  ("key exchange", newer)),
+            (Key,         "ecdsa-sha2-nistp256",           ("kind of host key", legacy)),
+            (Key,         "ssh-dss",                       ("kind of host key", newer)),
+            (Mac,         "hmac-sha2-256",                 ("MAC", legacy)),
+            (Mac,         "hmac-sha1",                     ("MAC", newer)),
+            (Cipher,      "aes128-cbc",                    ("cipher", newer)),
+            (Compression, "zlib",                          ("compression", newer)),
+        ];
+        for (kind, name, told) in table {
+            let theirs = ["other".to_owned(), name.to_owned()];
+            assert_eq!(nothing_in_common(&kind, &theirs), told, "{name}");
         }
     }
 

@@ -4,8 +4,8 @@
 //! the offices that meet it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,8 @@ pub(super) struct Attempt {
     /// How patient the door is with it.
     pub(super) patience: Patience,
     course: Arc<Course>,
+    /// What the client says that it is, once it has.
+    pub(super) software: Arc<OnceLock<String>>,
     /// Cancelled when it has failed as often as it may.
     pub(super) spent: CancellationToken,
 }
@@ -52,6 +54,7 @@ impl Attempt {
             address,
             patience,
             course: Arc::default(),
+            software: Arc::default(),
             spent: CancellationToken::new(),
         }
     }

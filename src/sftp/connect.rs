@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use super::algorithms::nothing_in_common;
 use super::attempt::{Attempt, End};
 use super::connection::{Connection, Shared};
 use super::idle::Activity;
 use super::proxy::{self, Malformed, Named, Step};
+use super::shown::printable;
 use super::wire::Wire;
 use crate::guard::{Patience, Place};
 use crate::login::Stay;
@@ -86,7 +88,7 @@ impl Accepted {
             Connection::new(shared.clone(), attempt, activity, serving.clone(), told)
         };
         let started = tokio::select! {
-            started = timeout_at(deadline, Box::pin(run_stream(config, wire.until_login(login.clone()), connection))) => started,
+            started = timeout_at(deadline, Box::pin(run_stream(config, wire.until_login(login.clone(), Arc::clone(&attempt.software)), connection))) => started,
             () = cut.cancelled() => return,
         };
         let mut place = Some(place);
@@ -276,6 +278,7 @@ fn note_failure(shared: &Shared, place: Place, attempt: &Attempt, end: &End) {
     let peer = attempt.address;
     if let End::Early(Some(error)) = end {
         debug!(peer.address = %peer, "Connection ended before its login: {error}");
+        tell_mute(shared, attempt, error);
     }
     let Some(fault) = attempt.fault(end) else {
         return;
@@ -285,6 +288,20 @@ fn note_failure(shared: &Shared, place: Place, attempt: &Attempt, end: &End) {
         info!(peer.address = %peer, "{peer} did not log in within {grace} s");
     }
     place.failed(fault, shared.parts.clock.read());
+}
+
+/// Of whoever finds no algorithm in common nothing else is heard: it may be somebody's old scanner.
+fn tell_mute(shared: &Shared, attempt: &Attempt, error: &russh::Error) {
+    let russh::Error::NoCommonAlgo { kind, theirs, .. } = error else {
+        return;
+    };
+    if !shared.guard.tells_mute(shared.parts.clock.read()) {
+        return;
+    }
+    let (what, advice) = nothing_in_common(kind, theirs);
+    let software = attempt.software.get().map_or("?", String::as_str);
+    let (peer, theirs) = (attempt.address, printable(&theirs.join(" ")));
+    info!(peer.address = %peer, "{peer} knows no {what} that is offered here: `{software}` has `{theirs}`. If it is a device of yours: {advice}");
 }
 
 async fn note_end(shared: &Shared, login: &watch::Receiver<Option<Arc<Stay>>>) {

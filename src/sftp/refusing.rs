@@ -97,10 +97,10 @@ impl Session {
         taken: &Taken,
         bytes: u64,
     ) -> Result<(), Refusal> {
-        let (now, reasons) = (self.parts.clock.read(), taken.reasons.join("; "));
+        let now = self.parts.clock.read();
         let (owner, content) = (self.owner(path), (taken.digest, bytes));
         let rejections = &self.parts.rejections;
-        let noting = rejections.note_unreadable(owner, content, &reasons, now);
+        let noting = rejections.note_unreadable(owner, content, &taken.remarks, now);
         // The same bytes again are recognised, and noted then.
         noting
             .await

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::limits::BYTES_BEFORE_LOGIN_MAX;
+use super::shown::printable;
 use crate::counts::Counts;
 use crate::login::Stay;
 
@@ -42,9 +43,20 @@ impl Wire {
         }
     }
 
-    /// Ends, for who reads it, after [`BYTES_BEFORE_LOGIN_MAX`] without a login.
-    pub(super) fn until_login(self, login: watch::Receiver<Option<Arc<Stay>>>) -> Self {
-        let before_login = Some(BeforeLogin { bytes: 0, login });
+    /// Ends, for who reads it, after [`BYTES_BEFORE_LOGIN_MAX`] without a login. Until then it hears what the peer says
+    /// that it is.
+    pub(super) fn until_login(
+        self,
+        login: watch::Receiver<Option<Arc<Stay>>>,
+        software: Arc<OnceLock<String>>,
+    ) -> Self {
+        let first = Vec::new();
+        let before_login = Some(BeforeLogin {
+            bytes: 0,
+            login,
+            first,
+            software,
+        });
         Self {
             before_login,
             ..self
@@ -56,6 +68,30 @@ impl Wire {
 struct BeforeLogin {
     bytes: usize,
     login: watch::Receiver<Option<Arc<Stay>>>,
+    /// The beginning of its first line.
+    first: Vec<u8>,
+    software: Arc<OnceLock<String>>,
+}
+
+/// The longest line with which a peer says what it is (RFC 4253 §4.2).
+const VERSION_BYTES_MAX: usize = 255;
+
+impl BeforeLogin {
+    /// Hears what came, up to the end of the first line.
+    fn hear(&mut self, bytes: &[u8]) {
+        if self.software.get().is_some() {
+            return;
+        }
+        self.first.extend_from_slice(bytes);
+        let end = self.first.iter().position(|byte| *byte == b'\n');
+        if end.is_none() && self.first.len() < VERSION_BYTES_MAX {
+            return;
+        }
+        let mut first = std::mem::take(&mut self.first);
+        first.truncate(end.unwrap_or(VERSION_BYTES_MAX));
+        let told = printable(String::from_utf8_lossy(&first).trim_end());
+        self.software.get_or_init(|| told);
+    }
 }
 
 impl AsyncRead for Wire {
@@ -68,10 +104,12 @@ impl AsyncRead for Wire {
             return Poll::Ready(Err(std::io::ErrorKind::ConnectionAborted.into()));
         }
         let wire = &mut *self;
+        let from = into.filled().len();
         let bytes = ready!(wire.ahead.poll_read(&mut wire.stream, cx, into))?;
         wire.counts.received_bytes.add(bytes as u64);
         if let Some(before) = &mut wire.before_login {
             before.bytes += bytes;
+            before.hear(into.filled().get(from..).unwrap_or_default());
             if before.login.borrow().is_some() {
                 wire.before_login = None;
             } else if before.bytes > BYTES_BEFORE_LOGIN_MAX {

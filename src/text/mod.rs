@@ -11,11 +11,12 @@ mod receipt;
 mod rejection;
 mod sentence;
 mod twin;
+mod unreadable;
 mod words;
 
 pub use held::{Held, held};
 pub use receipt::{Label, Phrase, label, phrase};
-pub use rejection::{Put, RejectionText, Why};
+pub use rejection::{Misread, Put, RejectionText, Why, Wrong};
 pub use sentence::{Leaves, Path, Sentence};
 pub use twin::{Read as TwinRead, Twin, twin};
 pub use words::{flow, kind, party, place, state};

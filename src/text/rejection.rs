@@ -2,20 +2,23 @@
 
 use jiff::tz::TimeZone;
 
+use super::pick;
+use super::unreadable::reasons;
 use crate::model::{Language, Timestamp, on_one_line};
+use crate::ubl::Remark;
 
 /// Why a file is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     /// Nobody can read it, for these reasons.
-    Unreadable(Vec<String>),
+    Unreadable(Vec<Remark>),
     /// It has more bytes than this.
     TooLarge {
         /// The limit.
         bytes_max: u64,
     },
     /// What is said of it beside it cannot be read, for this reason.
-    Said(String),
+    Said(Misread),
     /// It says something of a document that did not come.
     Alone,
     /// With it the firm would have put in more bytes on that day than this.
@@ -30,6 +33,33 @@ pub enum Why {
     },
     /// It was put under a temporary name, and got no other for a day.
     NeverNamed,
+}
+
+/// Why nobody understands what is said beside a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misread {
+    /// It is longer than this.
+    TooLong {
+        /// How long it is.
+        bytes: u64,
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// It is no object of JSON.
+    NoObject,
+    /// It is no JSON.
+    NoJson(Wrong),
+    /// It is JSON, and does not say what may be said.
+    Unknown(Wrong),
+}
+
+/// What a reader of JSON finds wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// In its own words, which are English.
+    pub words: String,
+    /// In which line.
+    pub line: usize,
 }
 
 /// Where a file was put.
@@ -71,14 +101,62 @@ impl Why {
         let with = |text: &str, max: &str| text.replace("{max}", max);
         match self {
             Self::Unreadable(reasons) if reasons.is_empty() => words.unreadable.to_owned(),
-            Self::Unreadable(reasons) => format!("{}: {}", words.unreadable, reasons.join("; ")),
+            Self::Unreadable(remarks) => {
+                format!("{}: {}", words.unreadable, reasons(language, remarks))
+            }
             Self::TooLarge { bytes_max } => with(words.too_large, &words.size(*bytes_max)),
-            Self::Said(why) => format!("{}: {why}", words.said),
+            Self::Said(why) => format!("{}: {}", words.said, why.told(language)),
             Self::Alone => words.alone.to_owned(),
             Self::DayBytes { bytes_max } => with(words.day_bytes, &words.size(*bytes_max)),
             Self::DayFiles { files_max } => with(words.day_files, &files_max.to_string()),
             Self::NeverNamed => words.never_named.to_owned(),
         }
+    }
+}
+
+impl Misread {
+    fn told(&self, language: Language) -> String {
+        let text = match self {
+            Self::TooLong { .. } => [
+                "it has {bytes} bytes, and {max} are the most",
+                "il a {bytes} octets, et {max} sont le maximum",
+                "het heeft {bytes} bytes, en {max} is het meeste",
+            ],
+            Self::NoObject => [
+                "it does not begin with `{`",
+                "il ne commence pas par `{`",
+                "het begint niet met `{`",
+            ],
+            Self::NoJson(_) => [
+                "{words}",
+                "ce n'est pas du JSON valide (ligne {line})",
+                "het is geen geldige JSON (regel {line})",
+            ],
+            Self::Unknown(_) => [
+                "{words}",
+                "il dit ce que nous ne connaissons pas, ou deux fois la même chose (ligne {line}{quote})",
+                "het zegt iets dat wij niet kennen, of tweemaal hetzelfde (regel {line}{quote})",
+            ],
+        };
+        let text = pick(language, text);
+        match self {
+            Self::TooLong { bytes, bytes_max } => text
+                .replace("{bytes}", &bytes.to_string())
+                .replace("{max}", &bytes_max.to_string()),
+            Self::NoObject => text.to_owned(),
+            Self::NoJson(wrong) | Self::Unknown(wrong) => text
+                .replace("{line}", &wrong.line.to_string())
+                .replace("{quote}", &wrong.quote())
+                .replace("{words}", &wrong.words),
+        }
+    }
+}
+
+impl Wrong {
+    /// The word that is wrong, as it stands there, for who does not read the rest.
+    fn quote(&self) -> String {
+        let word = self.words.split('`').nth(1);
+        word.map_or_else(String::new, |word| format!(": `{word}`"))
     }
 }
 
@@ -246,6 +324,7 @@ const DUTCH: Words = Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ubl::RemarkCode;
 
     fn text_of(language: Language, put: Put<'_>, why: &Why) -> String {
         let zone = TimeZone::get("Europe/Brussels").unwrap();
@@ -257,15 +336,116 @@ mod tests {
         text_of(language, Put::Dropped("sub/F-17.xml"), why)
     }
 
+    fn remark(code: RemarkCode, text: &str) -> Remark {
+        let text = text.to_owned();
+        Remark { code, text }
+    }
+
+    fn broken() -> Remark {
+        remark(
+            RemarkCode::BrokenXml,
+            "it ends in the middle (line 3, byte 99)",
+        )
+    }
+
+    fn unknown(words: &str) -> Why {
+        let words = words.to_owned();
+        Why::Said(Misread::Unknown(Wrong { words, line: 7 }))
+    }
+
+    /// Words that stand in any English text of ours, and in no other; with a reader's own words.
+    const ENGLISH_WORDS: [&str; 12] = [
+        "the", "it", "and", "that", "which", "cannot", "not", "than", "with", "words", "you", "no",
+    ];
+
+    /// Every reason for which a file is not accepted, with a reader's words in it where it has some.
+    fn every_why() -> Vec<Why> {
+        let wrong = || Wrong {
+            words: "it cannot be that".to_owned(),
+            line: 7,
+        };
+        let misread = [
+            Misread::TooLong {
+                bytes: 20_000,
+                bytes_max: 16_384,
+            },
+            Misread::NoObject,
+            Misread::NoJson(wrong()),
+            Misread::Unknown(wrong()),
+        ];
+        let faults = RemarkCode::ALL.map(|code| {
+            remark(
+                code,
+                "it cannot be that, for the words are not (line 3, byte 99)",
+            )
+        });
+        let mut whys = vec![
+            Why::Alone,
+            Why::TooLarge { bytes_max: 1000 },
+            Why::DayBytes { bytes_max: 1000 },
+            Why::DayFiles { files_max: 1000 },
+            Why::Unreadable(Vec::new()),
+            Why::Unreadable(faults.to_vec()),
+        ];
+        whys.extend(faults.map(|fault| Why::Unreadable(vec![fault])));
+        whys.extend(misread.map(Why::Said));
+        whys
+    }
+
+    #[test]
+    fn no_note_of_another_language_says_anything_in_english() {
+        let english = |text: &str| {
+            let words = text.split(|c: char| !c.is_alphabetic());
+            let words: Vec<_> = words.map(str::to_lowercase).collect();
+            let known = |word: &&&str| words.contains(&(**word).to_owned());
+            ENGLISH_WORDS.iter().filter(known).count()
+        };
+        for why in every_why() {
+            for put in [
+                Put::Dropped("F-17.xml"),
+                Put::Uploaded("/in/F-17.xml", Some(3)),
+            ] {
+                assert!(english(&text_of(Language::En, put, &why)) > 0, "{why:?}");
+                for language in [Language::Fr, Language::Nl] {
+                    let told = text_of(language, put, &why);
+                    assert_eq!(english(&told), 0, "{told}");
+                    assert!(
+                        !told.contains(['{', '}']) || matches!(why, Why::Said(_)),
+                        "{told}"
+                    );
+                }
+            }
+        }
+        let [fr, nl] = [Language::Fr, Language::Nl].map(|language| {
+            let mut all: Vec<_> = every_why().iter().map(|why| why.told(language)).collect();
+            all.sort();
+            all.dedup();
+            all.len()
+        });
+        assert_eq!((fr, nl), (every_why().len(), every_why().len()));
+    }
+
+    #[test]
+    fn where_it_breaks_is_told_in_each_language() {
+        let told = |language, why: &Why| why.told(language);
+        let broken = Why::Unreadable(vec![broken(), broken()]);
+
+        assert!(told(Language::Fr, &broken).ends_with(": le XML est coupé ou mal formé (ligne 3)"));
+        assert!(told(Language::En, &broken).ends_with(": it ends in the middle (line 3, byte 99)"));
+        let unknown = unknown("unknown field `x`");
+        assert!(told(Language::Nl, &unknown).ends_with("(regel 7: `x`)"));
+        assert!(told(Language::En, &unknown).ends_with(": unknown field `x`"));
+    }
+
     #[test]
     fn a_firm_is_told_in_its_language_and_its_time() {
-        let why = Why::Unreadable(vec!["ends in the middle (line 3)".to_owned()]);
+        let why = Why::Unreadable(vec![broken()]);
 
         insta::assert_snapshot!(text(Language::Nl, &why), @r"
         Dit bestand werd naar geen enkele boekhoudsoftware verzonden.
 
         Bestand: sub/F-17.xml
-        Reden: het is niet leesbaar als document: ends in the middle (line 3)
+        Reden: het is niet leesbaar als document: de XML is afgebroken of onjuist opgebouwd (regel 3)
 
         Vraag het document opnieuw aan de afzender, of verbeter het, en plaats het in de uitwisselmap.
 
@@ -289,7 +469,7 @@ mod tests {
     fn a_name_cannot_say_what_we_did_not() {
         let put = Put::Dropped("F-1.xml\r\nReason: none, it was sent\u{202e}");
 
-        let told = text_of(Language::En, put, &Why::Said("`\n`".to_owned()));
+        let told = text_of(Language::En, put, &unknown("`\n`"));
 
         let names = |line: &&str| line.starts_with("Reason: ");
         assert_eq!(told.lines().filter(names).count(), 1, "{told}");
@@ -299,14 +479,14 @@ mod tests {
     #[test]
     fn a_device_is_told_the_size_and_what_to_do() {
         let put = Put::Uploaded("/in/ACME/F-17.xml", Some(1234));
-        let unreadable = Why::Unreadable(vec!["is empty".to_owned()]);
+        let unreadable = Why::Unreadable(vec![remark(RemarkCode::Empty, "there is nothing")]);
 
         insta::assert_snapshot!(text_of(Language::Fr, put, &unreadable), @r"
         Ce fichier n'a été envoyé à aucun logiciel comptable.
 
         Fichier: /in/ACME/F-17.xml
         Taille: 1234 octets
-        Motif: il est illisible en tant que document: is empty
+        Motif: il est illisible en tant que document: il est vide
 
         Ce qui a été déposé est gardé, et le déposer à nouveau ne change rien. Redemandez le document à l'expéditeur, ou corrigez-le, et placez celui-là dans le répertoire `in`.
 

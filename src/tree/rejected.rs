@@ -151,8 +151,7 @@ fn why(note: &Rejection) -> Why {
     let max = note.detail.parse().unwrap_or_default();
     match note.why {
         Rejected::Unreadable => {
-            let told = Some(note.detail.clone()).filter(|told| !told.is_empty());
-            Why::Unreadable(told.into_iter().collect())
+            Why::Unreadable(serde_json::from_str(&note.detail).unwrap_or_default())
         }
         Rejected::TooLarge => Why::TooLarge { bytes_max: max },
         Rejected::DayBytes => Why::DayBytes { bytes_max: max },

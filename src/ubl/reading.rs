@@ -161,6 +161,15 @@ pub struct Remark {
     pub text: String,
 }
 
+impl Remark {
+    /// Returns the line in which a document breaks, where it says one.
+    pub fn line(&self) -> Option<u64> {
+        let (_, place) = self.text.strip_suffix(')')?.rsplit_once(" (line ")?;
+        let (line, _) = place.split_once(", byte ")?;
+        line.parse().ok()
+    }
+}
+
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -203,4 +212,26 @@ pub enum RemarkCode {
     TooMany,
     /// It is another syntax or message, which no linked program reads.
     NotUbl,
+}
+
+impl RemarkCode {
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
+        Self::Empty,
+        Self::NotXml,
+        Self::BrokenXml,
+        Self::DtdOrEntity,
+        Self::TooDeep,
+        Self::TooLarge,
+        Self::TooManyAttributes,
+        Self::Encoding,
+        Self::UnknownRoot,
+        Self::UnknownCustomization,
+        Self::OldCustomization,
+        Self::Missing,
+        Self::Odd,
+        Self::EmptyAttachment,
+        Self::TooMany,
+        Self::NotUbl,
+    ];
 }

@@ -132,6 +132,12 @@ mod tests {
     fn a_fault_names_its_line() {
         let fault = Fault::new(RemarkCode::BrokenXml, "broken", 4);
 
-        assert_eq!(fault.told("a\nb\nc"), "broken (line 3, byte 4)");
+        let text = fault.told("a\nb\nc");
+
+        assert_eq!(text, "broken (line 3, byte 4)");
+        let code = RemarkCode::BrokenXml;
+        assert_eq!(Remark { code, text }.line(), Some(3));
+        let text = "`(line 3, byte 4` is odd".to_owned();
+        assert_eq!(Remark { code, text }.line(), None);
     }
 }

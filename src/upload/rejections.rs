@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Error;
 use crate::catalog::{self, Catalog, NewRejection};
 use crate::model::{DeviceId, Digest, FirmId, Rejected, Timestamp, VirtualPath};
+use crate::ubl::Remark;
 
 /// Notes what is not accepted, for the folder `/rejected` of its owner. A clone is the same.
 #[derive(Clone)]
@@ -55,13 +56,14 @@ impl Rejections {
         &self,
         owner: Owner<'_>,
         (digest, bytes): (Digest, u64),
-        reasons: &str,
+        remarks: &[Remark],
         now: Timestamp,
     ) -> Result<(), catalog::Error> {
+        let detail = serde_json::to_string(remarks).unwrap_or_default();
         let new = NewRejection {
             path: owner.path,
             why: Rejected::Unreadable,
-            detail: reasons,
+            detail: &detail,
             bytes: Some(bytes),
             digest: Some(digest),
         };
@@ -188,7 +190,7 @@ mod tests {
         let owner = |path| Owner { firm, device, path };
         let first = path(0);
         rejections
-            .note_unreadable(owner(&first), (Digest::of(b"x"), 1), "", now)
+            .note_unreadable(owner(&first), (Digest::of(b"x"), 1), &[], now)
             .await
             .unwrap();
         let many = (1..NOTED_MAX).map(|at| at.to_string());
@@ -197,7 +199,7 @@ mod tests {
 
         let last = path(NOTED_MAX);
         rejections
-            .note_unreadable(owner(&last), (Digest::of(b"y"), 1), "", now)
+            .note_unreadable(owner(&last), (Digest::of(b"y"), 1), &[], now)
             .await
             .unwrap();
 

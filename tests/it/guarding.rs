@@ -2,12 +2,13 @@
 
 mod strangers;
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
-use russh::{MethodKind, client};
+use russh::{MethodKind, Preferred, SshId, client, kex};
 use sluis::login::Logins;
 use sluis::model::{DeviceKind, SessionId, Timestamp};
 use sluis::sftp::limits::LOGINS_PER_CONNECTION_MAX;
@@ -745,6 +746,36 @@ async fn a_forwarder_must_say_for_whom_it_speaks_and_is_never_barred_itself() {
     scene.serves_the_honest().await;
     scene.gateway.drain().await;
     assert_eq!(scene.written().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_has_no_algorithm_in_common_is_named_with_what_would_help() {
+    let mut program = Program::init();
+    program.serve();
+    let old = Preferred {
+        kex: Cow::Borrowed(&[kex::DH_G14_SHA256]),
+        ..Preferred::DEFAULT
+    };
+    let config = Arc::new(client::Config {
+        client_id: SshId::Standard("SSH-2.0-Old_Scanner_1".into()),
+        preferred: old,
+        ..Default::default()
+    });
+
+    for _ in 0..25 {
+        let address = program.address.unwrap();
+        let dialled = client::connect(Arc::clone(&config), address, Trusting).await;
+        assert!(dialled.is_err());
+    }
+
+    let told = "knows no key exchange that is offered here: `SSH-2.0-Old_Scanner_1` has `diffie-hellman-group14-sha256`. If it is a device of yours: `algorithms = \"legacy\"` under `[sftp]` would have one";
+    wait_until(|| program.log_count(told) == 20);
+    assert_eq!(program.terminate(), Some(0));
+    assert_eq!(
+        program.log_count(told),
+        20,
+        "a scanner must not fill the log"
+    );
 }
 
 #[test]

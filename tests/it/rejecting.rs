@@ -43,7 +43,7 @@ async fn what_nobody_can_read_shows_as_it_was_beside_the_reason() {
 
     Bestand: /in/ACME/brief.xml
     Grootte: 6 bytes
-    Reden: het is niet leesbaar als document: it is not XML: it does not begin with `<`
+    Reden: het is niet leesbaar als document: het is geen leesbare XML, maar misschien een afbeelding, een archief of een tekst
 
     Wat geplaatst werd, is bewaard, en het nogmaals plaatsen verandert niets. Vraag het document opnieuw aan de afzender, of verbeter het, en plaats dat in de map `in`.
 

@@ -428,6 +428,30 @@ fn systemd_hears_of_a_reload_and_of_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_roots_that_cannot_be_used_says_so_and_serves_devices() {
+    for text in [
+        None,
+        Some("-----BEGIN CERTIFICATE-----\nno\n"),
+        Some("no PEM"),
+    ] {
+        let mut program = Program::init();
+        let device = program.device("server", "pull", "ACME");
+        write(&program, "[webhooks]\nroots = \"roots.pem\"\n");
+        if let Some(text) = text {
+            fs::write(program.path("sluis/roots.pem"), text).unwrap();
+        }
+
+        program.serve();
+
+        let told = "no receiver over https is told";
+        wait_until(|| program.log_count(told) == 1);
+        assert!(program.log_lines(told)[0].contains("roots.pem"));
+        Peer::connect(program.address.unwrap(), &device.login).await;
+        assert_eq!(program.terminate(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_are_trusted_since_a_reload_are_trusted_for_the_next_letter() {
     let mut program = Program::init();
     program.device("server", "pull", "ACME");

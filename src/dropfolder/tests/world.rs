@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::super::*;
 use crate::ingest::Outcome;
 use crate::model::{Declared, Digest, DocumentId, Language};
+use crate::ubl::{Remark, RemarkCode};
 
 #[derive(Debug, thiserror::Error)]
 #[error("could not write down what arrived")]
@@ -130,8 +131,17 @@ impl Inner {
             outcome.as_str(),
             said(arrival)
         ));
+        let remark = Remark {
+            code: RemarkCode::NotXml,
+            text: "no XML".to_owned(),
+        };
         Taken {
             outcome,
+            remarks: if quarantined {
+                vec![remark]
+            } else {
+                Vec::new()
+            },
             document: DocumentId(1),
             digest: Digest::of(&arrival.bytes),
             number: None,
