@@ -775,3 +775,25 @@ fn what_a_link_held_that_is_removed_goes_through_the_other_one() {
     assert!(removed.status.success(), "{told}");
     assert!(told.contains("one waiting document was offered"), "{told}");
 }
+
+#[test]
+fn a_server_that_runs_looks_again_after_a_command_that_was_cut() {
+    let mut program = Program::init();
+    program.device_of("server", "pull");
+    let add = ["link", "add", "kantoor", "De Korenaar", "--profile"];
+    program.ok(&[&add[..], &["expertm", "--code", "ACME"]].concat());
+    program.ok(&[&add[..], &["bob-demat", "--code", "BOB"]].concat());
+    program.ingest(&[invoice("F-1", 900)]);
+    // A command would look again itself; these were cut before.
+    let cut = |program: &Program, id: u8| {
+        program.query(&format!("update link set device_id = 1 where id = {id}"));
+        program.query("update firm set version = version + 1");
+    };
+    cut(&program, 1);
+    program.serve();
+    wait_until(|| program.states() == ["offered", "held"]);
+
+    cut(&program, 2);
+
+    wait_until(|| program.states() == ["offered", "offered"]);
+}

@@ -403,7 +403,16 @@ async fn what_was_written_of_a_firm_makes_another_that_is_written_so_too() {
     }
 
     let made = read("leeg").await;
+    let there = read("demo").await;
     assert_eq!(made.devices.len(), count + first.devices.len());
+    for (own, other) in made.devices.iter().zip(&there.devices) {
+        assert_eq!((&own.name, own.kind), (&other.name, other.kind));
+        assert_eq!((own.means, own.uploads), (other.means, other.uploads));
+        assert_eq!(own.networks, other.networks, "{}", own.name);
+        assert_eq!(own.keys, other.keys, "{}", own.name);
+        let why = |one: &Device| one.disabled.as_ref().map(|disabled| disabled.why.clone());
+        assert_eq!(why(own), why(other), "{}", own.name);
+    }
     assert_eq!(toml::to_string(&written(&made)).unwrap(), text);
     assert_eq!(planned(&wanted, &made, &house.profiles), Ok(Vec::new()));
 }
