@@ -3,13 +3,11 @@
 use super::Ingest;
 use super::plan::{Planned, choice_for, suspect};
 use crate::catalog::{self, Event, Tx, Uncollected};
+use crate::evidence::replay::{REPLACED, REVISION};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, Timestamp,
 };
 use crate::transfer::{Earlier, Stand};
-
-/// How it is told that a newer document, whose number follows, took the place of a delivery.
-pub(crate) const REPLACED: &str = "replaced by document ";
 
 impl Ingest {
     /// Returns what has become of the earlier deliveries, with what this process knows of who reads them now.
@@ -100,6 +98,6 @@ pub(crate) fn revised(
         document: Some(document),
         delivery: Some(delivery),
         device,
-        ..Event::new(EventKind::Revised, format!("revision of document {of}"))
+        ..Event::new(EventKind::Revised, format!("{REVISION}{of}"))
     })
 }

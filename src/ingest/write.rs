@@ -9,6 +9,7 @@ use super::revise::{replace, revised};
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, Link, NewDelivery, NewDocument, Offer, Tx, Uncollected};
+use crate::evidence::replay::LIKE;
 use crate::model::{DocumentId, Duplicates, EventKind, FirmId, HeldReason, Said, Timestamp};
 use crate::transfer::Readiness;
 use crate::ubl::Reading;
@@ -323,7 +324,7 @@ pub(crate) fn waits_for(planned: &Planned) -> String {
     let why = waits(planned.hold, planned.due);
     match planned.duplicate_of {
         Some(first) if planned.hold == Some(HeldReason::SuspectedDuplicate) => {
-            format!("{why}: like document {first}")
+            format!("{why}{LIKE}{first}")
         }
         _ => why,
     }
