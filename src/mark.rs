@@ -13,6 +13,7 @@ use crate::catalog::{self, Catalog, Durability, Event, Listed, Tx};
 use crate::collect::{End, HandleReads, Removal, Verdict, judge, judge_removal};
 use crate::counts::Counts;
 use crate::evidence::Collecting;
+use crate::evidence::replay::REVISION;
 use crate::ingest::Readers;
 pub use crate::ingest::Reads;
 use crate::model::{
@@ -345,7 +346,7 @@ async fn tell_taken_back(
             delivery: Some(delivery),
             device,
             session: None,
-            detail: format!("revision of document {}", file.document),
+            detail: format!("{REVISION}{}", file.document),
         });
     }
     tx.tell(who.firm, now, told);

@@ -158,6 +158,9 @@ fn standing(row: &AnyRow) -> Result<(DeliveryId, Standing), Error> {
         collected: row.at_or("collected_at")?,
         processed: row.at_or("processed_at")?,
         withdrawn: row.at_or("withdrawn_at")?,
+        like: delivery.duplicate_of,
+        revision_of: delivery.revision_of,
+        replaced_by: delivery.replaced_by,
     };
     Ok((delivery.id, standing))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alarm::Told;
 use crate::catalog::{Event, EventRow, Letter, Webhook};
-use crate::ingest::revise::REPLACED;
+use crate::evidence::replay::REPLACED;
 use crate::model::{EventKind, FirmId, HeldReason, Kind, Timestamp, WebhookId};
 
 /// How many digits of an event's hash stand in its id.

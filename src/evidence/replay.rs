@@ -4,11 +4,13 @@
 //! is held of a delivery here is small and does not grow with its events; a place is held as its digest.
 
 mod alarms;
+mod beside;
 mod difference;
 mod standing;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use beside::{LIKE, REPLACED, REVISION};
 pub use difference::{AlarmFault, DIFFERENCES_MAX, Difference, Differences};
 pub use standing::{Place, Resent, Standing};
 
@@ -31,6 +33,8 @@ pub struct Replay {
     /// The last link that was removed; early events did not tell of what it held.
     link_removed: Option<EventSeq>,
     held_at: HashMap<DeliveryId, EventSeq>,
+    /// Of which document a delivery is a revision that is told next.
+    revised: HashMap<DeliveryId, DocumentId>,
     alarms: Alarms,
 }
 
@@ -68,6 +72,7 @@ impl Replay {
             EventKind::Held => self.hold(id, document, row),
             EventKind::Offered => self.offer(id, document, row),
             EventKind::Resent => self.resend(id, document, row),
+            EventKind::Revised => self.revise(id, row),
             _ => self.mark(id, row),
         };
         played.ok_or_else(|| impossible(state))
@@ -154,15 +159,25 @@ impl Replay {
         // Until when it waits, or what a person said of it, may stand behind the word.
         let word = row.event.detail.split([' ', ':']).next();
         let reason = word.and_then(|word| word.parse().ok());
+        let is_suspected = reason == Some(HeldReason::SuspectedDuplicate);
+        let like = is_suspected
+            .then(|| beside::like(&row.event.detail))
+            .flatten();
         self.held_at.insert(id, row.seq);
         match self.deliveries.get_mut(&id) {
             None => {
                 let new = Standing::new(document, State::Held, row.at);
-                self.add(id, Standing { reason, ..new });
+                let new = Standing {
+                    reason,
+                    like,
+                    ..new
+                };
+                self.add(id, new);
             }
             Some(known) if known.is_in(&[State::Held, State::Offered]) => {
                 known.state = State::Held;
                 known.reason = reason;
+                known.like = like;
             }
             Some(_) => return None,
         }
@@ -180,6 +195,7 @@ impl Replay {
         }
         known.state = State::Offered;
         known.reason = None;
+        known.like = None;
         known.place = Some(place);
         known.offered = Some(row.at);
         self.held_at.remove(&id);
@@ -199,8 +215,24 @@ impl Replay {
             None => drop(self.unsaid.insert(id, row.seq)),
         }
         let new = Standing::new(document, State::Offered, row.at);
-        let generation = said.generation;
-        self.add(id, Standing { generation, ..new });
+        // It revises what the one before did.
+        let before = said.after.and_then(|after| self.deliveries.get(&after));
+        let new = Standing {
+            generation: said.generation,
+            revision_of: before.and_then(|before| before.revision_of),
+            ..new
+        };
+        self.add(id, new);
+        Some(())
+    }
+
+    fn revise(&mut self, id: DeliveryId, row: &EventRow) -> Option<()> {
+        let of = beside::revision_of(&row.event.detail)?;
+        match self.deliveries.get_mut(&id) {
+            Some(known) => known.revision_of = Some(of),
+            // It is told before the offer.
+            None => drop(self.revised.insert(id, of)),
+        }
         Some(())
     }
 
@@ -248,13 +280,16 @@ impl Replay {
             EventKind::Withdrawn => {
                 known.state = State::Withdrawn;
                 known.withdrawn = at;
+                known.like = None;
+                known.replaced_by = beside::replaced_by(&row.event.detail);
             }
             _ => {}
         }
         Some(())
     }
 
-    fn add(&mut self, id: DeliveryId, standing: Standing) {
+    fn add(&mut self, id: DeliveryId, mut standing: Standing) {
+        standing.revision_of = self.revised.remove(&id).or(standing.revision_of);
         if let Some(index) = &mut self.of_document {
             index.entry(standing.document).or_default().push(id);
         }
@@ -321,6 +356,7 @@ fn moves_deliveries(kind: EventKind) -> bool {
             | EventKind::Processed
             | EventKind::Withdrawn
             | EventKind::Resent
+            | EventKind::Revised
     )
 }
 

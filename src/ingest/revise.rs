@@ -4,14 +4,12 @@ use super::Ingest;
 use super::plan::{Planned, choice_for, suspect};
 use super::sameness::may_replace;
 use crate::catalog::{self, Event, Known, Tx, Uncollected};
+use crate::evidence::replay::{REPLACED, REVISION};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, Timestamp,
 };
 use crate::transfer::{Earlier, Stand};
 use crate::ubl::Reading;
-
-/// How it is told that a newer document, whose number follows, took the place of a delivery.
-pub(crate) const REPLACED: &str = "replaced by document ";
 
 impl Ingest {
     /// Returns what has become of the earlier deliveries, with what this process knows of who reads them now.
@@ -124,6 +122,6 @@ pub(crate) fn revised(
         document: Some(document),
         delivery: Some(delivery),
         device,
-        ..Event::new(EventKind::Revised, format!("revision of document {of}"))
+        ..Event::new(EventKind::Revised, format!("{REVISION}{of}"))
     })
 }

@@ -10,6 +10,7 @@ use super::revise::{replace, revised};
 use super::route::Routing;
 use super::run::{Error, Ingest, Outcome, Ready, Taken};
 use crate::catalog::{Event, NewDelivery, NewDocument, Offer, Tx, Uncollected};
+use crate::evidence::replay::LIKE;
 use crate::model::{DocumentId, Duplicates, EventKind, FirmId, HeldReason, Kind, Said, Timestamp};
 use crate::transfer::Readiness;
 use crate::ubl::Reading;
@@ -332,7 +333,7 @@ pub(crate) fn waits_for(planned: &Planned) -> String {
     let why = waits(planned.hold, planned.due);
     match planned.duplicate_of {
         Some(first) if planned.hold == Some(HeldReason::SuspectedDuplicate) => {
-            format!("{why}: like document {first}")
+            format!("{why}{LIKE}{first}")
         }
         _ => why,
     }

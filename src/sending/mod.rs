@@ -10,7 +10,7 @@ pub use by_hand::{Destination, Moved};
 pub use release::{Released, Unlooked, Waiting};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
-use crate::evidence::replay::Resent;
+use crate::evidence::replay::{REPLACED, Resent};
 use crate::ingest::neighbours::Links;
 use crate::ingest::{Ingest, place};
 use crate::model::{
@@ -218,7 +218,12 @@ impl Sending {
                 advice,
             });
         }
-        let told = told_of(&delivery, EventKind::Withdrawn, reason.to_owned());
+        // What a person says must not read as what the program does.
+        let detail = match reason.strip_prefix(REPLACED) {
+            Some(_) => format!("by hand: {reason}"),
+            None => reason.to_owned(),
+        };
+        let told = told_of(&delivery, EventKind::Withdrawn, detail);
         tx.tell(firm, now, [told]);
         Ok(tx.commit().await?)
     }

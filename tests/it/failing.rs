@@ -895,3 +895,130 @@ fn a_damaged_page_that_logins_meet_is_told_by_readiness_and_stays_told() {
         "{told}"
     );
 }
+
+/// A disk of its own in a file, with a file system that turns read-only when it fails, under whoever has files open.
+struct FailingDisk {
+    at: PathBuf,
+    image: PathBuf,
+}
+
+impl FailingDisk {
+    /// Makes and mounts it, where that may be done.
+    fn mount(at: &Path, image: PathBuf) -> Option<Self> {
+        let file = fs::File::create(&image).unwrap();
+        file.set_len(64 << 20).unwrap();
+        let disk = Self {
+            at: at.to_owned(),
+            image,
+        };
+        let mut make = Command::new("mkfs.ext4");
+        let here = succeeds(make.args(["-q", "-F"]).arg(&disk.image))
+            && disk.try_mount()
+            && fs::OpenOptions::new()
+                .write(true)
+                .open(disk.failure())
+                .is_ok();
+        is_here("the right to mount a file, and to have it fail", here).then_some(disk)
+    }
+
+    fn try_mount(&self) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop,errors=remount-ro"]);
+        succeeds(mount.arg(&self.image).arg(&self.at))
+    }
+
+    /// Where the system takes the wish that it fails.
+    fn failure(&self) -> PathBuf {
+        let found = Command::new("findmnt")
+            .args(["-n", "-o", "SOURCE"])
+            .arg(&self.at)
+            .output();
+        let device = String::from_utf8(found.unwrap().stdout).unwrap();
+        let name = device.trim().trim_start_matches("/dev/").to_owned();
+        Path::new("/sys/fs/ext4")
+            .join(name)
+            .join("trigger_fs_error")
+    }
+
+    fn fail(&self) {
+        fs::write(self.failure(), "a test").unwrap();
+    }
+
+    /// What an operator does, once nobody has files open there.
+    fn mend(&self) {
+        assert!(succeeds(Command::new("umount").arg(&self.at)));
+        let mut check = Command::new("e2fsck");
+        let checked = check.arg("-fy").arg(&self.image).output().unwrap();
+        // 1: it has mended something.
+        assert!(checked.status.code().is_some_and(|code| code <= 1));
+        assert!(self.try_mount());
+    }
+}
+
+impl Drop for FailingDisk {
+    fn drop(&mut self) {
+        succeeds(Command::new("umount").arg("-l").arg(&self.at));
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|done| done.status.success())
+}
+
+#[test]
+fn on_a_disk_that_turns_read_only_nothing_is_acknowledged_and_what_was_is_there_afterwards() {
+    let mut program = Program::init();
+    let device = program.device("server", "pull", "ACME");
+    program.ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
+    let data = program.path("sluis/data");
+    let kept = program.path("kept");
+    fs::create_dir(&kept).unwrap();
+    crate::gateway::copy_all(&data, &kept);
+    let Some(disk) = FailingDisk::mount(&data, program.path("image")) else {
+        return;
+    };
+    crate::gateway::copy_all(&kept, &data);
+    // What was there before is no matter of the server's.
+    assert!(succeeds(Command::new("sync").arg("-f").arg(&data)));
+    configured(&program, "[disk]\nkeep_free_bytes = 0\n");
+    program.ingest(&[invoice("F-1", 2000)]);
+    program.serve();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let connect = |program: &Program| {
+        let connecting = Peer::try_connect(program.address.unwrap(), &device.login);
+        runtime.block_on(connecting)
+    };
+    let put = |peer: &Peer, number: &str| {
+        let (path, bytes) = (format!("/in/{number}.xml"), invoice(number, 900));
+        runtime.block_on(put(peer, &path, &bytes))
+    };
+    let peer = connect(&program).unwrap();
+    put(&peer, "F-2").unwrap();
+
+    disk.fail();
+
+    let (code, told) = put(&peer, "F-3").unwrap_err();
+    assert_eq!(code, StatusCode::Failure);
+    assert!(told.contains("cannot write to its disk"), "{told}");
+    runtime.block_on(async {
+        let handle = peer.open(&first(&peer).await).await.unwrap();
+        let got = peer.read(&handle, 0, u64::MAX).await.unwrap();
+        assert_eq!(got.len(), 2000, "what is here is still read");
+        let closed = peer.sftp.close(&handle).await;
+        assert!(closed.is_err(), "and nobody has collected it: {closed:?}");
+    });
+    for told in ["Cannot store documents", "Cannot write to the catalog"] {
+        wait_until(|| program.log_says(told));
+        assert_eq!(program.log_count(told), 1, "{}", program.log());
+    }
+    program.kill();
+    disk.mend();
+    program.serve();
+    let peer = connect(&program).unwrap();
+    put(&peer, "F-3").unwrap();
+    runtime.block_on(async { peer.get(&first(&peer).await).await.unwrap() });
+    drop(peer);
+    assert_eq!(program.terminate(), Some(0));
+    program.ok(&["fsck", "--deep"]);
+    assert_eq!(program.states(), ["collected", "offered", "offered"]);
+}

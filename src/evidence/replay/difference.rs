@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::standing::{Place, Standing};
 use crate::alarm::Subject;
-use crate::model::{DeliveryId, EventKind, EventSeq, State, Timestamp};
+use crate::model::{DeliveryId, DocumentId, EventKind, EventSeq, State, Timestamp};
 
 /// Something that the events and the table do not agree on, or that the events alone cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,5 +249,19 @@ pub(super) fn differences(id: DeliveryId, told: &Standing, found: &Standing) -> 
             found,
         })
     };
-    facts.into_iter().filter_map(other).collect()
+    let facts = facts.into_iter().chain(beside(told, found));
+    facts.filter_map(other).collect()
+}
+
+/// What is said of the documents beside it.
+fn beside(told: &Standing, found: &Standing) -> [(&'static str, String, String); 3] {
+    let document =
+        |id: Option<DocumentId>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
+    let both = |fact, told, found| (fact, document(told), document(found));
+    [
+        // Events tell it of what is held for that, and of nothing else.
+        both("duplicate_of", told.like, told.like.and(found.like)),
+        both("revision_of", told.revision_of, found.revision_of),
+        both("replaced_by", told.replaced_by, found.replaced_by),
+    ]
 }

@@ -31,6 +31,12 @@ pub struct Standing {
     pub processed: Option<Timestamp>,
     /// When it was withdrawn.
     pub withdrawn: Option<Timestamp>,
+    /// The document that it looks like. Events tell it of what is held for that.
+    pub like: Option<DocumentId>,
+    /// The document of which it is a revision.
+    pub revision_of: Option<DocumentId>,
+    /// The document that took its place.
+    pub replaced_by: Option<DocumentId>,
 }
 
 /// At which device, and where, a delivery shows.
@@ -68,6 +74,9 @@ impl Standing {
             collected: None,
             processed: None,
             withdrawn: None,
+            like: None,
+            revision_of: None,
+            replaced_by: None,
         }
     }
 

@@ -144,6 +144,10 @@ fn each_fact_that_differs_is_named() {
         (|s| s.collected = Some(Timestamp(3)),                            "collected_at"),
         (|s| s.processed = Some(Timestamp(3)),                            "processed_at"),
         (|s| s.withdrawn = Some(Timestamp(3)),                            "withdrawn_at"),
+        (|s| s.revision_of = Some(DOCUMENT),                              "revision_of"),
+        (|s| s.replaced_by = Some(DOCUMENT),                              "replaced_by"),
+        // What it looks like is told of what is held for that alone.
+        (|s| s.like = Some(DOCUMENT),                                     ""),
     ];
     for (change, expected) in table {
         let mut found = as_told.clone();
@@ -153,6 +157,43 @@ fn each_fact_that_differs_is_named() {
         let words: Vec<_> = compared.differences.iter().map(Difference::word).collect();
         assert_eq!(words.join(" "), *expected);
     }
+}
+
+#[test]
+fn what_is_told_of_the_documents_beside_it_is_compared() {
+    use EventKind::*;
+    const F: &str = "/in/F.xml";
+    let held = (1, Held, "suspected_duplicate: like document 3");
+    let revised = (1, Revised, "revision of document 3");
+    let (offered, again) = ((1, Offered, F), (2, Resent, "generation 2 after d1: x"));
+    let three = Some(DocumentId(3));
+    let marks = |told: &[Tells<'_>], id| {
+        let (replay, faults) = played(told);
+        assert_eq!(faults, [], "{told:?}");
+        let standing = &replay.deliveries[&DeliveryId(id)];
+        (standing.like, standing.revision_of, standing.replaced_by)
+    };
+    #[rustfmt::skip]
+    let table: &[(&[Tells<'_>], _)] = &[
+        (&[held],                                                  (three, None, None)),
+        (&[held, (1, Held, "on_hold: like document 3")],           (None, None, None)),
+        (&[held, (1, Released, ""), revised, offered],             (None, three, None)),
+        (&[revised, offered],                                      (None, three, None)),
+        (&[offered, revised],                                      (None, three, None)),
+        (&[offered, (1, Withdrawn, "replaced by document 3")],     (None, None, three)),
+        (&[offered, (1, Withdrawn, "by hand: replaced by document 3")], (None, None, None)),
+    ];
+    for (told, expected) in table {
+        assert_eq!(marks(told, 1), *expected, "{told:?}");
+    }
+    assert_eq!(marks(&[revised, offered, again], 2), (None, three, None));
+
+    let (mut replay, _) = played(&[held]);
+    let mut found = replay.deliveries[&DeliveryId(1)].clone();
+    found.like = Some(DocumentId(4));
+    let compared = replay.compare(DeliveryId(1), &found);
+    let words: Vec<_> = compared.differences.iter().map(Difference::word).collect();
+    assert_eq!(words, ["duplicate_of"]);
 }
 
 #[test]
