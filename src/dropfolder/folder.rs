@@ -197,7 +197,38 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::model::Language;
+
+    #[tokio::test]
+    async fn what_never_got_its_name_is_known_until_it_has_one() {
+        let root = tempfile::tempdir().unwrap();
+        let firm = Firm {
+            id: FirmId(1),
+            slug: "peeters".parse().unwrap(),
+            language: Language::Nl,
+            zone: TimeZone::UTC,
+        };
+        let config = DropFolderConfig {
+            root: root.path().to_owned(),
+            ..DropFolderConfig::default()
+        };
+        let mut folder = Folder::new(firm, &config);
+        let (old, long_after) = (Timestamp(0), Timestamp(i64::MAX / 2));
+        let at = |name: &str| root.path().join("peeters").join(name);
+        std::fs::create_dir(at("")).unwrap();
+        std::fs::write(at("F-1.xml.part"), "x").unwrap();
+
+        assert!(folder.look(old).await.is_empty());
+        assert_eq!(folder.unnamed.0, None);
+        assert!(folder.look(long_after).await.is_empty());
+        assert_eq!(folder.unnamed.0.as_deref(), Some("1"));
+        std::fs::rename(at("F-1.xml.part"), at("F-1.xml")).unwrap();
+        assert_eq!(folder.look(long_after).await.len(), 1);
+        assert_eq!(folder.unnamed.0, None);
+    }
 
     #[test]
     fn what_lasts_is_told_once() {

@@ -272,7 +272,7 @@ const ENGLISH: Words = Words {
     kept: "What was put is kept, and putting it again changes nothing. Ask the sender for the document again, or correct it, and put that in the folder `in`.",
     smaller: "It was not kept. Ask the sender for a smaller document, and put that in the folder `in`.",
     tomorrow: "It was not kept. Put it in the folder `in` again tomorrow, or ask the operator for more room.",
-    own_name: "It was not kept. Put it in the folder `in` again, and have it renamed to its own name when it is complete.",
+    own_name: "It was not kept. Put it in the folder `in` again, and give it its own name once it is complete.",
     bytes: "bytes",
     units: ["MB", "GB"],
 };
@@ -294,7 +294,7 @@ const FRENCH: Words = Words {
     kept: "Ce qui a été déposé est gardé, et le déposer à nouveau ne change rien. Redemandez le document à l'expéditeur, ou corrigez-le, et placez celui-là dans le répertoire `in`.",
     smaller: "Il n'a pas été gardé. Demandez à l'expéditeur un document plus petit, et placez celui-là dans le répertoire `in`.",
     tomorrow: "Il n'a pas été gardé. Placez-le à nouveau dans le répertoire `in` demain, ou demandez plus de place à l'exploitant.",
-    own_name: "Il n'a pas été gardé. Placez-le à nouveau dans le répertoire `in`, et faites-le renommer de son propre nom quand il est complet.",
+    own_name: "Il n'a pas été gardé. Placez-le à nouveau dans le répertoire `in`, et donnez-lui son propre nom une fois qu'il est complet.",
     bytes: "octets",
     units: ["Mo", "Go"],
 };
@@ -316,7 +316,7 @@ const DUTCH: Words = Words {
     kept: "Wat geplaatst werd, is bewaard, en het nogmaals plaatsen verandert niets. Vraag het document opnieuw aan de afzender, of verbeter het, en plaats dat in de map `in`.",
     smaller: "Het is niet bewaard. Vraag de afzender een kleiner document, en plaats dat in de map `in`.",
     tomorrow: "Het is niet bewaard. Plaats het morgen opnieuw in de map `in`, of vraag de beheerder meer ruimte.",
-    own_name: "Het is niet bewaard. Plaats het opnieuw in de map `in`, en laat het zijn eigen naam krijgen als het volledig is.",
+    own_name: "Het is niet bewaard. Plaats het opnieuw in de map `in`, en geef het zijn eigen naam zodra het volledig is.",
     bytes: "bytes",
     units: ["MB", "GB"],
 };

@@ -916,3 +916,44 @@ fn a_firms_choice_is_set_shown_written_and_applied() {
     let wrong = program.run(&["firm", "set", "kantoor", "--duplicates", "drop"]);
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+/// The story's end plays all events again.
+#[tokio::test]
+async fn what_a_person_says_of_a_withdrawal_is_not_taken_for_what_the_program_does() {
+    let (gateway, office, _) = replacing(DeviceKind::Pull).await;
+    gateway.receive(&office, version(1)).await;
+    let first = rows(&gateway, &office).await[0].delivery.id;
+    let sending = gateway.house.sending.clone();
+
+    let why = "replaced by document 7";
+    let taking = sending.withdraw(office.firm, first, why, gateway.now());
+    taking.await.unwrap();
+
+    assert_eq!(stand(&gateway, &office).await, ["1 withdrawn"]);
+    let told = gateway.house.catalog.events_of(
+        office.firm,
+        rows(&gateway, &office).await[0].delivery.document,
+    );
+    let told = told.await.unwrap();
+    assert_eq!(told.last().unwrap().event.detail, format!("by hand: {why}"));
+}
+
+#[test]
+fn who_changes_what_replaced_what_is_found_by_a_replay() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    program.ok(&["events", "replay"]);
+
+    for mark in ["revision_of", "replaced_by"] {
+        program.query(&format!("update delivery set {mark} = 1 returning id"));
+
+        let found = program.run(&["events", "replay"]);
+
+        assert_eq!(found.status.code(), Some(1), "{mark}");
+        let told = String::from_utf8([found.stdout, found.stderr].concat()).unwrap();
+        let difference = format!("{mark} is none by the events, and 1 in the table");
+        assert!(told.contains(&difference), "{told}");
+        program.query(&format!("update delivery set {mark} = null returning id"));
+    }
+}
