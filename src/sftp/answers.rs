@@ -116,16 +116,7 @@ impl Answers {
         let gathered = std::mem::take(&mut self.gathered);
         let wanted = std::mem::take(&mut self.wanted);
         let bytes = gathered.len() + std::mem::take(&mut self.wanted_bytes);
-        let now = (bytes <= READ_NOW_BYTES_MAX)
-            .then(|| fill_now(&gathered, &wanted, bytes))
-            .flatten();
-        let (bytes, given) = match now {
-            Some(bytes) => (bytes, wanted),
-            // All of them in one visit to the disk, straight into what is sent.
-            None => tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
-                .await
-                .map_err(|_| Gone)?,
-        };
+        let (bytes, given) = filled(gathered, wanted, bytes).await?;
         self.intake.set_sending(true);
         let sent = tokio::select! {
             // A peer that has closed the channel gets nothing any more, whatever window it had.
@@ -163,6 +154,24 @@ impl Answers {
     }
 }
 
+/// Parts of documents that were asked for, and where they stand among the other answers.
+type Parts = Vec<(usize, Wanted)>;
+
+/// Puts the parts of documents among the other answers, and returns those that could be read. What is more than a
+/// little is put together on another thread: meanwhile all others on this one have their turn.
+async fn filled(gathered: Vec<u8>, wanted: Parts, bytes: usize) -> Result<(Vec<u8>, Parts), Gone> {
+    let now = (bytes <= READ_NOW_BYTES_MAX)
+        .then(|| fill_now(&gathered, &wanted, bytes))
+        .flatten();
+    match now {
+        Some(bytes) => Ok((bytes, wanted)),
+        // All of them in one visit to the disk, straight into what is sent.
+        None => tokio::task::spawn_blocking(move || fill(&gathered, wanted, bytes))
+            .await
+            .map_err(|_| Gone),
+    }
+}
+
 /// Puts the parts of documents among the other answers, in the order in which they were asked for, if
 /// all of them are in memory.
 fn fill_now(gathered: &[u8], wanted: &[(usize, Wanted)], bytes: usize) -> Option<Vec<u8>> {
@@ -182,11 +191,7 @@ fn fill_now(gathered: &[u8], wanted: &[(usize, Wanted)], bytes: usize) -> Option
 }
 
 /// Does the same from the disk, and returns those parts that could be read.
-fn fill(
-    gathered: &[u8],
-    wanted: Vec<(usize, Wanted)>,
-    bytes: usize,
-) -> (Vec<u8>, Vec<(usize, Wanted)>) {
+fn fill(gathered: &[u8], wanted: Parts, bytes: usize) -> (Vec<u8>, Parts) {
     let mut out = Vec::with_capacity(bytes);
     let mut given = Vec::with_capacity(wanted.len());
     let mut done = 0;
@@ -224,5 +229,59 @@ fn refuse(out: &mut Vec<u8>, id: u32, fault: tree::Error) {
     }
     if let Ok(bytes) = Bytes::try_from(refusal.answer(id)) {
         out.extend_from_slice(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::mpsc;
+
+    use tokio::runtime::Builder;
+
+    use super::super::limits::IO_BYTES_MAX;
+    use super::*;
+
+    /// Whether others on its thread get a turn, before so many bytes of answers are put together.
+    fn lets_others(bytes: usize) -> bool {
+        // The only thread for it is taken, so that it is not done before anybody looks.
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        let (free, taken) = mpsc::channel::<()>();
+        runtime.block_on(async move {
+            let busy = tokio::task::spawn_blocking(move || taken.recv().is_err());
+            let had_turn = Cell::new(false);
+            let greedy = async {
+                let (sent, _) = filled(vec![0; bytes], Vec::new(), bytes).await.unwrap();
+                assert_eq!(sent.len(), bytes);
+                had_turn.get()
+            };
+            let others = async {
+                had_turn.set(true);
+                drop(free);
+                assert!(busy.await.unwrap());
+            };
+            tokio::join!(biased; greedy, others).0
+        })
+    }
+
+    #[test]
+    fn whoever_is_given_much_lets_others_have_their_turn_in_between() {
+        assert!(!lets_others(READ_NOW_BYTES_MAX), "it would take longer");
+        assert!(lets_others(READ_NOW_BYTES_MAX + 1));
+        assert!(lets_others(ANSWER_BYTES));
+    }
+
+    #[test]
+    fn a_turn_is_no_longer_than_the_manual_says() {
+        // What is not full yet takes one more READ, less a byte.
+        let longest = (ANSWER_BYTES + IO_BYTES_MAX as usize) / 1024;
+        let manual = include_str!("../../docs/security.md");
+
+        let promise = format!("after each {longest} KiB of answers at the most");
+        assert!(manual.contains(&promise), "{promise}");
+        const { assert!(ANSWER_BYTES > READ_NOW_BYTES_MAX) };
     }
 }

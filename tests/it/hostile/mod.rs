@@ -21,6 +21,7 @@ mod ingested;
 mod names;
 mod packets;
 pub mod ssh;
+mod strict;
 mod uploaded;
 
 use sluis::model::Kind;

@@ -72,7 +72,15 @@ impl Ssh {
     }
 
     /// Has its first keys over this connection.
-    pub fn over(mut stream: TcpStream) -> Self {
+    pub fn over(stream: TcpStream) -> Self {
+        let mut ssh = Self::greet(stream);
+        let init = ssh.begin_keys().unwrap();
+        ssh.finish_keys(&init).unwrap();
+        ssh
+    }
+
+    /// Has exchanged versions over this connection, and no keys yet.
+    pub fn greet(mut stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -84,25 +92,20 @@ impl Ssh {
             server_version.extend(byte);
         }
         server_version.truncate(server_version.len() - 2);
-        let mut ssh = Self {
+        Self {
             stream,
             server_version,
             session: Vec::new(),
             channels: 0,
             sealing: None,
             opening: None,
-        };
-        let init = ssh.begin_keys().unwrap();
-        ssh.finish_keys(&init).unwrap();
-        ssh
+        }
     }
 
     /// Connects, and logs in.
     pub fn log_in(address: SocketAddr, login: &Login) -> Self {
         let mut ssh = Self::dial(address);
-        ssh.send(&[&[5][..], &text("ssh-userauth")].concat())
-            .unwrap();
-        ssh.until(6).unwrap();
+        ssh.settle_login().unwrap();
         let key = login.key.key_data().ed25519().unwrap();
         let pair = Ed25519KeyPair::from_seed_unchecked(key.private.as_ref()).unwrap();
         let blob = string(&login.key.public_key().to_bytes().unwrap());
@@ -188,12 +191,17 @@ impl Ssh {
 
     /// Begins to exchange keys. Whoever stops here leaves the server waiting.
     pub fn begin_keys(&mut self) -> io::Result<Vec<u8>> {
+        self.begin_keys_by("curve25519-sha256")
+    }
+
+    /// The same by these ways to exchange keys.
+    pub fn begin_keys_by(&mut self, kex: &str) -> io::Result<Vec<u8>> {
         let mut init = vec![KEXINIT];
         init.extend([7; 16]);
         let cipher = "aes256-gcm@openssh.com";
         let mac = "hmac-sha2-256-etm@openssh.com";
         for list in [
-            "curve25519-sha256",
+            kex,
             "ssh-ed25519",
             cipher,
             cipher,
@@ -272,6 +280,12 @@ impl Ssh {
         let asked = [&[GLOBAL_REQUEST][..], &text("keepalive@openssh.com"), &[1]].concat();
         self.send(&asked)?;
         self.until(REQUEST_FAILURE).map(drop)
+    }
+
+    /// Asks for the login, and waits until it is answered.
+    pub fn settle_login(&mut self) -> io::Result<()> {
+        self.send(&[&[5][..], &text("ssh-userauth")].concat())?;
+        self.until(6).map(drop)
     }
 
     /// Opens a channel with the subsystem started, and sends INIT.
