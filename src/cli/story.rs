@@ -121,7 +121,8 @@ pub(super) fn document_story(telling: &Telling<'_>, document: &DocumentRow) -> V
         .map(|payable| format!("{payable} {currency}"));
     if document.outcome == "quarantined" {
         let why = document.reason.as_deref().unwrap_or("?");
-        telling.say(&mut story, &Sentence::Quarantined { why });
+        let remarks = &reading.remarks;
+        telling.say(&mut story, &Sentence::Quarantined { why, remarks });
         return story;
     }
     let (seller, buyer) = (party(&reading.seller), party(&reading.buyer));

@@ -1,5 +1,6 @@
 //! How is each sentence said in French?
 
+use super::unreadable::reasons;
 use super::{Leaves, Sentence, flow, held, kind};
 use crate::model::{Flow, Language};
 
@@ -16,9 +17,12 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Read { .. } => read(sentence),
         Sentence::Unwrapped => "Il est venu dans une enveloppe Peppol (SBDH) ; c'est le document à l'intérieur qui est délivré.".to_owned(),
         Sentence::Remark(text) => format!("Remarque : {text}."),
-        Sentence::Quarantined { why } => format!(
-            "Il est en quarantaine, car il est illisible : {why}. Il est gardé et montré à aucun appareil ; redemandez-le à l'expéditeur."
-        ),
+        Sentence::Quarantined { why, remarks } => {
+            let told = reasons(Language::Fr, remarks);
+            format!(
+                "Il est en quarantaine, car il est illisible : {told}. Il est gardé et n'est montré à aucun appareil ; redemandez-le à l'expéditeur. Dans les mots du lecteur : {why}."
+            )
+        }
         Sentence::Routed {
             flow: way,
             dossier,

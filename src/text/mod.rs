@@ -45,6 +45,7 @@ fn pick(language: Language, [en, fr, nl]: [&'static str; 3]) -> &'static str {
 mod tests {
     use super::*;
     use crate::model::{Flow, HeldReason, Kind, State};
+    use crate::ubl::{Remark, RemarkCode};
 
     const ALL: [Language; 4] = [Language::Nl, Language::Fr, Language::En, Language::De];
 
@@ -65,6 +66,39 @@ mod tests {
         assert_eq!(state(Language::Fr, State::Collected), "récupéré");
         assert_eq!(flow(Language::Fr, Flow::Sale), "vente");
         assert_eq!(kind(Language::Nl, Kind::CreditNote), "creditnota");
+    }
+
+    #[test]
+    fn why_nobody_can_read_it_is_said_in_each_language_and_then_in_the_readers_words() {
+        let remarks = [Remark {
+            code: RemarkCode::BrokenXml,
+            text: "it ends in the middle (line 3, byte 99)".to_owned(),
+        }];
+        let why = remarks[0].text.as_str();
+        let said = |language| {
+            say(
+                language,
+                &Sentence::Quarantined {
+                    why,
+                    remarks: &remarks,
+                },
+            )
+        };
+
+        let nl = said(Language::Nl);
+        assert!(nl.contains("onleesbaar: de XML is afgebroken of onjuist opgebouwd (regel 3)."));
+        assert!(
+            nl.ends_with("In de woorden van de lezer: it ends in the middle (line 3, byte 99).")
+        );
+        let fr = said(Language::Fr);
+        assert!(
+            fr.contains("illisible : le XML est coupé ou mal formé (ligne 3)."),
+            "{fr}"
+        );
+        assert_eq!(
+            said(Language::En).matches("it ends in the middle").count(),
+            1
+        );
     }
 
     #[test]

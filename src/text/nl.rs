@@ -1,5 +1,6 @@
 //! How is each sentence said in Dutch?
 
+use super::unreadable::reasons;
 use super::{Leaves, Sentence, flow, held, kind, party};
 use crate::model::{Flow, Language};
 
@@ -16,9 +17,12 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Read { .. } => read(sentence),
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Opmerking: {text}."),
-        Sentence::Quarantined { why } => format!(
-            "Het staat in quarantaine, want het is onleesbaar: {why}. Het wordt bewaard en aan geen toestel getoond; vraag het de afzender opnieuw."
-        ),
+        Sentence::Quarantined { why, remarks } => {
+            let told = reasons(Language::Nl, remarks);
+            format!(
+                "Het staat in quarantaine, want het is onleesbaar: {told}. Het wordt bewaard en aan geen toestel getoond; vraag het de afzender opnieuw. In de woorden van de lezer: {why}."
+            )
+        }
         Sentence::Routed {
             flow: way,
             dossier,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::{Flow, HeldReason, Kind};
+use crate::ubl::Remark;
 
 /// One thing that is said about a document. Instants are shown in the office's time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub enum Sentence<'a> {
     Quarantined {
         /// Why, in the reader's own words.
         why: &'a str,
+        /// What they are about, for those who read another language.
+        remarks: &'a [Remark],
     },
     /// It is one party's document.
     Routed {
