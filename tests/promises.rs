@@ -66,7 +66,7 @@ const PROMISES: &[(&str, &[Number])] = &[
     ("Requests that wait while a disk is behind", &[Number(Bytes, LIMITS, "WAITING_BYTES_SOFT")]),
     ("Requests that a session takes at a time", &[Number(Bytes, LIMITS, "TAKEN_BYTES_MAX")]),
     ("Answers gathered before they are sent", &[Number(Bytes, LIMITS, "ANSWER_BYTES")]),
-    ("READDIR page", &[Number(Things, LIMITS, "PAGE_ENTRIES_MAX"), Number(Bytes, LIMITS, "PAGE_BYTES_MAX")]),
+    ("READDIR page; for whoever has asked for `limits@openssh.com`", &[Number(Things, LIMITS, "PAGE_ENTRIES_MAX"), Number(Bytes, LIMITS, "PAGE_BYTES_MAX"), Number(Things, LIMITS, "PAGE_ENTRIES_WIDE_MAX"), Number(Bytes, LIMITS, "PAGE_BYTES_WIDE_MAX")]),
     ("Users, and groups, named at once", &[Number(Things, LIMITS, "IDS_MAX")]),
     ("Files being written, uploads and copies", &[Number(Things, LIMITS, "DRAFTS_MAX"), Number(Bytes, "src/upload/draft.rs", "SESSION_BYTES_MAX"), Number(Bytes, "src/upload/draft.rs", "MEMORY_BYTES_MAX")]),
     ("Silence of a peer that takes nothing", &[Number(Millis, LIMITS, "SILENCE_MAX")]),
