@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::catalog::{self, Catalog, Delivery, Due};
-use crate::model::{Clock, DeliveryId, FirmId, Timestamp, with_causes};
-use crate::sending::{Released, Sending, Waiting};
+use crate::catalog::{self, Catalog, Delivery, Due, Firm};
+use crate::model::{Clock, DeliveryId, EventSeq, FirmId, Timestamp, with_causes};
+use crate::sending::{self, Released, Sending, Waiting};
 use changed::Versions;
 
 /// How often it is asked whether something is due: one look at a small index. Other processes write hours too.
@@ -126,8 +126,7 @@ impl Scheduler {
     }
 
     /// Looks again at what waits at firms whose setup has changed, or that are seen for the first time; returns at
-    /// how many it looked, and what it sent. Sending may move a firm's version once more: then there is one more
-    /// look, which finds nothing.
+    /// how many it looked, and what it sent.
     ///
     /// # Errors
     ///
@@ -141,18 +140,10 @@ impl Scheduler {
             if !self.versions().note(firm.id, firm.version, now) {
                 continue;
             }
-            count += 1;
-            let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
-            match looking.await {
-                Ok(here) => {
-                    if here.sent > 0 {
-                        info!(firm = %firm.slug, "Sent {} documents of firm `{}` that wait no longer", here.sent, firm.slug);
-                    }
-                    if here.failed.is_empty() {
-                        self.versions().looked(firm.id);
-                    } else {
-                        self.versions().failed(firm.id, now);
-                    }
+            match self.look_if_changed(&firm, now).await {
+                Ok(None) => {}
+                Ok(Some(here)) => {
+                    count += 1;
                     released.sent += here.sent;
                     released.failed.extend(here.failed);
                 }
@@ -164,6 +155,34 @@ impl Scheduler {
             }
         }
         Ok((count, released))
+    }
+
+    /// Returns what came of it; none where the version has moved with something else.
+    async fn look_if_changed(
+        &self,
+        firm: &Firm,
+        now: Timestamp,
+    ) -> Result<Option<Released>, sending::Error> {
+        let looked_to = self.versions().looked_to(firm.id);
+        // Before the look: what changes meanwhile moves the version once more.
+        // Nothing is asked of the events of a firm that was never seen: it is looked at anyway.
+        let seen = looked_to.unwrap_or(EventSeq(i64::MAX));
+        let setup = self.catalog.setup_since(firm.id, seen).await?;
+        if looked_to.is_some() && !setup.has_changed {
+            self.versions().looked(firm.id, setup.last);
+            return Ok(None);
+        }
+        let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
+        let here = looking.await?;
+        if here.sent > 0 {
+            info!(firm = %firm.slug, "Sent {} documents of firm `{}` that wait no longer", here.sent, firm.slug);
+        }
+        if here.failed.is_empty() {
+            self.versions().looked(firm.id, setup.last);
+        } else {
+            self.versions().failed(firm.id, now);
+        }
+        Ok(Some(here))
     }
 
     /// Those that may be sent, by firm. A row that nobody understands is told once.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{FirmId, Timestamp};
+use crate::model::{EventSeq, FirmId, Timestamp};
 
 /// How long a firm's version must stand before it is looked again: whoever has moved it looks itself, and of many
 /// changes only the last counts.
@@ -24,6 +24,8 @@ pub(super) struct Versions {
 #[derive(Debug)]
 struct Seen {
     version: i64,
+    /// Its last event when it was looked again.
+    looked_to: Option<EventSeq>,
     /// When it is looked again, if it has not been since the version moved.
     look_at: Option<Timestamp>,
     rest_ms: i64,
@@ -33,24 +35,31 @@ impl Versions {
     /// Notes the version of a firm, and says whether to look again now: at once where it was never seen, as after a
     /// start, else when it has moved and stands.
     pub(super) fn note(&mut self, firm: FirmId, version: i64, now: Timestamp) -> bool {
-        let seen = |look_at| Seen {
+        let seen = |looked_to, look_at| Seen {
             version,
+            looked_to,
             look_at: Some(look_at),
             rest_ms: AFTER_FAILURE_MS,
         };
-        let known = self.firms.entry(firm).or_insert_with(|| seen(now));
+        let known = self.firms.entry(firm).or_insert_with(|| seen(None, now));
         if known.version != version {
-            *known = seen(now.plus_ms(SETTLED_MS));
+            *known = seen(known.looked_to, now.plus_ms(SETTLED_MS));
         }
         // What is farther away than any was set was set before the clock went back.
         let is_ahead = |at: Timestamp| now < at && at <= now.plus_ms(AFTER_FAILURES_MS_MAX);
         known.look_at.is_some_and(|at| !is_ahead(at))
     }
 
-    /// Notes that all that waits at a firm was looked at, as of the version that was last noted.
-    pub(super) fn looked(&mut self, firm: FirmId) {
+    /// Returns the last event of a firm when it was looked again; none if it never was.
+    pub(super) fn looked_to(&self, firm: FirmId) -> Option<EventSeq> {
+        self.firms.get(&firm).and_then(|known| known.looked_to)
+    }
+
+    /// Notes that all that waits at a firm was looked at, when this was its last event.
+    pub(super) fn looked(&mut self, firm: FirmId, last: EventSeq) {
         if let Some(known) = self.firms.get_mut(&firm) {
-            (known.look_at, known.rest_ms) = (None, AFTER_FAILURE_MS);
+            (known.looked_to, known.look_at) = (Some(last), None);
+            known.rest_ms = AFTER_FAILURE_MS;
         }
     }
 
@@ -81,15 +90,17 @@ mod tests {
         let at = |ms| NOW.plus_ms(ms);
 
         assert!(versions.note(FIRM, 7, at(0)));
-        versions.looked(FIRM);
+        versions.looked(FIRM, EventSeq(1));
         assert!(!versions.note(FIRM, 7, at(1)));
         assert!(!versions.note(FIRM, 8, at(1000)));
         assert!(!versions.note(FIRM, 9, at(5000)), "it moves still");
         assert!(!versions.note(FIRM, 9, at(5000 + SETTLED_MS - 1)));
         assert!(versions.note(FIRM, 9, at(5000 + SETTLED_MS)));
-        versions.looked(FIRM);
+        versions.looked(FIRM, EventSeq(1));
         assert!(!versions.note(FIRM, 9, at(9_000_000)));
         assert!(versions.note(FirmId(2), 1, at(9_000_000)));
+        assert_eq!(versions.looked_to(FIRM), Some(EventSeq(1)));
+        assert_eq!(versions.looked_to(FirmId(2)), None);
     }
 
     #[test]
@@ -119,7 +130,7 @@ mod tests {
     fn a_clock_that_was_set_back_puts_nothing_off() {
         let mut versions = Versions::default();
         versions.note(FIRM, 7, NOW);
-        versions.looked(FIRM);
+        versions.looked(FIRM, EventSeq(1));
         versions.note(FIRM, 8, NOW.plus_ms(100 * AFTER_FAILURES_MS_MAX));
 
         assert!(versions.note(FIRM, 8, NOW));

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use sluis::catalog::{FirmRules, LinkRules, NewLink};
+use sluis::catalog::{Catalog, FirmRules, LinkRules, NewLink};
 use sluis::ingest::{Arrival, Outcome};
 use sluis::model::{
-    Approval, Declared, DeviceId, DeviceKind, Duplicates, Flow, Language, Origin, Said, State,
-    Status, Transfer,
+    Approval, Declared, DeviceId, DeviceKind, Duplicates, FirmId, Flow, Language, Origin, Said,
+    State, Status, Timestamp, Transfer,
 };
 use sluis::scheduler::Scheduler;
 use sluis::sending::{Destination, Error, Released, Waiting};
@@ -692,13 +692,22 @@ async fn a_change_after_which_nobody_looked_again_is_seen_by_whoever_serves_and_
     assert_eq!(run().await, (1, 1));
     assert_eq!(stand(&gateway, &office).await, ["offered"]);
 
-    // What was offered opened a folder, which moves the version, too: one look more, and no other.
-    let mut more = 0;
+    // What was offered opened a folder, which moves the version, too; so does a key. Neither sets anything free.
+    let catalog = &gateway.house.catalog;
+    let server = catalog.device(office.firm, "server").await.unwrap();
+    let fingerprint = &server.keys[0].fingerprint;
+    let expiring = (fingerprint.as_str(), Some(gateway.now()));
+    let setting = catalog.set_key_expiry(&server, expiring, gateway.now());
+    setting.await.unwrap();
     for _ in 0..10 {
         gateway.pass_ms(5_000);
-        more += run().await.0;
+        assert_eq!(run().await, (0, 0));
     }
-    assert_eq!(more, 1);
+    let setting = catalog.make_default(office.firm, &server, gateway.now());
+    setting.await.unwrap();
+    assert_eq!(run().await, (0, 0));
+    gateway.pass_ms(5_000);
+    assert_eq!(run().await, (1, 0));
 }
 
 #[tokio::test]
@@ -776,8 +785,8 @@ fn what_a_link_held_that_is_removed_goes_through_the_other_one() {
     assert!(told.contains("one waiting document was offered"), "{told}");
 }
 
-#[test]
-fn a_server_that_runs_looks_again_after_a_command_that_was_cut() {
+#[tokio::test]
+async fn a_server_that_runs_looks_again_after_a_command_that_was_cut() {
     let mut program = Program::init();
     program.device_of("server", "pull");
     let add = ["link", "add", "kantoor", "De Korenaar", "--profile"];
@@ -785,15 +794,19 @@ fn a_server_that_runs_looks_again_after_a_command_that_was_cut() {
     program.ok(&[&add[..], &["bob-demat", "--code", "BOB"]].concat());
     program.ingest(&[invoice("F-1", 900)]);
     // A command would look again itself; these were cut before.
-    let cut = |program: &Program, id: u8| {
-        program.query(&format!("update link set device_id = 1 where id = {id}"));
-        program.query("update firm set version = version + 1");
+    let file = program.path("sluis/data/catalog.sqlite");
+    let catalog = Catalog::open(&file).await.unwrap();
+    let links = catalog.links(FirmId(1)).await.unwrap();
+    let cut = async |nth: usize| {
+        let (link, now) = (&links[nth], Timestamp(1_000));
+        let setting = catalog.set_link(link, Some(DeviceId(1)), &link.sends, now);
+        setting.await.unwrap();
     };
-    cut(&program, 1);
+    cut(0).await;
     program.serve();
     wait_until(|| program.states() == ["offered", "held"]);
 
-    cut(&program, 2);
+    cut(1).await;
 
     wait_until(|| program.states() == ["offered", "offered"]);
 }
