@@ -102,22 +102,9 @@ impl Ingest {
                 (outcome, document, reasons.collect())
             }
         };
-        let out_of_sight = outcome == Outcome::Quarantined
-            || (outcome == Outcome::Recognised && !reasons.is_empty());
-        let remarks = if reading.kind == Kind::Unreadable {
-            reading.remarks.clone()
-        } else {
-            Vec::new()
-        };
         Ok(Taken {
-            remarks,
-            outcome,
-            document,
-            digest: arrival.original.digest(),
-            number: reading.number.clone(),
-            reasons,
-            quarantined: out_of_sight,
             is_copy,
+            ..taken(arrival, outcome, document, reasons)
         })
     }
 
@@ -174,6 +161,28 @@ impl Ingest {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// What whoever brought an arrival is told of it.
+fn taken(arrival: &Ready, outcome: Outcome, document: DocumentId, reasons: Vec<String>) -> Taken {
+    let reading = &arrival.reading;
+    let out_of_sight =
+        outcome == Outcome::Quarantined || (outcome == Outcome::Recognised && !reasons.is_empty());
+    let remarks = if reading.kind == Kind::Unreadable {
+        reading.remarks.clone()
+    } else {
+        Vec::new()
+    };
+    Taken {
+        outcome,
+        document,
+        digest: arrival.original.digest(),
+        number: reading.number.clone(),
+        reasons,
+        remarks,
+        quarantined: out_of_sight,
+        is_copy: false,
     }
 }
 
