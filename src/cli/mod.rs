@@ -92,7 +92,7 @@ enum Command {
     /// Add, list, show or remove accounting firms.
     #[command(subcommand)]
     Firm(firm::Command),
-    /// Add, list, show or remove the client files of a firm.
+    /// Add, list, show, change or remove the client files of a firm.
     #[command(subcommand)]
     Dossier(dossier::Command),
     /// Join dossiers to accounting programs.

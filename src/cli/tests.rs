@@ -39,6 +39,7 @@ const COMMANDS: &[(&str, Noted)] = &[
     ("dossier add", Tells(&["dossier_added"])),
     ("dossier list", Reads),
     ("dossier show", Reads),
+    ("dossier set", Tells(&["dossier_changed"])),
     ("dossier remove", Tells(&["dossier_removed"])),
     ("link add", Tells(&["link_added"])),
     ("link list", Reads),

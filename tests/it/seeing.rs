@@ -722,6 +722,7 @@ const CHANGES: &[(&str, bool)] = &[
     ("firm remove other", false),
     ("dossier add kantoor --name Molens --id 0451827384", true),
     ("link add kantoor Molens --profile expertm --code MOL", true),
+    ("dossier set kantoor Molens --add-id BE0477472701", true),
     ("link remove kantoor MOL", true),
     ("dossier remove kantoor Molens", true),
     ("device add kantoor pc --kind pull --password", true),

@@ -1,0 +1,80 @@
+//! What does a person in the office do with commands, and what do they answer?
+
+use crate::gateway::{BAKERY, MILL, invoice_between};
+use crate::program::Program;
+
+/// The number of a third enterprise.
+const THIRD: &str = "0477472701";
+
+/// Runs a command that must be refused, and returns what it said.
+fn refused(program: &Program, arguments: &[&str]) -> String {
+    let output = program.run(arguments);
+    assert!(!output.status.success(), "sluis {arguments:?}");
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// Each delivery's state and reason.
+fn stands(program: &Program) -> Vec<String> {
+    let rows = program.json(&["deliveries", "kantoor"]);
+    let told = rows.iter().map(|row| {
+        let reason = row["reason"].as_str().unwrap_or_default();
+        format!("{} {reason}", row["state"].as_str().unwrap())
+    });
+    told.map(|one| one.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_number_that_a_dossier_lacks_is_added_and_what_waited_for_it_goes() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+    assert_eq!(stands(&program), ["held unknown_dossier"]);
+    let bakery =
+        |change: [&'static str; 2]| [&["dossier", "set", "kantoor", BAKERY][..], &change].concat();
+
+    program.ok(&bakery(["--add-id", THIRD]));
+
+    assert!(stands(&program).contains(&"offered".to_owned()));
+    let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
+    assert_eq!(shown[0]["identifiers"].as_array().unwrap().len(), 2);
+    let why = refused(&program, &bakery(["--remove-id", MILL]));
+    assert!(why.contains("has no number"), "{why}");
+}
+
+#[test]
+fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_its_name() {
+    let program = Program::init();
+    let words = ["dossier", "add", "kantoor", "--name", "Molens"];
+    program.ok(&[&words[..], &["--id", MILL, "--id", THIRD]].concat());
+    let set = |dossier, change: &[&'static str]| {
+        [&["dossier", "set", "kantoor", dossier][..], change].concat()
+    };
+
+    let why = refused(&program, &set("De Korenaar", &["--add-id", THIRD]));
+    assert!(why.contains("is of dossier 2 `Molens`"), "{why}");
+    let why = refused(
+        &program,
+        &["dossier", "add", "kantoor", "--name", "X", "--id", THIRD],
+    );
+    assert!(why.contains("is of dossier 2 `Molens`"), "{why}");
+    program.ok(&set("Molens", &["--remove-id", THIRD]));
+    program.ok(&set(
+        "De Korenaar",
+        &["--add-id", THIRD, "--name", "Korenaar"],
+    ));
+    let why = refused(&program, &set("Molens", &["--remove-id", MILL]));
+    assert!(why.contains("no number left"), "{why}");
+    let link = [
+        "link",
+        "add",
+        "kantoor",
+        "Korenaar",
+        "--profile",
+        "billsync",
+    ];
+    program.ok(&[&link[..], &["--code", "C"]].concat());
+    let why = refused(&program, &set("Korenaar", &["--remove-id", BAKERY]));
+    assert!(why.contains("remove that link first"), "{why}");
+    let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
+    assert_eq!(shown[0]["name"], "Korenaar");
+}
