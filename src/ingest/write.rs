@@ -89,17 +89,8 @@ impl Ingest {
                 let holds = self
                     .deliver_all(writing, (document, arrival), planned, facts)
                     .await?;
-                let all_held = holds.iter().all(Option::is_some);
-                let outcome = if all_held {
-                    Outcome::Held
-                } else {
-                    Outcome::Kept
-                };
-                let reasons = holds
-                    .into_iter()
-                    .flatten()
-                    .map(|hold| hold.as_str().to_owned());
-                (outcome, document, reasons.collect())
+                let (outcome, reasons) = come_of(&holds);
+                (outcome, document, reasons)
             }
         };
         let out_of_sight = outcome == Outcome::Quarantined
@@ -175,6 +166,17 @@ impl Ingest {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What became of a document, whose deliveries are held or not.
+fn come_of(holds: &[Option<HeldReason>]) -> (Outcome, Vec<String>) {
+    let outcome = if holds.iter().all(Option::is_some) {
+        Outcome::Held
+    } else {
+        Outcome::Kept
+    };
+    let reasons = holds.iter().flatten();
+    (outcome, reasons.map(|hold| hold.as_str().to_owned()).collect())
 }
 
 /// Tells that a copy came, and returns why the first is out of sight, if it is.
