@@ -83,6 +83,7 @@ const COMMANDS: &[(&str, Noted)] = &[
     ("receipt", Reads),
     ("receipt verify", Reads),
     ("explain", Reads),
+    ("show", Reads),
     ("send", Tells(&["offered"])),
     ("approve", Tells(&["approved"])),
     ("hold", Tells(&["held"])),

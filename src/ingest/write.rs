@@ -176,7 +176,10 @@ fn come_of(holds: &[Option<HeldReason>]) -> (Outcome, Vec<String>) {
         Outcome::Kept
     };
     let reasons = holds.iter().flatten();
-    (outcome, reasons.map(|hold| hold.as_str().to_owned()).collect())
+    (
+        outcome,
+        reasons.map(|hold| hold.as_str().to_owned()).collect(),
+    )
 }
 
 /// Tells that a copy came, and returns why the first is out of sight, if it is.

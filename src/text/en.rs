@@ -17,7 +17,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Remark: {text}."),
         Sentence::Quarantined { why } => format!(
-            "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; ask the sender for it again."
+            "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; `sluis show` writes it into a file. Ask the sender for it again."
         ),
         Sentence::Routed {
             flow: way,

@@ -17,7 +17,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Unwrapped => "Il est venu dans une enveloppe Peppol (SBDH) ; c'est le document à l'intérieur qui est délivré.".to_owned(),
         Sentence::Remark(text) => format!("Remarque : {text}."),
         Sentence::Quarantined { why } => format!(
-            "Il est en quarantaine, car il est illisible : {why}. Il est gardé et montré à aucun appareil ; redemandez-le à l'expéditeur."
+            "Il est en quarantaine, car il est illisible : {why}. Il est gardé et montré à aucun appareil ; `sluis show` l'écrit dans un fichier. Redemandez-le à l'expéditeur."
         ),
         Sentence::Routed {
             flow: way,

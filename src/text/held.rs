@@ -84,9 +84,9 @@ const APPROVAL: Texts = Texts {
         "het kwam van buiten, en niemand heeft het al goedgekeurd",
     ],
     advice: [
-        "Look at it, and approve it with `sluis approve`; it is then sent as its link says.",
-        "Regardez-le, et approuvez-le avec `sluis approve` ; il partira alors selon sa liaison.",
-        "Bekijk het, en keur het goed met `sluis approve`; het wordt dan verzonden zoals de koppeling zegt.",
+        "Look at it (`sluis show`), and approve it with `sluis approve`; it is then sent as its link says.",
+        "Regardez-le (`sluis show`), et approuvez-le avec `sluis approve` ; il partira alors selon sa liaison.",
+        "Bekijk het (`sluis show`), en keur het goed met `sluis approve`; het wordt dan verzonden zoals de koppeling zegt.",
     ],
 };
 
@@ -214,9 +214,9 @@ const SUSPECTED_DUPLICATE: Texts = Texts {
         "een document dat erop lijkt, of dat in dezelfde envelop kwam, was er al",
     ],
     advice: [
-        "Compare the two. Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
-        "Comparez les deux. Retirez celui-ci si c'est le même ; mettez-le à la place du premier avec `sluis replace` si c'est une version plus récente ; envoyez-le par son empreinte avec `sluis send` si c'est un autre document.",
-        "Vergelijk de twee. Trek dit in als het hetzelfde is; zet het in de plaats van het eerste met `sluis replace` als het een nieuwere versie is; verzend het op zijn hash met `sluis send` als het een ander document is.",
+        "Compare the two (`sluis show` writes each). Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
+        "Comparez les deux (`sluis show` les écrit). Retirez celui-ci si c'est le même ; mettez-le à la place du premier avec `sluis replace` si c'est une version plus récente ; envoyez-le par son empreinte avec `sluis send` si c'est un autre document.",
+        "Vergelijk de twee (`sluis show` schrijft ze). Trek dit in als het hetzelfde is; zet het in de plaats van het eerste met `sluis replace` als het een nieuwere versie is; verzend het op zijn hash met `sluis send` als het een ander document is.",
     ],
 };
 
@@ -253,9 +253,9 @@ const NOT_AN_INVOICE: Texts = Texts {
         "het antwoordt op een document of bericht erover, en hoort in geen enkele factuurmap",
     ],
     advice: [
-        "Read it with `sluis read`; nothing is to be booked.",
-        "Lisez-le avec `sluis read` ; il n'y a rien à comptabiliser.",
-        "Lees het met `sluis read`; er is niets te boeken.",
+        "Write it into a file with `sluis show`, and read that with `sluis read`; nothing is to be booked.",
+        "Écrivez-le dans un fichier avec `sluis show`, et lisez celui-ci avec `sluis read` ; il n'y a rien à comptabiliser.",
+        "Schrijf het met `sluis show` naar een bestand, en lees dat met `sluis read`; er is niets te boeken.",
     ],
 };
 

@@ -17,7 +17,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Opmerking: {text}."),
         Sentence::Quarantined { why } => format!(
-            "Het staat in quarantaine, want het is onleesbaar: {why}. Het wordt bewaard en aan geen toestel getoond; vraag het de afzender opnieuw."
+            "Het staat in quarantaine, want het is onleesbaar: {why}. Het wordt bewaard en aan geen toestel getoond; `sluis show` schrijft het naar een bestand. Vraag het de afzender opnieuw."
         ),
         Sentence::Routed {
             flow: way,

@@ -78,3 +78,24 @@ fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_it
     let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
     assert_eq!(shown[0]["name"], "Korenaar");
 }
+
+#[test]
+fn a_document_is_shown_as_it_is_before_somebody_approves_it() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let sent = invoice_between(MILL, BAKERY, "F-1", 900);
+    program.ingest(std::slice::from_ref(&sent));
+    let out = program.path("f.xml").to_str().unwrap().to_owned();
+
+    let shown = program.run(&["show", "kantoor", "F-1"]);
+    let told = program.json(&["show", "kantoor", "d1", "--out", &out]);
+
+    assert!(shown.status.success());
+    assert_eq!(shown.stdout, sent);
+    assert_eq!(std::fs::read(&out).unwrap(), sent);
+    assert_eq!(told[0]["bytes"], sent.len());
+    let why = refused(&program, &["show", "kantoor", "F-1", "--out", &out]);
+    assert!(why.contains("could not make the file"), "{why}");
+    let why = refused(&program, &["show", "kantoor", "F-1", "--json"]);
+    assert!(why.contains("--out FILE"), "{why}");
+}

@@ -783,7 +783,7 @@ const WITH_A_DEAD_LETTER: &str = "webhook retry kantoor";
 /// All documents are old before it.
 const AFTER_YEARS: &str = "retention run kantoor --unread";
 
-const READS: [&str; 22] = [
+const READS: [&str; 23] = [
     "status",
     "check",
     "documents",
@@ -805,6 +805,7 @@ const READS: [&str; 22] = [
     "fsck",
     "export kantoor",
     "explain kantoor F-1",
+    "show kantoor F-3",
     "apply --dry-run PLAN",
 ];
 
