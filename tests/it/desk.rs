@@ -99,3 +99,102 @@ fn a_document_is_shown_as_it_is_before_somebody_approves_it() {
     let why = refused(&program, &["show", "kantoor", "F-1", "--json"]);
     assert!(why.contains("--out FILE"), "{why}");
 }
+
+/// The office with a document that is in two books: `d1` and `d2`, of the mill and the bakery.
+fn with_two_books() -> Program {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&[
+        "dossier", "add", "kantoor", "--name", "Molens", "--id", MILL,
+    ]);
+    program.link(MILL, "MOL", "server");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    assert_eq!(stands(&program), ["offered", "offered"]);
+    program
+}
+
+#[test]
+fn what_a_person_withdrew_stays_so_when_its_number_is_sent_again() {
+    let program = with_two_books();
+    program.ok(&["withdraw", "kantoor", "d1"]);
+    let resend = |what| ["resend", "kantoor", what, "--reason", "lost"];
+
+    let told = program.ok(&resend("F-1"));
+
+    assert!(told.contains("left  d1"), "{told}");
+    assert!(told.contains("resent  d3"), "{told}");
+    let why = refused(&program, &resend("d2"));
+    assert!(why.contains("sent again since, as d3"), "{why}");
+    let told = program.ok(&resend("d1"));
+    assert!(told.contains("resent  d4"), "{told}");
+}
+
+#[test]
+fn what_a_newer_document_replaced_is_left_with_that_reason_until_it_is_asked_for() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 901)]);
+    assert_eq!(stands(&program), ["withdrawn", "offered"]);
+    let resend = ["resend", "kantoor", "--dossier", BAKERY, "--reason", "lost"];
+
+    let left = program.ok(&resend);
+    let sent = program.ok(&[&resend[..], &["--replaced"]].concat());
+
+    assert!(left.contains("left  d1"), "{left}");
+    assert!(left.contains("a newer document took its place"), "{left}");
+    assert!(sent.contains("resent  d3"), "{sent}");
+}
+
+#[test]
+fn whoever_sends_what_is_in_no_books_is_told_to_give_it_to_some() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+
+    let why = refused(&program, &["send", "kantoor", "F-1"]);
+
+    assert!(why.contains("`sluis move`"), "{why}");
+}
+
+#[test]
+fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.query("update delivery set state = 'collected', collected_at = 1 returning id");
+
+    let words = [
+        "reclassify",
+        "kantoor",
+        "d1",
+        "--as",
+        "sale",
+        "--reason",
+        "ours",
+    ];
+    let told = program.ok(&words);
+    let story = program.ok(&["explain", "kantoor", "F-1"]);
+
+    assert!(told.contains("now d2  /expertm/ACME/"), "{told}");
+    let given = "gave it to other books: to dossier 1 as sale: ours";
+    assert!(story.contains(given), "{story}");
+    assert!(story.contains("Reason: ours."), "{story}");
+}
+
+#[test]
+fn a_device_that_lost_its_last_key_is_told_of() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let keys = program.json(&["device", "key", "list", "kantoor", "server"]);
+    let print = keys[0]["fingerprint"].as_str().unwrap();
+    let remove = |print| ["device", "key", "remove", "kantoor", "server", print];
+
+    let why = refused(&program, &remove("SHA256:xx"));
+    let removed = program.run(&remove(print));
+
+    assert!(why.contains("`sluis device key list`"), "{why}");
+    let note = String::from_utf8(removed.stderr).unwrap();
+    assert!(note.contains("cannot log in"), "{note}");
+}
