@@ -274,9 +274,7 @@ impl Catalog {
         .execute(&mut *tx.inner)
         .await?;
         if done.rows_affected() == 0 {
-            return Err(Error::Missing {
-                what: format!("key `{fingerprint}` of device `{}`", device.name),
-            });
+            return Err(unknown_key(device, fingerprint));
         }
         moved(&mut tx, device).await?;
         let when = told_expiry(expires_at);
@@ -383,4 +381,11 @@ pub(super) fn disabled(row: &AnyRow) -> Result<Option<Disabled>, Error> {
     };
     let why = row.text_or("disabled_why")?.unwrap_or_default();
     Ok(Some(Disabled { at, why }))
+}
+/// Names the command that lists a device's keys.
+pub(super) fn unknown_key(device: &Device, fingerprint: &str) -> Error {
+    Error::Refused(format!(
+        "key `{fingerprint}` of device `{}` is not known: `sluis device key list` shows its keys",
+        device.name
+    ))
 }

@@ -344,9 +344,7 @@ impl Catalog {
             .execute(&mut *tx.inner)
             .await?;
         if done.rows_affected() == 0 {
-            return Err(Error::Missing {
-                what: format!("key `{fingerprint}` of device `{}`", device.name),
-            });
+            return Err(access::unknown_key(device, fingerprint));
         }
         access::moved(&mut tx, device).await?;
         let mut event = Event::new(

@@ -6,6 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
 use super::call::Call;
+use super::deliveries::path;
 use super::dossier::named;
 use super::gone::missing;
 use super::select::{Selected, select, several};
@@ -262,8 +263,28 @@ impl Desk {
                 "note: d{id} was collected already: take it out of those books by hand"
             ));
         }
+        let is_done = moved.is_ok();
         let sent = moved.map(|moved| moved.sent);
-        self.tell(row.number.as_deref(), id, participle, sent)
+        self.tell(row.number.as_deref(), id, participle, sent)?;
+        if is_done && !self.json {
+            self.tell_where(row, to).await?;
+        }
+        Ok(())
+    }
+
+    /// Names what a person will look for: the deliveries in the other books, and their files.
+    async fn tell_where(&self, row: &DeliveryRow, to: Destination) -> Result<(), Error> {
+        let catalog = &self.house.catalog;
+        let document = row.delivery.document;
+        for new in catalog.delivery_rows_of(self.firm.id, document).await? {
+            let own = &new.delivery;
+            let is_there = (own.dossier, own.flow) == (Some(to.dossier), Some(to.flow));
+            if is_there && own.is_current && !own.is_moved {
+                let path = path(&new).unwrap_or_else(|| own.state.as_str().to_owned());
+                print::line(&format!("  now d{}  {path}", own.id))?;
+            }
+        }
+        Ok(())
     }
 
     fn tell(

@@ -1,5 +1,7 @@
 //! Which client files does a firm have?
 
+mod set;
+
 use serde_json::{Value, json};
 
 use super::call::{Call, find_dossier, find_firm};
@@ -7,7 +9,7 @@ use super::waiting::look_again;
 use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Dossier, Firm, Link};
-use crate::model::{EnterpriseNumber, FirmId, Identifier};
+use crate::model::{DossierId, EnterpriseNumber, FirmId, Identifier};
 use crate::sending::Waiting;
 
 /// The commands about dossiers.
@@ -31,6 +33,8 @@ pub(super) enum Command {
     },
     /// Show a dossier.
     Show(Named),
+    /// Change its name or its numbers.
+    Set(set::Set),
     /// Take a dossier out of use; its documents stay.
     Remove(Named),
 }
@@ -51,6 +55,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         Command::Add { firm, name, ids } => add(call, &house, &firm, &name, &ids).await,
         Command::List { firm } => list(call, &house, &firm).await,
         Command::Show(Named { firm, dossier }) => show(call, &house, &firm, &dossier).await,
+        Command::Set(args) => set::set(call, &house, &args).await,
         Command::Remove(Named { firm, dossier }) => remove(&house, &firm, &dossier).await,
     }
 }
@@ -69,6 +74,7 @@ async fn add(
         ));
     }
     let identifiers = identifiers(ids)?;
+    check_free(house, &firm, &identifiers, None).await?;
     let now = house.clock.read();
     let id = house
         .catalog
@@ -106,6 +112,26 @@ fn identifiers(raw: &[String]) -> Result<Vec<Identifier>, Error> {
         }
     }
     Ok(identifiers)
+}
+
+/// A number is of one dossier; whoever gives it to a second wants to know which has it.
+async fn check_free(
+    house: &House,
+    firm: &Firm,
+    identifiers: &[Identifier],
+    but: Option<DossierId>,
+) -> Result<(), Error> {
+    let dossiers = house.catalog.dossiers(firm.id).await?;
+    for other in dossiers.iter().filter(|one| Some(one.id) != but) {
+        let mut own = other.identifiers.iter();
+        if let Some(taken) = own.find(|own| identifiers.iter().any(|id| id.key == own.key)) {
+            return Err(Error::Refused(format!(
+                "the number `{}` is of dossier {} `{}`; if that is wrong, take it away first: `sluis dossier set {} {} --remove-id {}`",
+                taken.raw, other.id, other.name, firm.slug, other.id, taken.key
+            )));
+        }
+    }
+    Ok(())
 }
 
 async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {

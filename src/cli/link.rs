@@ -10,7 +10,7 @@ use super::{Error, Exit, print, rules, table};
 use crate::app::House;
 use crate::catalog::{Device, Dossier, Firm, Link, LinkRules, NewLink};
 use crate::ingest::place;
-use crate::layout::{self, FolderRole, LinkFacts, Profile};
+use crate::layout::{self, FolderRole, LinkFacts, Profile, Profiles};
 use crate::model::{Approval, DeviceKind, Language, OrFirm, Transfer, VirtualPath};
 use crate::sending::Waiting;
 
@@ -200,6 +200,45 @@ pub(super) fn folders(house: &House, link: &Link) -> Vec<(FolderRole, VirtualPat
         .into_iter()
         .filter_map(|(role, folder)| Some((role, folder.ok()?)))
         .collect()
+}
+
+/// Returns the links whose folders would change with the name or the numbers of their dossier. One whose folder lacks
+/// a number so far may have it.
+pub(super) fn renamed<'a>(
+    profiles: &Profiles,
+    firm: &str,
+    links: &'a [Link],
+    (old, new): (&Dossier, &Dossier),
+) -> Vec<&'a Link> {
+    let changes = |link: &&Link| {
+        let Ok(profile) = profiles.find(&link.profile) else {
+            return false;
+        };
+        let folders = |dossier: &Dossier| {
+            let facts = LinkFacts {
+                firm,
+                dossier_code: &link.code,
+                dossier_name: &dossier.name,
+                enterprise_number: dossier.enterprise_digits(),
+                language: link.language,
+            };
+            let folders = profile.preview(&facts, Date::constant(2026, 1, 1));
+            let shown = folders.into_iter();
+            shown.map(|(_, folder)| folder.ok().map(|path| path.key()))
+        };
+        let mut both = folders(old).zip(folders(new));
+        both.any(|(was, is)| was.is_some() && was != is)
+    };
+    let own = links.iter().filter(|link| link.dossier == old.id);
+    own.filter(changes).collect()
+}
+
+/// Says that the folders of a link stay as they are.
+pub(super) fn stays(link: &Link, dossier: &Dossier) -> String {
+    format!(
+        "the folders of link `{}` in `{}` bear the name or number of dossier `{}`, so these cannot change: remove that link first",
+        link.code, link.profile, dossier.name
+    )
 }
 
 async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {

@@ -42,6 +42,7 @@ mod select;
 mod send;
 mod serve;
 mod service;
+mod show;
 mod status;
 mod story;
 mod table;
@@ -92,7 +93,7 @@ enum Command {
     /// Add, list, show or remove accounting firms.
     #[command(subcommand)]
     Firm(firm::Command),
-    /// Add, list, show or remove the client files of a firm.
+    /// Add, list, show, change or remove the client files of a firm.
     #[command(subcommand)]
     Dossier(dossier::Command),
     /// Join dossiers to accounting programs.
@@ -120,6 +121,8 @@ enum Command {
     Receipt(receipt::Args),
     /// Say where a document is, and why.
     Explain(explain::Args),
+    /// Write a document's bytes, to look at it.
+    Show(show::Args),
     /// Send what is held.
     Send(send::Send),
     /// Say that what came from outside may go.
@@ -216,6 +219,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Deeds(args) => deeds::run(&call, &args).await,
         Command::Receipt(args) => receipt::run(&call, &args).await,
         Command::Explain(args) => explain::run(&call, &args).await,
+        Command::Show(args) => show::run(&call, &args).await,
         Command::Send(args) => send::send(&call, &args).await,
         Command::Approve(args) => decide::approve(&call, &args).await,
         Command::Hold(args) => decide::hold(&call, &args).await,

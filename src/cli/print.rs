@@ -23,8 +23,13 @@ pub(crate) fn json(value: &Value) -> Result<(), Error> {
 
 /// Prints text as it is.
 pub(crate) fn raw(text: &str) -> Result<(), Error> {
+    bytes(text.as_bytes())
+}
+
+/// Prints bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(bytes).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
             HUNG_UP.store(true, Ordering::Relaxed);

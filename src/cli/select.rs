@@ -134,7 +134,7 @@ fn unique(found: &[Selected], beginning: &str) -> Result<(), Error> {
 pub(super) fn several(what: &str, found: &[Selected]) -> Error {
     let named: Vec<_> = found.iter().map(Selected::told).collect();
     Error::Refused(format!(
-        "`{what}` could be {}: name it by its digest",
+        "`{what}` could be {}: name it by its digest, or name its delivery, as d12",
         named.join(", ")
     ))
 }

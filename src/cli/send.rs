@@ -170,6 +170,9 @@ impl Deed<'_> {
             (Self::Resend(args), State::Collected | State::Processed) => args.only != Only::Waiting,
             // It would wait for ever at a device that was removed.
             (Self::Resend(args), State::Offered) => args.only != Only::Collected || is_stranded(),
+            (Self::Resend(args), State::Withdrawn) => {
+                args.replaced && delivery.replaced_by.is_some()
+            }
             _ => false,
         }
     }
@@ -292,6 +295,9 @@ impl<'a> Hands<'a> {
         if sends && found.len() > 1 && suited.iter().flatten().any(looks_alike) {
             return Err(several(what, &found));
         }
+        for rows in &mut suited {
+            self.leave_withdrawn(rows)?;
+        }
         if suited.iter().all(Vec::is_empty) {
             // Nothing suits: let the house say why, of each that is current.
             suited = found.into_iter().map(|one| one.deliveries).collect();
@@ -302,6 +308,23 @@ impl<'a> Hands<'a> {
             self.act(row).await?;
         }
         Ok(())
+    }
+
+    /// What a person took back stays so, where something else of the same document is sent again.
+    fn leave_withdrawn(&mut self, rows: &mut Vec<DeliveryRow>) -> Result<(), Error> {
+        let Deed::Resend(args) = self.deed else {
+            return Ok(());
+        };
+        let is_withdrawn = |row: &DeliveryRow| {
+            let is_asked = args.replaced && row.delivery.replaced_by.is_some();
+            row.delivery.state == State::Withdrawn && !is_asked
+        };
+        if rows.iter().all(is_withdrawn) {
+            return Ok(());
+        }
+        let (left, sent): (Vec<_>, Vec<_>) = rows.drain(..).partition(is_withdrawn);
+        *rows = sent;
+        left.iter().try_for_each(|row| self.leave(row))
     }
 
     fn suited(&self, rows: &[DeliveryRow]) -> Vec<DeliveryRow> {
@@ -351,6 +374,14 @@ impl<'a> Hands<'a> {
 
     async fn act(&mut self, row: &DeliveryRow) -> Result<(), Error> {
         let (firm, id, now) = (self.firm.id, row.delivery.id, self.house.clock.read());
+        if matches!(self.deed, Deed::Resend(_)) && !row.delivery.is_current {
+            let last = self.now(row).await?;
+            if last != id {
+                self.refused += 1;
+                let why = format!("it was sent again since, as d{last}: name that one");
+                return self.tell(row, "refused", (id, None), Some(&why));
+            }
+        }
         let sending = &self.house.sending;
         let done = match self.deed {
             Deed::Send(device) => {
@@ -398,12 +429,21 @@ impl<'a> Hands<'a> {
     }
 
     fn leave(&mut self, row: &DeliveryRow) -> Result<(), Error> {
-        let held = row
-            .delivery
-            .reason
-            .map(|reason| text::held(Language::En, reason));
-        let why = held.map_or("it still waits for its device", |held| held.what);
-        self.tell(row, "left", (row.delivery.id, None), Some(why))
+        let id = row.delivery.id;
+        let why = match (row.delivery.state, row.delivery.reason) {
+            (State::Held, Some(reason)) => text::held(Language::En, reason).what.to_owned(),
+            (State::Withdrawn, _) if row.delivery.replaced_by.is_some() => {
+                "a newer document took its place; `--replaced` sends it all the same".to_owned()
+            }
+            (State::Withdrawn, _) => {
+                format!("it was withdrawn; naming it as d{id} sends it all the same")
+            }
+            (State::Collected | State::Processed, _) => {
+                "it was collected; `--only collected` or `--only all` sends it again".to_owned()
+            }
+            _ => "it still waits for its device".to_owned(),
+        };
+        self.tell(row, "left", (id, None), Some(&why))
     }
 
     fn tell(

@@ -208,6 +208,7 @@ pub(super) async fn delivery_story(
             },
         );
     }
+    given_away(telling, row, &mut story);
     gone(telling, row, &mut story);
     Ok(story)
 }
@@ -229,6 +230,18 @@ fn gone(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
         .map(|told| told.event.detail.as_str())
         .filter(|reason| !reason.is_empty());
     telling.say(story, &Sentence::Withdrawn { at, reason });
+}
+
+/// Tells that a person said it is for other books, when it could not be taken back any more.
+fn given_away(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
+    let has_it = matches!(row.delivery.state, State::Collected | State::Processed);
+    if !row.delivery.is_moved || !has_it {
+        return;
+    }
+    if let Some(moved) = telling.last(row, EventKind::Moved) {
+        let (at, reason) = (telling.at(moved.at), moved.event.detail.as_str());
+        telling.say(story, &Sentence::GivenAway { at: &at, reason });
+    }
 }
 
 /// Tells that it is a later generation, and why.
@@ -266,7 +279,11 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
         let matched = matched.iter().map(place).collect::<Vec<_>>().join(", ");
         let matched = &matched;
         let sentence = match rule {
-            Some(Rule::ByHand) => Sentence::Assigned { flow, dossier },
+            Some(Rule::ByHand) => Sentence::Assigned {
+                flow,
+                dossier,
+                reason: given(telling, row),
+            },
             Some(Rule::SenderNamed) => Sentence::RoutedByName { flow, dossier },
             _ => Sentence::Routed {
                 flow,
@@ -292,6 +309,16 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
     if let (Some(profile), Some(code)) = (row.profile.as_deref(), row.code.as_deref()) {
         telling.say(story, &Sentence::Linked { profile, code });
     }
+}
+
+/// Why a person gave a document to the books of this delivery, if one did.
+fn given<'a>(telling: &'a Telling<'_>, row: &DeliveryRow) -> Option<&'a str> {
+    let (dossier, flow) = (row.delivery.dossier?, row.delivery.flow?);
+    let to = format!("to dossier {dossier} as {}: ", flow.as_str());
+    let moved = telling.events.iter().rev();
+    moved
+        .filter(|told| told.event.kind == EventKind::Moved)
+        .find_map(|told| told.event.detail.strip_prefix(&to))
 }
 
 fn party_of(language: Language, party: &str) -> &'static str {

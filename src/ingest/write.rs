@@ -89,17 +89,8 @@ impl Ingest {
                 let holds = self
                     .deliver_all(writing, (document, arrival), planned, facts)
                     .await?;
-                let all_held = holds.iter().all(Option::is_some);
-                let outcome = if all_held {
-                    Outcome::Held
-                } else {
-                    Outcome::Kept
-                };
-                let reasons = holds
-                    .into_iter()
-                    .flatten()
-                    .map(|hold| hold.as_str().to_owned());
-                (outcome, document, reasons.collect())
+                let (outcome, reasons) = come_of(&holds);
+                (outcome, document, reasons)
             }
         };
         Ok(Taken {
@@ -184,6 +175,20 @@ fn taken(arrival: &Ready, outcome: Outcome, document: DocumentId, reasons: Vec<S
         quarantined: out_of_sight,
         is_copy: false,
     }
+}
+
+/// What became of a document, whose deliveries are held or not.
+fn come_of(holds: &[Option<HeldReason>]) -> (Outcome, Vec<String>) {
+    let outcome = if holds.iter().all(Option::is_some) {
+        Outcome::Held
+    } else {
+        Outcome::Kept
+    };
+    let reasons = holds.iter().flatten();
+    (
+        outcome,
+        reasons.map(|hold| hold.as_str().to_owned()).collect(),
+    )
 }
 
 /// Tells that a copy came, and returns why the first is out of sight, if it is.

@@ -91,7 +91,7 @@ pub enum MissingFact {
     DossierName,
     /// The dossier has no enterprise number.
     #[error(
-        "the folder is named after the enterprise number: add the ten digits to the dossier's identifiers"
+        "the folder is named after the enterprise number: add its ten digits to the dossier with `sluis dossier set FIRM DOSSIER --add-id NUMBER`"
     )]
     EnterpriseNumber,
 }

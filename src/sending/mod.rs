@@ -343,7 +343,7 @@ impl Sending {
             .and_then(|id| links.into_iter().find(|link| link.id == id));
         found.ok_or(Error::NoWay {
             id: delivery.id,
-            why: "it has no link in use; add one for its dossier",
+            why: without_link(delivery),
         })
     }
 
@@ -395,6 +395,22 @@ impl Sending {
             id: delivery.id,
             source,
         })
+    }
+}
+
+/// What a person can do about a delivery that no link leads anywhere.
+fn without_link(delivery: &Delivery) -> &'static str {
+    match delivery.reason {
+        Some(HeldReason::NotAnInvoice) => {
+            "it answers or reports about a document, and nothing is to be booked"
+        }
+        Some(HeldReason::Format) => {
+            "no program that its dossier is linked to reads its format or kind: book it by hand"
+        }
+        _ if delivery.dossier.is_none() || delivery.flow.is_none() => {
+            "nobody knows whose books it is for: give it to some with `sluis move`, `--dossier` and `--as`"
+        }
+        _ => "it has no link in use; add one for its dossier",
     }
 }
 

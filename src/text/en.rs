@@ -17,7 +17,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Remark: {text}."),
         Sentence::Quarantined { why, .. } => format!(
-            "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; ask the sender for it again."
+            "It is in quarantine, for it cannot be read: {why}. It is kept and shown to no device; `sluis show` writes it into a file. Ask the sender for it again."
         ),
         Sentence::Routed {
             flow: way,
@@ -29,7 +29,12 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Linked { profile, code } => {
             format!("It goes to `{profile}`, where the dossier has code `{code}`.")
         }
-        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Assigned {
+            flow: way,
+            dossier,
+            reason,
+        } => assigned(*way, dossier, *reason),
+        Sentence::GivenAway { at, reason } => given_away(at, reason),
         Sentence::Until(at) => format!("It is sent by itself on {at}."),
         Sentence::Note(note) => format!("What was said of it: {note}."),
         Sentence::Held(reason) => {
@@ -113,11 +118,22 @@ fn nothing(sentence: &Sentence<'_>) -> String {
     )
 }
 
-fn assigned(way: Flow, dossier: &str) -> String {
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" Reason: {reason}."))
+}
+
+fn given_away(at: &str, reason: &str) -> String {
     format!(
+        "On {at} a person gave it to other books: {reason}. A device had it already: take it out of these books by hand."
+    )
+}
+
+fn assigned(way: Flow, dossier: &str, reason: Option<&str>) -> String {
+    let said = format!(
         "A person said that it is a {} of dossier `{dossier}`.",
         flow(Language::En, way)
-    )
+    );
+    said + &because(reason)
 }
 
 const UNWRAPPED: &str =

@@ -20,7 +20,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Quarantined { why, remarks } => {
             let told = reasons(Language::Fr, remarks);
             format!(
-                "Il est en quarantaine, car il est illisible : {told}. Il est gardé et n'est montré à aucun appareil ; redemandez-le à l'expéditeur. Dans les mots du lecteur : {why}."
+                "Il est en quarantaine, car il est illisible : {told}. Il est gardé et n'est montré à aucun appareil ; `sluis show` l'écrit dans un fichier. Redemandez-le à l'expéditeur. Dans les mots du lecteur : {why}."
             )
         }
         Sentence::Routed {
@@ -34,7 +34,8 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         }
         Sentence::PutInto { code } => format!("Son expéditeur l'a mis dans le répertoire `/in/{code}`."),
         Sentence::Linked { profile, code } => format!("Il va vers `{profile}`, où le dossier a le code `{code}`."),
-        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Assigned { flow: way, dossier, reason } => assigned(*way, dossier, *reason),
+        Sentence::GivenAway { at, reason } => given_away(at, reason),
         Sentence::Until(at) => format!("Il partira de lui-même le {at}."),
         Sentence::Note(note) => format!("Ce qui en a été dit : {note}."),
         Sentence::Held(reason) => {
@@ -80,11 +81,22 @@ fn alarm(raised: &str, cleared: Option<&str>) -> String {
     )
 }
 
-fn assigned(way: Flow, dossier: &str) -> String {
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" Motif : {reason}."))
+}
+
+fn given_away(at: &str, reason: &str) -> String {
     format!(
+        "Le {at}, une personne l'a donné à un autre dossier ou journal : {reason}. Un appareil l'avait déjà : retirez-le à la main de cette comptabilité."
+    )
+}
+
+fn assigned(way: Flow, dossier: &str, reason: Option<&str>) -> String {
+    let said = format!(
         "Une personne a dit que c'est pour le dossier `{dossier}`, comme {}.",
         flow(Language::Fr, way)
-    )
+    );
+    said + &because(reason)
 }
 
 fn way_and_party(way: Flow) -> (String, &'static str) {

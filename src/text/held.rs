@@ -84,9 +84,9 @@ const APPROVAL: Texts = Texts {
         "het kwam van buiten, en niemand heeft het al goedgekeurd",
     ],
     advice: [
-        "Look at it, and approve it with `sluis approve`; it is then sent as its link says.",
-        "Regardez-le, et approuvez-le avec `sluis approve` ; il partira alors selon sa liaison.",
-        "Bekijk het, en keur het goed met `sluis approve`; het wordt dan verzonden zoals de koppeling zegt.",
+        "Look at it (`sluis show`), and approve it with `sluis approve`; it is then sent as its link says.",
+        "Regardez-le (`sluis show`), et approuvez-le avec `sluis approve` ; il partira alors selon sa liaison.",
+        "Bekijk het (`sluis show`), en keur het goed met `sluis approve`; het wordt dan verzonden zoals de koppeling zegt.",
     ],
 };
 
@@ -175,9 +175,9 @@ const UNKNOWN_DOSSIER: Texts = Texts {
         "verkoper noch koper is een dossier van dit kantoor",
     ],
     advice: [
-        "If it is for a client of the office, add that dossier, with the number on the document, by `sluis dossier add`; else withdraw it.",
-        "S'il concerne un client du bureau, ajoutez ce dossier, avec le numéro du document, par `sluis dossier add` ; sinon, retirez-le.",
-        "Is het voor een klant van het kantoor, voeg dat dossier dan toe, met het nummer op het document, via `sluis dossier add`; trek het anders in.",
+        "If it is for a client of the office, add that dossier, with the number on the document, by `sluis dossier add`, or give the number to the dossier that it is of by `sluis dossier set --add-id`; else withdraw it.",
+        "S'il concerne un client du bureau, ajoutez ce dossier, avec le numéro du document, par `sluis dossier add`, ou donnez le numéro au dossier concerné par `sluis dossier set --add-id` ; sinon, retirez-le.",
+        "Is het voor een klant van het kantoor, voeg dat dossier dan toe, met het nummer op het document, via `sluis dossier add`, of geef het nummer aan het dossier waarvan het is via `sluis dossier set --add-id`; trek het anders in.",
     ],
 };
 
@@ -188,9 +188,9 @@ const SAME_DOSSIER: Texts = Texts {
         "verkoper en koper zijn hetzelfde dossier",
     ],
     advice: [
-        "If the dossier bears a number of another enterprise, correct that: it then goes to both. Else ask who wrote it which of the two it should be, and withdraw this one.",
-        "Si le dossier porte le numéro d'une autre entreprise, corrigez-le : il ira alors aux deux. Sinon, demandez à son auteur lequel des deux ce devrait être, et retirez celui-ci.",
-        "Draagt het dossier een nummer van een andere onderneming, verbeter dat dan: het gaat daarna naar beide. Vraag anders wie het opmaakte welke van de twee het moet zijn, en trek dit in.",
+        "If the dossier bears a number of another enterprise, take that away with `sluis dossier set --remove-id`: it then goes to both. Else ask who wrote it which of the two it should be, and withdraw this one.",
+        "Si le dossier porte le numéro d'une autre entreprise, enlevez-le avec `sluis dossier set --remove-id` : il ira alors aux deux. Sinon, demandez à son auteur lequel des deux ce devrait être, et retirez celui-ci.",
+        "Draagt het dossier een nummer van een andere onderneming, neem dat dan weg met `sluis dossier set --remove-id`: het gaat daarna naar beide. Vraag anders wie het opmaakte welke van de twee het moet zijn, en trek dit in.",
     ],
 };
 
@@ -201,9 +201,9 @@ const PARTIES_DISAGREE: Texts = Texts {
         "de nummers van één partij spreken elkaar tegen",
     ],
     advice: [
-        "If all of these numbers are one client's, give its dossier those that it lacks with `sluis apply`: it is then looked at again. Else give it to the right books with `sluis move`, or ask for a corrected document.",
-        "Si tous ces numéros sont d'un même client, donnez à son dossier ceux qui lui manquent avec `sluis apply` : il sera alors réexaminé. Sinon, donnez-le au bon dossier avec `sluis move`, ou demandez un document corrigé.",
-        "Zijn al die nummers van één klant, geef zijn dossier dan met `sluis apply` wat het mist: het wordt daarna opnieuw bekeken. Geef het anders aan het juiste dossier met `sluis move`, of vraag een verbeterd document.",
+        "If all of these numbers are one client's, give its dossier those that it lacks with `sluis dossier set --add-id`: it is then looked at again. Else give it to the right books with `sluis move`, or ask for a corrected document.",
+        "Si tous ces numéros sont d'un même client, donnez à son dossier ceux qui lui manquent avec `sluis dossier set --add-id` : il sera alors réexaminé. Sinon, donnez-le au bon dossier avec `sluis move`, ou demandez un document corrigé.",
+        "Zijn al die nummers van één klant, geef zijn dossier dan met `sluis dossier set --add-id` wat het mist: het wordt daarna opnieuw bekeken. Geef het anders aan het juiste dossier met `sluis move`, of vraag een verbeterd document.",
     ],
 };
 
@@ -214,9 +214,9 @@ const SUSPECTED_DUPLICATE: Texts = Texts {
         "een document dat erop lijkt, of dat in dezelfde envelop kwam, was er al",
     ],
     advice: [
-        "Compare the two. Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
-        "Comparez les deux. Retirez celui-ci si c'est le même ; mettez-le à la place du premier avec `sluis replace` si c'est une version plus récente ; envoyez-le par son empreinte avec `sluis send` si c'est un autre document.",
-        "Vergelijk de twee. Trek dit in als het hetzelfde is; zet het in de plaats van het eerste met `sluis replace` als het een nieuwere versie is; verzend het op zijn hash met `sluis send` als het een ander document is.",
+        "Compare the two (`sluis show` writes each). Withdraw this one if it is the same; put it in the place of the first with `sluis replace` if it is a newer version; send it by its digest with `sluis send` if it is another document.",
+        "Comparez les deux (`sluis show` les écrit). Retirez celui-ci si c'est le même ; mettez-le à la place du premier avec `sluis replace` si c'est une version plus récente ; envoyez-le par son empreinte avec `sluis send` si c'est un autre document.",
+        "Vergelijk de twee (`sluis show` schrijft ze). Trek dit in als het hetzelfde is; zet het in de plaats van het eerste met `sluis replace` als het een nieuwere versie is; verzend het op zijn hash met `sluis send` als het een ander document is.",
     ],
 };
 
@@ -253,9 +253,9 @@ const NOT_AN_INVOICE: Texts = Texts {
         "het antwoordt op een document of bericht erover, en hoort in geen enkele factuurmap",
     ],
     advice: [
-        "Read it with `sluis read`; nothing is to be booked.",
-        "Lisez-le avec `sluis read` ; il n'y a rien à comptabiliser.",
-        "Lees het met `sluis read`; er is niets te boeken.",
+        "Write it into a file with `sluis show`, and read that with `sluis read`; nothing is to be booked.",
+        "Écrivez-le dans un fichier avec `sluis show`, et lisez celui-ci avec `sluis read` ; il n'y a rien à comptabiliser.",
+        "Schrijf het met `sluis show` naar een bestand, en lees dat met `sluis read`; er is niets te boeken.",
     ],
 };
 
@@ -266,9 +266,9 @@ const SENDER_DISAGREES: Texts = Texts {
         "de afzender zette het in de map van het ene dossier, en de partijen zijn een ander",
     ],
     advice: [
-        "Look whose it is, and give it to those books with `sluis move`; or correct the numbers of the dossiers, and it is looked at again.",
-        "Voyez à qui il est, et donnez-le à ce dossier avec `sluis move` ; ou corrigez les numéros des dossiers, et il sera réexaminé.",
-        "Kijk van wie het is, en geef het aan dat dossier met `sluis move`; of verbeter de nummers van de dossiers, en het wordt opnieuw bekeken.",
+        "Look whose it is, and give it to those books with `sluis move`; or correct the numbers of the dossiers with `sluis dossier set`, and it is looked at again.",
+        "Voyez à qui il est, et donnez-le à ce dossier avec `sluis move` ; ou corrigez les numéros des dossiers avec `sluis dossier set`, et il sera réexaminé.",
+        "Kijk van wie het is, en geef het aan dat dossier met `sluis move`; of verbeter de nummers van de dossiers met `sluis dossier set`, en het wordt opnieuw bekeken.",
     ],
 };
 

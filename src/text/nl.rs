@@ -20,7 +20,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Quarantined { why, remarks } => {
             let told = reasons(Language::Nl, remarks);
             format!(
-                "Het staat in quarantaine, want het is onleesbaar: {told}. Het wordt bewaard en aan geen toestel getoond; vraag het de afzender opnieuw. In de woorden van de lezer: {why}."
+                "Het staat in quarantaine, want het is onleesbaar: {told}. Het wordt bewaard en aan geen toestel getoond; `sluis show` schrijft het naar een bestand. Vraag het de afzender opnieuw. In de woorden van de lezer: {why}."
             )
         }
         Sentence::Routed {
@@ -33,7 +33,12 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Linked { profile, code } => {
             format!("Het gaat naar `{profile}`, waar het dossier code `{code}` heeft.")
         }
-        Sentence::Assigned { flow: way, dossier } => assigned(*way, dossier),
+        Sentence::Assigned {
+            flow: way,
+            dossier,
+            reason,
+        } => assigned(*way, dossier, *reason),
+        Sentence::GivenAway { at, reason } => given_away(at, reason),
         Sentence::Until(at) => format!("Het wordt vanzelf verzonden op {at}."),
         Sentence::Note(note) => format!("Wat erover gezegd werd: {note}."),
         Sentence::Held(reason) => {
@@ -122,11 +127,22 @@ fn nothing(sentence: &Sentence<'_>) -> String {
     )
 }
 
-fn assigned(way: Flow, dossier: &str) -> String {
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" Reden: {reason}."))
+}
+
+fn given_away(at: &str, reason: &str) -> String {
     format!(
+        "Op {at} gaf iemand het aan andere boeken: {reason}. Een toestel had het al: haal het met de hand uit deze boeken."
+    )
+}
+
+fn assigned(way: Flow, dossier: &str, reason: Option<&str>) -> String {
+    let said = format!(
         "Iemand zei dat het een {} van dossier `{dossier}` is.",
         flow(Language::Nl, way)
-    )
+    );
+    said + &because(reason)
 }
 
 fn routed(way: Flow, dossier: &str, matched: &str) -> String {

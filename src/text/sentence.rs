@@ -90,6 +90,15 @@ pub enum Sentence<'a> {
         flow: Flow,
         /// To whose books.
         dossier: &'a str,
+        /// Why.
+        reason: Option<&'a str>,
+    },
+    /// A person gave it to other books when a device had it already.
+    GivenAway {
+        /// When.
+        at: &'a str,
+        /// Whose books it is for, and why.
+        reason: &'a str,
     },
     /// It is not sent.
     Held(HeldReason),
@@ -234,6 +243,7 @@ impl Sentence<'_> {
             Self::Against(_) => "against",
             Self::Linked { .. } => "linked",
             Self::Assigned { .. } => "assigned",
+            Self::GivenAway { .. } => "moved",
             Self::Held(_) => "held",
             Self::Until(_) => "until",
             Self::Note(_) => "note",

@@ -11,6 +11,7 @@ mod arriving;
 mod backing;
 mod clients;
 mod copies;
+mod desk;
 mod doctoring;
 mod evidence;
 mod extensions;

@@ -722,6 +722,7 @@ const CHANGES: &[(&str, bool)] = &[
     ("firm remove other", false),
     ("dossier add kantoor --name Molens --id 0451827384", true),
     ("link add kantoor Molens --profile expertm --code MOL", true),
+    ("dossier set kantoor Molens --add-id BE0477472701", true),
     ("link remove kantoor MOL", true),
     ("dossier remove kantoor Molens", true),
     ("device add kantoor pc --kind pull --password", true),
@@ -782,7 +783,7 @@ const WITH_A_DEAD_LETTER: &str = "webhook retry kantoor";
 /// All documents are old before it.
 const AFTER_YEARS: &str = "retention run kantoor --unread";
 
-const READS: [&str; 22] = [
+const READS: [&str; 23] = [
     "status",
     "check",
     "documents",
@@ -804,6 +805,7 @@ const READS: [&str; 22] = [
     "fsck",
     "export kantoor",
     "explain kantoor F-1",
+    "show kantoor F-3",
     "apply --dry-run PLAN",
 ];
 

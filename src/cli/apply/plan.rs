@@ -15,6 +15,7 @@ use super::change::Change;
 use super::file::{Wanted, WantedDossier, WantedLink};
 use crate::alarm::OwnLimits;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, LinkRules};
+use crate::cli::link;
 use crate::ingest::place;
 use crate::layout::{LinkFacts, Profiles};
 use crate::model::{DeviceKind, Identifier, Language, fold};
@@ -228,32 +229,11 @@ impl Planning<'_> {
             identifiers: ids.to_vec(),
             ..dossier.clone()
         };
-        let links = self.present.links.iter();
-        for link in links.filter(|link| link.dossier == dossier.id) {
-            let Ok(profile) = self.profiles.find(&link.profile) else {
-                continue;
-            };
-            let folders = |dossier: &Dossier| {
-                let facts = LinkFacts {
-                    firm: self.present.firm.slug.as_str(),
-                    dossier_code: &link.code,
-                    dossier_name: &dossier.name,
-                    enterprise_number: dossier.enterprise_digits(),
-                    language: link.language,
-                };
-                let folders = profile.preview(&facts, Date::constant(2026, 1, 1));
-                let shown = folders
-                    .into_iter()
-                    .map(|(_, folder)| folder.ok().map(|path| path.key()));
-                shown.collect::<Vec<_>>()
-            };
-            if folders(dossier) != folders(&renamed) {
-                self.faults.push(format!(
-                    "the folders of link `{}` in `{}` bear the name or number of dossier `{}`, so these cannot change: remove that link first",
-                    link.code, link.profile, dossier.name
-                ));
-            }
-        }
+        let firm = self.present.firm.slug.as_str();
+        let both = (dossier, &renamed);
+        let renamed = link::renamed(self.profiles, firm, &self.present.links, both);
+        let faults = renamed.into_iter().map(|link| link::stays(link, dossier));
+        self.faults.extend(faults);
     }
 
     fn identifiers(&mut self, wanted: &WantedDossier) -> Vec<Identifier> {

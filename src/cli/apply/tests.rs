@@ -273,7 +273,7 @@ async fn a_folder_that_cannot_be_or_is_another_link_s_is_told_before_anything_is
     assert_eq!(
         faults(gln, &["billsync/K1"]),
         [
-            "link `K1` in `billsync` of dossier `Nieuwe Klant`: the folder is named after the enterprise number: add the ten digits to the dossier's identifiers"
+            "link `K1` in `billsync` of dossier `Nieuwe Klant`: the folder is named after the enterprise number: add its ten digits to the dossier with `sluis dossier set FIRM DOSSIER --add-id NUMBER`"
         ]
     );
     assert_eq!(faults(number, &["billsync/K1"]), [""; 0]);

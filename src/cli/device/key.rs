@@ -101,6 +101,16 @@ pub(super) async fn run(call: &Call, house: &House, command: &Command) -> Result
                 "removed key {fingerprint} from `{}`; sessions that it opened end within a second",
                 device.name
             ))?;
+            let is_last = !device
+                .keys
+                .iter()
+                .any(|own| own.fingerprint != *fingerprint);
+            if is_last && !device.has_password {
+                print::note(&format!(
+                    "note: device `{}` has neither a key nor a password now, and cannot log in: `sluis device key add` gives it a key",
+                    device.name
+                ));
+            }
         }
     }
     Ok(Exit::Done)

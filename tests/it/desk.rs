@@ -1,0 +1,200 @@
+//! What does a person in the office do with commands, and what do they answer?
+
+use crate::gateway::{BAKERY, MILL, invoice_between};
+use crate::program::Program;
+
+/// The number of a third enterprise.
+const THIRD: &str = "0477472701";
+
+/// Runs a command that must be refused, and returns what it said.
+fn refused(program: &Program, arguments: &[&str]) -> String {
+    let output = program.run(arguments);
+    assert!(!output.status.success(), "sluis {arguments:?}");
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// Each delivery's state and reason.
+fn stands(program: &Program) -> Vec<String> {
+    let rows = program.json(&["deliveries", "kantoor"]);
+    let told = rows.iter().map(|row| {
+        let reason = row["reason"].as_str().unwrap_or_default();
+        format!("{} {reason}", row["state"].as_str().unwrap())
+    });
+    told.map(|one| one.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_number_that_a_dossier_lacks_is_added_and_what_waited_for_it_goes() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+    assert_eq!(stands(&program), ["held unknown_dossier"]);
+    let bakery =
+        |change: [&'static str; 2]| [&["dossier", "set", "kantoor", BAKERY][..], &change].concat();
+
+    program.ok(&bakery(["--add-id", THIRD]));
+
+    assert!(stands(&program).contains(&"offered".to_owned()));
+    let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
+    assert_eq!(shown[0]["identifiers"].as_array().unwrap().len(), 2);
+    let why = refused(&program, &bakery(["--remove-id", MILL]));
+    assert!(why.contains("has no number"), "{why}");
+}
+
+#[test]
+fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_its_name() {
+    let program = Program::init();
+    let words = ["dossier", "add", "kantoor", "--name", "Molens"];
+    program.ok(&[&words[..], &["--id", MILL, "--id", THIRD]].concat());
+    let set = |dossier, change: &[&'static str]| {
+        [&["dossier", "set", "kantoor", dossier][..], change].concat()
+    };
+
+    let why = refused(&program, &set("De Korenaar", &["--add-id", THIRD]));
+    assert!(why.contains("is of dossier 2 `Molens`"), "{why}");
+    let why = refused(
+        &program,
+        &["dossier", "add", "kantoor", "--name", "X", "--id", THIRD],
+    );
+    assert!(why.contains("is of dossier 2 `Molens`"), "{why}");
+    program.ok(&set("Molens", &["--remove-id", THIRD]));
+    program.ok(&set(
+        "De Korenaar",
+        &["--add-id", THIRD, "--name", "Korenaar"],
+    ));
+    let why = refused(&program, &set("Molens", &["--remove-id", MILL]));
+    assert!(why.contains("no number left"), "{why}");
+    let link = [
+        "link",
+        "add",
+        "kantoor",
+        "Korenaar",
+        "--profile",
+        "billsync",
+    ];
+    program.ok(&[&link[..], &["--code", "C"]].concat());
+    let why = refused(&program, &set("Korenaar", &["--remove-id", BAKERY]));
+    assert!(why.contains("remove that link first"), "{why}");
+    let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
+    assert_eq!(shown[0]["name"], "Korenaar");
+}
+
+#[test]
+fn a_document_is_shown_as_it_is_before_somebody_approves_it() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let sent = invoice_between(MILL, BAKERY, "F-1", 900);
+    program.ingest(std::slice::from_ref(&sent));
+    let out = program.path("f.xml").to_str().unwrap().to_owned();
+
+    let shown = program.run(&["show", "kantoor", "F-1"]);
+    let told = program.json(&["show", "kantoor", "d1", "--out", &out]);
+
+    assert!(shown.status.success());
+    assert_eq!(shown.stdout, sent);
+    assert_eq!(std::fs::read(&out).unwrap(), sent);
+    assert_eq!(told[0]["bytes"], sent.len());
+    let why = refused(&program, &["show", "kantoor", "F-1", "--out", &out]);
+    assert!(why.contains("could not make the file"), "{why}");
+    let why = refused(&program, &["show", "kantoor", "F-1", "--json"]);
+    assert!(why.contains("--out FILE"), "{why}");
+}
+
+/// The office with a document that is in two books: `d1` and `d2`, of the mill and the bakery.
+fn with_two_books() -> Program {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&[
+        "dossier", "add", "kantoor", "--name", "Molens", "--id", MILL,
+    ]);
+    program.link(MILL, "MOL", "server");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    assert_eq!(stands(&program), ["offered", "offered"]);
+    program
+}
+
+#[test]
+fn what_a_person_withdrew_stays_so_when_its_number_is_sent_again() {
+    let program = with_two_books();
+    program.ok(&["withdraw", "kantoor", "d1"]);
+    let resend = |what| ["resend", "kantoor", what, "--reason", "lost"];
+
+    let told = program.ok(&resend("F-1"));
+
+    assert!(told.contains("left  d1"), "{told}");
+    assert!(told.contains("resent  d3"), "{told}");
+    let why = refused(&program, &resend("d2"));
+    assert!(why.contains("sent again since, as d3"), "{why}");
+    let told = program.ok(&resend("d1"));
+    assert!(told.contains("resent  d4"), "{told}");
+}
+
+#[test]
+fn what_a_newer_document_replaced_is_left_with_that_reason_until_it_is_asked_for() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 901)]);
+    assert_eq!(stands(&program), ["withdrawn", "offered"]);
+    let resend = ["resend", "kantoor", "--dossier", BAKERY, "--reason", "lost"];
+
+    let left = program.ok(&resend);
+    let sent = program.ok(&[&resend[..], &["--replaced"]].concat());
+
+    assert!(left.contains("left  d1"), "{left}");
+    assert!(left.contains("a newer document took its place"), "{left}");
+    assert!(sent.contains("resent  d3"), "{sent}");
+}
+
+#[test]
+fn whoever_sends_what_is_in_no_books_is_told_to_give_it_to_some() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+
+    let why = refused(&program, &["send", "kantoor", "F-1"]);
+
+    assert!(why.contains("`sluis move`"), "{why}");
+}
+
+#[test]
+fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.query("update delivery set state = 'collected', collected_at = 1 returning id");
+
+    let words = [
+        "reclassify",
+        "kantoor",
+        "d1",
+        "--as",
+        "sale",
+        "--reason",
+        "ours",
+    ];
+    let told = program.ok(&words);
+    let story = program.ok(&["explain", "kantoor", "F-1"]);
+
+    assert!(told.contains("now d2  /expertm/ACME/"), "{told}");
+    let given = "gave it to other books: to dossier 1 as sale: ours";
+    assert!(story.contains(given), "{story}");
+    assert!(story.contains("Reason: ours."), "{story}");
+}
+
+#[test]
+fn a_device_that_lost_its_last_key_is_told_of() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let keys = program.json(&["device", "key", "list", "kantoor", "server"]);
+    let print = keys[0]["fingerprint"].as_str().unwrap();
+    let remove = |print| ["device", "key", "remove", "kantoor", "server", print];
+
+    let why = refused(&program, &remove("SHA256:xx"));
+    let removed = program.run(&remove(print));
+
+    assert!(why.contains("`sluis device key list`"), "{why}");
+    let note = String::from_utf8(removed.stderr).unwrap();
+    assert!(note.contains("cannot log in"), "{note}");
+}
