@@ -386,6 +386,7 @@ impl House {
                     tracing::error!(firm = %firm.slug, link.id = %second.id, "Link {} of firm `{}` has a folder of link {}: what either would get there is held", second.id, firm.slug, first.id);
                 }
             }
+            Err(error) if !self.catalog.is_news(&error) => {}
             Err(error) => {
                 let why = with_causes(&error);
                 tracing::error!(firm = %firm.slug, "Could not ask for the links of firm `{}`: {why}", firm.slug);
@@ -409,6 +410,7 @@ impl House {
                     self.look_for_shared_folders(&firm).await;
                 }
             }
+            Err(error) if !self.catalog.is_news(&error) => {}
             Err(error) => {
                 let why = with_causes(&error);
                 tracing::error!("Could not ask which firms there are: {why}");

@@ -122,12 +122,18 @@ impl Keeping {
         self.blobs.clear_left(self.clock.read());
         let firms = match self.catalog.firms_understood().await {
             Ok(firms) => firms,
-            Err(failed) => return error!("Could not ask which firms there are: {failed}"),
+            Err(failed) => {
+                if self.catalog.is_news(&failed) {
+                    error!("Could not ask which firms there are: {failed}");
+                }
+                return;
+            }
         };
         for firm in firms {
             match self.run_firm(firm.id).await {
                 Ok(run) => tell(&firm, &run),
                 // One firm holds up no other.
+                Err(failed) if !self.catalog.is_news(&failed) => {}
                 Err(failed) => {
                     let fault: &dyn std::error::Error = &failed;
                     error!(error = fault, firm = %firm.slug, "Could not remove what firm `{}` keeps no longer; it is tried again in an hour", firm.slug);
@@ -137,6 +143,7 @@ impl Keeping {
         match self.sweep_all().await {
             Ok(0) => {}
             Ok(removed) => info!("Removed {removed} blobs that no document names any more"),
+            Err(failed) if !self.catalog.is_news(&failed) => {}
             Err(failed) => {
                 let fault: &dyn std::error::Error = &failed;
                 error!(

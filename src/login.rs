@@ -357,6 +357,7 @@ impl Logins {
         let looked = self.look(now).await;
         let was_blind = self.is_blind.swap(looked.is_err(), Ordering::Relaxed);
         if let Err(error) = looked
+            && self.catalog.is_news(&error)
             && !was_blind
         {
             warn!("Could not ask which sessions may go on; it is tried again: {error}");

@@ -96,7 +96,9 @@ impl Lookout {
     /// Looks until it is cancelled.
     pub async fn run(&self, cancel: CancellationToken) {
         loop {
-            if let Err(error) = self.look(self.clock.read()).await {
+            if let Err(error) = self.look(self.clock.read()).await
+                && self.catalog.is_news(&error)
+            {
                 let why = with_causes(&error);
                 error!("Could not look for what was forgotten: {why}");
             }
@@ -121,6 +123,7 @@ impl Lookout {
                     noticed.raised += here.raised;
                     noticed.cleared += here.cleared;
                 }
+                Err(error) if !self.catalog.is_news(&error) => {}
                 Err(error) => {
                     let (slug, why) = (&firm.slug, with_causes(&error));
                     error!(firm.name = %slug, "Could not look for what was forgotten at firm `{slug}`: {why}");

@@ -60,8 +60,10 @@ impl Scheduler {
             let pause = match self.run_due(self.clock.read()).await {
                 Ok(_) => LOOK,
                 Err(error) => {
-                    let why = with_causes(&error);
-                    error!("Could not ask what is due to be sent: {why}");
+                    if self.catalog.is_news(&error) {
+                        let why = with_causes(&error);
+                        error!("Could not ask what is due to be sent: {why}");
+                    }
                     AFTER_SILENCE
                 }
             };
@@ -112,8 +114,10 @@ impl Scheduler {
                 looked = self.run_changed(self.clock.read()) => match looked {
                     Ok(_) => LOOK,
                     Err(error) => {
-                        let why = with_causes(&error);
-                        error!("Could not ask which firms there are: {why}");
+                        if self.catalog.is_news(&error) {
+                            let why = with_causes(&error);
+                            error!("Could not ask which firms there are: {why}");
+                        }
                         AFTER_SILENCE
                     }
                 }
@@ -148,8 +152,10 @@ impl Scheduler {
                     released.failed.extend(here.failed);
                 }
                 Err(failed) => {
-                    let why = with_causes(&failed);
-                    error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
+                    if self.catalog.is_news(&failed) {
+                        let why = with_causes(&failed);
+                        error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
+                    }
                     self.versions().failed(firm.id, now);
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! Every two seconds it is looked how much room the disks have. What has failed is tried again as often; and
 //! every half minute everything is tried although nothing failed, so that readiness is true of a server that
-//! nobody uses. `wellness` judges.
+//! nobody uses. Once after the start the whole catalog is looked through. `wellness` judges.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::blobs::{Blobs, cannot_store};
-use crate::catalog::{Catalog, report_catalog};
+use crate::catalog::{Catalog, faults_in, report_catalog};
 use crate::doctor::Room;
 use crate::model::{Clock, Timestamp, with_causes};
 use crate::wellness::{Cause, Part, Unready, Wellness};
@@ -83,6 +83,7 @@ impl Tending {
                 self.keep_looking(),
                 self.keep_trying_catalog(),
                 self.keep_trying_blobs(),
+                self.look_first(),
             )
         };
         tokio::select! {
@@ -117,6 +118,21 @@ impl Tending {
         loop {
             self.until_a_try().await;
             self.try_blobs(self.clock.read()).await;
+        }
+    }
+
+    /// Looks once through a catalog that was opened, beside serving: the open reads a few pages, and what a disk did
+    /// to the others while nobody served would be met by somebody some day.
+    pub async fn look_first(&self) {
+        let found = match faults_in(&self.disks.catalog).await {
+            Ok(faults) => faults.join("; "),
+            Err(failed) if failed.cause() == Some(Cause::Broken) => with_causes(&failed),
+            // What else fails is met by those who try.
+            Err(_) => return,
+        };
+        if !found.is_empty() {
+            report_catalog(&self.wellness, Cause::Broken, &found);
+            *self.last_look() = Some(self.clock.read());
         }
     }
 
@@ -232,7 +248,7 @@ impl Tending {
         if last.is_some_and(|last| now.0.abs_diff(last.0) < LOOK_THROUGH_MS) {
             return false;
         }
-        let found = match self.catalog.faults().await {
+        let found = match faults_in(&self.disks.catalog).await {
             Ok(faults) => faults.join("; "),
             Err(failed) => with_causes(&failed),
         };
@@ -365,6 +381,31 @@ mod tests {
         report_catalog(&tending.wellness, Cause::Broken, "a page");
         tending.try_all(NOW).await;
         assert!(tending.wellness.works(Part::CatalogWrites));
+    }
+
+    #[tokio::test]
+    async fn damage_from_before_the_start_that_nobody_meets_is_found_and_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let sound = tending(folder.path()).await;
+        sound.look_first().await;
+        assert_eq!(sound.wellness.ready(), Ok(()));
+
+        let file = folder.path().join("catalog.sqlite");
+        crate::catalog::break_table(sound.catalog, &file, "delivery").await;
+        let tending = tending(folder.path()).await;
+        assert_eq!(
+            tending.wellness.ready(),
+            Ok(()),
+            "the open reads no such page"
+        );
+        tending.look_first().await;
+
+        let cause = tending.wellness.cause(Part::CatalogWrites);
+        assert_eq!(cause, Some(Cause::Broken));
+        assert!(
+            tending.last_look().is_some(),
+            "the next look is in a minute"
+        );
     }
 
     #[tokio::test]

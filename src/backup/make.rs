@@ -12,6 +12,7 @@ use crate::app::House;
 use crate::audit;
 use crate::blobs::Blobs;
 use crate::catalog;
+use crate::config::Config;
 use crate::hostkeys;
 use crate::model::{Digest, Timestamp, with_causes};
 use crate::wellness::Cause;
@@ -49,7 +50,8 @@ pub async fn make(
     let into = Blobs::in_folder(&place.blobs())?;
     into.clear_left(now);
     if let Err(failed) = house.catalog.copy_to(&file).await {
-        return Err(without_catalog(house, &place, (&into, depth), (before, failed)).await);
+        let blobs = (&house.blobs, &into, depth);
+        return Err(without_catalog(blobs, &place, (before, failed)).await);
     }
     let faults = audit::faults_of_copy(&file).await?;
     let named = catalog::blobs_named_in(&file).await?;
@@ -90,6 +92,28 @@ pub async fn make(
     Ok(Made { manifest, contents })
 }
 
+/// Keeps the documents of a house whose catalog is so damaged that it does not open, and returns why there is no
+/// backup.
+pub async fn keep_documents(
+    config: &Config,
+    to: &Path,
+    depth: Depth,
+    now: Timestamp,
+    failed: catalog::Error,
+) -> Error {
+    let keeping = async {
+        let place = Place::take(to, [&config.data, &config.blob_folder()])?;
+        let blobs = Blobs::in_folder(&config.blob_folder())?;
+        let _kept = blobs.keep_all()?;
+        let before = place.manifest()?;
+        place.sweep(before.as_ref())?;
+        let into = Blobs::in_folder(&place.blobs())?;
+        into.clear_left(now);
+        Ok(without_catalog((&blobs, &into, depth), &place, (before, failed)).await)
+    };
+    keeping.await.unwrap_or_else(|failed| failed)
+}
+
 /// A copy carries on what a disk has done to old pages, and its own digest says nothing of that.
 fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
     Error::Refused(format!(
@@ -103,29 +127,32 @@ fn damaged(to: &Path, before: &Manifest, faults: &[String]) -> Error {
 /// Where a page of the catalog is none any more, it cannot be copied, and nobody knows what it names: every content
 /// that is there is kept, and none removed. Returns why there is no backup.
 async fn without_catalog(
-    house: &House,
+    (blobs, into, depth): (&Blobs, &Blobs, Depth),
     place: &Place,
-    (into, depth): (&Blobs, Depth),
     (before, failed): (Option<Manifest>, catalog::Error),
 ) -> Error {
     if failed.cause() != Some(Cause::Broken) {
         return failed.into();
     }
     let keeping = async {
-        let (all, _) = house.blobs.list().await?;
+        let (all, _) = blobs.list().await?;
         let named_before = match &before {
             Some(before) => catalog::blobs_named_in(&place.folder.join(&before.catalog.path)).await,
             None => Ok(Vec::new()),
         };
         // Where that one cannot be read either, it names none.
         unlisted::note(&place.folder, &all, &named_before.unwrap_or_default())?;
-        blobs::copy(&house.blobs, into, &all, depth).await?;
+        blobs::copy(blobs, into, &all, depth).await?;
         place.sweep(before.as_ref())
     };
     if let Err(failed) = keeping.await {
         return failed;
     }
-    let faults = [with_causes(&failed)];
+    let fault = match &failed {
+        catalog::Error::Broken { source, .. } => with_causes(source),
+        failed => with_causes(failed),
+    };
+    let faults = [fault];
     match before {
         Some(before) => damaged(&place.folder, &before, &faults),
         None => Error::Refused(format!(

@@ -15,7 +15,7 @@ mod unlisted;
 use std::path::{Path, PathBuf};
 
 pub use self::blobs::{Copied, Depth};
-pub use self::make::{Made, make};
+pub use self::make::{Made, keep_documents, make};
 pub use self::manifest::{Manifest, Part};
 pub use self::restore::{Restored, Unnamed, restore};
 

@@ -13,7 +13,7 @@ pub enum Error {
     },
     /// The database is not one, or parts of it are not what was written.
     #[error(
-        "the catalog `{path}` is damaged, or is no catalog: leave it as it is for whoever looks into it, move the data folder away, and bring it back from a backup with `sluis restore`"
+        "the catalog `{path}` is damaged, or is no catalog: `sluis backup` still keeps the documents; then move the data folder away as it is, for whoever looks into it, and bring it back from a backup with `sluis restore`"
     )]
     Broken {
         /// Its file or address.

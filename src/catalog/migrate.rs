@@ -7,6 +7,7 @@ use sqlx::AnyConnection;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use super::Error;
+use super::soundness::is_broken;
 
 /// Every migration, oldest first. An entry never changes once released.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -133,6 +134,11 @@ fn named(path: String, source: MigrateError) -> Error {
         MigrateError::VersionMissing(found) => {
             let known = MIGRATIONS.last().map_or(0, |&(version, ..)| version);
             Error::Newer { path, found, known }
+        }
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+            if is_broken(&source) =>
+        {
+            Error::Broken { path, source }
         }
         source => Error::Migrate { path, source },
     }

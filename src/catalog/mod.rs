@@ -66,7 +66,9 @@ pub use rejections::{NewRejection, Part, REJECTED_MAX, REJECTED_MS, Rejection};
 pub use reports::{DeliveryRow, DocumentRow};
 pub use setup::SetupSince;
 pub use snapshots::Snapshot;
-pub use soundness::report_catalog;
+#[cfg(test)]
+pub(crate) use soundness::break_table;
+pub use soundness::{faults_in, report_catalog};
 pub use standing::Due;
 pub use status::{HeldCount, OfferedCount};
 pub use tree::{Listed, Placed, Setup, Since};

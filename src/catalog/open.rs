@@ -5,10 +5,10 @@ use std::path::Path;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions as _};
 
+use super::soundness::is_broken;
 use super::writer::Turns;
 use super::{Error, migrate};
 use crate::birth::Birth;
-use crate::wellness::Cause;
 
 /// How long another process may hold the database before a statement gives up, in milliseconds.
 const BUSY_MS_MAX: u32 = 15_000;
@@ -84,6 +84,16 @@ pub(super) async fn connect(path: &Path) -> Result<AnyConnection, Error> {
     open.await.map_err(|source| failed(path, source))
 }
 
+/// Opens one connection more, for questions that take long.
+pub(super) async fn connect_beside(path: &Path) -> Result<AnyConnection, Error> {
+    let open = async {
+        let mut connection = options_in(path, "mode=rw")?.connect().await?; // never a new, empty catalog
+        prepare(&mut connection).await?;
+        Ok(connection)
+    };
+    open.await.map_err(|source| failed(path, source))
+}
+
 /// Opens one connection to a file that nobody writes to, and makes none beside it.
 pub(super) async fn connect_to_copy(path: &Path) -> Result<AnyConnection, Error> {
     sqlx::any::install_default_drivers();
@@ -113,12 +123,6 @@ fn failed(path: &Path, source: sqlx::Error) -> Error {
         Error::Database(source) => Error::Open { path, source },
         other => other,
     }
-}
-
-fn is_broken(source: &sqlx::Error) -> bool {
-    let code = source.as_database_error().and_then(|error| error.code());
-    let code = code.and_then(|code| code.parse().ok());
-    code.and_then(Cause::of_sqlite) == Some(Cause::Broken)
 }
 
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {

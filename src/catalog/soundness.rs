@@ -1,6 +1,7 @@
 //! Is the catalog sound, and what fails it?
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
@@ -9,7 +10,7 @@ use sqlx::{AnyConnection, query};
 use tracing::error;
 
 use super::rows::Columns as _;
-use super::{Catalog, Durability, Error};
+use super::{Catalog, Durability, Error, open};
 use crate::model::{Digest, DocumentId, Timestamp, with_causes};
 use crate::wellness::{Cause, Part, Wellness};
 
@@ -19,20 +20,31 @@ const FAULTS_MAX: usize = 5;
 impl Error {
     /// Returns what it means for the catalog; none where it is about what was asked, not about the file.
     pub fn cause(&self) -> Option<Cause> {
-        if let Self::Moved { .. } = self {
-            return Some(Cause::Gone);
+        match self {
+            Self::Moved { .. } => return Some(Cause::Gone),
+            Self::Broken { .. } => return Some(Cause::Broken),
+            _ => {}
         }
         let (Self::Database(source) | Self::Open { source, .. }) = self else {
             return None;
         };
-        match source {
-            sqlx::Error::Database(refused) => Cause::of_sqlite(refused.code()?.parse().ok()?),
-            sqlx::Error::Io(failed) => Some(Cause::of_system(failed.kind())),
-            sqlx::Error::PoolTimedOut => Some(Cause::Locked),
-            sqlx::Error::WorkerCrashed => Some(Cause::Other),
-            _ => None,
-        }
+        cause_of(source)
     }
+}
+
+fn cause_of(source: &sqlx::Error) -> Option<Cause> {
+    match source {
+        sqlx::Error::Database(refused) => Cause::of_sqlite(refused.code()?.parse().ok()?),
+        sqlx::Error::Io(failed) => Some(Cause::of_system(failed.kind())),
+        sqlx::Error::PoolTimedOut => Some(Cause::Locked),
+        sqlx::Error::WorkerCrashed => Some(Cause::Other),
+        _ => None,
+    }
+}
+
+/// Says whether the database has met a page that is none.
+pub(super) fn is_broken(source: &sqlx::Error) -> bool {
+    cause_of(source) == Some(Cause::Broken)
 }
 
 /// Passes on what a change came to, and reports where the catalog itself is at fault: told once.
@@ -97,7 +109,28 @@ pub(super) async fn look_through(connection: &mut AnyConnection) -> Result<Vec<S
     Ok(said.into_iter().filter(is_fault).collect())
 }
 
+/// Looks through the whole file while the catalog is open elsewhere, on a connection of its own: nobody waits for
+/// it, and neither does the end of the server, for a large file takes a while.
+///
+/// # Errors
+///
+/// When it cannot be opened, or the database does not answer.
+pub async fn faults_in(file: &Path) -> Result<Vec<String>, Error> {
+    look_through(&mut open::connect_beside(file).await?).await
+}
+
 impl Catalog {
+    /// Says whether what work in the background met is news. Where it is damage, that is reported, told once and
+    /// looked into from then on; whoever meets it again and again adds nothing.
+    pub fn is_news(&self, failed: &(dyn std::error::Error + 'static)) -> bool {
+        let mut all = std::iter::successors(Some(failed), |one| one.source());
+        let is_damage = all.any(|one| one.downcast_ref::<sqlx::Error>().is_some_and(is_broken));
+        if is_damage {
+            report_catalog(self.wellness(), Cause::Broken, &with_causes(failed));
+        }
+        !is_damage
+    }
+
     /// Passes on what a question of a login or a listing came to, and reports where the file is damaged. What else
     /// befalls a reader, as a long wait, says nothing of the file.
     pub(super) fn asked<T>(&self, answered: Result<T, sqlx::Error>) -> Result<T, Error> {
@@ -264,9 +297,64 @@ impl Catalog {
     }
 }
 
+/// Writes over the first page of a table, as a disk may do between two starts.
+#[cfg(test)]
+pub(crate) async fn break_table(catalog: Catalog, file: &Path, table: &str) {
+    let question = format!(
+        "select (select * from pragma_page_size()) as bytes, rootpage from sqlite_schema where name = '{table}'"
+    );
+    let row = query(sqlx::AssertSqlSafe(question));
+    let row = row.fetch_one(&catalog.readers).await.unwrap();
+    let (bytes, page) = (row.int("bytes").unwrap(), row.int("rootpage").unwrap());
+    catalog.close().await; // the log is folded into the file
+    let opened = std::fs::File::options().write(true).open(file).unwrap();
+    let (at, bytes) = (
+        u64::try_from((page - 1) * bytes),
+        usize::try_from(bytes).unwrap(),
+    );
+    std::os::unix::fs::FileExt::write_all_at(&opened, &vec![0xa5; bytes], at.unwrap()).unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn damage_that_work_in_the_background_meets_is_reported_and_no_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        let catalog = Catalog::open(&file).await.unwrap();
+        assert_eq!(faults_in(&file).await.unwrap(), Vec::<String>::new());
+        let missing = catalog.firm("nobody").await.unwrap_err();
+        assert!(catalog.is_news(&missing));
+        assert_eq!(catalog.wellness().ready(), Ok(()));
+
+        break_table(catalog, &file, "document").await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let met = catalog.named_blobs().await.unwrap_err();
+        assert!(!catalog.is_news(&crate::ingest::Error::Catalog(met)));
+        let cause = catalog.wellness().cause(Part::CatalogWrites);
+        assert_eq!(cause, Some(Cause::Broken));
+        assert_ne!(faults_in(&file).await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_list_of_migrations_is_a_damaged_catalog_and_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        break_table(catalog, &file, "_sqlx_migrations").await;
+
+        let failed = Catalog::open(&file).await.err().unwrap();
+        assert_eq!(failed.cause(), Some(Cause::Broken));
+        let told = failed.to_string();
+        assert!(
+            told.contains("sluis restore") && told.contains("sluis backup"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_row_that_nobody_understands_is_news_once_and_again_after_it_was_mended() {

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::call::Call;
 use super::{Error, Exit, doer, print};
-use crate::app::House;
+use crate::app::{self, House, system_clock};
 use crate::backup::{self, Copied, Depth, Manifest};
 use crate::config::Config;
+use crate::wellness::Cause;
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -31,9 +32,18 @@ pub(super) struct Restore {
 
 /// Makes a backup, while the server runs or not.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
-    let house = call.house().await?;
     let depth = if args.deep { Depth::All } else { Depth::New };
-    let (file, now) = (call.config_file()?, house.clock.read());
+    let (file, now) = (call.config_file()?, system_clock().read());
+    let house = match House::open(call.config()?).await {
+        Err(app::Error::Catalog(failed)) if failed.cause() == Some(Cause::Broken) => {
+            let (config, to) = (call.config()?, &args.to);
+            return Err(backup::keep_documents(&config, to, depth, now, failed)
+                .await
+                .into());
+        }
+        opened => opened?,
+    };
+    doer::note_doer(&house);
     let made = backup::make(&house, &file, &args.to, depth, now).await?;
     house.catalog.note_deed().await?;
     let (manifest, to) = (&made.manifest, args.to.display().to_string());

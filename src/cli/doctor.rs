@@ -22,6 +22,7 @@ use crate::hostkeys;
 use crate::model::with_causes;
 use crate::sftp::{HostKeys, rehearse, shown_key};
 use crate::tending::room;
+use crate::wellness::Cause;
 
 /// Looks at everything, and prints a line for each.
 pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
@@ -65,17 +66,30 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         Err(error) => report.say(&Finding::wrong(
             "catalog",
             with_causes(&error),
-            match error {
-                app::Error::NoDocuments { .. } => {
-                    "mount its disk, or put the folder back; make nothing new in its place"
-                }
-                _ => {
-                    "`sluis init` makes a new one; one that is lost or damaged comes back from a backup (`sluis restore`)"
-                }
-            },
+            advice_unopened(&error),
         ))?,
     }
     Ok(Exit::failed_if(report.worst == Grade::Wrong))
+}
+
+/// What to do about a house that does not open.
+fn advice_unopened(error: &app::Error) -> &'static str {
+    match error {
+        app::Error::NoDocuments { .. } => {
+            "mount its disk, or put the folder back; make nothing new in its place"
+        }
+        app::Error::NoData { .. } => {
+            "`sluis init` makes a new one; one that is lost comes back from a backup (`sluis restore`)"
+        }
+        app::Error::Catalog(failed) => match failed.cause() {
+            Some(Cause::Broken) => {
+                "keep the documents with `sluis backup`, and bring the catalog back from a backup with `sluis restore`; make nothing new in its place"
+            }
+            Some(cause) => cause.advice(),
+            None => "mend that first; `sluis restore` brings a catalog back from a backup",
+        },
+        _ => "mend that first; what is in the catalog could not be looked at",
+    }
 }
 
 /// Tells each finding, and remembers the worst.
@@ -264,9 +278,7 @@ async fn stores(house: &House) -> Vec<Finding> {
         Err(error) => vec![Finding::wrong(
             "catalog",
             with_causes(&error),
-            error
-                .cause()
-                .map_or("look at the disk", crate::wellness::Cause::advice),
+            error.cause().map_or("look at the disk", Cause::advice),
         )],
     };
     found.push(match house.blobs.try_write().await {

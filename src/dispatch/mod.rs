@@ -117,10 +117,10 @@ impl<S: Sends> Dispatcher<S> {
             let (starts, pause) = match found {
                 Ok(found) => found,
                 Err(error) => {
-                    error!(
-                        "Could not ask which webhooks there are: {}",
-                        with_causes(&error)
-                    );
+                    if this.catalog.is_news(&error) {
+                        let why = with_causes(&error);
+                        error!("Could not ask which webhooks there are: {why}");
+                    }
                     (Vec::new(), Pause::For(LOOK))
                 }
             };
@@ -233,7 +233,10 @@ impl<S: Sends> Dispatcher<S> {
     async fn round(&self, webhook: Webhook, limit: i64) -> WebhookId {
         let id = webhook.id;
         if let Err(error) = self.try_round(webhook, limit).await {
-            error!(webhook.id = %id, "Could not tell webhook {id} what happened, or not write down that it was told: {}", with_causes(&error));
+            if self.catalog.is_news(&error) {
+                let why = with_causes(&error);
+                error!(webhook.id = %id, "Could not tell webhook {id} what happened, or not write down that it was told: {why}");
+            }
             self.rest(LOOK).await;
         }
         id

@@ -107,6 +107,25 @@ async fn check(world: &World) -> Result<(), TestCaseError> {
 }
 
 #[tokio::test]
+async fn damage_that_a_round_meets_is_reported_and_no_round_follows() {
+    let mut world = World::new(&[EventKind::Kept]).await;
+    world.tell(EventKind::Kept, 1).await;
+    world.damage("event").await;
+    let (wellness, nobody) = (world.catalog.wellness().clone(), BTreeSet::new());
+    let starts = || world.dispatcher.starts(&nobody, Timestamp(1_000_000));
+    let found = starts().await.unwrap();
+    assert!(wellness.is_well() && found.now.len() == 1);
+    world.dispatcher.stop.cancel(); // nothing is waited for
+
+    for (webhook, limit) in found.now {
+        world.dispatcher.round(webhook, limit).await;
+    }
+
+    assert_eq!(wellness.cause(Part::CatalogWrites), Some(Cause::Broken));
+    assert!(starts().await.unwrap().now.is_empty());
+}
+
+#[tokio::test]
 async fn what_fails_holds_back_its_own_document_only() {
     let mut world = World::new(&[]).await;
     for document in [1, 2, 1, 2] {

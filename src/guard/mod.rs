@@ -233,7 +233,8 @@ impl Guard {
 
     /// Every two seconds it would be a flood; the catalog has told what fails it.
     fn tell(&self, what: &str, error: &catalog::Error) {
-        if self.catalog.wellness().works(Part::CatalogWrites) {
+        let is_news = self.catalog.is_news(error);
+        if is_news && self.catalog.wellness().works(Part::CatalogWrites) {
             warn!("{what}; it is tried again: {error}");
         } else {
             debug!("{what}; it is tried again: {error}");

@@ -343,7 +343,7 @@ impl Ingest {
     }
 
     /// Writes down what is ready, in one transaction.
-    pub(crate) async fn write_all(
+    pub(super) async fn try_write_all(
         &self,
         firm: FirmId,
         ready: &[Ready],

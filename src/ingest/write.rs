@@ -37,6 +37,17 @@ impl Writing<'_> {
 }
 
 impl Ingest {
+    /// Writes down what is ready, in one transaction; a damaged catalog that it meets is reported.
+    pub(crate) async fn write_all(
+        &self,
+        firm: FirmId,
+        ready: &[Ready],
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Error> {
+        let written = self.try_write_all(firm, ready, now).await;
+        written.inspect_err(|failed| _ = self.catalog.is_news(failed))
+    }
+
     /// Decides what becomes of an arrival, and does it.
     pub(super) async fn write_down(
         &self,

@@ -860,6 +860,57 @@ pub fn break_page(program: &Program, table: &str) {
 }
 
 #[test]
+fn a_damaged_page_that_nobody_meets_is_found_beside_serving_and_told_once() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    configured(&program, "[metrics]\nlisten = \"127.0.0.1:0\"\n");
+    break_page(&program, "document");
+
+    program.serve();
+
+    let readiness = || crate::seeing::get(program.metrics.unwrap(), "/readyz");
+    wait_until(|| readiness().0 == "503");
+    assert!(readiness().2.contains("catalog_writes"));
+    wait_until(|| program.log_says("The catalog is damaged"));
+    assert_eq!(program.terminate(), Some(0));
+    assert_eq!(program.log_count("The catalog is damaged"), 1);
+    assert!(program.log_says("sluis fsck"));
+}
+
+#[test]
+fn a_damaged_page_that_the_open_meets_says_what_to_do_and_the_documents_can_be_kept() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    break_page(&program, "_sqlx_migrations");
+    let to = program.path("kept");
+
+    for arguments in [&["serve"][..], &["status"], &["fsck"]] {
+        let refused = program.run(arguments);
+        assert_eq!(refused.status.code(), Some(1));
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            why.contains("is damaged") && why.contains("sluis restore"),
+            "{why}"
+        );
+    }
+    let found = program.run(&["doctor"]);
+    let told = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(
+        !told.contains("sluis init") && told.contains("`sluis restore`"),
+        "{told}"
+    );
+    let kept = program.run(&["backup", to.to_str().unwrap()]);
+    assert_eq!(kept.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&kept.stderr).into_owned();
+    assert!(why.contains("the documents alone are kept"), "{why}");
+    let unlisted = fs::read_to_string(to.join("unlisted.txt")).unwrap();
+    let kept = fs::read(to.join(unlisted.trim_end())).unwrap();
+    assert_eq!(kept, invoice("F-1", 900));
+}
+
+#[test]
 fn a_damaged_page_that_logins_meet_is_told_by_readiness_and_stays_told() {
     let mut program = Program::init();
     let device = program.device("server", "pull", "ACME");
@@ -877,10 +928,10 @@ fn a_damaged_page_that_logins_meet_is_told_by_readiness_and_stays_told() {
     wait_until(|| readiness().0 == "503");
     let (_, _, body) = readiness();
     assert!(
-        body.contains("catalog_writes") && body.contains("malformed"),
+        body.contains("catalog_writes") && !body.contains("disk of"),
         "{body}"
     );
-    wait_until(|| program.log_says("Looked through the whole catalog"));
+    wait_until(|| program.log_says("The catalog is damaged"));
     assert_eq!(
         readiness().0,
         "503",

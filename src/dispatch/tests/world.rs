@@ -76,7 +76,7 @@ pub(super) struct World {
     pub(super) time: Arc<AtomicI64>,
     pub(super) receiver: Arc<Receiver>,
     pub(super) dispatcher: Dispatcher<Arc<Receiver>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -108,7 +108,7 @@ impl World {
             time,
             receiver,
             dispatcher,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -124,6 +124,15 @@ impl World {
 
     pub(super) fn restart(&mut self) {
         self.dispatcher = Self::dispatcher(&self.catalog, &self.receiver, &self.time);
+    }
+
+    /// Writes over the first page of a table, as a disk may do between two starts.
+    pub(super) async fn damage(&mut self, table: &str) {
+        let file = self.folder.path().join("catalog.sqlite");
+        let catalog = self.catalog.clone();
+        catalog::break_table(catalog, &file, table).await;
+        self.catalog = Catalog::open(&file).await.unwrap();
+        self.restart();
     }
 
     pub(super) async fn tell(&self, kind: EventKind, document: i64) {
