@@ -3,6 +3,7 @@
 use super::unreadable::reasons;
 use super::{Leaves, Sentence, flow, held, kind, party};
 use crate::model::{Flow, Language};
+use crate::ubl::Remark;
 
 /// Says a sentence.
 pub(super) fn say(sentence: &Sentence<'_>) -> String {
@@ -17,12 +18,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::Read { .. } => read(sentence),
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Opmerking: {text}."),
-        Sentence::Quarantined { why, remarks } => {
-            let told = reasons(Language::Nl, remarks);
-            format!(
-                "Het staat in quarantaine, want het is onleesbaar: {told}. Het wordt bewaard en aan geen toestel getoond; `sluis show` schrijft het naar een bestand. Vraag het de afzender opnieuw. In de woorden van de lezer: {why}."
-            )
-        }
+        Sentence::Quarantined { why, remarks } => quarantined(why, remarks),
         Sentence::Routed {
             flow: way,
             dossier,
@@ -83,6 +79,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
 
 const UNWRAPPED: &str =
     "Het kwam in een Peppol-omslag (SBDH); het document daarin wordt afgeleverd.";
+
+fn quarantined(why: &str, remarks: &[Remark]) -> String {
+    let told = reasons(Language::Nl, remarks);
+    format!(
+        "Het staat in quarantaine, want het is onleesbaar: {told}. Het wordt bewaard en aan geen toestel getoond; `sluis show` schrijft het naar een bestand. Vraag het de afzender opnieuw. In de woorden van de lezer: {why}."
+    )
+}
 
 fn alarm(raised: &str, cleared: Option<&str>) -> String {
     format!(
