@@ -134,8 +134,8 @@ fn what_a_newer_document_replaced_is_left_with_that_reason_until_it_is_asked_for
     let program = Program::init();
     program.device("server", "pull", "ACME");
     program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
-    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
-    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 901)]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2000)]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2001)]);
     assert_eq!(stands(&program), ["withdrawn", "offered"]);
     let resend = ["resend", "kantoor", "--dossier", BAKERY, "--reason", "lost"];
 
