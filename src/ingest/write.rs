@@ -97,20 +97,9 @@ impl Ingest {
             }
             Plan::Keep(planned) => {
                 let document = keep(writing, &new).await?;
-                let holds = self
-                    .deliver_all(writing, (document, arrival), planned, facts)
-                    .await?;
-                let all_held = holds.iter().all(Option::is_some);
-                let outcome = if all_held {
-                    Outcome::Held
-                } else {
-                    Outcome::Kept
-                };
-                let reasons = holds
-                    .into_iter()
-                    .flatten()
-                    .map(|hold| hold.as_str().to_owned());
-                (outcome, document, reasons.collect())
+                let delivered = self.deliver_all(writing, (document, arrival), planned, facts);
+                let (outcome, reasons) = kept_or_held(&delivered.await?);
+                (outcome, document, reasons)
             }
         };
         let out_of_sight = outcome == Outcome::Quarantined
@@ -186,6 +175,18 @@ impl Ingest {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What became of a document by its deliveries, and why those wait that do.
+fn kept_or_held(holds: &[Option<HeldReason>]) -> (Outcome, Vec<String>) {
+    let is_held = holds.iter().all(Option::is_some);
+    let reasons = holds.iter().flatten().map(|hold| hold.as_str().to_owned());
+    let outcome = if is_held {
+        Outcome::Held
+    } else {
+        Outcome::Kept
+    };
+    (outcome, reasons.collect())
 }
 
 /// Tells that a copy came, and returns why the first is out of sight, if it is.
