@@ -278,6 +278,23 @@ impl Config {
         };
         let folder = std::path::absolute(path).map_err(read)?;
         let folder = folder.parent().unwrap_or_else(|| Path::new("/"));
+        Self::read_in(path, folder, variables)
+    }
+
+    /// Reads the file at `path` likewise, as if it stood in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::read`].
+    pub fn read_in(
+        path: &Path,
+        folder: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let read = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
         // The file by itself first: of what stands in it, errors name the line.
         let alone = Self::read_as_in(path, folder)?;
         let mut table: Table = std::fs::read_to_string(path)
@@ -304,12 +321,7 @@ impl Config {
         })
     }
 
-    /// Reads the file at `path` alone, as if it stood in `folder`.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read, is not TOML, or has an unknown key.
-    pub fn read_as_in(path: &Path, folder: &Path) -> Result<Self, Error> {
+    fn read_as_in(path: &Path, folder: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,

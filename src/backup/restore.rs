@@ -4,6 +4,7 @@
 //! catalog comes last: a house without one does not open.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::blobs::{self, Copied, Depth};
@@ -43,10 +44,17 @@ pub struct Unnamed {
 
 /// Restores the backup in `from`, with its configuration in the folder `into`.
 ///
+/// What variables of the environment say counts more than the configuration, as always: so a restore can be tried
+/// beside the house whose backup it is.
+///
 /// # Errors
 ///
 /// When the backup is not whole or was changed, something is in the way, or cannot be written.
-pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
+pub async fn restore(
+    from: &Path,
+    into: &Path,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Restored, Error> {
     let _still = hold(from)?;
     let manifest = read_manifest(from)?;
     for part in &manifest.house {
@@ -54,12 +62,12 @@ pub async fn restore(from: &Path, into: &Path) -> Result<Restored, Error> {
     }
     let into = std::path::absolute(into).map_err(Error::file("find", into))?;
     let file = into.join("sluis.toml");
-    let mut config = config_of(from, &manifest, &into)?;
+    let mut config = config_of(from, &manifest, &into, variables)?;
     let unnamed = give_places(&mut config, &manifest, &into);
     for part in &manifest.house {
         place_of(part, &file, &config)?;
     }
-    check_room(&file, &config)?;
+    check_room(&into, &config)?;
     let checked = (from.to_owned(), manifest.catalog.clone());
     tokio::task::spawn_blocking(move || compare(&checked.0, &checked.1)).await??;
     let named = catalog::blobs_named_in(&from.join(&manifest.catalog.path)).await?;
@@ -139,7 +147,15 @@ fn hold(from: &Path) -> Result<Option<fs::File>, Error> {
 
 fn read_manifest(from: &Path) -> Result<Manifest, Error> {
     let file = from.join(MANIFEST);
-    let text = fs::read_to_string(&file).map_err(Error::file("read", &file))?;
+    let text = match fs::read_to_string(&file) {
+        Err(none) if none.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::Refused(format!(
+                "`{}` is no backup: there is no `{MANIFEST}` in it",
+                from.display()
+            )));
+        }
+        read => read.map_err(Error::file("read", &file))?,
+    };
     Manifest::parse(&text)
         .map_err(|why| Error::Refused(format!("`{}` cannot be used: {why}", file.display())))
 }
@@ -157,7 +173,12 @@ fn compare(from: &Path, part: &Part) -> Result<(), Error> {
     )))
 }
 
-fn config_of(from: &Path, manifest: &Manifest, into: &Path) -> Result<Config, Error> {
+fn config_of(
+    from: &Path,
+    manifest: &Manifest,
+    into: &Path,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, Error> {
     let part = manifest
         .house
         .iter()
@@ -165,7 +186,7 @@ fn config_of(from: &Path, manifest: &Manifest, into: &Path) -> Result<Config, Er
     let part = part.ok_or_else(|| {
         Error::Refused("the backup has no configuration: it is not one of ours".to_owned())
     })?;
-    Ok(Config::read_as_in(&from.join(&part.path), into)?)
+    Ok(Config::read_in(&from.join(&part.path), into, variables)?)
 }
 
 /// The name of a part within its folder of the backup.
@@ -173,23 +194,34 @@ fn inner(part: &Part) -> &str {
     part.path.split_once('/').map_or("", |(_, inner)| inner)
 }
 
-/// Nothing is written over: what is there may be all that is left of somebody's books.
-fn check_room(file: &Path, config: &Config) -> Result<(), Error> {
+/// Nothing is written over: what is there may be all that is left of somebody's books, or be in use.
+fn check_room(into: &Path, config: &Config) -> Result<(), Error> {
+    let file = into.join("sluis.toml");
     let profiles = config.profiles.as_deref();
     let roots = config.webhooks.roots.as_deref();
     let keys = config.sftp.host_keys.as_deref();
     let places = [
-        Some(file),
-        Some(config.data.as_path()),
-        profiles,
-        roots,
-        keys,
+        (Some(file.as_path()), ""),
+        (Some(config.data.as_path()), "SLUIS_DATA"),
+        (profiles, "SLUIS_PROFILES"),
+        (roots, "SLUIS_WEBHOOKS_ROOTS"),
+        (keys, "SLUIS_SFTP_HOST_KEYS"),
     ];
-    for place in places.into_iter().flatten() {
+    let name_of = |place: &Path| place.file_name().unwrap_or_default().to_owned();
+    for (place, variable) in places {
+        let Some(place) = place else { continue };
         let is_empty = fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());
         if place.symlink_metadata().is_ok() && !is_empty {
+            let elsewhere = if place.starts_with(into) {
+                "name another folder".to_owned()
+            } else {
+                format!(
+                    "it may be in use, so to try a restore name another place, as `{variable}={}`",
+                    into.join(name_of(place)).display()
+                )
+            };
             return Err(Error::Refused(format!(
-                "`{}` is there already: move it away, for nothing is written over",
+                "`{}` is there already, and nothing is written over: {elsewhere}. Only where what is there is lost, stop the server and move it away",
                 place.display()
             )));
         }

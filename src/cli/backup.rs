@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{Call, variables};
 use super::{Error, Exit, doer, print};
 use crate::app::{self, House, system_clock};
 use crate::backup::{self, Copied, Depth, Manifest};
@@ -69,8 +69,9 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
 
 /// Restores one.
 pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> {
-    let restored = backup::restore(&args.from, &args.dir).await?;
-    let house = House::open(Config::read(&restored.config, [])?).await?;
+    let restored = backup::restore(&args.from, &args.dir, variables()).await?;
+    let alone = Config::read(&restored.config, [])?;
+    let house = House::open(Config::read(&restored.config, variables())?).await?;
     doer::note_doer(&house);
     house.catalog.note_deed().await?;
     house.catalog.close().await;
@@ -88,6 +89,13 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             "restored {} contents, as they were at {}, with the configuration {file}",
             restored.contents.copied, manifest.made_at
         ))?;
+    }
+    if alone.data != house.config.data {
+        print::note(&format!(
+            "The data is in `{}`, and {file} alone names `{}`: every command on what was restored needs `SLUIS_DATA` too, or the right `data` in that file",
+            house.config.data.display(),
+            alone.data.display()
+        ));
     }
     for one in &restored.unnamed {
         print::note(&format!(

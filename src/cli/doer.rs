@@ -29,7 +29,7 @@ pub(super) fn service(house: &House, command: &str) -> Doer {
 }
 
 /// The operating system's user, and who became that.
-fn who() -> String {
+pub(super) fn who() -> String {
     let uid = rustix::process::getuid().as_raw();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = name_of(&users, uid).unwrap_or("?");

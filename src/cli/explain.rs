@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::documents::short;
 use super::gone::gone;
 use super::select::{Selected, select};
 use super::story::{Telling, delivery_story, document_story};
@@ -11,7 +12,7 @@ use super::{Error, Exit, beside, deliveries, documents, print};
 use crate::app::House;
 use crate::catalog::{Expired, Firm};
 use crate::model::Language;
-use crate::text::{self, Sentence};
+use crate::text::{self, Sentence, Word};
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -20,17 +21,25 @@ pub(super) struct Args {
     firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
     what: String,
-    /// In which language: en, fr or nl.
-    #[arg(long, default_value = "en")]
-    language: Language,
+    /// In which language: en, fr or nl; else in the firm's.
+    #[arg(long, value_parser = told_in)]
+    language: Option<Language>,
+}
+
+fn told_in(text: &str) -> Result<Language, String> {
+    match text.parse() {
+        Ok(language @ (Language::En | Language::Fr | Language::Nl)) => Ok(language),
+        _ => Err(format!("nothing is told in `{text}` yet: use en, fr or nl")),
+    }
 }
 
 /// Says where a document is and how it came there, or that there is none.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
+    let language = args.language.unwrap_or(firm.language);
     let found = select(&house, &firm, &args.what).await?;
     if found.is_empty() {
-        nothing(call, &house, &firm, args).await?;
+        nothing(call, (&house, &firm), args, language).await?;
         return Ok(Exit::Failed);
     }
     let zone = house.config.zone()?;
@@ -38,7 +47,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         if at > 0 && !call.json {
             print::line("")?;
         }
-        explain(call, (&house, &firm), one, (args.language, &zone)).await?;
+        explain(call, (&house, &firm), one, (language, &zone)).await?;
     }
     Ok(Exit::Done)
 }
@@ -72,14 +81,32 @@ async fn explain(
         insert(&mut value, "deliveries", told.into());
         return print::json(&value);
     }
-    print::line(&format!("document {}  {}", one.document.id, one.told()))?;
+    print::line(&heading(language, one))?;
     lines(&about)?;
     for (row, story) in &stories {
         let state = text::state(language, row.delivery.state);
-        print::line(&format!("\ndelivery d{}  {state}", row.delivery.id))?;
+        let delivery = text::word(language, Word::Delivery);
+        print::line(&format!("\n{delivery} d{}  {state}", row.delivery.id))?;
         lines(story)?;
     }
     Ok(())
+}
+
+/// Which document it is, on a line.
+fn heading(language: Language, one: &Selected) -> String {
+    let word = |word| text::word(language, word);
+    let reading = &one.document.reading;
+    let number = reading.number.as_deref();
+    let seller = reading.seller.name.as_deref();
+    format!(
+        "{} {}  {} ({} {} {})",
+        word(Word::Document),
+        one.document.id,
+        short(&one.document.digest.to_string()),
+        number.unwrap_or_else(|| word(Word::NoNumber)),
+        word(Word::Of),
+        seller.unwrap_or_else(|| word(Word::Somebody)),
+    )
 }
 
 /// A sentence that was said: its word for programs, and its text.
@@ -107,7 +134,7 @@ fn expired(
     call: &Call,
     house: &House,
     (firm, args): (&Firm, &Args),
-    one: &Expired,
+    (one, language): (&Expired, Language),
 ) -> Result<(), Error> {
     let zone = house.config.zone()?;
     let number = one.number.as_deref();
@@ -116,7 +143,7 @@ fn expired(
         at: &one.expired_at.local(&zone),
         touched: &one.touched_at.local(&zone),
     };
-    let text = text::say(args.language, &sentence);
+    let text = text::say(language, &sentence);
     if call.json {
         return print::json(&json!({
             "firm": firm.slug.as_str(), "what": args.what, "found": false, "text": text,
@@ -127,12 +154,17 @@ fn expired(
     print::line(&text)
 }
 
-async fn nothing(call: &Call, house: &House, firm: &Firm, args: &Args) -> Result<(), Error> {
+async fn nothing(
+    call: &Call,
+    (house, firm): (&House, &Firm),
+    args: &Args,
+    language: Language,
+) -> Result<(), Error> {
     let gone = gone(house, firm, &args.what).await?;
     if !gone.is_empty() {
         return gone
             .iter()
-            .try_for_each(|one| expired(call, house, (firm, args), one));
+            .try_for_each(|one| expired(call, house, (firm, args), (one, language)));
     }
     let held = house.catalog.held_counts(firm.id).await?;
     let held = held.iter().map(|one| one.count).sum();
@@ -143,7 +175,7 @@ async fn nothing(call: &Call, house: &House, firm: &Firm, args: &Args) -> Result
         held,
         quarantined,
     };
-    let text = text::say(args.language, &sentence);
+    let text = text::say(language, &sentence);
     if call.json {
         return print::json(&json!({
             "firm": firm.slug.as_str(), "what": args.what, "found": false, "text": text,

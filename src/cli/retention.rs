@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::call::{Call, called, find_dossier, find_firm};
 use super::gone::missing;
 use super::select::{select, several};
-use super::{Error, Exit, print, table};
+use super::{Error, Exit, doer, print, table};
 use crate::app::House;
 use crate::catalog::{Firm, LegalHold, NewLegalHold};
 use crate::keeping::{Keeping, Run};
@@ -34,9 +34,9 @@ pub(super) enum Command {
         /// Why, for those who read the history.
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
-        /// Who says so.
-        #[arg(long, env = "USER", default_value = "somebody", value_parser = NonEmptyStringValueParser::new())]
-        by: String,
+        /// Who says so; else the system's user who runs this.
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        by: Option<String>,
     },
 }
 
@@ -87,9 +87,9 @@ pub(super) struct Hold {
     /// Why, for those who read the history.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     reason: String,
-    /// Who says so.
-    #[arg(long, env = "USER", default_value = "somebody", value_parser = NonEmptyStringValueParser::new())]
-    by: String,
+    /// Who says so; else the system's user who runs this.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    by: Option<String>,
 }
 
 /// Runs a command about keeping.
@@ -104,7 +104,10 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             hold,
             reason,
             by,
-        } => release(call, &firm, LegalHoldId(hold), (&by, &reason)).await,
+        } => {
+            let by = by.unwrap_or_else(doer::who);
+            release(call, &firm, LegalHoldId(hold), (&by, &reason)).await
+        }
     }
 }
 
@@ -288,10 +291,11 @@ fn report(call: &Call, firm: &Firm, run: &Run, did: &str) -> Result<(), Error> {
 async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let on = meant(&house, &firm, args).await?;
+    let by = args.by.clone().unwrap_or_else(doer::who);
     let new = NewLegalHold {
         on,
         reason: &args.reason,
-        by: &args.by,
+        by: &by,
     };
     let now = house.clock.read();
     let id = house.catalog.place_legal_hold(firm.id, &new, now).await?;

@@ -19,6 +19,33 @@ pub fn state(language: Language, state: State) -> &'static str {
     pick(language, texts)
 }
 
+/// A word of a heading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// A document.
+    Document,
+    /// A delivery of it.
+    Delivery,
+    /// Before the name of a seller.
+    Of,
+    /// In place of a number.
+    NoNumber,
+    /// In place of a name.
+    Somebody,
+}
+
+/// Returns a word of a heading.
+pub fn word(language: Language, word: Word) -> &'static str {
+    let texts = match word {
+        Word::Document => ["document", "document", "document"],
+        Word::Delivery => ["delivery", "envoi", "zending"],
+        Word::Of => ["of", "de", "van"],
+        Word::NoNumber => ["without a number", "sans numéro", "zonder nummer"],
+        Word::Somebody => ["somebody", "quelqu'un", "iemand"],
+    };
+    pick(language, texts)
+}
+
 /// Returns what a kind of document is called.
 pub fn kind(language: Language, kind: Kind) -> &'static str {
     let texts = match kind {

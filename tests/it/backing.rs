@@ -149,6 +149,47 @@ fn restores_whole(program: &Program, backup: &str, name: &str) {
     }
 }
 
+#[test]
+fn a_restore_is_tried_beside_the_house_that_it_is_of_and_leaves_that_alone() {
+    let (program, _) = tokio::runtime::Runtime::new().unwrap().block_on(office());
+    let (file, live) = (program.path("sluis/sluis.toml"), program.path("sluis/data"));
+    let text = fs::read_to_string(&file).unwrap();
+    let named = format!("data = \"{}\"", live.display());
+    let text = text.replacen("data = \"data\"", &named, 1);
+    assert!(text.contains(&named), "{text}");
+    fs::write(&file, text).unwrap();
+    let (to, _) = backup(&program);
+    let into = program.path("tried");
+    let deeds = program.json(&["deeds"]).len();
+
+    let why = refusal(&program, &["restore", &to, into.to_str().unwrap()]);
+    let offered = format!("SLUIS_DATA={}", into.join("data").display());
+    let (offer, last) = (why.find(&offered), why.find("move it away"));
+    assert!(offer.is_some() && offer < last, "{why}");
+    let with = |arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.env("SLUIS_DATA", into.join("data"));
+        command.env("SLUIS_CONFIG", into.join("sluis.toml"));
+        command.output().unwrap()
+    };
+    let restored = with(&["restore", &to, into.to_str().unwrap()]);
+
+    let told = String::from_utf8_lossy(&restored.stderr).into_owned();
+    assert!(restored.status.success(), "{told}");
+    assert!(told.contains("needs `SLUIS_DATA` too"), "{told}");
+    assert!(with(&["fsck", "--deep"]).status.success());
+    assert!(into.join("data/catalog.sqlite").exists());
+    assert_eq!(
+        program.json(&["deeds"]).len(),
+        deeds,
+        "nothing is done to the live one"
+    );
+    let nowhere = program.path("nothing");
+    fs::create_dir(&nowhere).unwrap();
+    let why = refusal(&program, &["restore", nowhere.to_str().unwrap(), "x"]);
+    assert!(why.contains("is no backup"), "{why}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_may_read_a_backup_and_one_folder_holds_one() {
     let (program, _) = office().await;

@@ -253,7 +253,7 @@ async fn explain_says_what_the_sender_said() {
         peer.put(&path, &bytes).await.unwrap();
     }
 
-    let agreed = program.ok(&["explain", "kantoor", "F-1"]);
+    let agreed = program.ok(&["explain", "kantoor", "F-1", "--language", "en"]);
     let decided = program.ok(&["explain", "kantoor", "F-9", "--language", "nl"]);
 
     assert!(
@@ -265,6 +265,17 @@ async fn explain_says_what_the_sender_said() {
         "{agreed}"
     );
     assert!(decided.contains("in de map `/in/ACME`"), "{decided}");
+    let by_itself = program.ok(&["explain", "kantoor", "F-9"]);
+    assert_eq!(by_itself, decided, "the firm's language");
+    assert!(
+        decided.starts_with("document ")
+            && decided.contains("(F-9 van ")
+            && decided.contains("\nzending d"),
+        "{decided}"
+    );
+    let refused = program.run(&["explain", "kantoor", "F-9", "--language", "de"]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("use en, fr or nl"), "{why}");
     assert!(
         decided.contains("de koper draagt de naam ervan"),
         "{decided}"

@@ -529,7 +529,7 @@ fn what_is_held_stays_and_of_what_is_gone_is_said_since_when() {
     assert_eq!((&did["expired"], &did["held"]), (&1.into(), &1.into()));
     let shown = program.ok(&["retention", "show", "kantoor"]);
     assert!(shown.contains("1 on document 1, by An on 20"), "{shown}");
-    let story = program.ok(&["explain", "kantoor", &digest]);
+    let story = program.ok(&["explain", "kantoor", &digest, "--language", "en"]);
     assert!(story.contains("A legal hold lies on it since"), "{story}");
     let release = ["retention", "release", "kantoor", "1", "--by", "An"];
     program.ok(&[&release[..], &["--reason", "settled"]].concat());

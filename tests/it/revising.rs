@@ -846,7 +846,7 @@ async fn what_a_command_replaces_under_a_reader_is_shown_as_read() {
     assert_eq!(rows[1]["revision_of"], 1, "its reader has the first");
     let story = &program.json(&["explain", "kantoor", "d2"])[0]["looks_like"][0];
     assert_eq!(story["deliveries"][0]["read"], true);
-    let told = program.ok(&["explain", "kantoor", "d2"]);
+    let told = program.ok(&["explain", "kantoor", "d2", "--language", "en"]);
     assert!(told.contains("withdrawn; but it was read whole"), "{told}");
 }
 
