@@ -382,6 +382,11 @@ impl House {
         let today = self.places.today(self.clock.read());
         match self.catalog.links(firm.id).await {
             Ok(links) => {
+                for link in &links {
+                    if let Err(unknown) = self.profiles.find(&link.profile) {
+                        tracing::error!(firm = %firm.slug, link.id = %link.id, "Link {} of firm `{}` cannot be shown, and what arrives for it is held: {unknown}", link.id, firm.slug);
+                    }
+                }
                 for Shared { first, second } in self.places.shared(&links, today) {
                     tracing::error!(firm = %firm.slug, link.id = %second.id, "Link {} of firm `{}` has a folder of link {}: what either would get there is held", second.id, firm.slug, first.id);
                 }

@@ -26,6 +26,8 @@ pub struct Renewed {
     pub keys: HostKeys,
     /// Which keys of the configuration have changed, and when they count.
     pub changes: Vec<(&'static str, When)>,
+    /// Which profiles have changed, came or went.
+    pub profiles: Vec<String>,
 }
 
 /// What is remembered from one configuration to the next.
@@ -62,10 +64,12 @@ impl House {
             ..self.clone()
         };
         let keys = house.host_keys()?;
+        let profiles = self.profiles.changes(&house.profiles);
         Ok(Renewed {
             house,
             keys,
             changes,
+            profiles,
         })
     }
 

@@ -43,9 +43,8 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
             None if !named_still.contains(&(*digest, *bytes)) => {}
             None => {
                 let whose = whose(&house, *digest).await?;
-                let why = format!(
-                    "it is written down, and its bytes are gone: restore it from a backup{whose}"
-                );
+                let advice = back(*digest);
+                let why = format!("it is written down, and its bytes are gone: {advice}{whose}");
                 findings.bad("lost", digest, &why)?;
             }
             Some(stored) if stored != bytes => {
@@ -93,7 +92,7 @@ async fn deep(house: &House, digest: Digest, findings: &mut Findings) -> Result<
         Ok(bytes) if Digest::of(&bytes) == digest => return Ok(()),
         Ok(_) => (
             "wrong_content",
-            "its bytes have changed: restore it from a backup".to_owned(),
+            format!("its bytes have changed: {}", back(digest)),
         ),
         // To read them all takes hours: it may have expired meanwhile.
         Err(_) if house.catalog.bytes_named(digest).await?.is_none() => return Ok(()),
@@ -101,6 +100,13 @@ async fn deep(house: &House, digest: Digest, findings: &mut Findings) -> Result<
     };
     let whose = whose(house, digest).await?;
     findings.bad(finding, &digest, &format!("{why}{whose}"))
+}
+
+/// Says how one content comes back.
+fn back(digest: Digest) -> String {
+    let name = digest.to_string();
+    let folder: String = name.chars().take(2).collect();
+    format!("copy `blobs/{folder}/{name}` from a backup to the same place in the data folder")
 }
 
 /// Says to which documents these bytes belong: a digest tells an operator nothing.

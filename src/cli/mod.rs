@@ -67,7 +67,7 @@ pub struct Cli {
     /// The configuration; else `sluis.toml` here, else `/etc/sluis/sluis.toml`.
     #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// For programs: one JSON object a line, and nothing else on standard output.
+    /// For programs: one JSON object a line, and nothing else on standard output; `manual` and `completions` have none.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]

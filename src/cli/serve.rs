@@ -154,7 +154,17 @@ async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Er
         let keys: Vec<_> = keys(when).iter().map(|key| format!("`{key}`")).collect();
         keys.join(", ")
     };
-    let counts = [keys(When::AtOnce), keys(When::NewConnections)].concat();
+    let mut counts = [keys(When::AtOnce), keys(When::NewConnections)].concat();
+    let profiles: Vec<_> = renewed
+        .profiles
+        .iter()
+        .map(|id| format!("`{id}`"))
+        .collect();
+    let profiles = profiles.join(", ");
+    let of_profiles = format!("profiles {profiles}");
+    if !profiles.is_empty() {
+        counts.push(&of_profiles);
+    }
     note_reload(house, &counts, &keys(When::Restart)).await;
     let waits = of(When::Restart);
     if !waits.is_empty() {
@@ -164,7 +174,7 @@ async fn reload(call: &Call, house: &House, door: &Renewing) -> Result<House, Er
     }
     let fingerprints = hostkeys::fingerprints(&renewed.keys).join(", ");
     let (now, next) = (of(When::AtOnce), of(When::NewConnections));
-    info!(sftp.fingerprints = %fingerprints, "Reloaded configuration, profiles and host keys. At once: {}. For new connections: {}. Host keys: {fingerprints}", or_nothing(&now), or_nothing(&next));
+    info!(sftp.fingerprints = %fingerprints, "Reloaded configuration, profiles and host keys. At once: {}. For new connections: {}. Profiles that have changed: {}. Host keys: {fingerprints}", or_nothing(&now), or_nothing(&next), or_nothing(&profiles));
     Ok(renewed.house)
 }
 

@@ -1,6 +1,6 @@
 //! Which profiles are there?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::layout::profile::Profile;
 use crate::layout::profile_file::ProfileError;
@@ -67,6 +67,15 @@ impl Profiles {
         })
     }
 
+    /// Returns the ids of those that `next` has otherwise, has no more, or has besides.
+    pub fn changes(&self, next: &Self) -> Vec<String> {
+        let ids: BTreeSet<_> = self.0.keys().chain(next.0.keys()).collect();
+        let changed = ids
+            .into_iter()
+            .filter(|id| self.0.get(*id) != next.0.get(*id));
+        changed.cloned().collect()
+    }
+
     /// Returns them all, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.0.values()
@@ -83,7 +92,6 @@ pub struct UnknownProfile {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::LazyLock;
 
     use jiff::civil::{Date, date};

@@ -608,6 +608,8 @@ fn a_flipped_byte_is_found_by_a_deep_fsck() {
         told.contains("wrong_content") && told.contains(digest) && told.contains("of `kantoor`"),
         "{told}"
     );
+    let from = format!("copy `blobs/{}/{digest}` from a backup", &digest[..2]);
+    assert!(told.contains(&from), "{told}");
 }
 
 #[test]

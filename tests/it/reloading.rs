@@ -364,6 +364,55 @@ async fn a_profile_that_was_mended_shows_to_who_comes() {
     assert_eq!(program.terminate(), Some(0));
 }
 
+#[test]
+fn a_profile_that_changed_or_went_is_named_with_the_links_that_lack_it() {
+    let mut program = Program::init();
+    let text = include_str!("../../config/profiles/expertm.toml");
+    let mine = text.replace("id = \"expertm\"", "id = \"mine\"");
+    let folder = program.path("sluis/profiles");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("mine.toml"), &mine).unwrap();
+    let file = program.path("sluis/sluis.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("profiles = \"profiles\"\n{config}")).unwrap();
+    let link = ["link", "add", "kantoor", BAKERY, "--profile", "mine"];
+    program.ok(&[&link[..], &["--code", "ACME"]].concat());
+    program.serve();
+    let last = || program.log_lines("Reloaded ").pop().unwrap();
+
+    reload(&program);
+    assert!(last().contains("Profiles that have changed: nothing."));
+    fs::write(folder.join("mine.toml"), mine.replace("expertm/", "other/")).unwrap();
+    reload(&program);
+    assert!(
+        last().contains("Profiles that have changed: `mine`."),
+        "{}",
+        last()
+    );
+    assert!(!program.log_says("cannot be shown"));
+    fs::remove_file(folder.join("mine.toml")).unwrap();
+    reload(&program);
+
+    assert!(last().contains("Profiles that have changed: `mine`."));
+    wait_until(|| program.log_says("Link 1 of firm `kantoor` cannot be shown"));
+    assert_eq!(program.terminate(), Some(0));
+    let deeds = program.json(&["deeds"]);
+    let told = |deed: &serde_json::Value| deed["command"].as_str().unwrap().to_owned();
+    let reloads: Vec<_> = deeds
+        .iter()
+        .map(told)
+        .filter(|told| told.starts_with("reload"))
+        .collect();
+    assert_eq!(
+        reloads
+            .iter()
+            .filter(|told| told.contains("profiles `mine`"))
+            .count(),
+        2,
+        "{reloads:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn host_keys_come_from_credentials_and_are_read_again_from_there() {
     let mut program = Program::init();
