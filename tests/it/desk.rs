@@ -175,7 +175,7 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
         "ours",
     ];
     let told = program.ok(&words);
-    let story = program.ok(&["explain", "kantoor", "F-1"]);
+    let story = program.ok(&["explain", "kantoor", "F-1", "--language", "en"]);
 
     assert!(told.contains("now d2  /expertm/ACME/"), "{told}");
     let given = "gave it to other books: to dossier 1 as sale: ours";
