@@ -6,7 +6,8 @@ select d.id as document, s.side as side, i.key as place,
     json_extract(i.value, '$.source') as source, json_extract(i.value, '$.key') as key
 from document d, (select 'seller' as side union all select 'buyer') s,
     -- A row that is damaged holds up no other.
-    json_each(case when json_valid(d.reading) then d.reading else '{}' end, '$.' || s.side || '.ids') i;
+    json_each(case when json_valid(d.reading) then d.reading else '{}' end, '$.' || s.side || '.ids') i
+where i.type = 'object';
 
 -- A Belgian number under a scheme of another number, or behind the words of a letterhead, had a key of its own.
 create table renamed as

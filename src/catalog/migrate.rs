@@ -312,6 +312,7 @@ mod tests {
                 ('0208:0239843188|F-1|d|invoice|name:a|b', '{"self_billed":true,"seller":{"ids":[
                     {"source":"endpoint","key":"0208:0239843188"}]},"buyer":{"name":"A|B","ids":[]}}'),
                 ('id:damaged|F-1|d|invoice', '{"seller":{"ids":[{"sou'),
+                ('id:strange|F-1|d|invoice', '{"seller":{"ids":["x"]},"buyer":{"ids":"x"}}'),
                 (null, '{}');
              insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
                                    reading, source, received_at)
@@ -335,6 +336,7 @@ mod tests {
             Some("0208:0239843188|F-1|d|invoice|vat:DE1"),
             Some("0208:0239843188|F-1|d|invoice|name:a|b"),
             Some("id:damaged|F-1|d|invoice"),
+            Some("id:strange|F-1|d|invoice"),
             None,
         ];
         assert_eq!(keys, expected.map(|key| key.map(ToOwned::to_owned)));

@@ -78,7 +78,8 @@ impl Tx {
     }
 
     /// Returns what was read of the documents of `firm` with this key that came before `document`, or of all where it
-    /// is not written down yet; a few more than [`EARLIER_MAX`] at the most, the newest first.
+    /// is not written down yet; a few more than [`EARLIER_MAX`] at the most, the newest first. None of one that is
+    /// damaged, which keeps no other out.
     ///
     /// # Errors
     ///
@@ -88,7 +89,7 @@ impl Tx {
         firm: FirmId,
         business_key: &str,
         document: Option<DocumentId>,
-    ) -> Result<Vec<(DocumentId, Reading)>, Error> {
+    ) -> Result<Vec<(DocumentId, Option<Reading>)>, Error> {
         let rows = query(
             "select id, reading from document where firm_id = $1 and business_key = $2 and id < $3
              order by id desc limit $4",
@@ -99,7 +100,7 @@ impl Tx {
         .bind(weighed_max())
         .fetch_all(&mut *self.inner)
         .await?;
-        let read = |row: &AnyRow| Ok((DocumentId(row.int("id")?), reading(row)?));
+        let read = |row: &AnyRow| Ok((DocumentId(row.int("id")?), reading(row).ok()));
         rows.iter().map(read).collect()
     }
 

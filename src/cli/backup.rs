@@ -107,9 +107,9 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
     }
     if restored.unlisted > 0 {
         print::note(&format!(
-            "{} contents lie in the backup that its catalog does not name: they were kept while the catalog was damaged. Take them in again, each for its firm: cd {} && xargs sluis ingest FIRM < unlisted.txt",
+            "{} contents lie in the backup that its catalog does not name: they were kept while the catalog was damaged. They are of any firm, and may be drafts: `{}` lists them, `sluis read` shows the parties of each, and `sluis ingest FIRM FILE` takes it in again, with `--status draft` where it is one",
             restored.unlisted,
-            args.from.display()
+            args.from.join("unlisted.txt").display()
         ));
     }
     told_wrong(

@@ -72,7 +72,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
             ),
             None => (
                 "orphan",
-                "nobody names it: it is left over from an arrival that was interrupted, and harmless; `sluis retention run --orphans` removes it",
+                "nobody names it: it is left over from an arrival that was interrupted, and `sluis retention run --orphans` removes it; or an older catalog was brought back, and it came since: then take it in again with `sluis ingest`",
             ),
         };
         findings.harmless(finding, digest, why)?;

@@ -223,6 +223,14 @@ async fn look(call: &Call, args: &RunArgs) -> Result<Exit, Error> {
 }
 
 async fn orphans(house: &House) -> Result<Vec<(Digest, u64)>, Error> {
+    let could_not = |source| Error::failed("could not look through the catalog", source);
+    if !house.catalog.faults().await.map_err(could_not)?.is_empty() {
+        // What a damaged catalog does not name may be a document.
+        return Err(Error::Refused(
+            "cannot tell what nothing names, for the catalog is damaged: `sluis fsck` says where"
+                .to_owned(),
+        ));
+    }
     let orphans = house.keeping().orphans(house.clock.read()).await;
     orphans
         .map_err(|source| Error::failed("could not look for contents that nothing names", source))

@@ -49,7 +49,8 @@ impl Ingest {
         };
         let older = tx.earlier_readings(firm, business_key, document).await?;
         let mut older = older.iter().filter(|(id, _)| stands(*id));
-        known.is_doubtful = !older.all(|(_, older)| may_replace(reading, older));
+        let gives_way = |older: &Reading| may_replace(reading, older);
+        known.is_doubtful = !older.all(|(_, older)| older.as_ref().is_some_and(gives_way));
         Ok(())
     }
 

@@ -143,6 +143,11 @@ impl Draft {
         self.is_promised = true;
     }
 
+    /// Says whether its writer was told that it is kept.
+    pub(super) fn is_promised(&self) -> bool {
+        self.is_promised
+    }
+
     /// Has it keep its place on the shelf, or give it back.
     pub(super) fn set_place(&mut self, place: Option<Arc<LentPlace>>) {
         self.place = place;

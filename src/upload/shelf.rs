@@ -326,7 +326,8 @@ impl Own {
         }
         let gone = &mut self.gone;
         self.drafts.retain(|_, kept| {
-            if is_old(kept.since) && kept.draft.is_finished() {
+            // Whose CLOSE was refused was told so.
+            if is_old(kept.since) && kept.draft.is_promised() {
                 gone.push((kept.path.clone(), kept.draft.bytes(), Gone::Old));
             }
             !is_old(kept.since)

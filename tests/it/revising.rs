@@ -957,3 +957,21 @@ fn who_changes_what_replaced_what_is_found_by_a_replay() {
         program.query(&format!("update delivery set {mark} = null returning id"));
     }
 }
+
+#[test]
+fn an_older_document_that_is_damaged_keeps_no_newer_one_out() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[invoice("F-1", 3000)]);
+    program.query("update document set reading = 'x' || reading returning id");
+
+    program.ingest(&[invoice("F-1", 3100)]);
+
+    // Nobody knows whether it is the same seller's: a person looks.
+    let held =
+        "select count(*) from delivery where state = 'held' and reason = 'suspected_duplicate'";
+    assert_eq!(program.query(held), [[1]]);
+    let offered = "select count(*) from delivery where state = 'offered'";
+    assert_eq!(program.query(offered), [[1]]);
+}
