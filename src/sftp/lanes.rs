@@ -1,8 +1,8 @@
 //! On which thread does a connection live?
 //!
 //! A connection's tasks talk to each other for every packet. On one thread that costs nothing; across
-//! threads each word wakes a sleeping one. So each connection stays on one lane, and there are as many
-//! lanes as processors.
+//! threads each word wakes a sleeping one. So each connection stays on one lane, and there are twice as many
+//! lanes as processors: between lanes the system sees to it that who wants little is not kept waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +11,10 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+/// How many lanes there are for each processor. With one, whoever shares a lane with a large download waits for its
+/// turns, and the system cannot tell the two apart.
+const LANES_PER_PROCESSOR: usize = 2;
 
 /// How many threads of all lanes together may wait for a disk.
 const WAITING_MAX: usize = 512;
@@ -69,12 +73,16 @@ pub(super) struct Place {
 }
 
 impl Lanes {
-    /// Opens so many.
+    /// Opens those of a machine with so many processors.
     ///
     /// # Errors
     ///
     /// When the system gives no more threads.
-    pub(super) fn open(count: usize) -> std::io::Result<Self> {
+    pub(super) fn for_processors(processors: usize) -> std::io::Result<Self> {
+        Self::open(processors.saturating_mul(LANES_PER_PROCESSOR))
+    }
+
+    fn open(count: usize) -> std::io::Result<Self> {
         let end = CancellationToken::new();
         let mut lanes = Self {
             lanes: Vec::with_capacity(count),

@@ -124,7 +124,7 @@ impl Door {
     pub fn listen_on(self, listener: TcpListener) -> std::io::Result<Listening> {
         let address = listener.local_addr()?;
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let lanes = Lanes::open(processors)?;
+        let lanes = Lanes::for_processors(processors)?;
         let (pulse, beats) = lanes.pulse();
         Ok(Listening {
             door: self,
