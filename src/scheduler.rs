@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::catalog::{self, Catalog, Delivery, Due, Firm};
+use crate::catalog::{Catalog, Delivery, Due, Firm};
 use crate::model::{Clock, DeliveryId, EventSeq, FirmId, Timestamp, with_causes};
 use crate::sending::{self, Released, Sending, Waiting};
-use changed::Versions;
+use changed::{Look, Versions};
 
 /// How often it is asked whether something is due: one look at a small index. Other processes write hours too.
 const LOOK: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ impl Scheduler {
                 Err(error) => {
                     if self.catalog.is_news(&error) {
                         let why = with_causes(&error);
-                        error!("Could not ask what is due to be sent: {why}");
+                        error!("Could not send what is due: {why}");
                     }
                     AFTER_SILENCE
                 }
@@ -79,7 +79,7 @@ impl Scheduler {
     /// # Errors
     ///
     /// When the catalog does not answer; what was sent until then stays so.
-    pub async fn run_due(&self, now: Timestamp) -> Result<Released, catalog::Error> {
+    pub async fn run_due(&self, now: Timestamp) -> Result<Released, sending::Error> {
         let mut released = Released::default();
         let mut after = (Timestamp(i64::MIN), DeliveryId(0));
         loop {
@@ -90,7 +90,9 @@ impl Scheduler {
             let Some(last) = due.last() else { break };
             after = (last.at, last.id);
             for (firm, due) in self.awake(due, now) {
-                let here = self.sending.release(firm, &due, now).await;
+                let mut here = Released::default();
+                let releasing = self.sending.release(firm, &due, &mut here, now);
+                let ended = releasing.await;
                 if here.sent > 0 {
                     info!(
                         firm.id = firm.0,
@@ -101,6 +103,7 @@ impl Scheduler {
                 let failed: Vec<_> = here.failed.iter().map(|one| one.id).collect();
                 self.resting().add(firm, &failed, now);
                 released.failed.extend(here.failed);
+                ended?;
             }
         }
         Ok(released)
@@ -116,7 +119,7 @@ impl Scheduler {
                     Err(error) => {
                         if self.catalog.is_news(&error) {
                             let why = with_causes(&error);
-                            error!("Could not ask which firms there are: {why}");
+                            error!("Could not look again at what waits: {why}");
                         }
                         AFTER_SILENCE
                     }
@@ -134,17 +137,18 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// When the catalog does not say which firms there are.
-    pub async fn run_changed(&self, now: Timestamp) -> Result<(usize, Released), catalog::Error> {
+    /// When the catalog does not say which firms there are, or has failed so that it would at each of them.
+    pub async fn run_changed(&self, now: Timestamp) -> Result<(usize, Released), sending::Error> {
         let firms = self.catalog.firms_understood().await?;
         let ids: BTreeSet<_> = firms.iter().map(|firm| firm.id).collect();
         self.versions().keep(&ids);
         let (mut count, mut released) = (0, Released::default());
         for firm in firms {
-            if !self.versions().note(firm.id, firm.version, now) {
+            let look = self.versions().note(firm.id, firm.version, now);
+            if look == Look::Not {
                 continue;
             }
-            match self.look_if_changed(&firm, now).await {
+            match self.look_again(&firm, look, now).await {
                 Ok(None) => {}
                 Ok(Some(here)) => {
                     count += 1;
@@ -152,30 +156,36 @@ impl Scheduler {
                     released.failed.extend(here.failed);
                 }
                 Err(failed) => {
+                    self.versions().failed(firm.id, None, now);
+                    if self.sending.meets_all(&failed) {
+                        return Err(failed);
+                    }
                     if self.catalog.is_news(&failed) {
                         let why = with_causes(&failed);
                         error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);
                     }
-                    self.versions().failed(firm.id, now);
                 }
             }
         }
         Ok((count, released))
     }
 
-    /// Returns what came of it; none where the version has moved with something else.
-    async fn look_if_changed(
+    /// Returns what came of it; none where the version has moved with something else than the setup.
+    async fn look_again(
         &self,
         firm: &Firm,
+        look: Look,
         now: Timestamp,
     ) -> Result<Option<Released>, sending::Error> {
-        let looked_to = self.versions().looked_to(firm.id);
+        let tried_to = self.versions().tried_to(firm.id);
         // Before the look: what changes meanwhile moves the version once more.
         // Nothing is asked of the events of a firm that was never seen: it is looked at anyway.
-        let seen = looked_to.unwrap_or(EventSeq(i64::MAX));
+        let seen = tried_to.unwrap_or(EventSeq(i64::MAX));
         let setup = self.catalog.setup_since(firm.id, seen).await?;
-        if looked_to.is_some() && !setup.has_changed {
-            self.versions().looked(firm.id, setup.last);
+        if setup.has_changed {
+            self.versions().changed(firm.id);
+        } else if look == Look::IfChanged {
+            self.versions().unchanged(firm.id, setup.last);
             return Ok(None);
         }
         let looking = self.sending.look_again(firm.id, Waiting::Stays, now);
@@ -186,7 +196,7 @@ impl Scheduler {
         if here.failed.is_empty() {
             self.versions().looked(firm.id, setup.last);
         } else {
-            self.versions().failed(firm.id, now);
+            self.versions().failed(firm.id, Some(setup.last), now);
         }
         Ok(Some(here))
     }

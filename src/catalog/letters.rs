@@ -233,10 +233,7 @@ impl Catalog {
         settled: &Settlement,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        noted(
-            self.wellness(),
-            self.try_settle(webhook, settled, now).await,
-        )
+        noted(&self.turns, self.try_settle(webhook, settled, now).await)
     }
 
     async fn try_settle(

@@ -41,7 +41,7 @@ impl Catalog {
         event: &Event,
         clock: &Clock,
     ) -> Result<bool, Error> {
-        noted(self.wellness(), self.collect(firm, event, clock).await)
+        noted(&self.turns, self.collect(firm, event, clock).await)
     }
 
     async fn collect(&self, firm: FirmId, event: &Event, clock: &Clock) -> Result<bool, Error> {

@@ -96,6 +96,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "sellers",
         include_str!("../../migrations/sqlite/0020_sellers.sql"),
     ),
+    (
+        21,
+        "words",
+        include_str!("../../migrations/sqlite/0021_words.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -388,6 +393,64 @@ mod tests {
             "0106:0239843188",
         ];
         assert_eq!(keys, expected);
+    }
+
+    #[tokio::test]
+    async fn belgian_numbers_of_before_are_known_whatever_word_stands_at_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            17,
+            r#"insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0), ('g', 'G', 'nl', 0);
+             insert into dossier (firm_id, name, added_at) values (1, 'D', 0), (1, 'E', 0), (2, 'F', 0);
+             insert into dossier_identifier (firm_id, key, dossier_id, raw, rank) values
+                (1, 'id:0239843188BTW', 1, '', 0), (1, 'id:762986459RPRGENT', 1, '', 1),
+                (1, '0106:TVABE0500453583', 1, '', 2), (1, '0208:0756996413RPM', 1, '', 3),
+                (1, 'id:0123123123BTW', 1, '', 4), (1, 'id:BTW', 1, '', 5), (1, 'vat:BTWNL820098395B01', 1, '', 6),
+                (1, 'id:732829320RCSPARIS', 1, '', 7), (1, 'id:0500453583X', 1, '', 8), (1, 'vat:RPR1GENT0500453583', 1, '', 9),
+                (1, 'id:0899965307TVA', 1, '', 10), (1, 'vat:RPMLIEGE0899965307', 2, '', 11),
+                (1, '0208:0771234528', 2, '', 12), (1, 'id:0771234528BTW', 1, '', 13),
+                (2, 'id:0899965307TVA', 3, '', 14), (2, '0208:0451827384', 3, '', 15);
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             values (1, 1, 1, 1, 1, 'vat:DE1|F-1|d|invoice|id:0762986459BTW', '',
+                '{"self_billed":true,"seller":{"name":"RPR","ids":[{"source":"legal_entity","key":"custno:0239843188BTW"},
+                    {"source":"vat","key":"vat:DE1"}]},"buyer":{"ids":[{"source":"vat","key":"id:0762986459BTW"}]}}', 'x', 0),
+                    (1, 2, 1, 2, 1, 'vat:DE1|F-1|d|invoice', '', '{"seller":{"ids":[{"source":"vat","key":"id:0239843188BTW"', 'x', 0)"#,
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let rows = sqlx::query("select key from dossier_identifier order by rank")
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+        let keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let expected = [
+            "0208:0239843188",
+            "0208:0762986459",
+            "0208:0500453583",
+            "0208:0756996413",
+            "id:0123123123BTW",
+            "id:BTW",
+            "vat:BTWNL820098395B01",
+            "id:732829320RCSPARIS",
+            "id:0500453583X",
+            "vat:RPR1GENT0500453583",
+            "id:0899965307TVA", // two dossiers say that it is theirs
+            "vat:RPMLIEGE0899965307",
+            "0208:0771234528",
+            "id:0771234528BTW", // it is another's already
+            "0208:0451827384",
+            "0208:0899965307", // its folder is called by the one that it had
+        ];
+        assert_eq!(keys, expected);
+        let read = "select business_key, json_extract(reading, '$.seller.ids[0].key') from document where id = 1";
+        let row = sqlx::query(read).fetch_one(&catalog.readers).await.unwrap();
+        let business = "0208:0239843188|F-1|d|invoice|0208:0762986459";
+        assert_eq!(row.get::<String, _>(0), business);
+        assert_eq!(row.get::<String, _>(1), "0208:0239843188");
     }
 
     #[tokio::test]

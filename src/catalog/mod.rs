@@ -39,6 +39,7 @@ mod standing;
 mod status;
 mod tree;
 mod twins;
+mod unwritable;
 mod uploads;
 mod waiting;
 mod webhooks;

@@ -10,6 +10,8 @@ use sqlx::{AnyConnection, query};
 use tracing::error;
 
 use super::rows::Columns as _;
+use super::unwritable::unwritable;
+use super::writer::Turns;
 use super::{Catalog, Durability, Error, open};
 use crate::model::{Digest, DocumentId, Timestamp, with_causes};
 use crate::wellness::{Cause, Part, Wellness};
@@ -48,11 +50,18 @@ pub(super) fn is_broken(source: &sqlx::Error) -> bool {
 }
 
 /// Passes on what a change came to, and reports where the catalog itself is at fault: told once.
-pub(super) fn noted<T>(wellness: &Wellness, done: Result<T, Error>) -> Result<T, Error> {
+pub(super) fn noted<T>(turns: &Turns, done: Result<T, Error>) -> Result<T, Error> {
     if let Err(failed) = &done
-        && let Some(cause) = failed.cause()
+        && let Some(mut cause) = failed.cause()
     {
-        report_catalog(wellness, cause, &with_causes(failed));
+        let mut why = with_causes(failed);
+        // What is known already is not looked into again.
+        if turns.wellness.works(Part::CatalogWrites)
+            && let Some(found) = unwritable(turns.file(), cause)
+        {
+            (cause, why) = (found.0, format!("{why}; {}", found.1));
+        }
+        report_catalog(&turns.wellness, cause, &why);
     }
     done
 }
@@ -174,7 +183,7 @@ impl Catalog {
     ///
     /// When it is not; then it has reported so.
     pub fn stands(&self) -> Result<(), Error> {
-        noted(self.wellness(), self.turns.stands())
+        noted(&self.turns, self.turns.stands())
     }
 
     /// Returns what it reports to.
@@ -192,7 +201,7 @@ impl Catalog {
         let written = query("update sweeps set count = count where id = 1")
             .execute(&mut *tx.inner)
             .await;
-        noted(self.wellness(), written.map_err(Error::from))?;
+        noted(&self.turns, written.map_err(Error::from))?;
         tx.commit_unseen().await
     }
 

@@ -5,6 +5,7 @@
 //! writes, it knows. Caches ask [`Catalog::moment`].
 
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -118,6 +119,11 @@ impl Turns {
                 .execute(&mut *turn)
                 .await,
         );
+    }
+
+    /// Returns the file that was opened.
+    pub(super) fn file(&self) -> &Path {
+        self.birth.path()
     }
 
     /// Says whether the file is the one still that was opened.
@@ -294,11 +300,11 @@ impl Tx {
         let tells = !self.told.is_empty();
         deeds::note(self).await?;
         let ended = events::add_and_commit(self).await;
-        noted(&self.inner.turns.wellness, ended)?;
+        noted(&self.inner.turns, ended)?;
         self.inner.closed();
         if self.inner.writer.survives == Some(Durability::PowerCut) {
             // It went well, and is lost all the same: whoever waits for it must keep what it has.
-            noted(&self.inner.turns.wellness, self.inner.turns.stands())?;
+            noted(&self.inner.turns, self.inner.turns.stands())?;
         }
         if tells {
             self.inner.told();
@@ -327,7 +333,7 @@ impl Catalog {
     ///
     /// When the database does not answer.
     pub async fn begin(&self, survives: Durability) -> Result<Tx, Error> {
-        noted(self.wellness(), self.try_begin(survives).await)
+        noted(&self.turns, self.try_begin(survives).await)
     }
 
     async fn try_begin(&self, survives: Durability) -> Result<Tx, Error> {
@@ -346,7 +352,7 @@ impl Catalog {
     ///
     /// When the firm is gone, or the database does not answer.
     pub async fn begin_at(&self, firm: FirmId, survives: Durability) -> Result<(Tx, i64), Error> {
-        noted(self.wellness(), self.try_begin_at(firm, survives).await)
+        noted(&self.turns, self.try_begin_at(firm, survives).await)
     }
 
     async fn try_begin_at(&self, firm: FirmId, survives: Durability) -> Result<(Tx, i64), Error> {

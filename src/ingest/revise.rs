@@ -88,7 +88,7 @@ pub(crate) async fn replace(
     which: Uncollected,
     now: Timestamp,
 ) -> Result<Vec<Event>, catalog::Error> {
-    if matches!(planned.hold, Some(HeldReason::Format | HeldReason::NoPlace)) {
+    if has_no_place(planned) {
         planned.replaces.clear();
         planned.revision_of = None;
     }
@@ -110,6 +110,15 @@ pub(crate) async fn replace(
         });
     }
     Ok(told)
+}
+
+/// Says whether a planned delivery takes the place of others.
+pub(crate) fn replaces_any(planned: &Planned) -> bool {
+    !planned.replaces.is_empty() && !has_no_place(planned)
+}
+
+fn has_no_place(planned: &Planned) -> bool {
+    matches!(planned.hold, Some(HeldReason::Format | HeldReason::NoPlace))
 }
 
 /// Says that a delivery that is offered is a revision, if it is one.

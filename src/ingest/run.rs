@@ -431,30 +431,25 @@ impl Ingest {
         self.blobs.put(content).await
     }
 
-    /// Returns the firm's setup of this version, which is read once: a firm has thousands of dossiers.
-    async fn facts(&self, firm: FirmId, version: i64) -> Result<Arc<Facts>, catalog::Error> {
+    /// Returns the firm's setup of this version, which is read once: a firm has thousands of dossiers. Read while the
+    /// firm is locked, it stays true until the commit.
+    pub(crate) async fn facts(
+        &self,
+        firm: FirmId,
+        version: i64,
+    ) -> Result<Arc<Facts>, catalog::Error> {
         let rules = self.rules();
         let known = rules.facts.lock().await.get(&firm).cloned();
         if let Some((_, facts)) = known.filter(|(of, _)| *of == version) {
             return Ok(facts);
         }
-        let (setup, links) = self.setup_by(&rules.places, firm).await?;
-        let facts = Arc::new(Facts { setup, links });
+        let facts = Arc::new(self.facts_by(&rules.places, firm).await?);
         let kept = (version, Arc::clone(&facts));
         rules.facts.lock().await.insert(firm, kept);
         Ok(facts)
     }
 
-    /// Returns what the firm's setup says now. Read while the firm is locked, it stays true until the commit.
-    pub(crate) async fn setup(&self, firm: FirmId) -> Result<(Setup, Links), catalog::Error> {
-        self.setup_by(&self.places(), firm).await
-    }
-
-    async fn setup_by(
-        &self,
-        places: &Places,
-        firm: FirmId,
-    ) -> Result<(Setup, Links), catalog::Error> {
+    async fn facts_by(&self, places: &Places, firm: FirmId) -> Result<Facts, catalog::Error> {
         let dossiers = self.catalog.dossiers(firm).await?;
         let links = self.catalog.links(firm).await?;
         let firm = self.catalog.firm_by_id(firm).await?;
@@ -478,20 +473,19 @@ impl Ingest {
             },
             folder: named::folder_of(&link.code),
         });
-        Ok((
-            Setup {
-                dossiers: index.collect(),
-                names: names.collect(),
-                links: rules.collect(),
-                default_device: firm.default_device,
-                calendar: Calendar {
-                    zone: places.zone_of(&firm),
-                    hour: firm.sends.night_hour,
-                },
-                duplicates: firm.sends.duplicates,
+        let setup = Setup {
+            dossiers: index.collect(),
+            names: names.collect(),
+            links: rules.collect(),
+            default_device: firm.default_device,
+            calendar: Calendar {
+                zone: places.zone_of(&firm),
+                hour: firm.sends.night_hour,
             },
-            Links::new(links),
-        ))
+            duplicates: firm.sends.duplicates,
+        };
+        let links = Links::new(links);
+        Ok(Facts { setup, links })
     }
 }
 

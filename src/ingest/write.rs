@@ -16,9 +16,9 @@ use crate::transfer::Readiness;
 use crate::ubl::Reading;
 
 /// What a firm's setup says, for deciding and for doing.
-pub(super) struct Facts {
-    pub(super) setup: Setup,
-    pub(super) links: Links,
+pub(crate) struct Facts {
+    pub(crate) setup: Setup,
+    pub(crate) links: Links,
 }
 
 /// A transaction, for which firm, and when.

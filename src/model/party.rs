@@ -336,6 +336,10 @@ mod tests {
             (None, "BTW 0239.843.188"),
             (None, "RPM Liège 0239.843.188"),
             (None, "0239.843.188 RPR Antwerpen, afd. Mechelen"),
+            (None, "0239.843.188 BTW"),
+            (None, "239.843.188 RPR Gent"),
+            (Some("0106"), "TVA BE 0239.843.188"),
+            (Some("0208"), "0239.843.188 RPM"),
             (None, "iso6523-actorid-upis::0208:0239843188"),
             (Some("iso6523-actorid-upis"), "0208:0239843188"),
         ] {

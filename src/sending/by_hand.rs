@@ -1,6 +1,7 @@
 //! What does a person decide about one document: that it may go, that it waits, or whose it is?
 
 use super::release::readiness;
+use super::released::Done;
 use super::{Error, Expected, Released, Sending, told_of};
 use crate::catalog::{Delivery, Durability, Event, Link};
 use crate::ingest::plan::{Planned, Setup, for_link, suspect};
@@ -60,7 +61,13 @@ impl Sending {
             .into_iter()
             .filter(|one| one.state == State::Held && one.due.is_some_and(|due| due <= now))
             .collect();
-        Ok(Some(self.release(firm, &waited, now).await))
+        let mut released = Released::default();
+        let releasing = self.release(firm, &waited, &mut released, now);
+        // It is approved all the same.
+        if let Err(failed) = releasing.await {
+            waited.iter().for_each(|one| released.note(one, &failed));
+        }
+        Ok(Some(released))
     }
 
     /// Holds a delivery back until a person sends it.
@@ -110,10 +117,11 @@ impl Sending {
         now: Timestamp,
     ) -> Result<Moved, Error> {
         let catalog = &self.ingest.catalog;
-        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let (mut tx, version) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let named = catalog.delivery(firm, of).await?;
         let document = catalog.document(firm, named.document).await?;
-        let (setup, links) = self.ingest.setup(firm).await?;
+        let facts = self.ingest.facts(firm, version).await?;
+        let setup = &facts.setup;
         if !setup.names.contains_key(&to.dossier) {
             return Err(Error::NoWay {
                 id: of,
@@ -125,7 +133,7 @@ impl Sending {
             stands(other) && (other.dossier, other.flow) == (named.dossier, named.flow)
         };
         let (leaving, staying): (Vec<_>, Vec<_>) = siblings.into_iter().partition(is_of_them);
-        let mut planned = planned(to, &readiness(&document), &setup, now);
+        let mut planned = planned(to, &readiness(&document), setup, now);
         // What kept it from being sent there keeps it from being sent here: a person's word, or that it looks
         // like another. What was sent, somebody has looked at.
         let known = tx.known_before(firm, document.id).await?;
@@ -163,9 +171,9 @@ impl Sending {
         }
         tx.tell(firm, now, told);
         for mut plan in planned {
-            let context = (&links, &document);
+            let context = (&facts.links, &document);
             let applied = self.apply(&mut tx, &named, None, &mut plan, context, now);
-            moved.sent += usize::from(applied.await?);
+            moved.sent += usize::from(applied.await? == Done::Sent);
         }
         tx.commit().await?;
         Ok(moved)

@@ -4,10 +4,12 @@
 
 mod by_hand;
 mod release;
+mod released;
 mod replacing;
 
 pub use by_hand::{Destination, Moved};
-pub use release::{Released, Unlooked, Waiting};
+pub use release::Waiting;
+pub use released::{Released, Unlooked};
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::{REPLACED, Resent};

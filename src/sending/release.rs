@@ -3,18 +3,18 @@
 //! Each delivery is planned anew within the change that sends it, so what was decided from an older list
 //! never counts, and two that release at the same time send once.
 
+use super::released::{Done, Released, Tally};
 use super::{Error, Sending, by_hand, event, shown, told_of};
 use crate::catalog::{Delivery, Document, Durability, NewDelivery, Tx, Uncollected};
 use crate::ingest::named::Named;
 use crate::ingest::neighbours::Links;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
-use crate::ingest::revise::{replace, revised};
+use crate::ingest::revise::{replace, replaces_any, revised};
 use crate::ingest::route::Routing;
-use crate::ingest::{named_in, routing_json, waits_for};
-use crate::model::{
-    DeliveryId, DocumentId, DossierId, EventKind, FirmId, HeldReason, State, Timestamp, with_causes,
-};
+use crate::ingest::{Facts, named_in, place, routing_json, waits_for};
+use crate::model::{DocumentId, DossierId, EventKind, FirmId, HeldReason, State, Timestamp};
 use crate::transfer::Readiness;
+use crate::wellness::{Cause, Part};
 
 /// How many deliveries one change releases at the most: others wait for it.
 const GROUP_MAX: usize = 64;
@@ -28,32 +28,6 @@ pub enum Waiting {
     Follows,
 }
 
-/// What became of deliveries that were looked at again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Released {
-    /// How many were sent.
-    pub sent: usize,
-    /// Those that could not be looked at, each told in the log.
-    pub failed: Vec<Unlooked>,
-}
-
-/// A delivery that could not be looked at, and waits on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unlooked {
-    /// Which.
-    pub id: DeliveryId,
-    /// Why, with its causes.
-    pub why: String,
-}
-
-impl Released {
-    fn note(&mut self, held: &Delivery, error: &Error) {
-        let (id, why) = (held.id, with_causes(error));
-        tracing::error!(delivery.id = %id, "Could not look again at delivery {id}, which waits on: {why}");
-        self.failed.push(Unlooked { id, why });
-    }
-}
-
 /// What its sender says of a document that waits.
 #[derive(Debug, Clone, Copy)]
 enum Word<'a> {
@@ -63,19 +37,13 @@ enum Word<'a> {
     Now(&'a str),
 }
 
-/// What a firm has decided, while its turn is held.
-struct Rules {
-    setup: Setup,
-    links: Links,
-}
-
 impl Sending {
     /// Looks again at what waits for something that may have changed: a dossier, a link, a device, a rule.
     /// One that fails holds up no other.
     ///
     /// # Errors
     ///
-    /// When the catalog does not answer; what was sent until then stays so.
+    /// When the catalog does not answer, or has failed so that it would at each; what was sent until then stays so.
     pub async fn look_again(
         &self,
         firm: FirmId,
@@ -103,17 +71,29 @@ impl Sending {
             }
         }
         let mut released = Released::default();
+        let waits = (&by_setup[..], &by_rule[..]);
+        let ended = self.look_at(firm, waits, waiting, &mut released, now).await;
+        released.tell_failed(0);
+        ended.map(|()| released)
+    }
+
+    async fn look_at(
+        &self,
+        firm: FirmId,
+        (by_setup, by_rule): (&[Delivery], &[Delivery]),
+        waiting: Waiting,
+        released: &mut Released,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         for held in by_setup {
             let word = (Word::Kept, waiting);
-            match self.route_again(firm, &held, word, now).await {
+            match self.route_again(firm, held, word, now).await {
                 Ok(more) => released.sent += more,
-                Err(error) => released.note(&held, &error),
+                Err(error) if self.meets_all(&error) => return Err(error),
+                Err(error) => released.note(held, &error),
             }
         }
-        let more = self.release(firm, &by_rule, now).await;
-        released.sent += more.sent;
-        released.failed.extend(more.failed);
-        Ok(released)
+        self.release_all(firm, by_rule, released, now).await
     }
 
     /// Looks again at a document that was put in once more, into the folder of a dossier: that word counts where
@@ -149,27 +129,67 @@ impl Sending {
     }
 
     /// Sends those of these deliveries of a firm whose rule says so by now; of the others it is noted what
-    /// they wait for. One that fails holds up no other.
-    pub async fn release(&self, firm: FirmId, due: &[Delivery], now: Timestamp) -> Released {
-        let mut released = Released::default();
+    /// they wait for. One that fails holds up no other. What came of it is added to `released`.
+    ///
+    /// # Errors
+    ///
+    /// When the catalog has failed so that it would at each; what was sent until then stays so.
+    pub async fn release(
+        &self,
+        firm: FirmId,
+        due: &[Delivery],
+        released: &mut Released,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let before = released.failed.len();
+        let ended = self.release_all(firm, due, released, now).await;
+        released.tell_failed(before);
+        ended
+    }
+
+    async fn release_all(
+        &self,
+        firm: FirmId,
+        due: &[Delivery],
+        released: &mut Released,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         for group in due.chunks(GROUP_MAX) {
             match self.release_group(firm, group, now).await {
-                Ok(sent) => released.sent += sent,
-                Err(error) if group.len() == 1 => released.note(&group[0], &error),
-                Err(_) => {
-                    for one in group {
-                        match self
-                            .release_group(firm, std::slice::from_ref(one), now)
-                            .await
-                        {
-                            Ok(sent) => released.sent += sent,
-                            Err(error) => released.note(one, &error),
-                        }
-                    }
+                Ok(sent) => {
+                    released.sent += sent;
+                    continue;
+                }
+                Err(error) if self.meets_all(&error) => return Err(error),
+                Err(_) => {}
+            }
+            for one in group.chunks(1) {
+                match self.release_group(firm, one, now).await {
+                    Ok(sent) => released.sent += sent,
+                    Err(error) if self.meets_all(&error) => return Err(error),
+                    Err(error) => released.note(&one[0], &error),
                 }
             }
         }
-        released
+        Ok(())
+    }
+
+    /// Says whether the catalog has failed so that whatever is tried next would fail, too. Damage may be of one page,
+    /// and what the disk does not give back of one place.
+    pub fn meets_all(&self, error: &Error) -> bool {
+        let failed = match error {
+            Error::Catalog(failed) => failed,
+            Error::Place {
+                source: place::Error::Number { source, .. },
+                ..
+            } => source,
+            _ => return false,
+        };
+        match failed.cause() {
+            None | Some(Cause::Broken) => false,
+            Some(Cause::Other) => !self.ingest.wellness().works(Part::CatalogWrites),
+            Some(Cause::Full | Cause::ReadOnly | Cause::Locked | Cause::Gone) => true,
+        }
     }
 
     async fn release_group(
@@ -179,40 +199,38 @@ impl Sending {
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
-        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
-        let (setup, links) = self.ingest.setup(firm).await?;
-        let rules = Rules { setup, links };
-        let mut sent = 0;
+        let (mut tx, version) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let facts = self.ingest.facts(firm, version).await?;
+        let mut tally = Tally::default();
         for listed in group {
             // The list may be old by now: another may have sent it, or a person taken it back.
             let held = catalog.delivery(firm, listed.id).await?;
             if held.state != State::Held || !held.is_current || held.reason != listed.reason {
                 continue;
             }
-            sent += usize::from(self.release_one(&mut tx, &held, &rules, now).await?);
+            tally.count(self.release_one(&mut tx, &held, &facts, now).await?);
         }
-        tx.commit().await?;
-        Ok(sent)
+        tally.end(tx).await
     }
 
     async fn release_one(
         &self,
         tx: &mut Tx,
         held: &Delivery,
-        rules: &Rules,
+        facts: &Facts,
         now: Timestamp,
-    ) -> Result<bool, Error> {
-        let rule = rules
-            .setup
-            .links
-            .iter()
-            .find(|link| Some(link.id) == held.link);
+    ) -> Result<Done, Error> {
+        let setup = &facts.setup;
+        let rule = setup.links.iter().find(|link| Some(link.id) == held.link);
         let routing = serde_json::from_str::<Routing>(&held.routing).ok();
         let (Some(rule), Some(flow), Some(routing)) = (rule, held.flow, routing) else {
             // Nothing will come of looking at it once more.
+            if held.due.is_none() && held.reason.is_some() {
+                return Ok(Done::Nothing);
+            }
             let reason = held.reason.unwrap_or(HeldReason::NoLink);
             tx.wait(held, reason, None, held.note.as_deref()).await?;
-            return Ok(false);
+            return Ok(Done::Written);
         };
         let document = self
             .ingest
@@ -220,18 +238,18 @@ impl Sending {
             .document(held.firm, held.document)
             .await?;
         let readiness = readiness(&document);
-        let mut plan = for_link(rule, flow, routing, &readiness, &rules.setup, now);
+        let mut plan = for_link(rule, flow, routing, &readiness, setup, now);
         if held.duplicate_of.is_some() {
-            let choice = rules.setup.duplicates;
+            let choice = setup.duplicates;
             let deciding = self
                 .ingest
                 .suspect_again(tx, held.firm, &document, choice, &mut plan);
             deciding.await?;
         }
         if plan.hold == held.reason && plan.due == held.due {
-            return Ok(false);
+            return Ok(Done::Nothing);
         }
-        let context = (&rules.links, &document);
+        let context = (&facts.links, &document);
         self.apply(tx, held, Some(held), &mut plan, context, now)
             .await
     }
@@ -244,16 +262,18 @@ impl Sending {
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
-        let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let (mut tx, version) = catalog.begin_at(firm, Durability::PowerCut).await?;
+        let mut tally = Tally::default();
         // The list may be old by now: another run may have sent it, or a person taken it back.
         let held = catalog.delivery(firm, listed.id).await?;
         let is_as_listed = held.reason == listed.reason;
         if held.state != State::Held || !held.is_current || !is_as_listed {
-            return Ok(0);
+            return tally.end(tx).await;
         }
         let document = catalog.document(firm, held.document).await?;
         let siblings = catalog.deliveries_of(firm, held.document).await?;
-        let (setup, links) = self.ingest.setup(firm).await?;
+        let facts = self.ingest.facts(firm, version).await?;
+        let setup = &facts.setup;
         let named = match word {
             Word::Kept => named_in(&held.routing),
             Word::Now(folder) => Some(Named::read(folder, &setup.links)),
@@ -261,8 +281,8 @@ impl Sending {
         let (reading, readiness) = (&document.reading, readiness(&document));
         // What a person said of it goes before what its parties say.
         let mut planned = match by_hand::destination(&held) {
-            Some(to) => by_hand::planned(to, &readiness, &setup, now),
-            None => deliveries(reading, &readiness, &setup, named.as_ref(), now),
+            Some(to) => by_hand::planned(to, &readiness, setup, now),
+            None => deliveries(reading, &readiness, setup, named.as_ref(), now),
         };
         if held.reason == Some(HeldReason::Manual) {
             planned.retain(|plan| plan.link.is_some());
@@ -271,25 +291,21 @@ impl Sending {
             }
         }
         let mut waits = Some(&held);
-        let mut offered = 0;
-        for mut plan in missing(planned, &held, &siblings, &setup) {
+        for mut plan in missing(planned, &held, &siblings, setup) {
             let choice = setup.duplicates;
             let deciding = self
                 .ingest
                 .suspect_again(&mut tx, firm, &document, choice, &mut plan);
             deciding.await?;
             // The first takes the place of what waited; further ones are new.
-            let context = (&links, &document);
-            offered += usize::from(
-                self.apply(&mut tx, &held, waits.take(), &mut plan, context, now)
-                    .await?,
-            );
+            let context = (&facts.links, &document);
+            let applied = self.apply(&mut tx, &held, waits.take(), &mut plan, context, now);
+            tally.count(applied.await?);
         }
-        tx.commit().await?;
-        Ok(offered)
+        tally.end(tx).await
     }
 
-    /// Carries out what was planned of a held delivery, or of its document; says whether it was sent.
+    /// Carries out what was planned of a held delivery, or of its document.
     pub(super) async fn apply(
         &self,
         tx: &mut Tx,
@@ -298,7 +314,7 @@ impl Sending {
         plan: &mut Planned,
         (links, document): (&Links, &Document),
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Done, Error> {
         let reading = &document.reading;
         let placed = self.ingest.place(tx, plan, links, reading, now).await;
         let offer = placed.map_err(|source| Error::Place {
@@ -324,8 +340,9 @@ impl Sending {
         };
         let id = match replaces {
             Some(old) => {
-                if !tx.reroute_held(old.id, &new, held.firm).await? {
-                    return Ok(false);
+                let is_so = is_as_stored(old, &new) && !replaces_any(plan);
+                if is_so || !tx.reroute_held(old.id, &new, held.firm).await? {
+                    return Ok(Done::Nothing);
                 }
                 if let (Some(offer), Some(device)) = (&offer, plan.device) {
                     tx.offer(old, device, offer, now).await?;
@@ -350,8 +367,21 @@ impl Sending {
             told.push(told_of(&moved, EventKind::Held, why));
         }
         tx.tell(held.firm, now, told);
-        Ok(offer.is_some())
+        Ok(match offer {
+            Some(_) => Done::Sent,
+            None => Done::Written,
+        })
     }
+}
+
+/// Whether a held delivery would be written as it is: only what is offered has more.
+fn is_as_stored(held: &Delivery, new: &NewDelivery<'_>) -> bool {
+    new.offer.is_none()
+        && held.note.is_none()
+        && held.routing == new.routing
+        && (held.dossier, held.link, held.device, held.flow)
+            == (new.dossier, new.link, new.device, new.flow)
+        && (held.reason, held.due, held.duplicate_of) == (new.hold, new.due, new.duplicate_of)
 }
 
 /// Whether a rule decides when it leaves, and may decide otherwise by now. What is to be sent by hand is not.

@@ -19,6 +19,7 @@ use super::connection::Shared;
 use super::lanes::{Beats, Lanes, Pulse};
 use super::limits::{DRAIN, GUARD_ROUND, STANDING_ROUND};
 use super::serve::Parts;
+use super::shelving::Untold;
 use super::transport::Transport;
 use crate::guard::{Guard, GuardConfig, Patience, Place, Refusal};
 use crate::login::Logins;
@@ -147,8 +148,8 @@ impl Door {
         Ok((place, Some(patience)))
     }
 
-    /// Keeps what the guard remembers, and the ends of sessions that could not be noted, until the door
-    /// closes: then once more, for what came in since.
+    /// Keeps what the guard remembers, and the ends of sessions that could not be noted, and tells what was let go of,
+    /// until the door closes: then once more, for what came in since.
     async fn keep(&self, closed: &CancellationToken) {
         // Whatever the rules become, what is remembered is the same.
         let Shared {
@@ -157,6 +158,7 @@ impl Door {
             parts,
             ..
         } = self.rules.read().shared.clone();
+        let mut untold = Untold::default();
         loop {
             let is_last = tokio::select! {
                 () = tokio::time::sleep(GUARD_ROUND) => false,
@@ -164,8 +166,9 @@ impl Door {
             };
             guard.round(parts.clock.read()).await;
             logins.end_late().await;
+            untold.tell(&parts).await;
             if is_last {
-                return;
+                return untold.give_up();
             }
         }
     }

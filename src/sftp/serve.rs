@@ -147,8 +147,6 @@ impl Session {
 
     /// Serves until the end, writes down what open handles mean, and returns what was done.
     pub(super) async fn run(mut self) -> Trace {
-        // What it has left here may have waited too long.
-        self.tell_let_go().await;
         let mut frames = Frames::default();
         let ended = self.requests(&mut frames).await;
         // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
@@ -161,7 +159,6 @@ impl Session {
             self.end_handle(open, how).await;
         }
         self.put_down_all();
-        self.tell_let_go().await;
         let status = u32::from(ended != Ended::InOrder);
         self.answers.close(status).await;
         self.trace

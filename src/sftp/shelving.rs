@@ -1,8 +1,10 @@
 //! What becomes of a file in `/in` that has not been given its name yet, or was not finished?
 
+use std::collections::VecDeque;
+
 use tracing::{error, warn};
 
-use super::serve::Session;
+use super::serve::{Parts, Session};
 use super::status::Refusal;
 use super::uploading::Writing;
 use crate::model::{Veiled, VirtualPath};
@@ -51,46 +53,69 @@ impl Session {
             }
         }
     }
+}
 
-    /// Tells of what was closed and is gone without a name of its own, of whichever device: in the log, and what waited
-    /// for its day in that device's `/rejected`.
-    pub(super) async fn tell_let_go(&self) {
-        let now = self.parts.clock.read();
-        for gone in self.parts.shelf.sweep(now) {
-            let LetGo {
-                device,
-                path,
-                bytes,
-                why,
-            } = gone;
-            let shown = path.to_string();
-            let shown = Veiled(&shown);
-            let said = match why {
-                Gone::Old => "it waited for a day",
-                Gone::Replaced => {
-                    "its connection broke while it was open once more, and another of its name was put in meanwhile"
-                }
-                Gone::NoRoom => {
-                    "its connection broke while it was made longer, and there is no room"
-                }
-            };
-            warn!(
-                device.id = device.0,
-                "Let go of {shown}, which a device has put in and never given a name of its own: {said}"
-            );
-            if why != Gone::Old {
-                continue; // there another is of its name, or it is still being written
+/// What was closed and is gone without a name of its own, and is not noted yet for whoever put it.
+#[derive(Debug, Default)]
+pub(super) struct Untold(VecDeque<LetGo>);
+
+impl Untold {
+    /// Tells of what is gone by now, of whichever device: in the log, and what waited for its day in that device's
+    /// `/rejected`. Nobody waits for it, so no session does. Where the catalog fails, it is noted another time.
+    pub(super) async fn tell(&mut self, parts: &Parts) {
+        let now = parts.clock.read();
+        for gone in parts.shelf.sweep(now) {
+            warn_of_gone(&gone);
+            // Else another is of its name, or it is still being written.
+            if gone.why == Gone::Old {
+                self.0.push_back(gone);
             }
-            let rejections = &self.parts.rejections;
-            let noting = rejections.note_never_named(device, &path, bytes, now);
-            if let Err(failed) = noting.await {
-                let fault: &dyn std::error::Error = &failed;
-                error!(
-                    error = fault,
-                    device.id = device.0,
-                    "Could not note that {shown} was let go of"
-                );
+        }
+        while let Some(gone) = self.0.pop_front() {
+            let (device, path) = (gone.device, &gone.path);
+            let rejections = &parts.rejections;
+            let noting = rejections.note_never_named(device, path, gone.bytes, now);
+            match noting.await {
+                Ok(()) => {}
+                // It has been told that the catalog fails.
+                Err(failed) if failed.cause().is_some() => {
+                    self.0.push_front(gone);
+                    return;
+                }
+                Err(failed) => say_unnoted(&gone, &failed.to_string()),
             }
         }
     }
+
+    /// Tells what nobody has noted, at the end.
+    pub(super) fn give_up(self) {
+        for gone in self.0 {
+            say_unnoted(&gone, "the catalog failed until the end");
+        }
+    }
+}
+
+fn warn_of_gone(gone: &LetGo) {
+    let shown = gone.path.to_string();
+    let shown = Veiled(&shown);
+    let said = match gone.why {
+        Gone::Old => "it waited for a day",
+        Gone::Replaced => {
+            "its connection broke while it was open once more, and another of its name was put in meanwhile"
+        }
+        Gone::NoRoom => "its connection broke while it was made longer, and there is no room",
+    };
+    warn!(
+        device.id = gone.device.0,
+        "Let go of {shown}, which a device has put in and never given a name of its own: {said}"
+    );
+}
+
+fn say_unnoted(gone: &LetGo, why: &str) {
+    let shown = gone.path.to_string();
+    let shown = Veiled(&shown);
+    error!(
+        device.id = gone.device.0,
+        "Could not note that {shown} was let go of: {why}"
+    );
 }

@@ -1,7 +1,7 @@
 //! May this firm put in one more file today?
 //!
-//! What it has put in is counted from the documents, when the day or the process begins, and from then on
-//! here: nothing is asked of the database for a file. A file has its place before it is stored, so many
+//! What it has put in is counted from the documents, and the envelopes around some of them that no document has, when
+//! the day or the process begins, and from then on here: nothing is asked of the database for a file. A file has its place before it is stored, so many
 //! that come at the same time do not pass the limit together.
 
 use std::collections::HashMap;

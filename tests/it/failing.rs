@@ -1069,6 +1069,8 @@ fn on_a_disk_that_turns_read_only_nothing_is_acknowledged_and_what_was_is_there_
         wait_until(|| program.log_says(told));
         assert_eq!(program.log_count(told), 1, "{}", program.log());
     }
+    let why = "is mounted read-only; nothing is acknowledged meanwhile";
+    assert!(program.log_says(why), "{}", program.log());
     program.kill();
     disk.mend();
     program.serve();

@@ -71,6 +71,37 @@ async fn another_envelope_around_what_is_here_takes_room_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_restart_forgets_no_envelope_around_what_was_here() {
+    let (mut gateway, office, scanner) = scene("firm_day_files_max = 3").await;
+    let peer = gateway.connect(&scanner).await;
+    let envelope = fixture("sbdh-invoice.xml");
+    let around = |more: &str| [&envelope[..], more.as_bytes()].concat();
+    peer.put("/in/a.xml", &envelope).await.unwrap();
+    gateway.pass_ms(1);
+    gateway.receive(&office, around("\n\n")).await; // not from a device
+    gateway.pass_ms(1);
+    peer.put("/in/b.xml", &around("\n")).await.unwrap();
+    gateway.pass_ms(1);
+    peer.put("/in/c.xml", &envelope).await.unwrap(); // it is here
+    peer.leave().await;
+
+    gateway.restart().await;
+
+    let peer = gateway.connect(&scanner).await;
+    put(&peer, "F-1").await.unwrap();
+    let opened = open(&peer, "/in/F-2.xml", CREATE).await;
+    assert_eq!(opened, Err(StatusCode::Failure));
+    // Of the day before nothing counts.
+    gateway.pass_ms(15 * HOUR_MS);
+    gateway.restart().await;
+    let peer = gateway.connect(&scanner).await;
+    for number in ["F-2", "F-3", "F-4"] {
+        put(&peer, number).await.unwrap();
+    }
+    assert_eq!(put(&peer, "F-5").await, Err(StatusCode::Failure));
+}
+
+#[tokio::test]
 async fn one_byte_past_the_day_is_refused_when_it_is_written() {
     let (gateway, office, scanner) = scene("firm_day_bytes_max = 4000").await;
     let peer = gateway.connect(&scanner).await;

@@ -1,5 +1,7 @@
 //! What does a device see of what it put into `/in` and was not accepted?
 
+use std::time::Duration;
+
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::catalog::REJECTED_MS;
 use sluis::model::{DeviceKind, Digest};
@@ -68,11 +70,51 @@ async fn what_never_got_its_name_is_told_to_whoever_put_it() {
     gateway.pass_ms(SHELF_MS + 1);
 
     let peer = gateway.connect(&scanner).await;
-    assert_eq!(peer.list("/rejected").await.unwrap(), ["F-1.xml.part.txt"]);
     assert_eq!(peer.list("/in").await.unwrap(), ["ACME"]);
+    until_rejected(&peer).await;
+    assert_eq!(peer.list("/rejected").await.unwrap(), ["F-1.xml.part.txt"]);
     let told = text(&peer, "/rejected/F-1.xml.part.txt").await;
     let why = "Grootte: 1300 bytes\nReden: het werd onder een tijdelijke naam geplaatst, en kreeg een dag lang geen andere\n";
     assert!(told.contains(why), "{told}");
+}
+
+/// Waits until a device sees what was not accepted: what is told beside its sessions, each two seconds.
+async fn until_rejected(peer: &Peer) {
+    while peer.list("/rejected").await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_session_waits_until_what_others_left_is_noted_which_is_done_when_it_can_be() {
+    let (gateway, _, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    peer.put("/in/F-1.xml.part", &invoice("F-1", 1300))
+        .await
+        .unwrap();
+    let holder = {
+        use sqlx::Connection as _;
+        let file = format!("sqlite://{}", gateway.catalog_file().display());
+        let mut holder = sqlx::SqliteConnection::connect(&file).await.unwrap();
+        let holding = sqlx::raw_sql("begin immediate").execute(&mut holder);
+        holding.await.unwrap();
+        holder
+    };
+    gateway.pass_ms(SHELF_MS + 1);
+
+    let beginning = async {
+        let channel = peer.ssh.channel_open_session().await.unwrap();
+        channel.request_subsystem(true, "sftp").await.unwrap();
+        let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+        sftp.init().await.map(drop)
+    };
+    // Whoever writes waits for fifteen.
+    let begun = tokio::time::timeout(Duration::from_secs(9), beginning).await;
+
+    assert!(begun.is_ok_and(|begun| begun.is_ok()));
+    drop(holder);
+    until_rejected(&peer).await;
+    assert_eq!(peer.list("/rejected").await.unwrap(), ["F-1.xml.part.txt"]);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use sluis::model::{
 use sluis::scheduler::Scheduler;
 use sluis::sending::{Destination, Error, Released, Waiting};
 
-use crate::gateway::{Gateway, Login, MILL, Office, invoice};
+use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
 use crate::interop::wait_until;
 use crate::program::Program;
 
@@ -732,6 +732,165 @@ async fn what_could_not_be_looked_at_after_a_change_is_so_again_and_holds_up_no_
     gateway.pass_ms(60_000);
     assert_eq!(run().await.sent, 1);
     assert_eq!(stand(&gateway, &office).await, ["offered", "offered"]);
+}
+
+/// What moves with each commit to a gateway's catalog, as another process sees it.
+struct Commits(sqlx::SqliteConnection);
+
+impl Commits {
+    async fn of(gateway: &Gateway) -> Self {
+        use sqlx::Connection as _;
+        let file = format!("sqlite://{}", gateway.catalog_file().display());
+        Self(sqlx::SqliteConnection::connect(&file).await.unwrap())
+    }
+
+    async fn seen(&mut self) -> i64 {
+        use sqlx::Row as _;
+        let asked = sqlx::query("pragma data_version").fetch_one(&mut self.0);
+        asked.await.unwrap().get(0)
+    }
+}
+
+#[tokio::test]
+async fn a_look_after_which_all_waits_as_before_writes_nothing_and_disturbs_nobody() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    let other = gateway.dossier(&office, "De Molen", &[MILL]).await;
+    let later = "after=10m".parse().unwrap();
+    let linking = gateway.link_as(&office, other, "expertm", "MOLEN", Some(device.id), later);
+    linking.await;
+    for number in ["F-1", "F-2"] {
+        receive_said(&gateway, &office, number, Said::default()).await;
+    }
+    let nobodys = invoice_between("0500453583", "0762986459", "F-3", 900);
+    gateway.receive(&office, nobodys).await;
+    let stands = stand(&gateway, &office).await;
+    let due = "due 2026-03-14T08:10:00.000Z";
+    assert!(stands.iter().any(|line| line == due), "{stands:?}");
+    for reason in ["no_link", "unknown_dossier"] {
+        assert!(stands.iter().any(|line| line == reason), "{stands:?}");
+    }
+    let (catalog, sending) = (&gateway.house.catalog, &gateway.house.sending);
+    let mut commits = Commits::of(&gateway).await;
+    let (seen, moment) = (commits.seen().await, catalog.moment_now().await.unwrap());
+
+    for waiting in [Waiting::Stays, Waiting::Follows] {
+        let looking = sending.look_again(office.firm, waiting, gateway.now());
+        assert_eq!(looking.await.unwrap(), Released::default());
+    }
+
+    assert_eq!(commits.seen().await, seen);
+    assert_eq!(catalog.moment_now().await.unwrap(), moment);
+    assert_eq!(stand(&gateway, &office).await, stands);
+    // It would be seen.
+    link(&gateway, &office, sends("at-once"), Some(device.id)).await;
+    assert_ne!(commits.seen().await, seen);
+}
+
+#[tokio::test]
+async fn what_fails_for_good_is_not_looked_at_again_whenever_the_version_moves() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    for number in ["F-1", "F-2"] {
+        receive_said(&gateway, &office, number, Said::default()).await;
+    }
+    let broken = "update document set reading = 'x' || reading where id = 1";
+    tamper(&gateway, broken).await;
+    link(&gateway, &office, sends("at-once"), Some(device.id)).await;
+    let scheduler = scheduler(&gateway);
+    let run = async || {
+        let (looked, released) = scheduler.run_changed(gateway.now()).await.unwrap();
+        (looked, released.sent, released.failed.len())
+    };
+    assert_eq!(run().await, (1, 1, 1));
+    let catalog = &gateway.house.catalog;
+    let server = catalog.device(office.firm, "server").await.unwrap();
+
+    // What was sent opened a folder, and each of these moves the version, too.
+    for _ in 0..10 {
+        let expiring = (server.keys[0].fingerprint.as_str(), Some(gateway.now()));
+        let setting = catalog.set_key_expiry(&server, expiring, gateway.now());
+        setting.await.unwrap();
+        assert_eq!(run().await, (0, 0, 0));
+        gateway.pass_ms(5_000);
+        assert_eq!(run().await, (0, 0, 0));
+    }
+
+    gateway.pass_ms(10_000);
+    assert_eq!(run().await, (1, 0, 1), "its minute is over");
+    let setting = catalog.make_default(office.firm, &server, gateway.now());
+    setting.await.unwrap();
+    assert_eq!(run().await, (0, 0, 0));
+    gateway.pass_ms(5_000);
+    assert_eq!(run().await, (1, 0, 1), "it might go now");
+    gateway.pass_ms(60_000);
+    assert_eq!(run().await, (1, 0, 1), "and its rests begin anew");
+    let mended = "update document set reading = substr(reading, 2) where id = 1";
+    tamper(&gateway, mended).await;
+}
+
+#[tokio::test]
+async fn where_the_catalog_itself_fails_nothing_more_is_tried() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    for number in ["F-1", "F-2", "F-3"] {
+        receive_said(&gateway, &office, number, Said::default()).await;
+    }
+    link(&gateway, &office, sends("at-once"), Some(device.id)).await;
+    let scheduler = scheduler(&gateway);
+    let (file, aside) = (
+        gateway.catalog_file(),
+        gateway.house.config.data.join("aside"),
+    );
+    std::fs::rename(&file, &aside).unwrap();
+
+    let looked = scheduler.run_changed(gateway.now()).await;
+
+    std::fs::rename(&aside, &file).unwrap();
+    assert!(matches!(looked, Err(Error::Catalog(_))), "{looked:?}");
+    // The first was written before it was found; nobody went on.
+    let waits = ["offered", "no_link", "no_link"];
+    assert_eq!(stand(&gateway, &office).await, waits);
+    assert_eq!(scheduler.run_changed(gateway.now()).await.unwrap().0, 0);
+    gateway.pass_ms(60_000);
+    let (_, released) = scheduler.run_changed(gateway.now()).await.unwrap();
+    assert_eq!(released.sent, 2);
+}
+
+#[tokio::test]
+async fn what_is_due_waits_for_the_catalog_that_fails() {
+    let gateway = Gateway::start().await;
+    let (office, _) = office_sending(&gateway, sends("after=10s")).await;
+    receive_said(&gateway, &office, "F-1", Said::default()).await;
+    gateway.pass_ms(10_000);
+    let (file, aside) = (
+        gateway.catalog_file(),
+        gateway.house.config.data.join("aside"),
+    );
+    std::fs::rename(&file, &aside).unwrap();
+
+    let sent = scheduler(&gateway).run_due(gateway.now()).await;
+
+    std::fs::rename(&aside, &file).unwrap();
+    assert!(matches!(sent, Err(Error::Catalog(_))), "{sent:?}");
+}
+
+#[tokio::test]
+async fn of_many_that_cannot_be_looked_at_the_log_has_one_line() {
+    let mut program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["link", "remove", "kantoor", "ACME"]);
+    program.ingest(&["F-1", "F-2", "F-3"].map(|number| invoice(number, 900)));
+    let catalog = program.path("sluis/data/catalog.sqlite");
+    tamper_with(&catalog, "update document set reading = 'x' || reading").await;
+
+    program.serve();
+
+    wait_until(|| program.log_says("nor at 2 more: 2, 3"));
+    assert_eq!(program.log_count("Could not look again at delivery"), 1);
 }
 
 #[tokio::test]
