@@ -29,6 +29,7 @@ mod names;
 mod open;
 mod penalties;
 mod rejections;
+mod renaming;
 mod reports;
 mod retention;
 mod rows;

@@ -1,5 +1,7 @@
 //! What does a person in the office do with commands, and what do they answer?
 
+use std::process::Stdio;
+
 use crate::gateway::{BAKERY, MILL, invoice_between};
 use crate::program::Program;
 
@@ -77,6 +79,70 @@ fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_it
     assert!(why.contains("remove that link first"), "{why}");
     let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
     assert_eq!(shown[0]["name"], "Korenaar");
+}
+
+#[test]
+fn of_many_who_give_a_dossier_a_number_at_once_none_undoes_another() {
+    let program = Program::init();
+    let numbers: Vec<_> = (1..7)
+        .map(|nth| format!("0088:541234500001{nth}"))
+        .collect();
+    let add = |number: &String| {
+        program
+            .command(&["dossier", "set", "kantoor", BAKERY, "--add-id", number])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+
+    let running: Vec<_> = numbers.iter().map(add).collect();
+
+    for mut one in running {
+        assert!(one.wait().unwrap().success());
+    }
+    let shown = program.json(&["dossier", "show", "kantoor", BAKERY]);
+    let all = shown[0]["identifiers"].as_array().unwrap();
+    assert_eq!(all.len(), numbers.len() + 1, "{all:?}");
+    assert_eq!(all[0]["value"], BAKERY, "the first stays the first");
+}
+
+/// A profile of one's own, which only whoever is told of its folder knows.
+const OWN_PROFILE: &str = include_str!("../../config/profiles/generic.toml");
+
+#[test]
+fn a_dossier_is_not_renamed_where_nobody_knows_what_its_folders_bear() {
+    let program = Program::init();
+    let own = program.path("own");
+    std::fs::create_dir(&own).unwrap();
+    let profile = OWN_PROFILE.replace("id = \"generic\"", "id = \"eigen\"");
+    std::fs::write(own.join("eigen.toml"), profile).unwrap();
+    let knowing = |arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.env("SLUIS_PROFILES", &own).output().unwrap()
+    };
+    let link = ["link", "add", "kantoor", BAKERY, "--profile", "eigen"];
+    let added = knowing(&[&link[..], &["--code", "C"]].concat());
+    assert!(added.status.success(), "{added:?}");
+    let rename = ["dossier", "set", "kantoor", BAKERY, "--name", "Korenaar"];
+    let file = program.path("kantoor.toml");
+    let text = program.ok(&["export", "kantoor"]);
+    std::fs::write(&file, text.replace("De Korenaar", "Korenaar")).unwrap();
+
+    for why in [
+        refused(&program, &rename),
+        refused(&program, &["apply", file.to_str().unwrap()]),
+    ] {
+        assert!(why.contains("there is no profile `eigen`"), "{why}");
+    }
+    let why = refused(&program, &rename);
+    assert!(why.contains("`SLUIS_PROFILES`"), "{why}");
+    // No folder has it.
+    let more = ["dossier", "set", "kantoor", BAKERY, "--add-id", THIRD];
+    program.ok(&more);
+    let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
+    assert_eq!(shown[0]["name"], "De Korenaar");
+    let renamed = knowing(&rename);
+    assert!(renamed.status.success(), "{renamed:?}");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Do two who change the setup at the same time undo each other, or change what is there no longer?
 
 use sluis::alarm::OwnLimits;
-use sluis::catalog::{DeviceKey, Error, FirmRules, LinkRules, NewLink};
+use sluis::catalog::{DeviceKey, Dossier, Error, FirmRules, Link, LinkRules, NewLink};
 use sluis::model::{
-    Approval, DeviceKind, Duplicates, Flow, Identifier, Keep, Language, Means, OrFirm, Transfer,
-    Uploads,
+    Approval, DeviceKind, Duplicates, Flow, Keep, Language, Means, OrFirm, Transfer, Uploads,
 };
 use sluis::sending::{self, Destination};
 
@@ -132,11 +131,20 @@ async fn what_another_has_removed_meanwhile_is_not_changed_and_nothing_is_given_
     catalog.remove_device(firm, device, now).await.unwrap();
     let before = gateway.deliveries(&office).await;
 
-    let numbers = [Identifier::new("0403019261").unwrap()];
+    let renamed = |old: &Dossier, _: &[Link]| {
+        let name = "W".to_owned();
+        Ok(Dossier {
+            name,
+            ..old.clone()
+        })
+    };
     let changes = [
         catalog.set_link(link, None, &LinkRules::FIRM, now).await,
         catalog.remove_link(firm, link, now).await,
-        catalog.set_dossier(firm, weaver, "W", &numbers, now).await,
+        catalog
+            .change_dossier(firm, weaver, renamed, now)
+            .await
+            .map(drop),
         catalog.remove_dossier(firm, gone, now).await,
         catalog.add_link(firm, &new, now).await.map(drop),
         catalog.remove_device(firm, device, now).await,

@@ -47,8 +47,10 @@ pub(super) enum Change {
         ids: Vec<Identifier>,
     },
     SetDossier {
+        /// As it was when this was planned.
         dossier: Dossier,
         name: String,
+        /// Those of the file: what else it has stays behind them.
         ids: Vec<Identifier>,
     },
     AddLink {
@@ -93,7 +95,7 @@ impl std::fmt::Display for Change {
                     f,
                     "set dossier `{}`: `{name}` with {}",
                     dossier.name,
-                    told(ids)
+                    told(&with_own(ids, dossier))
                 )
             }
             Self::AddLink {
@@ -166,6 +168,13 @@ impl Change {
             _ => Ok(()),
         }
     }
+}
+
+/// The numbers of the file, and behind them those that the dossier has beside them.
+pub(super) fn with_own(ids: &[Identifier], dossier: &Dossier) -> Vec<Identifier> {
+    let is_other = |own: &&Identifier| !ids.iter().any(|id| id.key == own.key);
+    let others = dossier.identifiers.iter().filter(is_other);
+    ids.iter().chain(others).cloned().collect()
 }
 
 fn told(ids: &[Identifier]) -> String {

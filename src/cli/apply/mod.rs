@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use self::change::Change;
+use self::change::{Change, with_own};
 use self::file::{
     KeyUntil, Wanted, WantedDevice, WantedDossier, WantedFirm, WantedKey, WantedLink,
 };
@@ -27,7 +27,7 @@ use super::{Error, Exit, keys, link, print};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
 use crate::layout::LinkFacts;
-use crate::model::{DeviceId, Networks, with_causes};
+use crate::model::{DeviceId, DossierId, Identifier, Networks, with_causes};
 use crate::sending::Waiting;
 
 /// The arguments of `apply`.
@@ -247,14 +247,7 @@ impl<'a> Doing<'a> {
                 });
             }
             Change::SetDossier { dossier, name, ids } => {
-                catalog
-                    .set_dossier(firm, dossier.id, name, ids, now)
-                    .await?;
-                for own in &mut self.present.dossiers {
-                    if own.id == dossier.id {
-                        (own.name, own.identifiers) = (name.clone(), ids.clone());
-                    }
-                }
+                self.set_dossier(dossier.id, name, ids).await?;
             }
             Change::AddLink { .. } => self.add_link(change).await?,
             Change::SetLink {
@@ -315,6 +308,36 @@ impl<'a> Doing<'a> {
                 catalog.set_uploads(&device, *uploads, now).await?;
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Changes a dossier as it is now: somebody may have given it a number since it was looked at.
+    async fn set_dossier(
+        &mut self,
+        dossier: DossierId,
+        name: &str,
+        ids: &[Identifier],
+    ) -> Result<(), Error> {
+        let firm = &self.present.firm;
+        let becomes = |there: &Dossier, links: &[Link]| {
+            let new = Dossier {
+                name: name.to_owned(),
+                identifiers: with_own(ids, there),
+                ..there.clone()
+            };
+            let (profiles, slug) = (&self.house.profiles, firm.slug.as_str());
+            let refusals = link::folders_stay(profiles, slug, links, (there, &new));
+            refusals.into_iter().next().map_or(Ok(new), Err)
+        };
+        let (catalog, now) = (&self.house.catalog, self.house.clock.read());
+        let changing = catalog.change_dossier(firm.id, dossier, becomes, now);
+        let changed = changing.await?;
+        if let Some(new) = changed {
+            let mut known = self.present.dossiers.iter_mut();
+            if let Some(own) = known.find(|own| own.id == dossier) {
+                *own = new;
+            }
         }
         Ok(())
     }

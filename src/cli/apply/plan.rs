@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::change::Change;
+use super::change::{Change, with_own};
 use super::file::{Wanted, WantedDossier, WantedLink};
 use crate::alarm::OwnLimits;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, LinkRules};
@@ -61,16 +61,6 @@ pub(super) fn plan(
     } else {
         Err(planning.faults)
     }
-}
-
-/// The numbers of the file, and those that are there beside them.
-fn with_own(mut ids: Vec<Identifier>, there: Option<&Dossier>) -> Vec<Identifier> {
-    for own in there.into_iter().flat_map(|dossier| &dossier.identifiers) {
-        if !ids.iter().any(|id| id.key == own.key) {
-            ids.push(own.clone());
-        }
-    }
-    ids
 }
 
 /// A dossier as it will be when its links are made.
@@ -189,19 +179,21 @@ impl Planning<'_> {
                 ));
                 continue;
             }
-            let ids = with_own(ids, there.as_ref());
+            let own = there
+                .as_ref()
+                .map_or_else(|| ids.clone(), |there| with_own(&ids, there));
             let planned = PlannedDossier {
                 id: &first,
                 name,
-                ids: &ids,
+                ids: &own,
             };
             match &there {
                 None => self.changes.push(Change::AddDossier {
                     name: name.to_owned(),
                     ids: ids.clone(),
                 }),
-                Some(dossier) if dossier.name != name || dossier.identifiers != ids => {
-                    self.folders_stay(dossier, name, &ids);
+                Some(dossier) if dossier.name != name || dossier.identifiers != own => {
+                    self.folders_stay(dossier, name, &own);
                     self.changes.push(Change::SetDossier {
                         dossier: dossier.clone(),
                         name: name.to_owned(),
@@ -231,8 +223,7 @@ impl Planning<'_> {
         };
         let firm = self.present.firm.slug.as_str();
         let both = (dossier, &renamed);
-        let renamed = link::renamed(self.profiles, firm, &self.present.links, both);
-        let faults = renamed.into_iter().map(|link| link::stays(link, dossier));
+        let faults = link::folders_stay(self.profiles, firm, &self.present.links, both);
         self.faults.extend(faults);
     }
 

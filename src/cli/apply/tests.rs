@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::cli::demo::office::Office;
 use crate::layout::Profiles;
-use crate::model::{DeviceKind, Identifier, Language, Means};
+use crate::model::{DeviceKind, Language, Means};
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";
@@ -229,6 +229,39 @@ async fn a_number_that_is_left_out_stays() {
         planned(&wanted, &present, &office.house.profiles),
         Ok(Vec::new())
     );
+}
+
+#[tokio::test]
+async fn a_number_that_somebody_adds_while_a_file_is_applied_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let house = &office.house;
+    let (firm, id) = (present.firm.id, present.dossiers[0].id);
+    let mut wanted = written(&present);
+    wanted.dossiers[0].ids.push("0088:5412345000013".to_owned());
+    let changes = plan(&wanted, &present, &here(&house.profiles), keys::parse).unwrap();
+    let other = Identifier::new("0403019261").unwrap();
+    let with_other = |there: &Dossier, _: &[Link]| {
+        let mut new = there.clone();
+        new.identifiers.push(other);
+        Ok(new)
+    };
+    let now = house.clock.read();
+    let adding = house.catalog.change_dossier(firm, id, with_other, now);
+    assert!(adding.await.unwrap().is_some());
+
+    let mut doing = Doing::begin(house, present);
+    for change in &changes {
+        doing.make(change).await.unwrap();
+    }
+
+    let dossiers = house.catalog.dossiers(firm).await.unwrap();
+    let own = dossiers.iter().find(|one| one.id == id).unwrap();
+    let keys: Vec<_> = own.identifiers.iter().map(|own| own.key.as_str()).collect();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert!(keys[1].ends_with("5412345000013"), "{keys:?}");
+    let known = doing.present.dossiers.iter().find(|one| one.id == id);
+    assert_eq!(known, Some(own));
 }
 
 #[test]
