@@ -250,6 +250,25 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
 }
 
 #[test]
+fn whoever_adds_a_device_that_is_there_is_told_how_it_gets_another_key() {
+    let program = Program::init();
+    program.device_of("server", "pull");
+    let public = program.path("server.pub");
+    let add = ["device", "add", "kantoor", "server", "--kind", "pull"];
+
+    let why = refused(
+        &program,
+        &[&add[..], &["--key", public.to_str().unwrap()]].concat(),
+    );
+
+    assert!(
+        why.contains("device `server` exists already: `sluis device key add kantoor server --key"),
+        "{why}"
+    );
+    assert!(why.contains("`sluis device set kantoor server`"), "{why}");
+}
+
+#[test]
 fn a_device_that_lost_its_last_key_is_told_of() {
     let program = Program::init();
     program.device("server", "pull", "ACME");
