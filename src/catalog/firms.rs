@@ -25,7 +25,7 @@ pub struct Firm {
     pub slug: Name,
     /// Its name for people.
     pub name: String,
-    /// The language of its folders.
+    /// The language in which it is told things, and of the folders of links that come.
     pub language: Language,
     /// The device that gets what no link assigns.
     pub default_device: Option<DeviceId>,

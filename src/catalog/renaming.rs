@@ -6,10 +6,41 @@ use super::events::Event;
 use super::firms::{DOSSIERS, add_identifier, change, dossiers_of};
 use super::in_use::no_longer;
 use super::links::{LINKS, link};
-use super::{Catalog, Dossier, Durability, Error, Link};
-use crate::model::{DossierId, EventKind, FirmId, Timestamp};
+use super::retention::changed;
+use super::rows::Columns as _;
+use super::{Catalog, Dossier, Durability, Error, Firm, Link};
+use crate::model::{DossierId, EventKind, FirmId, Language, Timestamp};
 
 impl Catalog {
+    /// Gives a firm another name for people, or another language. What is as it was read with the firm stays, also where
+    /// somebody else has changed it since. Links keep the language of their folders.
+    ///
+    /// # Errors
+    ///
+    /// When the firm is gone, or the database does not answer.
+    pub async fn rename_firm(
+        &self,
+        firm: &Firm,
+        (name, language): (&str, Language),
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (mut tx, _) = self.begin_at(firm.id, Durability::PowerCut).await?;
+        let row = query(
+            "update firm set name = coalesce($2, name), language = coalesce($3, language)
+             where id = $1 returning name, language",
+        )
+        .bind(firm.id.0)
+        .bind(changed(firm.name.as_str(), name))
+        .bind(changed(firm.language.as_str(), language.as_str()))
+        .fetch_one(&mut *tx.inner)
+        .await?;
+        let (name, language) = (row.text("name")?, row.text("language")?);
+        let detail = format!("name `{name}`, language {language}");
+        let event = Event::new(EventKind::FirmChanged, detail);
+        change(&mut tx, firm.id, now, event).await?;
+        tx.commit().await
+    }
+
     /// Makes a dossier what `becomes` says that it shall be, or not, with a reason. That is shown the dossier and the
     /// links of its firm as they are at that moment: nobody changes them before this change is whole. Returns the
     /// dossier as it is then; none where it was so already. Its files keep their names.

@@ -250,6 +250,50 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
 }
 
 #[test]
+fn a_firm_gets_another_name_and_language_and_what_it_is_offered_stays_where_it_is() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    let place = |program: &Program| {
+        let rows = program.json(&["deliveries", "kantoor"]);
+        rows[0]["path"].as_str().unwrap().to_owned()
+    };
+    let bob = |code: &'static str, dossier: &'static str| {
+        let words = ["link", "add", "kantoor", dossier, "--profile", "bob-demat"];
+        program.ok(&[&words[..], &["--code", code]].concat());
+    };
+    bob("OUD", BAKERY);
+    let before = place(&program);
+    let set = |change: &[&'static str]| [&["firm", "set", "kantoor"][..], change].concat();
+
+    program.ok(&set(&["--name", " Fiduciaire Dupont ", "--language", "fr"]));
+
+    let shown = program.json(&["firm", "show", "kantoor"]).remove(0);
+    assert_eq!(shown["name"], "Fiduciaire Dupont");
+    assert_eq!(shown["language"], "fr");
+    assert_eq!(place(&program), before);
+    let dossier = [
+        "dossier", "add", "kantoor", "--name", "Moulin", "--id", MILL,
+    ];
+    program.ok(&dossier);
+    bob("NEUF", MILL);
+    let links = program.json(&["link", "list", "kantoor"]);
+    let languages: Vec<_> = links.iter().map(|link| &link["language"]).collect();
+    assert_eq!(languages, ["nl", "nl", "fr"]);
+    let events = program.ok(&["events", "kantoor"]);
+    assert!(
+        events.contains("name `Fiduciaire Dupont`, language fr"),
+        "{events}"
+    );
+    let text = program.ok(&["export", "kantoor"]);
+    assert!(text.contains("name = \"Fiduciaire Dupont\"\nlanguage = \"fr\""));
+    assert_eq!(program.events("firm_changed"), 1);
+    let why = refused(&program, &set(&["--name", " "]));
+    assert!(why.contains("wants a name"), "{why}");
+    assert_eq!(program.events("firm_changed"), 1);
+}
+
+#[test]
 fn whoever_adds_a_device_that_is_there_is_told_how_it_gets_another_key() {
     let program = Program::init();
     program.device_of("server", "pull");

@@ -25,6 +25,9 @@ async fn of_two_who_set_something_else_at_a_firm_neither_undoes_the_other() {
     catalog.set_retention(&was, &forever, now).await.unwrap();
     let short = was.keeps.with(Some(keep("30d")), None, None).unwrap();
     catalog.set_retention(&was, &short, now).await.unwrap();
+    for named in [("Dupont", was.language), (&*was.name, Language::Fr)] {
+        catalog.rename_firm(&was, named, now).await.unwrap();
+    }
     for (uncollected, unseen) in [("2d", "default"), ("default", "never")] {
         let own = OwnLimits {
             uncollected: uncollected.parse().unwrap(),
@@ -50,6 +53,8 @@ async fn of_two_who_set_something_else_at_a_firm_neither_undoes_the_other() {
     let own = (firm.alarms.uncollected, firm.alarms.unseen);
     let told = (own.0.to_string(), own.1.to_string());
     assert_eq!(told, ("2d".to_owned(), "never".to_owned()));
+    let named = (firm.name.as_str(), firm.language);
+    assert_eq!(named, ("Dupont", Language::Fr));
     assert_eq!(firm.sends.time_zone.as_deref(), Some("Europe/Lisbon"));
     assert_eq!(firm.sends.duplicates, Duplicates::Replace);
     assert_eq!(firm.sends.transfer, Transfer::Nightly);

@@ -39,6 +39,10 @@ pub(super) enum Change {
     SetDefault {
         device: String,
     },
+    RenameFirm {
+        name: String,
+        language: Language,
+    },
     SetFirm(FirmRules),
     SetRetention(Retention),
     SetAlarms(OwnLimits),
@@ -79,6 +83,10 @@ impl std::fmt::Display for Change {
             | Self::Disable { .. }
             | Self::SetUploads { .. } => self.tell_device(f),
             Self::SetDefault { device } => write!(f, "make `{device}` the default device"),
+            Self::RenameFirm { name, language } => {
+                let language = language.as_str();
+                write!(f, "set the firm: name `{name}`, language {language}")
+            }
             Self::SetFirm(rules) => {
                 let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
                 write!(

@@ -227,6 +227,10 @@ impl<'a> Doing<'a> {
                 let device = self.device(device).await?;
                 catalog.make_default(firm, &device, now).await?;
             }
+            Change::RenameFirm { name, language } => {
+                let named = (name.as_str(), *language);
+                catalog.rename_firm(&self.present.firm, named, now).await?;
+            }
             Change::SetAlarms(own) => catalog.set_alarms(&self.present.firm, *own, now).await?,
             Change::SetFirm(rules) => {
                 catalog
@@ -440,6 +444,8 @@ fn written(present: &Present) -> Wanted {
     Wanted {
         firm: WantedFirm {
             slug: firm.slug.clone(),
+            name: Some(firm.name.clone()),
+            language: Some(firm.language),
             transfer: Some(firm.sends.transfer),
             approval: Some(firm.sends.approval),
             night: Some(firm.sends.night_hour),

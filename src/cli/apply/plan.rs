@@ -101,6 +101,15 @@ impl Planning<'_> {
                 "the time zone `{zone}` is not known; write one such as Europe/Brussels"
             ));
         }
+        let name = wanted.name.as_deref().map_or(&*firm.name, str::trim);
+        let language = self.firm_language();
+        if name.is_empty() {
+            self.faults.push("the firm wants a name".to_owned());
+        }
+        if (name, language) != (firm.name.as_str(), firm.language) {
+            let name = name.to_owned();
+            self.changes.push(Change::RenameFirm { name, language });
+        }
         if rules != *old {
             self.changes.push(Change::SetFirm(rules));
         }
@@ -128,6 +137,12 @@ impl Planning<'_> {
                 self.changes.push(Change::SetDefault { device });
             }
         }
+    }
+
+    /// The language that the firm will have.
+    fn firm_language(&self) -> Language {
+        let wanted = self.wanted.firm.language;
+        wanted.unwrap_or(self.present.firm.language)
     }
 
     /// Nothing is ever offered to a device that is not there, or only uploads.
@@ -389,7 +404,7 @@ impl Planning<'_> {
                 asked.as_str()
             )),
             Some(asked) => Ok(asked),
-            None => Ok(profile.language_for(self.present.firm.language)),
+            None => Ok(profile.language_for(self.firm_language())),
         }
     }
 }

@@ -207,6 +207,40 @@ async fn one_dossier_that_two_entries_mean_is_neither() {
 }
 
 #[tokio::test]
+async fn a_firm_is_called_as_its_file_says_and_what_the_file_adds_is_in_its_language() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, present) = office(folder.path()).await;
+    let (house, slug) = (&office.house, present.firm.slug.clone());
+    let before = present.links.clone();
+    let read = |named: &str| {
+        let text = format!(
+            "[firm]\nslug = \"{slug}\"\n{named}\n[[dossier]]\nname = \"Client\"\nids = [\"0403.019.261\"]\n[[dossier.link]]\nprofile = \"bob-demat\"\ncode = \"NEUF\"\n"
+        );
+        toml::from_str::<Wanted>(&text).unwrap()
+    };
+    let nameless = planned(&read("name = \" \""), &present, &house.profiles);
+    assert_eq!(nameless, Err(vec!["the firm wants a name".to_owned()]));
+    let wanted = read("name = \"Fiduciaire Dupont\"\nlanguage = \"fr\"");
+    let changes = plan(&wanted, &present, &here(&house.profiles), keys::parse).unwrap();
+    let first = changes[0].to_string();
+    assert_eq!(first, "set the firm: name `Fiduciaire Dupont`, language fr");
+
+    let mut doing = Doing::begin(house, present);
+    for change in &changes {
+        doing.make(change).await.unwrap();
+    }
+
+    let firm = find_firm(house, slug.as_str()).await.unwrap();
+    let named = (firm.name.as_str(), firm.language);
+    assert_eq!(named, ("Fiduciaire Dupont", Language::Fr));
+    let after = super::present(house, firm).await.unwrap();
+    let (new, old) = after.links.split_last().unwrap();
+    assert_eq!((&*new.code, new.language), ("NEUF", Language::Fr));
+    assert_eq!(old, before, "what is there keeps its folders");
+    assert_eq!(planned(&wanted, &after, &house.profiles), Ok(Vec::new()));
+}
+
+#[tokio::test]
 async fn a_number_that_is_left_out_stays() {
     let folder = tempfile::tempdir().unwrap();
     let (office, present) = office(folder.path()).await;
