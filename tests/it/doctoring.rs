@@ -296,6 +296,23 @@ async fn a_link_that_cannot_be_shown_is_named_by_a_check() {
         detail.contains("ACME") && detail.contains("gone"),
         "{detail}"
     );
+    let once = detail.matches("there is no profile `gone`").count();
+    assert_eq!(once, 1, "{detail}");
+}
+
+#[test]
+fn what_is_wrong_in_the_configuration_is_told_once_by_a_check() {
+    let program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("Europe/Brussels", "Europe/Brugge")).unwrap();
+
+    let found = wrong(&program);
+
+    let checks: Vec<_> = found.iter().map(|(check, _)| check.as_str()).collect();
+    assert_eq!(checks, ["time zone", "catalog"]);
+    assert!(found[0].1.contains("Europe/Brugge"), "{found:?}");
+    assert!(!found[1].1.contains("Europe/Brugge"), "{found:?}");
 }
 
 #[tokio::test]
