@@ -524,6 +524,20 @@ fn a_typing_error_in_the_configuration_is_refused_with_what_was_meant() {
 }
 
 #[test]
+fn a_configuration_of_an_empty_name_is_refused_as_what_it_is() {
+    let program = Program::init();
+    let by_variable = program.command(&["check"]).env("SLUIS_CONFIG", "").output();
+    let by_word = program.run(&["check", "--config", ""]);
+
+    for refused in [by_variable.unwrap(), by_word] {
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let why = String::from_utf8(refused.stderr).unwrap();
+        assert!(why.contains("it is empty"), "{why}");
+        assert!(why.contains("unset `SLUIS_CONFIG`"), "{why}");
+    }
+}
+
+#[test]
 fn its_own_server_is_known_where_it_waits_for_the_header_of_a_forwarder() {
     let mut program = Program::init();
     let file = program.path("sluis/sluis.toml");
