@@ -250,6 +250,26 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
 }
 
 #[test]
+fn of_two_dossiers_of_one_name_whoever_makes_the_second_is_told() {
+    let program = Program::init();
+    let add = |name| ["dossier", "add", "kantoor", "--name", name, "--id"];
+    let said = |arguments: &[&str]| {
+        let output = program.run(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let note = format!("has another dossier of this name, 1 `De Korenaar` ({BAKERY});");
+
+    let second = said(&[&add("de korenaar")[..], &[MILL]].concat());
+    let third = said(&[&add("Molens")[..], &[THIRD]].concat());
+    let renamed = said(&["dossier", "set", "kantoor", THIRD, "--name", "De Korenaar"]);
+
+    assert!(second.contains(&note), "{second}");
+    assert_eq!(third, "");
+    assert!(renamed.contains("1 `De Korenaar`") && renamed.contains("2 `de korenaar`"));
+}
+
+#[test]
 fn a_firm_gets_another_name_and_language_and_what_it_is_offered_stays_where_it_is() {
     let program = Program::init();
     program.device("server", "pull", "ACME");

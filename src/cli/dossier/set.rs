@@ -3,7 +3,7 @@
 //! Its name, and its numbers. It keeps one at least: without a number nothing would ever reach it, and no file that
 //! `apply` reads could name it. Folders that bear its name or number stay as they are, for documents wait in them.
 
-use super::{check_free, identifiers, named, show};
+use super::{check_free, identifiers, named, show, tell_namesakes};
 use crate::app::House;
 use crate::catalog::{Dossier, Link};
 use crate::cli::call::{Call, find_firm};
@@ -45,7 +45,10 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
     };
     let now = house.clock.read();
     let changing = house.catalog.change_dossier(firm.id, dossier, becomes, now);
-    let looked = if changing.await?.is_some() {
+    let looked = if let Some(new) = changing.await? {
+        if args.name.is_some() {
+            tell_namesakes(house, &firm, (dossier, &new.name)).await?;
+        }
         look_again(house, firm.id, Waiting::Stays).await
     } else {
         print::note("note: the dossier is so already; nothing was changed");
