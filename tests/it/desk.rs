@@ -250,6 +250,30 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
 }
 
 #[test]
+fn a_place_that_is_set_up_is_left_alone_and_so_it_says() {
+    let program = Program::init();
+    let new = program.path("new").to_str().unwrap().to_owned();
+    let old = program.path("sluis").to_str().unwrap().to_owned();
+    let already = "This was set up already";
+
+    let first = program.ok(&["init", &new]);
+    let second = program.ok(&["init", &new]);
+    let with_a_firm = program.ok(&["init", &old]);
+
+    assert!(
+        first.contains("(wrote)") && !first.contains(already),
+        "{first}"
+    );
+    assert!(first.contains("\nNext, for an office"), "{first}");
+    // Nobody has gone on yet.
+    assert!(second.contains(already), "{second}");
+    assert!(second.contains("\nNext, for an office"), "{second}");
+    assert!(with_a_firm.contains(already), "{with_a_firm}");
+    assert!(!with_a_firm.contains("Next"), "{with_a_firm}");
+    assert!(with_a_firm.contains("check` says whether"), "{with_a_firm}");
+}
+
+#[test]
 fn of_two_dossiers_of_one_name_whoever_makes_the_second_is_told() {
     let program = Program::init();
     let add = |name| ["dossier", "add", "kantoor", "--name", name, "--id"];
