@@ -30,7 +30,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Its public half is not there.
-    #[error("could not read the public host key `{}`: there is no such file; `ssh-keygen -y -f` and the file of the private key print it", path.display())]
+    #[error("could not read the public host key `{}`: there is no such file; `ssh-keygen -y -f` and the file of the private key print it, and `--key FILE` names another", path.display())]
     MissingPublic {
         /// Which.
         path: PathBuf,
