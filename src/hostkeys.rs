@@ -3,7 +3,7 @@
 //! They are made once, by `init`, and never changed: a new key makes every device refuse to connect.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::LineEnding;
@@ -23,9 +23,29 @@ const RSA_BITS: usize = 3072;
 /// A host key that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// It is not there.
+    #[error("could not read the host key `{}`: there is no such file; `sluis init` on the folder of the configuration makes one that never was, and one that is lost must come back from a backup, for devices refuse a server whose key has changed", path.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Its public half is not there.
+    #[error("could not read the public host key `{}`: there is no such file; `ssh-keygen -y -f` and the file of the private key print it, and `--key FILE` names another", path.display())]
+    MissingPublic {
+        /// Which.
+        path: PathBuf,
+    },
     /// It cannot be read.
-    #[error("could not read the host key `{}`; it is made by `sluis init`, and must come back from a backup if it is lost, for devices refuse a server whose key has changed", path.display())]
+    #[error("could not read the host key `{}`, which the user who runs this must be able to", path.display())]
     Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no key.
+    #[error("the host key `{}` is damaged, or not in OpenSSH's form: it must come back from a backup, for devices refuse a server whose key has changed", path.display())]
+    Form {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -92,7 +112,7 @@ pub fn read(folder: &Path, credentials: Option<&Path>) -> Result<HostKeys, Error
         match PrivateKey::read_openssh_file(&path) {
             Ok(key) if key.is_encrypted() => Err(Error::Encrypted { path }),
             Ok(key) => Ok(key),
-            Err(source) => Err(Error::Read { path, source }),
+            Err(source) => Err(unread(path, source)),
         }
     };
     // A folder from before the ECDSA key has none, and must not get one unasked: it serves as it did.
@@ -121,7 +141,19 @@ pub fn place(file: &str, folder: &Path, credentials: Option<&Path>) -> PathBuf {
 /// When it is missing, or cannot be read.
 pub fn public(folder: &Path) -> Result<PublicKey, Error> {
     let path = folder.join(FILES[0]).with_extension("pub");
-    PublicKey::read_openssh_file(&path).map_err(|source| Error::Read { path, source })
+    PublicKey::read_openssh_file(&path).map_err(|source| match unread(path, source) {
+        Error::Missing { path } => Error::MissingPublic { path },
+        other => other,
+    })
+}
+
+/// Says what is the matter with a file that did not become a key.
+fn unread(path: PathBuf, source: russh::keys::ssh_key::Error) -> Error {
+    match fs::File::open(&path) {
+        Err(gone) if gone.kind() == ErrorKind::NotFound => Error::Missing { path },
+        Err(source) => Error::Read { path, source },
+        Ok(_) => Error::Form { path, source },
+    }
 }
 
 /// Returns the fingerprints, as `ssh` shows them when it first connects.
@@ -189,6 +221,44 @@ mod tests {
 
         assert_eq!([&used[0], &used[2]], [&others[0], &others[1]]);
         assert_eq!(used[1], own[1], "what is not given stays");
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_and_one_that_is_none_are_told_apart_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        make(folder.path()).unwrap();
+        let (key, path) = (FILES[0], folder.path().join(FILES[0]));
+        let said = || {
+            let refused = read(folder.path(), None).err().unwrap();
+            crate::model::with_causes(&refused)
+        };
+        fs::write(&path, "no key").unwrap();
+        let none = said();
+        fs::remove_file(&path).unwrap();
+        let missing = said();
+        fs::remove_file(path.with_extension("pub")).unwrap();
+        let public = crate::model::with_causes(&public(folder.path()).unwrap_err());
+
+        assert!(
+            none.contains("is damaged, or not in OpenSSH's form"),
+            "{none}"
+        );
+        let begins = format!(
+            "could not read the host key `{}`: there is no such file; ",
+            path.display()
+        );
+        assert!(missing.starts_with(&begins), "{missing}");
+        assert!(missing.contains("`sluis init`"), "{missing}");
+        assert!(
+            missing.ends_with("refuse a server whose key has changed"),
+            "{missing}"
+        );
+        assert!(
+            public.contains(&format!(
+                "{key}.pub`: there is no such file; `ssh-keygen -y -f`"
+            )),
+            "{public}"
+        );
     }
 
     /// Made for this test by `ssh-keygen`; its passphrase is `secret`.

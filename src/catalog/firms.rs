@@ -1,10 +1,11 @@
 //! Which firms and dossiers are there, and by which numbers is a dossier known?
 
+use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::alarms::own_limits;
 use super::events::Event;
-use super::in_use::{check_dossier_in_use, no_longer};
+use super::in_use::no_longer;
 use super::retention::{changed, retention};
 use super::rows::Columns as _;
 use super::{Catalog, Durability, Error, Tx};
@@ -24,7 +25,7 @@ pub struct Firm {
     pub slug: Name,
     /// Its name for people.
     pub name: String,
-    /// The language of its folders.
+    /// The language in which it is told things, and of the folders of links that come.
     pub language: Language,
     /// The device that gets what no link assigns.
     pub default_device: Option<DeviceId>,
@@ -72,6 +73,11 @@ impl Dossier {
             .find_map(Identifier::enterprise_digits)
     }
 }
+
+/// The dossiers of a firm that are in use, each with its numbers in their order.
+pub(super) const DOSSIERS: &str = "select d.id, d.name, i.raw, i.key from dossier d
+     left join dossier_identifier i on i.dossier_id = d.id
+     where d.firm_id = $1 and d.removed_at is null order by d.name, d.id, i.rank";
 
 impl Catalog {
     /// Adds a firm.
@@ -302,75 +308,17 @@ impl Catalog {
         Ok(id)
     }
 
-    /// Gives a dossier another name and other numbers, in this order. Its files keep their names.
-    ///
-    /// # Errors
-    ///
-    /// When another dossier of the firm has one of the numbers, or the database does not answer.
-    pub async fn set_dossier(
-        &self,
-        firm: FirmId,
-        dossier: DossierId,
-        name: &str,
-        identifiers: &[Identifier],
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update dossier set name = $3 where firm_id = $1 and id = $2 and removed_at is null")
-            .bind(firm.0)
-            .bind(dossier.0)
-            .bind(name)
-            .execute(&mut *tx.inner)
-            .await?;
-        check_dossier_in_use(&mut tx, firm, dossier).await?;
-        query("delete from dossier_identifier where firm_id = $1 and dossier_id = $2")
-            .bind(firm.0)
-            .bind(dossier.0)
-            .execute(&mut *tx.inner)
-            .await?;
-        for (rank, identifier) in (0_i64..).zip(identifiers) {
-            add_identifier(&mut tx, firm, dossier, rank, identifier).await?;
-        }
-        let listed: Vec<_> = identifiers.iter().map(|own| own.raw.as_str()).collect();
-        let detail = format!("dossier {dossier} `{name}` with {}", listed.join(", "));
-        let event = Event::new(EventKind::DossierChanged, detail);
-        change(&mut tx, firm, now, event).await?;
-        tx.commit().await
-    }
-
     /// Returns the dossiers of `firm` that are in use, by name.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
     pub async fn dossiers(&self, firm: FirmId) -> Result<Vec<Dossier>, Error> {
-        let rows = query(
-            "select d.id, d.name, i.raw, i.key from dossier d
-             left join dossier_identifier i on i.dossier_id = d.id
-             where d.firm_id = $1 and d.removed_at is null order by d.name, d.id, i.rank",
-        )
-        .bind(firm.0)
-        .fetch_all(&self.readers)
-        .await?;
-        let mut dossiers: Vec<Dossier> = Vec::new();
-        for row in &rows {
-            let id = DossierId(row.int("id")?);
-            if dossiers.last().is_none_or(|last| last.id != id) {
-                dossiers.push(Dossier {
-                    id,
-                    name: row.text("name")?,
-                    identifiers: Vec::new(),
-                });
-            }
-            if let (Some(raw), Some(key), Some(last)) = (
-                row.text_or("raw")?,
-                row.text_or("key")?,
-                dossiers.last_mut(),
-            ) {
-                last.identifiers.push(Identifier { raw, key });
-            }
-        }
-        Ok(dossiers)
+        let rows = query(DOSSIERS)
+            .bind(firm.0)
+            .fetch_all(&self.readers)
+            .await?;
+        dossiers_of(&rows)
     }
 
     /// Takes a dossier out of use; its documents, deliveries and events stay.
@@ -424,7 +372,30 @@ impl Catalog {
     }
 }
 
-async fn add_identifier(
+/// Makes dossiers of what [`DOSSIERS`] found.
+pub(super) fn dossiers_of(rows: &[AnyRow]) -> Result<Vec<Dossier>, Error> {
+    let mut dossiers: Vec<Dossier> = Vec::new();
+    for row in rows {
+        let id = DossierId(row.int("id")?);
+        if dossiers.last().is_none_or(|last| last.id != id) {
+            dossiers.push(Dossier {
+                id,
+                name: row.text("name")?,
+                identifiers: Vec::new(),
+            });
+        }
+        if let (Some(raw), Some(key), Some(last)) = (
+            row.text_or("raw")?,
+            row.text_or("key")?,
+            dossiers.last_mut(),
+        ) {
+            last.identifiers.push(Identifier { raw, key });
+        }
+    }
+    Ok(dossiers)
+}
+
+pub(super) async fn add_identifier(
     tx: &mut Tx,
     firm: FirmId,
     dossier: DossierId,
@@ -460,7 +431,7 @@ pub(super) async fn change(
     Ok(())
 }
 
-fn firm(row: &sqlx::any::AnyRow) -> Result<Firm, Error> {
+fn firm(row: &AnyRow) -> Result<Firm, Error> {
     Ok(Firm {
         id: FirmId(row.int("id")?),
         slug: row.word("slug")?,

@@ -93,7 +93,7 @@ macro_rules! links {
     };
 }
 
-const LINKS: &str = links!("l.removed_at is null order by l.id");
+pub(super) const LINKS: &str = links!("l.removed_at is null order by l.id");
 
 const REMOVED: &str = links!("l.removed_at is not null order by l.id");
 

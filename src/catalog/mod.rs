@@ -29,6 +29,7 @@ mod names;
 mod open;
 mod penalties;
 mod rejections;
+mod renaming;
 mod reports;
 mod retention;
 mod rows;
@@ -69,7 +70,7 @@ pub use setup::SetupSince;
 pub use snapshots::Snapshot;
 #[cfg(test)]
 pub(crate) use soundness::break_table;
-pub use soundness::{faults_in, report_catalog};
+pub use soundness::{RejectedBlob, faults_in, report_catalog};
 pub use standing::Due;
 pub use status::{HeldCount, OfferedCount};
 pub use tree::{Listed, Placed, Setup, Since};

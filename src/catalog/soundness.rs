@@ -9,12 +9,24 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, query};
 use tracing::error;
 
+use super::rejections::REJECTED_MS;
 use super::rows::Columns as _;
 use super::unwritable::unwritable;
 use super::writer::Turns;
 use super::{Catalog, Durability, Error, open};
 use crate::model::{Digest, DocumentId, Timestamp, with_causes};
 use crate::wellness::{Cause, Part, Wellness};
+
+/// A file in the `/rejected` of a device, for who looks after the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedBlob {
+    /// Its bytes.
+    pub digest: Digest,
+    /// Whose: `FIRM.DEVICE`.
+    pub login: String,
+    /// Its name in `/rejected`.
+    pub name: String,
+}
 
 /// How many faults a look at the whole file names.
 const FAULTS_MAX: usize = 5;
@@ -243,6 +255,32 @@ impl Catalog {
         rows.iter()
             .map(|row| Ok((row.text("slug")?, DocumentId(row.int("id")?))))
             .collect()
+    }
+
+    /// Returns the files that devices of all firms see in `/rejected` at `now`, where their bytes were kept.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn rejected_blobs(&self, now: Timestamp) -> Result<Vec<RejectedBlob>, Error> {
+        let rows = query(
+            "select r.digest, r.name, f.slug, d.name as device from rejection r
+             join firm f on f.id = r.firm_id join device d on d.id = r.device_id
+             where r.digest <> '' and r.at >= $1 and r.file_removed_at is null and d.removed_at is null
+             order by f.slug, d.name, r.name_key",
+        )
+        .bind(now.plus_ms(-REJECTED_MS).0)
+        .fetch_all(&self.readers)
+        .await?;
+        let blob = |row: &AnyRow| {
+            let (firm, device) = (row.text("slug")?, row.text("device")?);
+            Ok(RejectedBlob {
+                digest: row.word("digest")?,
+                login: format!("{firm}.{device}"),
+                name: row.text("name")?,
+            })
+        };
+        rows.iter().map(blob).collect()
     }
 
     /// Looks through the whole file, and returns what is wrong in it: nothing, where it is sound.

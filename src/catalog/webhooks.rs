@@ -1,5 +1,7 @@
 //! Whom does a firm tell what happens, and how far has each come?
 
+use std::collections::BTreeSet;
+
 use sqlx::any::AnyRow;
 use sqlx::query;
 
@@ -94,7 +96,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// When the firm has too many or is gone, or the database does not answer.
+    /// When the firm has too many, tells that address the same already or is gone, or the database does not answer.
     pub async fn add_webhook(
         &self,
         firm: FirmId,
@@ -116,6 +118,7 @@ impl Catalog {
         .fetch_one(&mut *tx.inner)
         .await?;
         let id = WebhookId(row.int("id")?);
+        check_untold(&mut tx, firm, id, new).await?;
         let count = "select count(*) as n from webhook where firm_id = $1 and removed_at is null";
         let row = query(count).bind(firm.0).fetch_one(&mut *tx.inner).await?;
         if row.int("n")? > WEBHOOKS_PER_FIRM_MAX {
@@ -271,6 +274,38 @@ impl Catalog {
         let rows = query(ROWS).bind(firm.0).fetch_all(&self.readers).await?;
         rows.iter().map(webhook_row).collect()
     }
+}
+
+/// Whoever is told twice of the same must be meant twice: with another address, or of other events.
+async fn check_untold(
+    tx: &mut Tx,
+    firm: FirmId,
+    id: WebhookId,
+    new: &NewWebhook<'_>,
+) -> Result<(), Error> {
+    let rows = query(
+        "select id, kinds, paused from webhook where firm_id = $1 and url = $2 and id <> $3 and removed_at is null order by id",
+    )
+    .bind(firm.0)
+    .bind(new.url)
+    .bind(id.0)
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    let wanted: BTreeSet<_> = new.kinds.iter().map(|kind| kind.as_str()).collect();
+    for row in &rows {
+        let (other, kinds) = (WebhookId(row.int("id")?), row.text("kinds")?);
+        let told: BTreeSet<_> = kinds.split(',').filter(|word| !word.is_empty()).collect();
+        if told == wanted {
+            let paused = match row.text_or("paused")? {
+                Some(_) => ", and is paused: resume it",
+                None => "",
+            };
+            return Err(Error::Refused(format!(
+                "webhook {other} tells this address the same already{paused}; to begin anew, or with another secret, remove it first"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn found(rows: u64, id: WebhookId) -> Result<(), Error> {

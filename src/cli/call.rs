@@ -221,7 +221,8 @@ pub(super) fn device_name(devices: &[Device], id: Option<DeviceId>) -> String {
     found.map_or_else(String::new, |device| device.name.to_string())
 }
 
-fn dossier_told(dossier: &Dossier) -> String {
+/// Returns how a dossier is named to people who must tell it from others.
+pub(super) fn dossier_told(dossier: &Dossier) -> String {
     let numbers: Vec<_> = dossier
         .identifiers
         .iter()

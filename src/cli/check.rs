@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::call::{Call, variables};
 use super::{Error, Exit, print};
-use crate::app::House;
+use crate::app::{self, House};
 use crate::catalog::WebhookRow;
 use crate::config::Config;
 use crate::dispatch::Poster;
@@ -67,6 +67,11 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
     }
     match House::open(config).await {
         Ok(house) => stores(&house, &mut report).await?,
+        // It is told above already, by its own name.
+        Err(app::Error::Config(_)) => report.say(
+            "catalog",
+            Err("it was not looked at, because of what is wrong above".to_owned()),
+        )?,
         Err(error) => report.say("catalog", Err(with_causes(&error)))?,
     }
     Ok(report.exit())
@@ -89,12 +94,14 @@ async fn stores(house: &House, report: &mut Report) -> Result<(), Error> {
         let links = house.catalog.links(firm.id).await?;
         let today = house.places.today(house.clock.read());
         let shared = house.places.shared(&links, today);
-        let wrong: Vec<_> = links
+        let mut wrong: Vec<_> = links
             .iter()
             .flat_map(|link| Flow::ALL.map(|flow| house.places.folder(link, flow, today)))
             .filter_map(|folder| folder.err().map(|error| with_causes(&error)))
             .chain(shared.iter().map(ToString::to_string))
             .collect();
+        // Mostly the folders of both flows lack the same.
+        wrong.dedup();
         let finding = if wrong.is_empty() {
             Ok(format!("{} can be shown", links.len()))
         } else {

@@ -16,7 +16,7 @@ use super::link::receiver;
 use super::waiting::{Looked, look_again};
 use super::{Error, Exit, password, print, rules, table};
 use crate::app::House;
-use crate::catalog::{Device, DeviceKey, Firm, NewDevice};
+use crate::catalog::{self, Device, DeviceKey, Firm, NewDevice};
 use crate::login::hash_password;
 use crate::model::{DeviceKind, Means, Name, Networks, Uploads};
 use crate::sending::Waiting;
@@ -181,7 +181,8 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
         keys: &keys,
         is_default: args.default,
     };
-    house.catalog.add_device(firm.id, &new, now).await?;
+    let added = house.catalog.add_device(firm.id, &new, now).await;
+    added.map_err(|failed| or_another_key(failed, &firm, &args.name))?;
     let looked = if args.default {
         look_again(house, firm.id, Waiting::Stays).await
     } else {
@@ -190,6 +191,19 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     let made = password.filter(|_| args.password);
     tell_added(call, house, (&firm, args.name.as_str()), made).await?;
     Ok(looked.tell())
+}
+
+/// Whoever adds a device that is there mostly wants to give it another key.
+fn or_another_key(failed: catalog::Error, firm: &Firm, name: &Name) -> Error {
+    match failed {
+        catalog::Error::Exists { what } => {
+            let slug = &firm.slug;
+            Error::Refused(format!(
+                "{what} exists already: `sluis device key add {slug} {name} --key FILE` gives it another key, and `sluis device set {slug} {name}` changes its password, how it logs in and what it may do"
+            ))
+        }
+        other => other.into(),
+    }
 }
 
 /// The password is shown here and never again: only its hash is kept.

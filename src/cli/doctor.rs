@@ -48,7 +48,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         Err(error) => report.say(&Finding::wrong(
             "host key",
             with_causes(&error),
-            "`sluis init` makes those that are missing; one that is lost comes back from a backup",
+            "mend that before the next start: the server does not begin without it",
         ))?,
     }
     for (check, found) in outward(&config).await {

@@ -4,12 +4,12 @@ mod set;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, find_dossier, find_firm};
+use super::call::{Call, dossier_told, find_dossier, find_firm};
 use super::waiting::look_again;
 use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Dossier, Firm, Link};
-use crate::model::{DossierId, EnterpriseNumber, FirmId, Identifier};
+use crate::model::{DossierId, EnterpriseNumber, FirmId, Identifier, fold};
 use crate::sending::Waiting;
 
 /// The commands about dossiers.
@@ -81,6 +81,7 @@ async fn add(
         .add_dossier(firm.id, name.trim(), &identifiers, now)
         .await?;
     let looked = look_again(house, firm.id, Waiting::Stays).await;
+    tell_namesakes(house, &firm, (id, name.trim())).await?;
     if call.json {
         show(call, house, firm.slug.as_str(), &id.to_string()).await?;
     } else {
@@ -130,6 +131,25 @@ async fn check_free(
                 taken.raw, other.id, other.name, firm.slug, other.id, taken.key
             )));
         }
+    }
+    Ok(())
+}
+
+/// Two clients may bear one name, but it then names neither of them.
+async fn tell_namesakes(
+    house: &House,
+    firm: &Firm,
+    (id, name): (DossierId, &str),
+) -> Result<(), Error> {
+    let dossiers = house.catalog.dossiers(firm.id).await?;
+    let is_other = |one: &&Dossier| one.id != id && fold(&one.name) == fold(name);
+    let others: Vec<_> = dossiers.iter().filter(is_other).map(dossier_told).collect();
+    if !others.is_empty() {
+        print::note(&format!(
+            "note: firm `{}` has another dossier of this name, {}; say a number or the id where one of them is meant",
+            firm.slug,
+            others.join(", ")
+        ));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) enum Command {
         /// Its name for people.
         #[arg(long)]
         name: String,
-        /// The language of its folders: nl, fr, en or de.
+        /// The language in which it is told things, and of its folders: nl, fr, en or de.
         #[arg(long, default_value = "nl")]
         language: Language,
     },
@@ -33,7 +33,7 @@ pub(super) enum Command {
         /// Which.
         slug: String,
     },
-    /// Change how a firm sends, where its links do not say otherwise.
+    /// Change what a firm is called, or how it sends where its links do not say otherwise.
     Set(rules::SetFirm),
     /// Remove a firm that never received anything.
     Remove {
@@ -71,9 +71,7 @@ async fn add(
     language: Language,
 ) -> Result<Exit, Error> {
     if name.trim().is_empty() {
-        return Err(Error::Refused(
-            "a firm wants a name for people: `--name`".to_owned(),
-        ));
+        return Err(Error::Refused(rules::NAMELESS.to_owned()));
     }
     let now = house.clock.read();
     house

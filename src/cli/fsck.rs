@@ -7,6 +7,7 @@ use serde_json::json;
 use super::call::Call;
 use super::{Error, Exit, print};
 use crate::app::House;
+use crate::catalog::RejectedBlob;
 use crate::model::{Digest, with_causes};
 
 /// The arguments of `fsck`.
@@ -27,35 +28,19 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         findings.bad("damaged", &"catalog", &format!("{fault}: {advice}"))?;
     }
     // Rows first: a blob is stored before its row, so what arrives meanwhile is an orphan at most.
+    let owners = Owners::find(&house).await?;
     let named = house.catalog.named_blobs().await?;
     let strays = house.catalog.stray_deliveries().await?;
     let (blobs, strangers) = house.blobs.list().await?;
     let sizes: BTreeMap<Digest, u64> = blobs.into_iter().collect();
-    let doomed: BTreeMap<_, _> = house.catalog.doomed().await?.into_iter().collect();
-    // A document may have expired since its row was read: what is missing must be named still.
-    let is_missing = |(digest, _): &&(Digest, u64)| !sizes.contains_key(digest);
-    let mut named_still = BTreeSet::new();
-    if named.iter().any(|one| is_missing(&one)) {
-        named_still.extend(house.catalog.named_blobs().await?);
-    }
-    for (digest, bytes) in &named {
-        match sizes.get(digest) {
-            None if !named_still.contains(&(*digest, *bytes)) => {}
-            None => {
-                let whose = whose(&house, *digest).await?;
-                let advice = back(*digest);
-                let why = format!("it is written down, and its bytes are gone: {advice}{whose}");
-                findings.bad("lost", digest, &why)?;
-            }
-            Some(stored) if stored != bytes => {
-                let whose = whose(&house, *digest).await?;
-                let why = format!("it has {stored} bytes, and {bytes} are written down{whose}");
-                findings.bad("wrong_size", digest, &why)?;
-            }
-            Some(_) if args.deep => deep(&house, *digest, &mut findings).await?,
-            Some(_) => {}
-        }
-    }
+    let doomed: BTreeSet<_> = house
+        .catalog
+        .doomed()
+        .await?
+        .into_iter()
+        .map(|(digest, _)| digest)
+        .collect();
+    compare(&owners, (&named, &sizes), args, &mut findings).await?;
     for (id, digest) in strays {
         findings.bad(
             "stray_delivery",
@@ -64,19 +49,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         )?;
     }
     let known: BTreeSet<_> = named.iter().map(|(digest, _)| *digest).collect();
-    for digest in sizes.keys().filter(|digest| !known.contains(digest)) {
-        let (finding, why) = match doomed.get(digest) {
-            Some(_) => (
-                "doomed",
-                "no document names it any more, and a later run removes it: `sluis retention run`",
-            ),
-            None => (
-                "orphan",
-                "nobody names it: it is left over from an arrival that was interrupted, and `sluis retention run --orphans` removes it; or an older catalog was brought back, and it came since: then take it in again with `sluis ingest`",
-            ),
-        };
-        findings.harmless(finding, digest, why)?;
-    }
+    unnamed(&owners, (&known, &doomed), &sizes, &mut findings).await?;
     for name in strangers {
         findings.harmless(
             "stranger",
@@ -87,7 +60,77 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     findings.end(named.len(), args.deep)
 }
 
-async fn deep(house: &House, digest: Digest, findings: &mut Findings) -> Result<(), Error> {
+/// Looks at every content that a document names.
+async fn compare(
+    owners: &Owners<'_>,
+    (named, sizes): (&[(Digest, u64)], &BTreeMap<Digest, u64>),
+    args: &Args,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    // A document may have expired since its row was read: what is missing must be named still.
+    let is_missing = |(digest, _): &&(Digest, u64)| !sizes.contains_key(digest);
+    let mut named_still = BTreeSet::new();
+    if named.iter().any(|one| is_missing(&one)) {
+        named_still.extend(owners.house.catalog.named_blobs().await?);
+    }
+    for (digest, bytes) in named {
+        match sizes.get(digest) {
+            None if !named_still.contains(&(*digest, *bytes)) => {}
+            None => {
+                let whose = owners.of(*digest).await?;
+                let advice = back(*digest);
+                let why = format!("it is written down, and its bytes are gone: {advice}{whose}");
+                findings.bad("lost", digest, &why)?;
+            }
+            Some(stored) if stored != bytes => {
+                let whose = owners.of(*digest).await?;
+                let why = format!("it has {stored} bytes, and {bytes} are written down{whose}");
+                findings.bad("wrong_size", digest, &why)?;
+            }
+            Some(_) if args.deep => deep(owners, *digest, findings).await?,
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Looks at what is here and no document names, and at what only a `/rejected` shows and is not here.
+async fn unnamed(
+    owners: &Owners<'_>,
+    (known, doomed): (&BTreeSet<Digest>, &BTreeSet<Digest>),
+    sizes: &BTreeMap<Digest, u64>,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    for digest in sizes.keys().filter(|digest| !known.contains(digest)) {
+        let (finding, why) = if doomed.contains(digest) {
+            (
+                "doomed",
+                "no document names it any more, and a later run removes it: `sluis retention run`",
+            )
+        } else {
+            (
+                "orphan",
+                "nobody names it: it is left over from an arrival that was interrupted, and `sluis retention run --orphans` removes it; or an older catalog was brought back, and it came since: then take it in again with `sluis ingest`",
+            )
+        };
+        let whose = owners.of(*digest).await?;
+        findings.harmless(finding, digest, &format!("{why}{whose}"))?;
+    }
+    // No document is lost with it: a backup does not keep it either.
+    for digest in owners.rejected.keys() {
+        if !known.contains(digest) && !sizes.contains_key(digest) {
+            let whose = owners.of(*digest).await?;
+            let why = format!(
+                "no document names it, and its bytes are gone: that file cannot be fetched, and shows for a week at most{whose}"
+            );
+            findings.harmless("lost_rejected", digest, &why)?;
+        }
+    }
+    Ok(())
+}
+
+async fn deep(owners: &Owners<'_>, digest: Digest, findings: &mut Findings) -> Result<(), Error> {
+    let house = owners.house;
     let (finding, why) = match house.blobs.whole(digest).await {
         Ok(bytes) if Digest::of(&bytes) == digest => return Ok(()),
         Ok(_) => (
@@ -98,7 +141,7 @@ async fn deep(house: &House, digest: Digest, findings: &mut Findings) -> Result<
         Err(_) if house.catalog.bytes_named(digest).await?.is_none() => return Ok(()),
         Err(error) => ("lost", with_causes(&error)),
     };
-    let whose = whose(house, digest).await?;
+    let whose = owners.of(digest).await?;
     findings.bad(finding, &digest, &format!("{why}{whose}"))
 }
 
@@ -109,18 +152,41 @@ fn back(digest: Digest) -> String {
     format!("copy `blobs/{folder}/{name}` from a backup to the same place in the data folder")
 }
 
-/// Says to which documents these bytes belong: a digest tells an operator nothing.
-async fn whose(house: &House, digest: Digest) -> Result<String, Error> {
-    let documents = house.catalog.documents_of(digest).await?;
-    let named: Vec<_> = documents
-        .iter()
-        .map(|(firm, document)| format!("document {document} of `{firm}`"))
-        .collect();
-    if named.is_empty() {
-        return Ok(String::new());
-    }
-    Ok(format!(" ({})", named.join(", ")))
+/// Whose bytes are, for a digest tells an operator nothing.
+struct Owners<'a> {
+    house: &'a House,
+    /// What devices see in `/rejected`.
+    rejected: BTreeMap<Digest, Vec<RejectedBlob>>,
 }
+
+impl<'a> Owners<'a> {
+    async fn find(house: &'a House) -> Result<Self, Error> {
+        let mut rejected = BTreeMap::<_, Vec<_>>::new();
+        for blob in house.catalog.rejected_blobs(house.clock.read()).await? {
+            rejected.entry(blob.digest).or_default().push(blob);
+        }
+        Ok(Self { house, rejected })
+    }
+
+    /// Says of which documents these bytes are, and whose upload that was not accepted.
+    async fn of(&self, digest: Digest) -> Result<String, Error> {
+        let documents = self.house.catalog.documents_of(digest).await?;
+        let documents = documents.iter();
+        let documents =
+            documents.map(|(firm, document)| format!("document {document} of `{firm}`"));
+        let rejected = self.rejected.get(&digest).into_iter().flatten();
+        let rejected = rejected
+            .map(|blob| format!("`{}` in `/rejected` of device `{}`", blob.name, blob.login));
+        let named: Vec<_> = documents.chain(rejected.take(NAMED_MAX)).collect();
+        if named.is_empty() {
+            return Ok(String::new());
+        }
+        Ok(format!(" ({})", named.join(", ")))
+    }
+}
+
+/// How many uploads of the same bytes are named: more would not be read.
+const NAMED_MAX: usize = 5;
 
 /// What was found, told as it is found.
 struct Findings {

@@ -37,6 +37,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         Some(write_new(&args.dir, &template(listen))?)
     };
     let config = Config::read(new.as_ref().map_or(&*file, |new| new.path()), variables())?;
+    let was_there = new.is_none() && config.catalog_file().exists();
     let house = House::make(config.clone()).await?;
     // Last: what has a configuration is served, and what ended before is begun anew.
     let is_new = match new.map(|new| new.persist_noclobber(&file)) {
@@ -57,6 +58,8 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
         return Ok(Exit::Done);
     }
     tell(&file, is_new, &config, &fingerprints)?;
+    let has_firms = !house.catalog.firms().await?.is_empty();
+    tell_next(&file, was_there, has_firms)?;
     if args.listen.is_some_and(|asked| asked != config.sftp.listen) {
         return Err(Error::Refused(format!(
             "`{}` was there already and says to listen at {}, not at {listen}: change it there",
@@ -74,7 +77,18 @@ fn tell(file: &Path, is_new: bool, config: &Config, fingerprints: &[String]) -> 
     for fingerprint in fingerprints {
         print::line(&format!("host key       {fingerprint}"))?;
     }
+    Ok(())
+}
+
+/// Says how it goes on; of a place that was set up before, that it was left alone.
+fn tell_next(file: &Path, was_there: bool, has_firms: bool) -> Result<(), Error> {
     let sluis = format!("sluis --config {}", shown(file));
+    if was_there {
+        print::line("\nThis was set up already, and what was there was left as it is.")?;
+    }
+    if has_firms {
+        return print::line(&format!("`{sluis} check` says whether all is well."));
+    }
     print::line(&format!(
         "\nNext, for an office called `kantoor`:\n\
          \x20 {sluis} firm add kantoor --name \"Kantoor Peeters\"\n\

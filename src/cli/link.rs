@@ -202,42 +202,59 @@ pub(super) fn folders(house: &House, link: &Link) -> Vec<(FolderRole, VirtualPat
         .collect()
 }
 
-/// Returns the links whose folders would change with the name or the numbers of their dossier. One whose folder lacks
-/// a number so far may have it.
-pub(super) fn renamed<'a>(
+/// Says of each link of a dossier why that cannot become another: its folders bear what would change, or nobody here
+/// can tell. A folder that lacks a number so far may have it.
+pub(super) fn folders_stay(
     profiles: &Profiles,
     firm: &str,
-    links: &'a [Link],
+    links: &[Link],
     (old, new): (&Dossier, &Dossier),
-) -> Vec<&'a Link> {
-    let changes = |link: &&Link| {
-        let Ok(profile) = profiles.find(&link.profile) else {
-            return false;
-        };
-        let folders = |dossier: &Dossier| {
-            let facts = LinkFacts {
-                firm,
-                dossier_code: &link.code,
-                dossier_name: &dossier.name,
-                enterprise_number: dossier.enterprise_digits(),
-                language: link.language,
-            };
-            let folders = profile.preview(&facts, Date::constant(2026, 1, 1));
-            let shown = folders.into_iter();
-            shown.map(|(_, folder)| folder.ok().map(|path| path.key()))
-        };
-        let mut both = folders(old).zip(folders(new));
-        both.any(|(was, is)| was.is_some() && was != is)
-    };
+) -> Vec<String> {
     let own = links.iter().filter(|link| link.dossier == old.id);
-    own.filter(changes).collect()
+    let refusal = |link: &Link| match profiles.find(&link.profile) {
+        Ok(profile) => renames(profile, firm, link, (old, new)).then(|| stays(link, old)),
+        Err(_) => may_rename(old, new).then(|| unsure(link, old)),
+    };
+    own.filter_map(refusal).collect()
+}
+
+/// Says whether the folders of a link would change with the name or the numbers of its dossier.
+fn renames(profile: &Profile, firm: &str, link: &Link, (old, new): (&Dossier, &Dossier)) -> bool {
+    let folders = |dossier: &Dossier| {
+        let facts = LinkFacts {
+            firm,
+            dossier_code: &link.code,
+            dossier_name: &dossier.name,
+            enterprise_number: dossier.enterprise_digits(),
+            language: link.language,
+        };
+        let folders = profile.preview(&facts, Date::constant(2026, 1, 1));
+        let shown = folders.into_iter();
+        shown.map(|(_, folder)| folder.ok().map(|path| path.key()))
+    };
+    let mut both = folders(old).zip(folders(new));
+    both.any(|(was, is)| was.is_some() && was != is)
+}
+
+/// The same of a link whose profile nobody here knows: its folders may bear all that a folder can.
+fn may_rename(old: &Dossier, new: &Dossier) -> bool {
+    let digits = old.enterprise_digits();
+    old.name != new.name || (digits.is_some() && digits != new.enterprise_digits())
 }
 
 /// Says that the folders of a link stay as they are.
-pub(super) fn stays(link: &Link, dossier: &Dossier) -> String {
+fn stays(link: &Link, dossier: &Dossier) -> String {
     format!(
         "the folders of link `{}` in `{}` bear the name or number of dossier `{}`, so these cannot change: remove that link first",
         link.code, link.profile, dossier.name
+    )
+}
+
+/// Says that nobody can tell whether the folders of a link stay as they are.
+fn unsure(link: &Link, dossier: &Dossier) -> String {
+    let (code, profile, name) = (&link.code, &link.profile, &dossier.name);
+    format!(
+        "the folders of link `{code}` may bear the name or number of dossier `{name}`, and nobody can tell here, for there is no profile `{profile}`: run this with the profiles that the server has (`profiles` in the configuration, or `SLUIS_PROFILES`), or remove that link first"
     )
 }
 

@@ -52,6 +52,7 @@ mod webhook;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -65,7 +66,7 @@ use crate::model::with_causes;
 #[command(name = "sluis", version, propagate_version = true)]
 pub struct Cli {
     /// The configuration; else `sluis.toml` here, else `/etc/sluis/sluis.toml`.
-    #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE", value_parser = named_file())]
     config: Option<PathBuf>,
     /// For programs: one JSON object a line, and nothing else on standard output; `manual` and `completions` have none.
     #[arg(long, global = true)]
@@ -237,6 +238,16 @@ pub async fn run(cli: Cli) -> Result<Exit, Error> {
         Command::Completions { shell } => completions(shell),
         Command::Manual(args) => manual::run(&args),
     }
+}
+
+/// Takes what names a file: an empty text names none, and clap would say that there is no value at all.
+fn named_file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|text| {
+        if text.is_empty() {
+            return Err("it is empty: name the configuration's file, or unset `SLUIS_CONFIG`");
+        }
+        Ok(PathBuf::from(text))
+    })
 }
 
 /// Prints an error and its causes, once, where it ends.

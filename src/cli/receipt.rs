@@ -19,7 +19,6 @@ use crate::evidence::signed::{self, NAMESPACE};
 use crate::evidence::{Collecting, Connected};
 use crate::hostkeys;
 use crate::model::{EventKind, with_causes};
-use crate::text;
 
 /// The largest file of receipts that is read, in bytes: ten thousand receipts.
 const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -227,9 +226,10 @@ fn facts(firm: &Firm, one: &Selected, row: &DeliveryRow, device: &str) -> Facts 
             name: firm.name.clone(),
         },
         language: firm.language,
+        kind: reading.kind,
         document: receipt::Document {
             id: document.id.0,
-            kind: text::kind(firm.language, reading.kind).to_owned(),
+            kind: reading.kind.as_str().to_owned(),
             number: reading.number.clone(),
             issued: reading.issued.clone(),
             seller: reading.seller.name.clone(),
@@ -337,5 +337,31 @@ fn show(
             print::line(&format!("good signature of {print}\n"))
         }
         Err(wrong) => print::line(&format!("line {at}: {wrong}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::{Algorithm, PrivateKey};
+
+    use super::*;
+
+    /// As receipts were when the kind of a document was in the firm's language.
+    const OF_BEFORE: &str = r#"{"form":"sluis-receipt-1","made_at":"2026-03-14T08:00:00.000Z","firm":{"slug":"kantoor","name":"Kantoor Peeters"},"document":{"id":1,"kind":"factuur","number":"F-17","issued":null,"seller":null,"buyer":null,"sha256":"aa","bytes":900},"delivery":{"id":3,"generation":1,"path":null,"sha256":"aa","bytes":900},"device":"server","collected":{"at":"2026-03-14T08:00:00.000Z","act":null,"event":4,"event_hash":"h4","session":null},"processed":null,"reads":null,"sure":"read","text":["ONTVANGSTBEVESTIGING"]}"#;
+
+    #[test]
+    fn a_receipt_of_before_is_good_for_ever() {
+        let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
+        let (signature, public) = signed::sign(&[key.unwrap()], OF_BEFORE).unwrap();
+        let line = json!(Signed {
+            receipt: OF_BEFORE.to_owned(),
+            signature,
+            namespace: NAMESPACE.to_owned(),
+            key: public.to_openssh().unwrap(),
+        });
+
+        let receipt = check(&line.to_string(), &public).unwrap();
+
+        assert_eq!(receipt.document.kind, "factuur");
     }
 }

@@ -10,7 +10,7 @@ use super::{Error, Exit, link, print};
 use crate::alarm::{OrConfig, OwnLimits};
 use crate::app::House;
 use crate::catalog::{Firm, FirmRules, LinkRules};
-use crate::model::{Approval, Duplicates, Keep, OrFirm, Transfer};
+use crate::model::{Approval, Duplicates, Keep, Language, OrFirm, Transfer};
 use crate::sending::Waiting;
 use crate::transfer::NightHour;
 
@@ -50,10 +50,17 @@ pub(super) struct Set {
 
 /// The arguments of `firm set`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events", "duplicates", "alarm_uncollected", "alarm_unseen"]))]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["name", "language", "transfer", "approval", "night", "time_zone", "no_time_zone", "keep_in_view", "keep_documents", "keep_events", "duplicates", "alarm_uncollected", "alarm_unseen"]))]
 pub(super) struct SetFirm {
     /// Which firm.
     slug: String,
+    /// Its name for people.
+    #[arg(long)]
+    name: Option<String>,
+    /// The language in which it is told things, and of the folders of links that come: nl, fr, en or de. A folder that
+    /// is there keeps its name.
+    #[arg(long)]
+    language: Option<Language>,
     /// When documents are sent, where a link does not say otherwise: at-once, manual, after=10m, nightly or month-end.
     #[arg(long)]
     transfer: Option<Transfer>,
@@ -139,7 +146,10 @@ pub(super) async fn move_waiting(
     Ok(())
 }
 
-/// Changes how a firm sends; returns the firm as it is then, and what came of what waits.
+/// Said of a firm that would have no name.
+pub(super) const NAMELESS: &str = "a firm wants a name for people: `--name`";
+
+/// Changes what a firm is called, or how it sends; returns the firm as it is then, and what came of what waits.
 pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Looked), Error> {
     let firm = find_firm(house, &args.slug).await?;
     if let Some(name) = &args.time_zone {
@@ -165,8 +175,17 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Loo
         uncollected: args.alarm_uncollected.unwrap_or(firm.alarms.uncollected),
         unseen: args.alarm_unseen.unwrap_or(firm.alarms.unseen),
     };
+    let name = match args.name.as_deref().map(str::trim) {
+        Some("") => return Err(Error::Refused(NAMELESS.to_owned())),
+        name => name.unwrap_or(&firm.name),
+    };
+    let language = args.language.unwrap_or(firm.language);
     let now = house.clock.read();
     let mut looked = Looked::at_nothing();
+    if (name, language) != (firm.name.as_str(), firm.language) {
+        let named = (name, language);
+        house.catalog.rename_firm(&firm, named, now).await?;
+    }
     if keeps != firm.keeps {
         house.catalog.set_retention(&firm, &keeps, now).await?;
     }

@@ -94,7 +94,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
 async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
     let target = Target::parse(&args.url).map_err(|bad| Error::Refused(bad.to_string()))?;
-    check_target(house, &target).await?;
+    let unsure = check_target(house, &target).await?;
     let secret = dispatch::make_secret()
         .map_err(|source| Error::failed("could not make a secret", source))?;
     let new = NewWebhook {
@@ -106,6 +106,9 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     };
     let now = house.clock.read();
     let id = house.catalog.add_webhook(firm.id, &new, now).await?;
+    if let Some(why) = unsure {
+        print::note(&format!("note: {why}; it is added all the same"));
+    }
     if call.json {
         let (_, row) = find(house, firm.slug.as_str(), id.0).await?;
         print::json(&with_secret(json_of(&row), &row))?;
@@ -120,17 +123,15 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// Where no webhook goes is said at once, not in the log of the night.
-async fn check_target(house: &House, target: &Target) -> Result<(), Error> {
+/// Where no webhook goes is said at once, not in the log of the night. Returns why nobody can tell yet, if so.
+async fn check_target(house: &House, target: &Target) -> Result<Option<String>, Error> {
     match Poster::new(&house.config.webhooks).addresses(target).await {
-        Ok(_) => {}
+        Ok(_) => Ok(None),
         Err(unknown @ (dispatch::Error::Lookup { .. } | dispatch::Error::NoAddress { .. })) => {
-            let text = format!("note: {}; it is added all the same", with_causes(&unknown));
-            print::note(&text);
+            Ok(Some(with_causes(&unknown)))
         }
-        Err(refused) => return Err(Error::Refused(with_causes(&refused))),
+        Err(refused) => Err(Error::Refused(with_causes(&refused))),
     }
-    Ok(())
 }
 
 async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {

@@ -199,10 +199,11 @@ fn value_in(
     Ok(value.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A string needs no quotes; everything else is written as in the file.
+/// A string needs no quotes, and is not empty: that would be the folder of the configuration where a path is wanted.
+/// Everything else is written as in the file.
 fn value_of(key: &Key, text: &str) -> Option<Value> {
     if key.example.is_str() {
-        return Some(Value::String(text.to_owned()));
+        return (!text.is_empty()).then(|| Value::String(text.to_owned()));
     }
     let read = format!("value = {text}").parse::<Table>().ok()?;
     // A second line would be another key.
@@ -319,6 +320,17 @@ mod tests {
             assert!(
                 matches!(&read, Err(Wrong::Value { example, .. }) if example == "104857600"),
                 "{bad}: {read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_names_no_file_and_no_folder() {
+        for name in ["SLUIS_PROFILES", "SLUIS_DATA", "SLUIS_WEBHOOKS_ROOTS"] {
+            let read = with(&[(name, "")]);
+            assert!(
+                matches!(&read, Err(Wrong::Value { name: of, .. }) if of == name),
+                "{read:?}"
             );
         }
     }

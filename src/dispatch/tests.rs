@@ -10,6 +10,7 @@ use crate::catalog::NewWebhook;
 use crate::model::{EventKind, EventSeq, Language};
 use crate::wellness::Cause;
 
+mod adding;
 mod limits;
 mod world;
 
@@ -384,33 +385,6 @@ async fn a_webhook_is_told_what_it_wants_from_where_it_wants() {
     let seen = world.receiver.seen.lock().unwrap().clone();
     let setup = seen.iter().find(|(id, ..)| seq_of(id) == 4).unwrap();
     assert!(setup.1.contains(r#""detail":null"#), "{}", setup.1);
-}
-
-#[tokio::test]
-async fn a_firm_has_sixteen_webhooks_and_not_one_more() {
-    let world = World::new(&[]).await;
-    let new = NewWebhook {
-        url: URL,
-        origin: "https://example.com",
-        kinds: &[],
-        secret: &Secret::shown([2; 32]),
-        from: None,
-    };
-    for _ in 1..16 {
-        world
-            .catalog
-            .add_webhook(world.firm, &new, Timestamp(0))
-            .await
-            .unwrap();
-    }
-
-    let error = world
-        .catalog
-        .add_webhook(world.firm, &new, Timestamp(0))
-        .await;
-
-    assert!(error.unwrap_err().to_string().contains("16 webhooks"));
-    assert_eq!(world.catalog.webhooks(world.firm).await.unwrap().len(), 16);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::wording::{Times, lines};
 use super::{Collecting, EventRow, Reads, Sure};
-use crate::model::{EventKind, Language, Timestamp};
+use crate::model::{EventKind, Kind, Language, Timestamp};
 
 /// The form of a receipt, as it names itself.
 pub const FORM: &str = "sluis-receipt-1";
@@ -57,7 +57,8 @@ pub struct Firm {
 pub struct Document {
     /// Its row.
     pub id: i64,
-    /// What it is, in the firm's language.
+    /// What it is, as programs read it: `invoice`. The words in the firm's language are in the text; receipts of before
+    /// bear them here.
     pub kind: String,
     /// Its number.
     pub number: Option<String>,
@@ -142,6 +143,8 @@ pub struct Facts {
     pub language: Language,
     /// What was received here.
     pub document: Document,
+    /// What that is.
+    pub kind: Kind,
     /// What the device was given.
     pub delivery: Delivery,
     /// Which device.
@@ -239,7 +242,7 @@ impl Receipt {
             processed: told.processed.map(|row| local(row.at)),
             reads: reads.map(|reads| [reads.opened, reads.first, reads.last].map(&local)),
         };
-        receipt.text = lines(&receipt, facts.language, &times);
+        receipt.text = lines(&receipt, (facts.language, facts.kind), &times);
         receipt
     }
 }
@@ -279,7 +282,7 @@ mod tests {
             language,
             document: Document {
                 id: 1,
-                kind: "factuur".to_owned(),
+                kind: "invoice".to_owned(),
                 number: Some("F-17".to_owned()),
                 issued: Some("2026-03-14".to_owned()),
                 seller: Some("Molens".to_owned()),
@@ -287,6 +290,7 @@ mod tests {
                 sha256: "aa".to_owned(),
                 bytes: 900,
             },
+            kind: Kind::Invoice,
             delivery: Delivery {
                 id: 3,
                 generation: 1,
@@ -357,7 +361,12 @@ mod tests {
         opgemaakt: 1970-01-01T00:00:00.000Z
         ");
         assert_eq!(receipt.sure, Sure::Acknowledged);
+        assert_eq!(receipt.document.kind, "invoice");
         assert_eq!(made(Language::Fr).text[0], "ACCUSÉ DE RÉCEPTION");
+        assert_eq!(
+            made(Language::Fr).text[2],
+            "document: facture F-17 2026-03-14"
+        );
         assert_eq!(made(Language::En).text[0], "ACKNOWLEDGEMENT OF RECEIPT");
         let json = serde_json::to_string(&receipt).unwrap();
         assert_eq!(serde_json::from_str::<Receipt>(&json).unwrap(), receipt);

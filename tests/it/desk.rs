@@ -1,5 +1,7 @@
 //! What does a person in the office do with commands, and what do they answer?
 
+use std::process::Stdio;
+
 use crate::gateway::{BAKERY, MILL, invoice_between};
 use crate::program::Program;
 
@@ -77,6 +79,70 @@ fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_it
     assert!(why.contains("remove that link first"), "{why}");
     let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
     assert_eq!(shown[0]["name"], "Korenaar");
+}
+
+#[test]
+fn of_many_who_give_a_dossier_a_number_at_once_none_undoes_another() {
+    let program = Program::init();
+    let numbers: Vec<_> = (1..7)
+        .map(|nth| format!("0088:541234500001{nth}"))
+        .collect();
+    let add = |number: &String| {
+        program
+            .command(&["dossier", "set", "kantoor", BAKERY, "--add-id", number])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+
+    let running: Vec<_> = numbers.iter().map(add).collect();
+
+    for mut one in running {
+        assert!(one.wait().unwrap().success());
+    }
+    let shown = program.json(&["dossier", "show", "kantoor", BAKERY]);
+    let all = shown[0]["identifiers"].as_array().unwrap();
+    assert_eq!(all.len(), numbers.len() + 1, "{all:?}");
+    assert_eq!(all[0]["value"], BAKERY, "the first stays the first");
+}
+
+/// A profile of one's own, which only whoever is told of its folder knows.
+const OWN_PROFILE: &str = include_str!("../../config/profiles/generic.toml");
+
+#[test]
+fn a_dossier_is_not_renamed_where_nobody_knows_what_its_folders_bear() {
+    let program = Program::init();
+    let own = program.path("own");
+    std::fs::create_dir(&own).unwrap();
+    let profile = OWN_PROFILE.replace("id = \"generic\"", "id = \"eigen\"");
+    std::fs::write(own.join("eigen.toml"), profile).unwrap();
+    let knowing = |arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.env("SLUIS_PROFILES", &own).output().unwrap()
+    };
+    let link = ["link", "add", "kantoor", BAKERY, "--profile", "eigen"];
+    let added = knowing(&[&link[..], &["--code", "C"]].concat());
+    assert!(added.status.success(), "{added:?}");
+    let rename = ["dossier", "set", "kantoor", BAKERY, "--name", "Korenaar"];
+    let file = program.path("kantoor.toml");
+    let text = program.ok(&["export", "kantoor"]);
+    std::fs::write(&file, text.replace("De Korenaar", "Korenaar")).unwrap();
+
+    for why in [
+        refused(&program, &rename),
+        refused(&program, &["apply", file.to_str().unwrap()]),
+    ] {
+        assert!(why.contains("there is no profile `eigen`"), "{why}");
+    }
+    let why = refused(&program, &rename);
+    assert!(why.contains("`SLUIS_PROFILES`"), "{why}");
+    // No folder has it.
+    let more = ["dossier", "set", "kantoor", BAKERY, "--add-id", THIRD];
+    program.ok(&more);
+    let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
+    assert_eq!(shown[0]["name"], "De Korenaar");
+    let renamed = knowing(&rename);
+    assert!(renamed.status.success(), "{renamed:?}");
 }
 
 #[test]
@@ -181,6 +247,113 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
     let given = "gave it to other books: to dossier 1 as sale: ours";
     assert!(story.contains(given), "{story}");
     assert!(story.contains("Reason: ours."), "{story}");
+}
+
+#[test]
+fn a_place_that_is_set_up_is_left_alone_and_so_it_says() {
+    let program = Program::init();
+    let new = program.path("new").to_str().unwrap().to_owned();
+    let old = program.path("sluis").to_str().unwrap().to_owned();
+    let already = "This was set up already";
+
+    let first = program.ok(&["init", &new]);
+    let second = program.ok(&["init", &new]);
+    let with_a_firm = program.ok(&["init", &old]);
+
+    assert!(
+        first.contains("(wrote)") && !first.contains(already),
+        "{first}"
+    );
+    assert!(first.contains("\nNext, for an office"), "{first}");
+    // Nobody has gone on yet.
+    assert!(second.contains(already), "{second}");
+    assert!(second.contains("\nNext, for an office"), "{second}");
+    assert!(with_a_firm.contains(already), "{with_a_firm}");
+    assert!(!with_a_firm.contains("Next"), "{with_a_firm}");
+    assert!(with_a_firm.contains("check` says whether"), "{with_a_firm}");
+}
+
+#[test]
+fn of_two_dossiers_of_one_name_whoever_makes_the_second_is_told() {
+    let program = Program::init();
+    let add = |name| ["dossier", "add", "kantoor", "--name", name, "--id"];
+    let said = |arguments: &[&str]| {
+        let output = program.run(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let note = format!("has another dossier of this name, 1 `De Korenaar` ({BAKERY});");
+
+    let second = said(&[&add("de korenaar")[..], &[MILL]].concat());
+    let third = said(&[&add("Molens")[..], &[THIRD]].concat());
+    let renamed = said(&["dossier", "set", "kantoor", THIRD, "--name", "De Korenaar"]);
+
+    assert!(second.contains(&note), "{second}");
+    assert_eq!(third, "");
+    assert!(renamed.contains("1 `De Korenaar`") && renamed.contains("2 `de korenaar`"));
+}
+
+#[test]
+fn a_firm_gets_another_name_and_language_and_what_it_is_offered_stays_where_it_is() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    let place = |program: &Program| {
+        let rows = program.json(&["deliveries", "kantoor"]);
+        rows[0]["path"].as_str().unwrap().to_owned()
+    };
+    let bob = |code: &'static str, dossier: &'static str| {
+        let words = ["link", "add", "kantoor", dossier, "--profile", "bob-demat"];
+        program.ok(&[&words[..], &["--code", code]].concat());
+    };
+    bob("OUD", BAKERY);
+    let before = place(&program);
+    let set = |change: &[&'static str]| [&["firm", "set", "kantoor"][..], change].concat();
+
+    program.ok(&set(&["--name", " Fiduciaire Dupont ", "--language", "fr"]));
+
+    let shown = program.json(&["firm", "show", "kantoor"]).remove(0);
+    assert_eq!(shown["name"], "Fiduciaire Dupont");
+    assert_eq!(shown["language"], "fr");
+    assert_eq!(place(&program), before);
+    let dossier = [
+        "dossier", "add", "kantoor", "--name", "Moulin", "--id", MILL,
+    ];
+    program.ok(&dossier);
+    bob("NEUF", MILL);
+    let links = program.json(&["link", "list", "kantoor"]);
+    let languages: Vec<_> = links.iter().map(|link| &link["language"]).collect();
+    assert_eq!(languages, ["nl", "nl", "fr"]);
+    let events = program.ok(&["events", "kantoor"]);
+    assert!(
+        events.contains("name `Fiduciaire Dupont`, language fr"),
+        "{events}"
+    );
+    let text = program.ok(&["export", "kantoor"]);
+    assert!(text.contains("name = \"Fiduciaire Dupont\"\nlanguage = \"fr\""));
+    assert_eq!(program.events("firm_changed"), 1);
+    let why = refused(&program, &set(&["--name", " "]));
+    assert!(why.contains("wants a name"), "{why}");
+    assert_eq!(program.events("firm_changed"), 1);
+}
+
+#[test]
+fn whoever_adds_a_device_that_is_there_is_told_how_it_gets_another_key() {
+    let program = Program::init();
+    program.device_of("server", "pull");
+    let public = program.path("server.pub");
+    let add = ["device", "add", "kantoor", "server", "--kind", "pull"];
+
+    let why = refused(
+        &program,
+        &[&add[..], &["--key", public.to_str().unwrap()]].concat(),
+    );
+
+    assert!(
+        why.contains("device `server` exists already: `sluis device key add kantoor server --key"),
+        "{why}"
+    );
+    assert!(why.contains("`sluis device set kantoor server`"), "{why}");
 }
 
 #[test]

@@ -296,6 +296,23 @@ async fn a_link_that_cannot_be_shown_is_named_by_a_check() {
         detail.contains("ACME") && detail.contains("gone"),
         "{detail}"
     );
+    let once = detail.matches("there is no profile `gone`").count();
+    assert_eq!(once, 1, "{detail}");
+}
+
+#[test]
+fn what_is_wrong_in_the_configuration_is_told_once_by_a_check() {
+    let program = Program::init();
+    let file = program.path("sluis/sluis.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("Europe/Brussels", "Europe/Brugge")).unwrap();
+
+    let found = wrong(&program);
+
+    let checks: Vec<_> = found.iter().map(|(check, _)| check.as_str()).collect();
+    assert_eq!(checks, ["time zone", "catalog"]);
+    assert!(found[0].1.contains("Europe/Brugge"), "{found:?}");
+    assert!(!found[1].1.contains("Europe/Brugge"), "{found:?}");
 }
 
 #[tokio::test]
@@ -504,6 +521,20 @@ fn a_typing_error_in_the_configuration_is_refused_with_what_was_meant() {
     assert_eq!(refused.status.code(), Some(1));
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("`SLUIS_SFTP_IDLE_SECONDS` does"), "{why}");
+}
+
+#[test]
+fn a_configuration_of_an_empty_name_is_refused_as_what_it_is() {
+    let program = Program::init();
+    let by_variable = program.command(&["check"]).env("SLUIS_CONFIG", "").output();
+    let by_word = program.run(&["check", "--config", ""]);
+
+    for refused in [by_variable.unwrap(), by_word] {
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let why = String::from_utf8(refused.stderr).unwrap();
+        assert!(why.contains("it is empty"), "{why}");
+        assert!(why.contains("unset `SLUIS_CONFIG`"), "{why}");
+    }
 }
 
 #[test]

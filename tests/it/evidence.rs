@@ -71,6 +71,9 @@ async fn a_document_that_was_read_and_removed_has_a_receipt_that_says_how() {
         assert_eq!(said["delivery"]["sha256"], *digest);
         assert_eq!(said["document"]["bytes"], bytes.len());
         assert_eq!(said["document"]["number"], "F-0");
+        assert_eq!(said["document"]["kind"], "invoice");
+        let named = said["text"][2].as_str().unwrap();
+        assert!(named.starts_with("document: factuur F-0"), "{named}");
         assert_eq!(said["delivery"]["path"], *path);
         assert_eq!(said["device"], "server");
         let whole = serde_json::json!([[0, bytes.len()]]);

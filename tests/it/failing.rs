@@ -11,7 +11,7 @@ use std::process::Command;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::ingest::Arrival;
-use sluis::model::DeviceKind;
+use sluis::model::{DeviceKind, Digest};
 use sluis::wellness::{Cause, Part};
 
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -647,6 +647,39 @@ fn a_torn_document_and_a_lost_one_are_found_by_fsck_without_reading_any() {
         line("lost").is_some_and(|line| line.contains(lost)),
         "{told}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_bytes_of_an_upload_that_was_not_accepted_are_called_by_its_name() {
+    let mut program = Program::init();
+    let scanner = program.device_of("scanner", "source");
+    program.serve();
+    let peer = Peer::connect(program.address.unwrap(), &scanner.login).await;
+    peer.put("/in/brief.xml", b"no xml").await.unwrap();
+    drop(peer);
+    assert_eq!(program.terminate(), Some(0));
+    program.ingest(&[invoice("F-1", 2000)]);
+    let digest = Digest::of(b"no xml").to_string();
+    let blobs = program.path("sluis/data/blobs");
+    fs::remove_file(blobs.join(&digest[..2]).join(&digest)).unwrap();
+    let name = "`brief.xml` in `/rejected` of device `kantoor.scanner`";
+
+    let lost = program.run(&["fsck"]);
+    // Its time is over before that of the note.
+    let keep = ["--keep-in-view", "1d", "--keep-documents", "1d"];
+    program.ok(&[&["firm", "set", "kantoor"][..], &keep].concat());
+    let old = "update document set received_at = 1, again_at = null where id = 1 returning id";
+    tokio::task::block_in_place(|| program.query(old));
+    program.ok(&["retention", "run", "kantoor", "--unread"]);
+    let only_shown = program.ok(&["fsck"]);
+
+    assert_eq!(lost.status.code(), Some(1));
+    let lost = String::from_utf8(lost.stdout).unwrap();
+    let whose = format!("(document 1 of `kantoor`, {name})");
+    assert!(lost.starts_with("lost") && lost.contains(&whose), "{lost}");
+    let shown = format!("lost_rejected  {digest}: ");
+    assert!(only_shown.starts_with(&shown), "{only_shown}");
+    assert!(only_shown.contains(name), "{only_shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

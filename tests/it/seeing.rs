@@ -719,6 +719,7 @@ const CHANGES: &[(&str, bool)] = &[
     ("init DATA", false),
     ("firm add other --name Other", true),
     ("firm set kantoor --keep-in-view 90d", true),
+    ("firm set kantoor --name Kantoor --language fr", true),
     ("firm remove other", false),
     ("dossier add kantoor --name Molens --id 0451827384", true),
     ("link add kantoor Molens --profile expertm --code MOL", true),

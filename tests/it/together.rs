@@ -1,10 +1,9 @@
 //! Do two who change the setup at the same time undo each other, or change what is there no longer?
 
 use sluis::alarm::OwnLimits;
-use sluis::catalog::{DeviceKey, Error, FirmRules, LinkRules, NewLink};
+use sluis::catalog::{DeviceKey, Dossier, Error, FirmRules, Link, LinkRules, NewLink};
 use sluis::model::{
-    Approval, DeviceKind, Duplicates, Flow, Identifier, Keep, Language, Means, OrFirm, Transfer,
-    Uploads,
+    Approval, DeviceKind, Duplicates, Flow, Keep, Language, Means, OrFirm, Transfer, Uploads,
 };
 use sluis::sending::{self, Destination};
 
@@ -26,6 +25,9 @@ async fn of_two_who_set_something_else_at_a_firm_neither_undoes_the_other() {
     catalog.set_retention(&was, &forever, now).await.unwrap();
     let short = was.keeps.with(Some(keep("30d")), None, None).unwrap();
     catalog.set_retention(&was, &short, now).await.unwrap();
+    for named in [("Dupont", was.language), (&*was.name, Language::Fr)] {
+        catalog.rename_firm(&was, named, now).await.unwrap();
+    }
     for (uncollected, unseen) in [("2d", "default"), ("default", "never")] {
         let own = OwnLimits {
             uncollected: uncollected.parse().unwrap(),
@@ -51,6 +53,8 @@ async fn of_two_who_set_something_else_at_a_firm_neither_undoes_the_other() {
     let own = (firm.alarms.uncollected, firm.alarms.unseen);
     let told = (own.0.to_string(), own.1.to_string());
     assert_eq!(told, ("2d".to_owned(), "never".to_owned()));
+    let named = (firm.name.as_str(), firm.language);
+    assert_eq!(named, ("Dupont", Language::Fr));
     assert_eq!(firm.sends.time_zone.as_deref(), Some("Europe/Lisbon"));
     assert_eq!(firm.sends.duplicates, Duplicates::Replace);
     assert_eq!(firm.sends.transfer, Transfer::Nightly);
@@ -132,11 +136,20 @@ async fn what_another_has_removed_meanwhile_is_not_changed_and_nothing_is_given_
     catalog.remove_device(firm, device, now).await.unwrap();
     let before = gateway.deliveries(&office).await;
 
-    let numbers = [Identifier::new("0403019261").unwrap()];
+    let renamed = |old: &Dossier, _: &[Link]| {
+        let name = "W".to_owned();
+        Ok(Dossier {
+            name,
+            ..old.clone()
+        })
+    };
     let changes = [
         catalog.set_link(link, None, &LinkRules::FIRM, now).await,
         catalog.remove_link(firm, link, now).await,
-        catalog.set_dossier(firm, weaver, "W", &numbers, now).await,
+        catalog
+            .change_dossier(firm, weaver, renamed, now)
+            .await
+            .map(drop),
         catalog.remove_dossier(firm, gone, now).await,
         catalog.add_link(firm, &new, now).await.map(drop),
         catalog.remove_device(firm, device, now).await,

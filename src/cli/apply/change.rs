@@ -39,6 +39,10 @@ pub(super) enum Change {
     SetDefault {
         device: String,
     },
+    RenameFirm {
+        name: String,
+        language: Language,
+    },
     SetFirm(FirmRules),
     SetRetention(Retention),
     SetAlarms(OwnLimits),
@@ -47,8 +51,10 @@ pub(super) enum Change {
         ids: Vec<Identifier>,
     },
     SetDossier {
+        /// As it was when this was planned.
         dossier: Dossier,
         name: String,
+        /// Those of the file: what else it has stays behind them.
         ids: Vec<Identifier>,
     },
     AddLink {
@@ -77,6 +83,10 @@ impl std::fmt::Display for Change {
             | Self::Disable { .. }
             | Self::SetUploads { .. } => self.tell_device(f),
             Self::SetDefault { device } => write!(f, "make `{device}` the default device"),
+            Self::RenameFirm { name, language } => {
+                let language = language.as_str();
+                write!(f, "set the firm: name `{name}`, language {language}")
+            }
             Self::SetFirm(rules) => {
                 let zone = rules.time_zone.as_deref().unwrap_or("the configured zone");
                 write!(
@@ -93,7 +103,7 @@ impl std::fmt::Display for Change {
                     f,
                     "set dossier `{}`: `{name}` with {}",
                     dossier.name,
-                    told(ids)
+                    told(&with_own(ids, dossier))
                 )
             }
             Self::AddLink {
@@ -166,6 +176,13 @@ impl Change {
             _ => Ok(()),
         }
     }
+}
+
+/// The numbers of the file, and behind them those that the dossier has beside them.
+pub(super) fn with_own(ids: &[Identifier], dossier: &Dossier) -> Vec<Identifier> {
+    let is_other = |own: &&Identifier| !ids.iter().any(|id| id.key == own.key);
+    let others = dossier.identifiers.iter().filter(is_other);
+    ids.iter().chain(others).cloned().collect()
 }
 
 fn told(ids: &[Identifier]) -> String {

@@ -28,6 +28,11 @@ pub(super) struct Wanted {
 pub(super) struct WantedFirm {
     #[serde(with = "word")]
     pub(super) slug: Name,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
+    pub(super) language: Option<Language>,
     #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
     pub(super) transfer: Option<Transfer>,
     #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@
 mod change;
 mod file;
 mod plan;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -16,18 +17,17 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use self::change::Change;
-use self::file::{
-    KeyUntil, Wanted, WantedDevice, WantedDossier, WantedFirm, WantedKey, WantedLink,
-};
+use self::change::{Change, with_own};
+use self::file::{Wanted, WantedDevice};
 use self::plan::{Here, Present, owner, plan};
-use super::call::{Call, device_name, find_device, find_firm};
+use self::written::written;
+use super::call::{Call, find_device, find_firm};
 use super::waiting::look_again;
 use super::{Error, Exit, keys, link, print};
 use crate::app::House;
-use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, NewDevice, NewLink};
+use crate::catalog::{Device, Dossier, Firm, Link, NewDevice, NewLink};
 use crate::layout::LinkFacts;
-use crate::model::{DeviceId, Networks, with_causes};
+use crate::model::{DeviceId, DossierId, Identifier, with_causes};
 use crate::sending::Waiting;
 
 /// The arguments of `apply`.
@@ -227,6 +227,10 @@ impl<'a> Doing<'a> {
                 let device = self.device(device).await?;
                 catalog.make_default(firm, &device, now).await?;
             }
+            Change::RenameFirm { name, language } => {
+                let named = (name.as_str(), *language);
+                catalog.rename_firm(&self.present.firm, named, now).await?;
+            }
             Change::SetAlarms(own) => catalog.set_alarms(&self.present.firm, *own, now).await?,
             Change::SetFirm(rules) => {
                 catalog
@@ -247,14 +251,7 @@ impl<'a> Doing<'a> {
                 });
             }
             Change::SetDossier { dossier, name, ids } => {
-                catalog
-                    .set_dossier(firm, dossier.id, name, ids, now)
-                    .await?;
-                for own in &mut self.present.dossiers {
-                    if own.id == dossier.id {
-                        (own.name, own.identifiers) = (name.clone(), ids.clone());
-                    }
-                }
+                self.set_dossier(dossier.id, name, ids).await?;
             }
             Change::AddLink { .. } => self.add_link(change).await?,
             Change::SetLink {
@@ -315,6 +312,36 @@ impl<'a> Doing<'a> {
                 catalog.set_uploads(&device, *uploads, now).await?;
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Changes a dossier as it is now: somebody may have given it a number since it was looked at.
+    async fn set_dossier(
+        &mut self,
+        dossier: DossierId,
+        name: &str,
+        ids: &[Identifier],
+    ) -> Result<(), Error> {
+        let firm = &self.present.firm;
+        let becomes = |there: &Dossier, links: &[Link]| {
+            let new = Dossier {
+                name: name.to_owned(),
+                identifiers: with_own(ids, there),
+                ..there.clone()
+            };
+            let (profiles, slug) = (&self.house.profiles, firm.slug.as_str());
+            let refusals = link::folders_stay(profiles, slug, links, (there, &new));
+            refusals.into_iter().next().map_or(Ok(new), Err)
+        };
+        let (catalog, now) = (&self.house.catalog, self.house.clock.read());
+        let changing = catalog.change_dossier(firm.id, dossier, becomes, now);
+        let changed = changing.await?;
+        if let Some(new) = changed {
+            let mut known = self.present.dossiers.iter_mut();
+            if let Some(own) = known.find(|own| own.id == dossier) {
+                *own = new;
+            }
         }
         Ok(())
     }
@@ -381,76 +408,5 @@ impl<'a> Doing<'a> {
             Some(own) => Ok(Some(own.id)),
             None => Ok(Some(self.device(name).await?.id)),
         }
-    }
-}
-
-/// Says of a firm what its file would say.
-fn written(present: &Present) -> Wanted {
-    let Present {
-        firm,
-        devices,
-        dossiers,
-        links,
-    } = present;
-    let named = |id: Option<DeviceId>| {
-        let name = device_name(devices, id);
-        (!name.is_empty()).then_some(name)
-    };
-    let link = |link: &Link| WantedLink {
-        profile: link.profile.clone(),
-        code: link.code.clone(),
-        device: named(link.device),
-        transfer: link.sends.transfer,
-        approval: link.sends.approval,
-        from: link.sends.from,
-        language: Some(link.language),
-    };
-    let dossier = |own: &Dossier| WantedDossier {
-        name: own.name.clone(),
-        ids: own.identifiers.iter().map(|id| id.raw.clone()).collect(),
-        links: links
-            .iter()
-            .filter(|one| one.dossier == own.id)
-            .map(link)
-            .collect(),
-    };
-    Wanted {
-        firm: WantedFirm {
-            slug: firm.slug.clone(),
-            transfer: Some(firm.sends.transfer),
-            approval: Some(firm.sends.approval),
-            night: Some(firm.sends.night_hour),
-            time_zone: firm.sends.time_zone.clone(),
-            keep_in_view: Some(firm.keeps.in_view()),
-            keep_documents: Some(firm.keeps.documents()),
-            keep_events: Some(firm.keeps.events()),
-            duplicates: Some(firm.sends.duplicates),
-            default_device: named(firm.default_device),
-            alarm_uncollected: Some(firm.alarms.uncollected),
-            alarm_unseen: Some(firm.alarms.unseen),
-        },
-        devices: devices.iter().map(device_written).collect(),
-        dossiers: dossiers.iter().map(dossier).collect(),
-    }
-}
-
-fn device_written(device: &Device) -> WantedDevice {
-    let key = |own: &DeviceKey| {
-        let line = format!("{} {}", own.public_key, own.comment);
-        let key = line.trim().to_owned();
-        match own.expires_at.map(|at| at.to_string()) {
-            None => WantedKey::Line(key),
-            Some(expires) => WantedKey::Until(KeyUntil { key, expires }),
-        }
-    };
-    let is_narrow = |networks: &&Networks| !networks.are_all();
-    WantedDevice {
-        name: device.name.clone(),
-        kind: device.kind,
-        uploads: Some(device.uploads),
-        login: Some(device.means),
-        from: Some(&device.networks).filter(is_narrow).cloned(),
-        disabled: device.disabled.as_ref().map(|own| own.why.clone()),
-        keys: device.keys.iter().map(key).collect(),
     }
 }

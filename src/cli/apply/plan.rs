@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::change::Change;
+use super::change::{Change, with_own};
 use super::file::{Wanted, WantedDossier, WantedLink};
 use crate::alarm::OwnLimits;
 use crate::catalog::{Device, DeviceKey, Dossier, Firm, Link, LinkRules};
@@ -63,16 +63,6 @@ pub(super) fn plan(
     }
 }
 
-/// The numbers of the file, and those that are there beside them.
-fn with_own(mut ids: Vec<Identifier>, there: Option<&Dossier>) -> Vec<Identifier> {
-    for own in there.into_iter().flat_map(|dossier| &dossier.identifiers) {
-        if !ids.iter().any(|id| id.key == own.key) {
-            ids.push(own.clone());
-        }
-    }
-    ids
-}
-
 /// A dossier as it will be when its links are made.
 struct PlannedDossier<'a> {
     /// One of its numbers in the file.
@@ -111,6 +101,15 @@ impl Planning<'_> {
                 "the time zone `{zone}` is not known; write one such as Europe/Brussels"
             ));
         }
+        let name = wanted.name.as_deref().map_or(&*firm.name, str::trim);
+        let language = self.firm_language();
+        if name.is_empty() {
+            self.faults.push("the firm wants a name".to_owned());
+        }
+        if (name, language) != (firm.name.as_str(), firm.language) {
+            let name = name.to_owned();
+            self.changes.push(Change::RenameFirm { name, language });
+        }
         if rules != *old {
             self.changes.push(Change::SetFirm(rules));
         }
@@ -138,6 +137,12 @@ impl Planning<'_> {
                 self.changes.push(Change::SetDefault { device });
             }
         }
+    }
+
+    /// The language that the firm will have.
+    fn firm_language(&self) -> Language {
+        let wanted = self.wanted.firm.language;
+        wanted.unwrap_or(self.present.firm.language)
     }
 
     /// Nothing is ever offered to a device that is not there, or only uploads.
@@ -189,19 +194,21 @@ impl Planning<'_> {
                 ));
                 continue;
             }
-            let ids = with_own(ids, there.as_ref());
+            let own = there
+                .as_ref()
+                .map_or_else(|| ids.clone(), |there| with_own(&ids, there));
             let planned = PlannedDossier {
                 id: &first,
                 name,
-                ids: &ids,
+                ids: &own,
             };
             match &there {
                 None => self.changes.push(Change::AddDossier {
                     name: name.to_owned(),
                     ids: ids.clone(),
                 }),
-                Some(dossier) if dossier.name != name || dossier.identifiers != ids => {
-                    self.folders_stay(dossier, name, &ids);
+                Some(dossier) if dossier.name != name || dossier.identifiers != own => {
+                    self.folders_stay(dossier, name, &own);
                     self.changes.push(Change::SetDossier {
                         dossier: dossier.clone(),
                         name: name.to_owned(),
@@ -231,8 +238,7 @@ impl Planning<'_> {
         };
         let firm = self.present.firm.slug.as_str();
         let both = (dossier, &renamed);
-        let renamed = link::renamed(self.profiles, firm, &self.present.links, both);
-        let faults = renamed.into_iter().map(|link| link::stays(link, dossier));
+        let faults = link::folders_stay(self.profiles, firm, &self.present.links, both);
         self.faults.extend(faults);
     }
 
@@ -398,7 +404,7 @@ impl Planning<'_> {
                 asked.as_str()
             )),
             Some(asked) => Ok(asked),
-            None => Ok(profile.language_for(self.present.firm.language)),
+            None => Ok(profile.language_for(self.firm_language())),
         }
     }
 }

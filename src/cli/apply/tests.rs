@@ -4,9 +4,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::cli::apply::file::WantedKey;
 use crate::cli::demo::office::Office;
 use crate::layout::Profiles;
-use crate::model::{DeviceKind, Identifier, Language, Means};
+use crate::model::{DeviceKind, Language, Means};
+
+mod changing;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti kevin@pc";

@@ -3,13 +3,13 @@
 //! Its name, and its numbers. It keeps one at least: without a number nothing would ever reach it, and no file that
 //! `apply` reads could name it. Folders that bear its name or number stay as they are, for documents wait in them.
 
-use super::{check_free, identifiers, named, show};
+use super::{check_free, identifiers, named, show, tell_namesakes};
 use crate::app::House;
-use crate::catalog::{Dossier, Firm};
+use crate::catalog::{Dossier, Link};
 use crate::cli::call::{Call, find_firm};
 use crate::cli::waiting::{Looked, look_again};
 use crate::cli::{Error, Exit, link, print};
-use crate::model::normalise;
+use crate::model::{Identifier, normalise};
 use crate::sending::Waiting;
 
 /// The arguments of `dossier set`.
@@ -31,37 +31,40 @@ pub(in crate::cli) struct Set {
     remove_ids: Vec<String>,
 }
 
-/// Changes what was asked, and looks again at what waits.
+/// Changes what was asked of the dossier as it is then, and looks again at what waits.
 pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
-    let old = named(house, firm.id, &args.dossier).await?;
-    let new = changed(&old, args)?;
-    let mut looked = Looked::at_nothing();
-    if new.name != old.name || new.identifiers != old.identifiers {
-        check_free(house, &firm, &new.identifiers, Some(old.id)).await?;
-        check_folders(house, &firm, &old, &new).await?;
-        let now = house.clock.read();
-        house
-            .catalog
-            .set_dossier(firm.id, old.id, &new.name, &new.identifiers, now)
-            .await?;
-        looked = look_again(house, firm.id, Waiting::Stays).await;
+    let dossier = named(house, firm.id, &args.dossier).await?.id;
+    let added = identifiers(&args.add_ids)?;
+    check_free(house, &firm, &added, Some(dossier)).await?;
+    let becomes = |old: &Dossier, links: &[Link]| {
+        let new = changed(old, args, &added)?;
+        let (profiles, slug) = (&house.profiles, firm.slug.as_str());
+        let refusals = link::folders_stay(profiles, slug, links, (old, &new));
+        refusals.into_iter().next().map_or(Ok(new), Err)
+    };
+    let now = house.clock.read();
+    let changing = house.catalog.change_dossier(firm.id, dossier, becomes, now);
+    let looked = if let Some(new) = changing.await? {
+        if args.name.is_some() {
+            tell_namesakes(house, &firm, (dossier, &new.name)).await?;
+        }
+        look_again(house, firm.id, Waiting::Stays).await
     } else {
         print::note("note: the dossier is so already; nothing was changed");
-    }
-    show(call, house, firm.slug.as_str(), &old.id.to_string()).await?;
+        Looked::at_nothing()
+    };
+    show(call, house, firm.slug.as_str(), &dossier.to_string()).await?;
     Ok(looked.tell())
 }
 
 /// The dossier as it shall be.
-fn changed(old: &Dossier, args: &Set) -> Result<Dossier, Error> {
+fn changed(old: &Dossier, args: &Set, added: &[Identifier]) -> Result<Dossier, String> {
     let mut new = old.clone();
     if let Some(name) = &args.name {
         name.trim().clone_into(&mut new.name);
         if new.name.is_empty() {
-            return Err(Error::Refused(
-                "a dossier wants a name: `--name`".to_owned(),
-            ));
+            return Err("a dossier wants a name: `--name`".to_owned());
         }
     }
     for raw in &args.remove_ids {
@@ -69,38 +72,23 @@ fn changed(old: &Dossier, args: &Set) -> Result<Dossier, Error> {
         let before = new.identifiers.len();
         new.identifiers.retain(|own| own.key != key);
         if new.identifiers.len() == before {
-            return Err(Error::Refused(format!(
+            return Err(format!(
                 "dossier `{}` has no number `{raw}`: it has {}",
                 old.name,
                 super::numbers(old)
-            )));
+            ));
         }
     }
-    for added in identifiers(&args.add_ids)? {
+    for added in added {
         if !new.identifiers.iter().any(|own| own.key == added.key) {
-            new.identifiers.push(added);
+            new.identifiers.push(added.clone());
         }
     }
     if new.identifiers.is_empty() {
-        return Err(Error::Refused(format!(
+        return Err(format!(
             "dossier `{}` would have no number left, and no invoice would reach it: give it another with `--add-id`, or take it out of use with `sluis dossier remove`",
             old.name
-        )));
+        ));
     }
     Ok(new)
-}
-
-/// A folder never changes its name: documents wait in it.
-async fn check_folders(
-    house: &House,
-    firm: &Firm,
-    old: &Dossier,
-    new: &Dossier,
-) -> Result<(), Error> {
-    let links = house.catalog.links(firm.id).await?;
-    let renamed = link::renamed(&house.profiles, firm.slug.as_str(), &links, (old, new));
-    match renamed.first() {
-        None => Ok(()),
-        Some(link) => Err(Error::Refused(link::stays(link, old))),
-    }
 }

@@ -2,8 +2,8 @@
 
 use super::{ReadsSaid, Receipt, Step};
 use crate::evidence::Sure;
-use crate::model::Language;
-use crate::text::{Label, Phrase, label, phrase};
+use crate::model::{Kind, Language};
+use crate::text::{self, Label, Phrase, label, phrase};
 
 /// The instants as people read them.
 pub(super) struct Times {
@@ -14,7 +14,11 @@ pub(super) struct Times {
 }
 
 /// The receipt in words, a line each.
-pub(super) fn lines(receipt: &Receipt, language: Language, times: &Times) -> Vec<String> {
+pub(super) fn lines(
+    receipt: &Receipt,
+    (language, kind): (Language, Kind),
+    times: &Times,
+) -> Vec<String> {
     let mut lines = Lines {
         language,
         lines: vec![label(language, Label::Receipt).to_uppercase()],
@@ -24,7 +28,7 @@ pub(super) fn lines(receipt: &Receipt, language: Language, times: &Times) -> Vec
         Label::Firm,
         format!("{} ({})", receipt.firm.name, receipt.firm.slug),
     );
-    let mut named = document.kind.clone();
+    let mut named = text::kind(language, kind).to_owned();
     for part in [&document.number, &document.issued].into_iter().flatten() {
         named.push_str(&format!(" {part}"));
     }
