@@ -54,15 +54,14 @@ fn goes_on(client: &Client, how: &GoesOn, algorithms: &str) {
     let cut = finish(&mut put(client, &scene, dead.port(), &from));
     scene.quiet();
     assert!(!cut.status.success(), "{}", said(&cut));
-    assert_eq!(came_in(&scene), [], "half of a document is none");
+    assert_eq!(came_in(&scene, "CUT-1"), [], "half of a document is none");
 
     let wire = Wire::to(server);
     let mut command = how.command(&scene, put(client, &scene, wire.port(), &from));
     expect(&finish(&mut command));
     scene.quiet();
 
-    let whole = ("offered".to_owned(), Digest::of(&document).to_string());
-    assert_eq!(came_in(&scene), [whole]);
+    assert_eq!(came_in(&scene, "CUT-1"), [whole(&document)]);
     // What is stored under that digest has it.
     scene.program.ok(&["fsck", "--deep"]);
     let word = if wire.up() < SIZE as u64 {
@@ -71,6 +70,34 @@ fn goes_on(client: &Client, how: &GoesOn, algorithms: &str) {
         "anew"
     };
     assert_eq!(word, expected(client.name), "of {}", client.name);
+
+    puts_another(client, how, &scene, &from);
+}
+
+/// What shows under that name is not the beginning of another document, though who goes on takes it for that. Who
+/// is told that it was put has put all of it.
+fn puts_another(client: &Client, how: &GoesOn, scene: &Scene, from: &Path) {
+    let document = invoice("CUT-2", SIZE + 500_000);
+    std::fs::write(from, &document).unwrap();
+    for _ in 0..2 {
+        let port = scene.program.address.unwrap().port();
+        let mut command = how.command(scene, put(client, scene, port, from));
+        let output = finish(&mut command);
+        scene.quiet();
+
+        let came = came_in(scene, "CUT-2");
+        if output.status.success() {
+            assert_eq!(came, [whole(&document)], "{}", said(&output));
+        } else {
+            assert_eq!(came, []);
+        }
+        let all = scene.program.json(&["documents", "kantoor"]);
+        assert_eq!(all.len(), 2 + came.len(), "a piece was taken: {all:?}");
+    }
+}
+
+fn whole(document: &[u8]) -> (String, String) {
+    ("offered".to_owned(), Digest::of(document).to_string())
 }
 
 fn put(client: &Client, scene: &Scene, port: u16, from: &Path) -> Command {
@@ -82,10 +109,10 @@ fn put(client: &Client, scene: &Scene, port: u16, from: &Path) -> Command {
     (client.command)(&errand).unwrap()
 }
 
-/// The state and the digest of what came in by that name.
-fn came_in(scene: &Scene) -> Vec<(String, String)> {
+/// The state and the digest of what came in with that number.
+fn came_in(scene: &Scene, number: &str) -> Vec<(String, String)> {
     let ask = ["deliveries", "kantoor", "--device", "server", "--number"];
-    let rows = scene.program.json(&[&ask[..], &["CUT-1"]].concat());
+    let rows = scene.program.json(&[&ask[..], &[number]].concat());
     let found = rows.iter().map(|row| {
         let text = |field: &str| row[field].as_str().unwrap().to_owned();
         (text("state"), text("digest"))
