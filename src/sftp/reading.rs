@@ -299,7 +299,9 @@ mod tests {
             (F::READ | F::WRITE,                   Intent::Change),
             (F::APPEND,                            Intent::Change),
             (F::WRITE | F::CREATE,                 Intent::Create),
+            (F::WRITE | F::TRUNCATE,               Intent::Change),
             (F::READ | F::CREATE,                  Intent::Create),
+            (F::CREATE | F::TRUNCATE,              Intent::Create),
             (F::WRITE | F::CREATE | F::TRUNCATE,   Intent::Create),
             (F::WRITE | F::CREATE | F::EXCLUDE,    Intent::CreateNew),
         ];

@@ -3,6 +3,7 @@
 //! Its own files as far as they are written, and what its device left there or saw taken. Nobody else's.
 
 use super::serve::{Session, Stop};
+use super::status::Refusal;
 use super::uploading::{Writing, is_in};
 use crate::model::VirtualPath;
 use crate::tree::{Attributes, Item};
@@ -27,6 +28,18 @@ impl Session {
         Ok(self.sight(path).as_ref().map(attributes))
     }
 
+    /// Lets go of what came behind a gap: whoever appends to a file counts from the size that he is told.
+    pub(super) async fn cut_to_first_gap(&mut self, key: &str) -> Result<(), Stop> {
+        if let Some(writing) = self.writing.get_mut(key)
+            && !writing.is_open()
+        {
+            let bytes = writing.draft.bytes_in_order();
+            writing.draft.cut(&self.parts.spool, bytes).await?;
+            writing.unfinished.resize(writing.draft.bytes());
+        }
+        Ok(())
+    }
+
     pub(super) fn upload_of(&self, key: &str) -> Option<Attributes> {
         Some(attributes(&self.writing.get(key)?.sight()))
     }
@@ -47,6 +60,11 @@ impl Session {
         sights.sort_by_cached_key(|sight| sight.path.key());
         sights.iter().filter_map(item).collect()
     }
+}
+
+/// What shows is no beginning of another document, and what is appended to it would be taken for a whole one.
+pub(super) fn taken_already() -> Refusal {
+    Refusal::failed("the file of that name was taken in already; put yours anew")
 }
 
 fn attributes(sight: &Sight) -> Attributes {

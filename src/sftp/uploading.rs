@@ -12,6 +12,7 @@ use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
 use super::reading::{Intent, intent, too_many_files};
 use super::room::Unfinished;
 use super::serve::{Open, Session, Stop, ok};
+use super::sights::taken_already;
 use super::status::Refusal;
 use crate::ingest::{Outcome, PutAs, Taken};
 use crate::model::{Timestamp, Veiled, VirtualPath, fold, is_temporary};
@@ -28,7 +29,7 @@ pub(super) struct Writing {
     /// Why a part of it was refused; then none of it is taken.
     fault: Option<Refusal>,
     /// Where it is counted.
-    unfinished: Unfinished,
+    pub(super) unfinished: Unfinished,
 }
 
 /// A folder of uploads.
@@ -116,6 +117,12 @@ impl Session {
         flags: OpenFlags,
     ) -> Answer {
         let seen = self.sight(&path);
+        let anew = flags.contains(OpenFlags::TRUNCATE);
+        let is_append = flags.contains(OpenFlags::APPEND);
+        let is_taken = |sight: &Sight| sight.digest.is_some();
+        if is_append && !anew && seen.as_ref().is_some_and(is_taken) {
+            return Err(taken_already().into());
+        }
         match intent(flags) {
             Intent::Read if seen.is_some() => {
                 return Err(
@@ -135,9 +142,10 @@ impl Session {
             return Err(self.refuse_upload(&path, None, full).await.into());
         }
         let key = path.key();
-        let anew = flags.contains(OpenFlags::TRUNCATE);
         self.begin_or_resume(path, anew.then_some(Anew))?;
-        let is_append = flags.contains(OpenFlags::APPEND);
+        if is_append {
+            self.cut_to_first_gap(&key).await?;
+        }
         let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
         if let Some(writing) = self.writing.get_mut(&key) {
             writing.handles += 1;
@@ -449,6 +457,10 @@ impl Writing {
     /// Why none of it will be taken, if a part of it was refused.
     pub(super) fn fault(&self) -> Option<&Refusal> {
         self.fault.as_ref()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.handles > 0
     }
 
     pub(super) fn sight(&self) -> Sight {

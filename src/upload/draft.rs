@@ -171,6 +171,14 @@ impl Draft {
         }
     }
 
+    /// Returns how many bytes came before the first gap: whoever goes on with it goes on there.
+    pub fn bytes_in_order(&self) -> u64 {
+        match self.came.spans().first() {
+            Some(span) if span.start == 0 => span.end,
+            _ => 0,
+        }
+    }
+
     /// Returns what a stat of it says.
     pub fn at(&self) -> Timestamp {
         self.at
@@ -194,9 +202,8 @@ impl Draft {
         if bytes == 0 {
             return Err(Error::Empty);
         }
-        if !self.came.is_whole(bytes) {
-            let first = self.came.spans().first();
-            let from = first.map_or(0, |span| if span.start == 0 { span.end } else { 0 });
+        let from = self.bytes_in_order();
+        if from < bytes {
             return Err(Error::Gap { from });
         }
         Ok(())
@@ -310,6 +317,7 @@ mod tests {
         write(&mut draft, &spool, 0, b"abc").await.unwrap();
         write(&mut draft, &spool, 5, b"fg").await.unwrap();
         assert!(matches!(draft.check(), Err(Error::Gap { from: 3 })));
+        assert_eq!((draft.bytes(), draft.bytes_in_order()), (7, 3));
         write(&mut draft, &spool, 3, b"de").await.unwrap();
         assert!(draft.check().is_ok());
         draft.cut(&spool, 100).await.unwrap();

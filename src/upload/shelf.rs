@@ -39,7 +39,7 @@ pub struct Shelf {
 pub struct Sight {
     /// Where it is.
     pub path: VirtualPath,
-    /// Its size in bytes.
+    /// Its size in bytes; of one that nobody is writing, up to its first gap.
     pub bytes: u64,
     /// Its time.
     pub at: Timestamp,
@@ -359,7 +359,8 @@ impl Kept {
     fn sight(&self) -> Sight {
         Sight {
             path: self.path.clone(),
-            bytes: self.draft.bytes(),
+            // Whoever goes on with it begins where it seems to end.
+            bytes: self.draft.bytes_in_order(),
             at: self.draft.at(),
             digest: None,
         }

@@ -14,6 +14,7 @@ mod openssh;
 mod putty;
 mod python;
 mod rclone;
+mod reput;
 mod scene;
 mod table;
 mod transcripts;

@@ -6,16 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-/// A line to the server: it counts what comes down, and may go dead.
+/// A line to the server: it counts what goes over it, and may go dead.
 pub struct Wire {
     near: SocketAddr,
     state: Arc<State>,
 }
 
 struct State {
-    down: AtomicU64,
-    dies_after: u64,
+    down: Way,
+    up: Way,
     dead: AtomicBool,
+}
+
+/// One way of a line.
+struct Way {
+    bytes: AtomicU64,
+    dies_after: u64,
 }
 
 impl Wire {
@@ -26,13 +32,19 @@ impl Wire {
 
     /// A line that goes dead, for this connection and all others, when so many bytes came down.
     pub fn that_dies_after(bytes: u64, server: SocketAddr) -> Self {
+        Self::with(Way::that_dies_after(bytes), Way::that_holds(), server)
+    }
+
+    /// A line that goes dead, for this connection and all others, when so many bytes went up.
+    pub fn that_dies_after_sending(bytes: u64, server: SocketAddr) -> Self {
+        Self::with(Way::that_holds(), Way::that_dies_after(bytes), server)
+    }
+
+    fn with(down: Way, up: Way, server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = listener.local_addr().unwrap();
-        let state = Arc::new(State {
-            down: AtomicU64::new(0),
-            dies_after: bytes,
-            dead: AtomicBool::new(false),
-        });
+        let dead = AtomicBool::new(false);
+        let state = Arc::new(State { down, up, dead });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -51,7 +63,35 @@ impl Wire {
 
     /// How many bytes came down from the server.
     pub fn down(&self) -> u64 {
-        self.state.down.load(Ordering::SeqCst)
+        self.state.down.bytes.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes went up to the server.
+    pub fn up(&self) -> u64 {
+        self.state.up.bytes.load(Ordering::SeqCst)
+    }
+}
+
+impl Way {
+    fn that_holds() -> Self {
+        Self::that_dies_after(u64::MAX)
+    }
+
+    fn that_dies_after(bytes: u64) -> Self {
+        Self {
+            bytes: AtomicU64::new(0),
+            dies_after: bytes,
+        }
+    }
+}
+
+impl State {
+    /// Counts what goes one way, and says whether the line takes it.
+    fn takes(&self, way: &Way, bytes: u64) -> bool {
+        let before = way.bytes.fetch_add(bytes, Ordering::SeqCst);
+        let holds = before + bytes <= way.dies_after;
+        self.dead.fetch_or(!holds, Ordering::SeqCst);
+        holds
     }
 }
 
@@ -68,27 +108,24 @@ fn join(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
         stream.set_nodelay(true).unwrap();
     }
     let (up, down) = (copy_of(client, server), copy_of(server, client));
-    let state = Arc::clone(state);
-    thread::spawn(move || carry_up(up));
-    thread::spawn(move || {
-        carry_down(down, |bytes| {
-            let before = state.down.fetch_add(bytes, Ordering::SeqCst);
-            let holds = before + bytes <= state.dies_after;
-            state.dead.fetch_or(!holds, Ordering::SeqCst);
-            holds
-        });
-    });
+    let (state, same) = (Arc::clone(state), Arc::clone(state));
+    thread::spawn(move || carry_up(up, |bytes| state.takes(&state.up, bytes)));
+    thread::spawn(move || carry_down(down, |bytes| same.takes(&same.down, bytes)));
 }
 
 fn copy_of(from: &TcpStream, to: &TcpStream) -> (TcpStream, TcpStream) {
     (from.try_clone().unwrap(), to.try_clone().unwrap())
 }
 
-/// Carries what a client says until it ends. What it says to a dead line is taken all the same: a refusal
-/// would make its system throw away what came down before and was not read yet.
-fn carry_up((mut client, mut server): (TcpStream, TcpStream)) {
+/// Carries what a client says until it ends, or `holds` says that it is too much. What it says to a line that died
+/// the other way is taken all the same: a refusal would make its system throw away what came down before and was
+/// not read yet.
+fn carry_up((mut client, mut server): (TcpStream, TcpStream), holds: impl Fn(u64) -> bool) {
     let mut block = vec![0; 64 * 1024];
     while let Ok(got @ 1..) = client.read(&mut block) {
+        if !holds(got as u64) {
+            break;
+        }
         drop(server.write_all(&block[..got]));
     }
     for stream in [client, server] {

@@ -1,6 +1,7 @@
 //! What becomes of a file that was begun in `/in` and not ended, or not ended well?
 
-use russh_sftp::protocol::StatusCode;
+use russh_sftp::protocol::{OpenFlags, StatusCode};
+use sluis::model::Digest;
 use sluis::sftp::limits::DRAFTS_MAX;
 use sluis::upload::{SESSION_BYTES_MAX, SHELF_MS, UPLOAD_BYTES_MAX};
 
@@ -152,6 +153,54 @@ async fn a_file_with_a_gap_is_refused_and_may_be_completed() {
         .unwrap();
     peer.close(&handle).await.unwrap();
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+/// As `curl -C - -T` of another document of the same name: it takes what shows for the beginning of its own.
+#[tokio::test]
+async fn what_was_taken_is_not_appended_to() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let path = "/in/F-1.xml";
+    peer.put(path, &invoice("F-1", 5000)).await.unwrap();
+
+    for flags in [RESUME | OpenFlags::APPEND, CREATE | OpenFlags::APPEND] {
+        assert_eq!(open(&peer, path, flags).await, Err(StatusCode::Failure));
+    }
+
+    assert_eq!(gateway.events(&office).await, ["kept", "offered"]);
+    let anew = CREATE | OpenFlags::TRUNCATE | OpenFlags::APPEND;
+    let handle = open(&peer, path, anew).await.unwrap();
+    let other = invoice("F-2", 6000);
+    write(&peer, &handle, 5000, &other).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    assert_eq!(gateway.deliveries(&office).await.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_goes_on_is_told_what_came_before_the_first_gap() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let path = "/in/F-1.xml";
+    peer.put(path, &invoice("F-1", 5000)).await.unwrap();
+    let other = invoice("F-2", 6000);
+    // It takes what shows for its own beginning.
+    let handle = open(&peer, path, RESUME).await.unwrap();
+    write(&peer, &handle, 5000, &other[5000..]).await.unwrap();
+    assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
+
+    assert_eq!(size(&peer, path).await, Ok(0), "the beginning never came");
+
+    let handle = open(&peer, path, RESUME).await.unwrap();
+    write(&peer, &handle, 0, &other[..1000]).await.unwrap();
+    write(&peer, &handle, 2000, b"of a mixture").await.unwrap();
+    assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
+    assert_eq!(size(&peer, path).await, Ok(1000));
+    let handle = open(&peer, path, RESUME | OpenFlags::APPEND).await.unwrap();
+    write(&peer, &handle, 0, &other[1000..]).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    let taken = gateway.house.blobs.whole(Digest::of(&other)).await;
+    assert_eq!(taken.unwrap(), other);
+    assert_eq!(gateway.deliveries(&office).await.len(), 2);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ class Jsch {
                 }
                 case "resume" -> sftp.get(one, other, null, ChannelSftp.RESUME);
                 case "put" -> sftp.put(one, other);
+                case "reput" -> sftp.put(one, other, null, ChannelSftp.RESUME);
                 case "rename", "replace" -> sftp.rename(one, other);
                 case "remove" -> sftp.rm(one);
                 case "fetch-remove" -> {

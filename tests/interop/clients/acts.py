@@ -28,6 +28,10 @@ def main(library):
                 client.read_from(one, os.path.getsize(other), file)
         elif act == "put":
             client.put(one, other)
+        elif act == "reput":
+            with open(one, "rb") as file:
+                file.seek(client.size(other))
+                client.append(file.read(), other)
         elif act == "rename":
             client.rename(one, other)
         elif act == "replace":  # by posix-rename, where the library has it

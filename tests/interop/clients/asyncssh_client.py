@@ -39,6 +39,13 @@ class Asyncssh:
     def put(self, file, to):
         self.run(self.sftp.put(file, to))
 
+    def append(self, block, to):
+        async def write():
+            async with self.sftp.open(to, "ab") as remote:
+                await remote.write(block)
+
+        self.run(write())
+
     def rename(self, file, to):
         self.run(self.sftp.rename(file, to))
 

@@ -60,6 +60,8 @@ class Engine:
             elif kind == QUOTA_UP:
                 self.tell("-1-")
             elif kind == OPEN:
+                if file.readable():
+                    file.seek(int(text[0]))
                 self.tell(f"-{self.memory} {BLOCK} {file.tell()}")
             elif kind == NEXT:
                 self.next_block(file, int(text[0]))
@@ -102,9 +104,9 @@ def main(port, login, key, act, one, other):
         fetch(engine, "get", one, other, "wb")
     elif act == "resume":
         fetch(engine, "reget", one, other, "ab")
-    elif act == "put":
+    elif act in ("put", "reput"):
         with open(one, "rb") as file:
-            engine.say(f'put "{one}" "{other}"', file)
+            engine.say(f'{act} "{one}" "{other}"', file)
     elif act in ("rename", "replace"):
         engine.say(f'mv "{one}" "{other}"')
     elif act == "remove":

@@ -18,6 +18,7 @@ elsif ($act eq 'get')    { $sftp->get($one, $other) }
 elsif ($act eq 'folder') { $sftp->rget($one, "$other/all") }
 elsif ($act eq 'resume') { $sftp->get($one, $other, resume => 1) }
 elsif ($act eq 'put')    { $sftp->put($one, $other, @plain) }
+elsif ($act eq 'reput')  { $sftp->put($one, $other, @plain, resume => 1) }
 elsif ($act eq 'rename') { $sftp->rename($one, $other) }
 elsif ($act eq 'replace') { $sftp->atomic_rename($one, $other) }
 elsif ($act eq 'remove') { $sftp->remove($one) }

@@ -34,6 +34,10 @@ class Paramiko:
     def put(self, file, to):
         self.sftp.put(file, to)
 
+    def append(self, block, to):
+        with self.sftp.open(to, "ab") as remote:
+            remote.write(block)
+
     def rename(self, file, to):
         self.sftp.rename(file, to)
 

@@ -21,6 +21,8 @@ $done = match ($act) {
     // It goes on in the file at hand, from where that ends.
     'resume' => $sftp->get($one, fopen($other, 'ab'), filesize($other)) !== false,
     'put' => $sftp->put($other, $one, SFTP::SOURCE_LOCAL_FILE),
+    // Without the last argument it puts the whole file behind what is there.
+    'reput' => $sftp->put($other, $one, SFTP::SOURCE_LOCAL_FILE | SFTP::RESUME, -1, $sftp->filesize($other)),
     'rename', 'replace' => $sftp->rename($one, $other),
     'remove' => $sftp->delete($one, false),
     'fetch-remove' => $fetch($one, 'fetched.xml') && $sftp->delete($one, false),

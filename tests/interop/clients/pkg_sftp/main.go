@@ -57,6 +57,16 @@ func main() {
 		remote, err := client.Create(other)
 		check(err)
 		carry(remote, local)
+	case "reput":
+		local, err := os.Open(one)
+		check(err)
+		remote, err := client.OpenFile(other, os.O_WRONLY)
+		check(err)
+		have, err := remote.Seek(0, io.SeekEnd)
+		check(err)
+		_, err = local.Seek(have, io.SeekStart)
+		check(err)
+		carry(remote, local)
 	case "rename":
 		check(client.Rename(one, other))
 	case "replace":
