@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
 use super::scene::{PULL, Scene, all, files_under, timed};
-use super::table;
 
 pub const LFTP: Client = Client {
     name: "lftp",
@@ -52,11 +51,6 @@ impl Scene {
         expect(&finish(&mut lftp(&errand, script)));
         self.quiet();
     }
-}
-
-#[test]
-fn lftp_does_what_the_table_says() {
-    table::holds(&LFTP);
 }
 
 #[test]

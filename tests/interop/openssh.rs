@@ -4,7 +4,6 @@ use std::process::{Command, Stdio};
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish, is_here, said};
 use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name, wait_until};
-use super::table;
 use crate::clients::LARGEST;
 use crate::gateway::invoice;
 
@@ -146,21 +145,6 @@ impl Scene {
             lines,
         )
     }
-}
-
-#[test]
-fn sftp_does_what_the_table_says() {
-    table::holds(&SFTP);
-}
-
-#[test]
-fn scp_does_what_the_table_says() {
-    table::holds(&SCP);
-}
-
-#[test]
-fn sshfs_does_what_the_table_says() {
-    table::holds(&SSHFS);
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::process::Command;
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
 use super::scene::name;
-use super::table;
 
 pub const PSFTP: Client = Client {
     name: "PuTTY psftp",
@@ -87,21 +86,6 @@ pub fn ppk(errand: &Errand<'_>) -> std::path::PathBuf {
         expect(&finish(&mut made));
     }
     file
-}
-
-#[test]
-fn psftp_does_what_the_table_says() {
-    table::holds(&PSFTP);
-}
-
-#[test]
-fn pscp_does_what_the_table_says() {
-    table::holds(&PSCP);
-}
-
-#[test]
-fn filezilla_does_what_the_table_says() {
-    table::holds(&FILEZILLA);
 }
 
 #[test]

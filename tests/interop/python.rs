@@ -4,7 +4,6 @@ use std::process::{Command, Output};
 
 use super::errand::{Act, Client, Errand, expect, finish, said};
 use super::scene::{MOUNT, PULL, Scene, all};
-use super::table;
 
 pub const PARAMIKO: Client = Client {
     name: "paramiko",
@@ -62,26 +61,6 @@ impl Scene {
     fn got(&self) -> Vec<u8> {
         std::fs::read(self.here.join("got.xml")).unwrap()
     }
-}
-
-#[test]
-fn paramiko_does_what_the_table_says() {
-    table::holds(&PARAMIKO);
-}
-
-#[test]
-fn asyncssh_does_what_the_table_says() {
-    table::holds(&ASYNCSSH);
-}
-
-#[test]
-fn libssh2_does_what_the_table_says() {
-    table::holds(&LIBSSH2);
-}
-
-#[test]
-fn libssh_does_what_the_table_says() {
-    table::holds(&LIBSSH);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::process::Command;
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish, said};
 use super::openssh::{on_a_drive, peeks_on_a_drive};
 use super::scene::{PULL, Scene, all, files_under};
-use super::table;
 use crate::gateway::invoice;
 
 pub const RCLONE: Client = Client {
@@ -106,16 +105,6 @@ impl Scene {
         expect(&finish(rclone(&errand).args(arguments)));
         self.quiet();
     }
-}
-
-#[test]
-fn rclone_does_what_the_table_says() {
-    table::holds(&RCLONE);
-}
-
-#[test]
-fn rclone_mount_does_what_the_table_says() {
-    table::holds(&MOUNT);
 }
 
 #[test]

@@ -448,20 +448,25 @@ pub fn file_names(output: &Output) -> BTreeSet<&str> {
         .collect()
 }
 
+/// The clients that the table has, in its order.
+pub fn clients() -> Vec<&'static str> {
+    table().skip(2).map(|cells| cells[0]).collect()
+}
+
 /// The client's row of the table, cell by cell.
 fn expected(client: &str) -> Vec<String> {
-    let text = include_str!("../../docs/clients.md");
-    let rows = text.lines().filter_map(|line| {
-        let cells: Vec<_> = line.strip_prefix("| ")?.split('|').map(str::trim).collect();
-        Some(cells)
-    });
-    let mut rows = rows.skip_while(|cells| cells[..2] != ["Client", "list"]);
-    let head = rows.next().unwrap();
-    let row = rows.find(|cells| cells[0] == client);
-    let row = row.unwrap_or_default();
-    let cells = head.iter().zip(row).skip(1);
+    let head = table().next().unwrap();
+    let row = table().find(|cells| cells[0] == client);
+    let cells = head.iter().zip(row.unwrap_or_default()).skip(1);
     cells
-        .filter(|(column, _)| !column.is_empty())
         .map(|(column, cell)| format!("{column}: {cell}"))
         .collect()
+}
+
+/// The table's head, what draws a line under it, and its rows.
+fn table() -> impl Iterator<Item = Vec<&'static str>> {
+    let lines = include_str!("../../docs/clients.md").lines();
+    let lines = lines.skip_while(|line| !line.starts_with("| Client | list |"));
+    let lines = lines.take_while(|line| line.starts_with('|'));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
 }
