@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
-use super::scene::name;
 
 pub const PSFTP: Client = Client {
     name: "PuTTY psftp",
@@ -102,7 +101,8 @@ fn psftp_gets_all_there_is() {
 
     expect(&finish(command.arg("-b").arg(batch).arg("127.0.0.1")));
 
-    let got = scene.here.join(name(scene.path(folder, 1)));
-    assert!(std::fs::read(got).unwrap() == scene.documents[1]);
+    for (name, bytes) in scene.files(folder) {
+        assert!(std::fs::read(scene.here.join(name)).unwrap() == bytes);
+    }
     assert!(super::scene::all(&scene.pulled(), "collected"));
 }

@@ -91,26 +91,28 @@ fn a_script_that_reads_lines_here_and_there_has_collected_when_it_has_all() {
 
 #[test]
 fn what_a_script_reads_tells_what_becomes_of_it() {
+    const ALL: usize = 20_000;
     if !PARAMIKO.is_here() {
         return;
     }
     #[rustfmt::skip]
     let acts = [
-        // act           on a folder   the delivery becomes
-        ("head",         MOUNT,        "offered"),   // a peek
-        ("head",         PULL,         "offered"),   // not all
-        ("past-the-end", PULL,         "offered"),   // the end alone is nothing
-        ("hang-up",      PULL,         "offered"),   // all, but who knows where it went
-        ("exact",        PULL,         "collected"), // all, and never an end of file
-        ("no-close",     PULL,         "collected"), // all, and the channel ended in order
+        // act           on a folder   it reads   the delivery becomes
+        ("head",         MOUNT,        100,       "offered"),   // a peek
+        ("head",         PULL,         100,       "offered"),   // not all
+        ("past-the-end", PULL,         0,         "offered"),   // the end alone is nothing
+        ("hang-up",      PULL,         ALL,       "offered"),   // all, but who knows where it went
+        ("exact",        PULL,         ALL,       "collected"), // all, and never an end of file
+        ("no-close",     PULL,         ALL,       "collected"), // all, and the channel ended in order
     ];
 
-    for (act, folder, becomes) in acts {
-        let scene = Scene::new(&[20_000]);
+    for (act, folder, reads, becomes) in acts {
+        let scene = Scene::new(&[ALL]);
 
         let output = scene.paramiko(act, folder);
 
         assert!(output.status.success(), "{act}: {}", said(&output));
+        assert!(scene.got() == scene.documents[0][..reads], "{act}");
         assert_eq!(scene.state(scene.path(folder, 0)), becomes, "{act}");
     }
 }

@@ -83,6 +83,12 @@ impl Scene {
             .collect()
     }
 
+    /// All documents in such a folder: their bytes by their names.
+    pub fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let names = self.names(folder, 0..self.documents.len());
+        names.into_iter().zip(self.documents.clone()).collect()
+    }
+
     /// What has become of what is delivered, by its path: a word.
     pub fn state(&self, path: &str) -> String {
         let rows = self.program.json(&["deliveries", "kantoor"]);
