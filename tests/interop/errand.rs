@@ -210,15 +210,21 @@ pub fn in_repository(path: &str) -> PathBuf {
 
 /// Runs a command to its end. What it leaves behind it, as a mount's daemon, does not hold us up.
 pub fn finish(command: &mut Command) -> Output {
+    finish_while(command, || ())
+}
+
+/// The same, with something that is done while it runs.
+pub fn finish_while(command: &mut Command, meanwhile: impl FnOnce()) -> Output {
     let mut out = tempfile::tempfile().unwrap();
     let mut errors = tempfile::tempfile().unwrap();
-    let status = command
+    let mut process = command
         .stdout(out.try_clone().unwrap())
         .stderr(errors.try_clone().unwrap())
-        .status()
+        .spawn()
         .unwrap();
+    meanwhile();
     Output {
-        status,
+        status: process.wait().unwrap(),
         stdout: all_of(&mut out),
         stderr: all_of(&mut errors),
     }

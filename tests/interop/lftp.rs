@@ -3,8 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
-use super::scene::{PULL, Scene, all, files_under, timed};
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish, finish_while};
+use super::scene::{PULL, Scene, all, files_under, timed, wait_until};
+use super::wire::Wire;
 
 pub const LFTP: Client = Client {
     name: "lftp",
@@ -78,7 +79,20 @@ fn lftp_gets_in_pieces() {
     }
     let scene = Scene::new(&[5_000_000]);
 
-    scene.lftp(&format!("pget -n 4 \"{}\" -o got.xml", scene.path(PULL, 0)));
+    // It reads on with the first connection while the others are being made: each waits for all.
+    let wire = Wire::that_stands_still_after(100_000, scene.program.address.unwrap());
+    let act = Act::List { folder: "/" };
+    let errand = Errand {
+        port: wire.port(),
+        ..scene.errand(&scene.server, act)
+    };
+    let pget = format!("pget -n 4 \"{}\" -o got.xml", scene.path(PULL, 0));
+
+    expect(&finish_while(&mut lftp(&errand, &pget), || {
+        wait_until(|| wire.standing() == 4);
+        wire.goes_on();
+    }));
+    scene.quiet();
 
     assert!(std::fs::read(scene.here.join("got.xml")).unwrap() == scene.documents[0]);
     // It cuts the connections that it needs no more. What came through those is not believed, so the

@@ -1,12 +1,13 @@
-//! What if the line between a client and the server goes dead in the middle?
+//! What if the line between a client and the server goes dead in the middle, or stands still there?
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A line to the server: it counts what comes down, and may go dead.
+/// A line to the server: it counts what comes down, and may go dead or stand still.
 pub struct Wire {
     near: SocketAddr,
     state: Arc<State>,
@@ -16,22 +17,38 @@ struct State {
     down: AtomicU64,
     dies_after: u64,
     dead: AtomicBool,
+    /// Each connection does once, when it has carried so many bytes down.
+    stands_still_after: u64,
+    /// By what those go on that stand still.
+    standing: Mutex<Vec<Sender<()>>>,
 }
 
 impl Wire {
     /// A line that holds.
     pub fn to(server: SocketAddr) -> Self {
-        Self::that_dies_after(u64::MAX, server)
+        Self::new(u64::MAX, u64::MAX, server)
     }
 
     /// A line that goes dead, for this connection and all others, when so many bytes came down.
     pub fn that_dies_after(bytes: u64, server: SocketAddr) -> Self {
+        Self::new(bytes, u64::MAX, server)
+    }
+
+    /// A line of which each connection stands still when so many bytes came down it, until it is told to go on or
+    /// its client is gone.
+    pub fn that_stands_still_after(bytes: u64, server: SocketAddr) -> Self {
+        Self::new(u64::MAX, bytes, server)
+    }
+
+    fn new(dies_after: u64, stands_still_after: u64, server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = listener.local_addr().unwrap();
         let state = Arc::new(State {
             down: AtomicU64::new(0),
-            dies_after: bytes,
+            dies_after,
             dead: AtomicBool::new(false),
+            stands_still_after,
+            standing: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
@@ -53,6 +70,17 @@ impl Wire {
     pub fn down(&self) -> u64 {
         self.state.down.load(Ordering::SeqCst)
     }
+
+    /// How many connections have stood still.
+    pub fn standing(&self) -> usize {
+        self.state.standing.lock().unwrap().len()
+    }
+
+    pub fn goes_on(&self) {
+        for connection in &*self.state.standing.lock().unwrap() {
+            connection.send(()).ok();
+        }
+    }
 }
 
 impl Drop for Wire {
@@ -69,12 +97,24 @@ fn join(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
     }
     let (up, down) = (copy_of(client, server), copy_of(server, client));
     let state = Arc::clone(state);
-    thread::spawn(move || carry_up(up));
+    let (wake, woken) = channel();
+    let gone = wake.clone();
     thread::spawn(move || {
+        carry_up(up);
+        gone.send(()).ok();
+    });
+    thread::spawn(move || {
+        let mut own = 0;
         carry_down(down, |bytes| {
             let before = state.down.fetch_add(bytes, Ordering::SeqCst);
             let holds = before + bytes <= state.dies_after;
             state.dead.fetch_or(!holds, Ordering::SeqCst);
+            let still = state.stands_still_after;
+            if (own..own + bytes).contains(&still) {
+                state.standing.lock().unwrap().push(wake.clone());
+                woken.recv().unwrap();
+            }
+            own += bytes;
             holds
         });
     });
@@ -97,7 +137,10 @@ fn carry_up((mut client, mut server): (TcpStream, TcpStream)) {
 }
 
 /// Carries what comes down until it ends, or `holds` says that the line is dead.
-fn carry_down((mut server, mut client): (TcpStream, TcpStream), holds: impl Fn(u64) -> bool) {
+fn carry_down(
+    (mut server, mut client): (TcpStream, TcpStream),
+    mut holds: impl FnMut(u64) -> bool,
+) {
     let mut block = vec![0; 64 * 1024];
     while let Ok(got @ 1..) = server.read(&mut block) {
         if !holds(got as u64) || client.write_all(&block[..got]).is_err() {
