@@ -32,6 +32,7 @@ const COLUMNS: &[(&str, FindOut)] = &[
     ("move",         Trial::rename),
     ("put taken",    Trial::put_taken),
     ("move taken",   Trial::move_taken),
+    ("move over",    Trial::move_over),
     ("remove",       Trial::remove),
     ("put in",       Trial::put_in),
 ];
@@ -168,7 +169,7 @@ impl Trial {
 
     fn fetch_rename(&self) -> String {
         let file = self.scene.path(PULL, 7);
-        let to = &format!("{PULL_DONE}/{}", name(file));
+        let to = &self.done(PULL, 7);
         self.fetched_and_acted(7, Act::FetchRename { file, to })
     }
 
@@ -181,6 +182,9 @@ impl Trial {
             &to,
         );
         drop(std::fs::remove_file(to));
+        if state == "processed" {
+            self.stands_in(PULL, document);
+        }
         state
     }
 
@@ -250,40 +254,29 @@ impl Trial {
     }
 
     fn put_copy(&self) -> String {
-        let file = self.scene.path(MOUNT, 4);
-        let to = format!("{MOUNT_DONE}/{}", name(file));
-        let from = self.local(&self.scene.documents[4]);
-        self.acted(
-            self.desk(Act::Put {
-                from: &from,
-                to: &to,
-            }),
-            file,
-        )
+        let (from, to) = (self.local(&self.scene.documents[4]), self.done(MOUNT, 4));
+        let put = Act::Put {
+            from: &from,
+            to: &to,
+        };
+        self.acted(self.desk(put), 4)
     }
 
     fn rename(&self) -> String {
-        let file = self.scene.path(MOUNT, 3);
-        let to = format!("{MOUNT_DONE}/{}", name(file));
-        self.acted(
-            self.desk(Act::Rename {
-                from: file,
-                to: &to,
-            }),
-            file,
-        )
+        let (from, to) = (self.scene.path(MOUNT, 3), &self.done(MOUNT, 3));
+        self.acted(self.desk(Act::Rename { from, to }), 3)
     }
 
     /// Other bytes, and those of another document, over a name that stands in the processed folder.
     fn put_taken(&self) -> String {
-        let taken = self.done(4);
+        let taken = self.done(MOUNT, 4);
         let put = |bytes: &[u8]| {
             let from = self.local(bytes);
             let output = self.desk(Act::Put {
                 from: &from,
                 to: &taken,
             });
-            self.stands_in(&taken, 4);
+            self.stands_in(MOUNT, 4);
             output
         };
         let Some(output) = put(b"<Invoice>other</Invoice>") else {
@@ -302,32 +295,64 @@ impl Trial {
 
     /// A document onto the name of one that was moved before.
     fn move_taken(&self) -> String {
-        let (file, taken) = (self.scene.path(MOUNT, 0), self.done(3));
+        let (file, taken) = (self.scene.path(MOUNT, 0), self.done(MOUNT, 3));
         let to = &taken;
         let Some(output) = self.desk(Act::Replace { from: file, to }) else {
             return cannot();
         };
-        self.stands_in(&taken, 3);
+        self.stands_in(MOUNT, 3);
         self.refused(Some(output), file)
     }
 
-    fn done(&self, document: usize) -> String {
-        format!("{MOUNT_DONE}/{}", name(self.scene.path(MOUNT, document)))
+    /// A waiting document onto the name of another one that waits.
+    fn move_over(&self) -> String {
+        let scene = &self.scene;
+        let [from, to] = [6, 7].map(|document| scene.path(MOUNT, document));
+        let Some(output) = self.desk(Act::Replace { from, to }) else {
+            return cannot();
+        };
+        let answer = self.refused(Some(output), from);
+        assert!(scene.read(&scene.desk, from) == scene.documents[6]);
+        match scene.state(to).as_str() {
+            "offered" => {
+                assert!(scene.read(&scene.desk, to) == scene.documents[7]);
+                answer
+            }
+            state => {
+                self.stands_in(MOUNT, 7);
+                format!("{answer}; the other: {state}")
+            }
+        }
     }
 
-    /// This name in the processed folder is still that of this document, with its bytes.
-    fn stands_in(&self, done: &str, document: usize) {
-        let scene = &self.scene;
-        assert_eq!(scene.state(scene.path(MOUNT, document)), "processed");
+    /// Where a document stands that the device of this folder is done with, under the name that it had.
+    fn done(&self, folder: &str, document: usize) -> String {
+        let done = if folder == PULL {
+            PULL_DONE
+        } else {
+            MOUNT_DONE
+        };
+        format!("{done}/{}", name(self.scene.path(folder, document)))
+    }
+
+    /// This document's name in the processed folder is its own, with its bytes, and it waits no more.
+    fn stands_in(&self, folder: &str, document: usize) {
+        let (scene, waiting) = (&self.scene, self.scene.path(folder, document));
+        let device = if folder == PULL {
+            &scene.server
+        } else {
+            &scene.desk
+        };
+        assert_eq!(scene.state(waiting), "processed");
         assert!(
-            scene.read(&scene.desk, done) == scene.documents[document],
+            scene.read(device, &self.done(folder, document)) == scene.documents[document],
             "a document in the processed folder was overwritten"
         );
     }
 
     fn remove(&self) -> String {
         let file = self.scene.path(MOUNT, 5);
-        self.acted(self.desk(Act::Remove { file }), file)
+        self.acted(self.desk(Act::Remove { file }), 5)
     }
 
     /// Two documents, one after the other under the same name: both have come in.
@@ -396,13 +421,19 @@ impl Trial {
         self.scene.state(file)
     }
 
-    /// The state of what was acted upon, if the client says that it did.
-    fn acted(&self, output: Option<Output>, file: &str) -> String {
-        match output {
-            None => cannot(),
-            Some(output) if !output.status.success() => amiss(&output),
-            Some(_) => self.scene.state(file),
+    /// The state of a document on the mount that was acted upon, if the client says that it did.
+    fn acted(&self, output: Option<Output>, document: usize) -> String {
+        let Some(output) = output else {
+            return cannot();
+        };
+        if !output.status.success() {
+            return amiss(&output);
         }
+        let state = self.scene.state(self.scene.path(MOUNT, document));
+        if state == "processed" {
+            self.stands_in(MOUNT, document);
+        }
+        state
     }
 
     /// What a client says of what was refused.
