@@ -45,6 +45,10 @@ fn python(errand: &Errand<'_>, script: &str) -> Command {
 impl Scene {
     /// What paramiko does by a word that it alone knows, to the first document of a folder.
     fn paramiko(&self, act: &str, folder: &str) -> Output {
+        self.paramiko_to("got.xml", act, folder)
+    }
+
+    fn paramiko_to(&self, to: &str, act: &str, folder: &str) -> Output {
         let device = if folder == PULL {
             &self.server
         } else {
@@ -53,7 +57,7 @@ impl Scene {
         let file = self.path(folder, 0);
         let errand = self.errand(device, Act::Stat { file });
         // What is asked last is what it does.
-        let output = finish(python(&errand, "paramiko_client.py").args([act, file, "got.xml"]));
+        let output = finish(python(&errand, "paramiko_client.py").args([act, file, to]));
         self.quiet();
         output
     }
@@ -73,6 +77,21 @@ fn paramiko_gets_64_megabytes_as_it_does_by_default() {
     expect(&scene.paramiko("get", PULL));
 
     assert!(scene.got() == scene.documents[0]);
+    assert!(all(&scene.pulled(), "collected"));
+}
+
+/// It closes the file as it should, and then says to its own what was amiss.
+#[test]
+fn a_script_whose_disk_is_full_has_collected_what_it_could_not_keep() {
+    if !PARAMIKO.is_here() {
+        return;
+    }
+    let scene = Scene::new(&[20_000]);
+
+    let output = scene.paramiko_to("/dev/full", "get", PULL);
+
+    assert!(said(&output).contains("No space left"), "{}", said(&output));
+    assert!(!output.status.success());
     assert!(all(&scene.pulled(), "collected"));
 }
 
