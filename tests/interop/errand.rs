@@ -210,11 +210,11 @@ pub fn in_repository(path: &str) -> PathBuf {
 
 /// Runs a command to its end. What it leaves behind it, as a mount's daemon, does not hold us up.
 pub fn finish(command: &mut Command) -> Output {
-    finish_while(command, || ())
+    finish_while(command, |_| ())
 }
 
-/// The same, with something that is done while it runs.
-pub fn finish_while(command: &mut Command, meanwhile: impl FnOnce()) -> Output {
+/// The same, with something that is done while it runs, and is told its process.
+pub fn finish_while(command: &mut Command, meanwhile: impl FnOnce(u32)) -> Output {
     let mut out = tempfile::tempfile().unwrap();
     let mut errors = tempfile::tempfile().unwrap();
     let mut process = command
@@ -222,12 +222,20 @@ pub fn finish_while(command: &mut Command, meanwhile: impl FnOnce()) -> Output {
         .stderr(errors.try_clone().unwrap())
         .spawn()
         .unwrap();
-    meanwhile();
+    meanwhile(process.id());
     Output {
         status: process.wait().unwrap(),
         stdout: all_of(&mut out),
         stderr: all_of(&mut errors),
     }
+}
+
+/// Interrupts what `timeout` runs, with all that it runs in turn: they are a group of their own.
+pub fn interrupt_all_of(timeout: u32) {
+    let sent = Command::new("kill")
+        .args(["-INT", "--", &format!("-{timeout}")])
+        .status();
+    assert!(sent.unwrap().success());
 }
 
 fn all_of(file: &mut std::fs::File) -> Vec<u8> {

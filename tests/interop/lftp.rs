@@ -88,7 +88,7 @@ fn lftp_gets_in_pieces() {
     };
     let pget = format!("pget -n 4 \"{}\" -o got.xml", scene.path(PULL, 0));
 
-    expect(&finish_while(&mut lftp(&errand, &pget), || {
+    expect(&finish_while(&mut lftp(&errand, &pget), |_| {
         wait_until(|| wire.standing() == 4);
         wire.goes_on();
     }));

@@ -21,6 +21,7 @@ const COLUMNS: &[(&str, FindOut)] = &[
     ("get",          Trial::get),
     ("cut",          Trial::cut),
     ("after a cut",  Trial::after_a_cut),
+    ("stopped",      Trial::stopped),
     ("early remove", Trial::early_remove),
     ("get, remove",  Trial::fetch_remove),
     ("get, move",    Trial::fetch_rename),
@@ -49,7 +50,9 @@ pub fn holds(client: &'static Client) {
         client,
         scene: Scene::offering(
             algorithms_for(client),
-            &[SMALL, LARGE, LARGE, 40_000, 33_000, 150_000, 35_000, 36_000],
+            &[
+                SMALL, LARGE, LARGE, 40_000, 33_000, 150_000, 35_000, 36_000, LARGER,
+            ],
         ),
     };
     let seen: Vec<_> = COLUMNS
@@ -71,9 +74,22 @@ fn algorithms_for(client: &Client) -> &'static str {
 /// Clients that have no algorithm in common with the default set.
 const LEGACY: [&str; 3] = ["curl", "net-sftp", "JSch"];
 
+/// Drives, which stay when whoever reads on them is interrupted.
+const DRIVES: [&str; 2] = ["sshfs", "rclone mount"];
+
+/// Clients that close the file when they are interrupted, and take the answers that are under way before.
+const ORDERLY: [&str; 4] = [
+    "OpenSSH sftp",
+    "paramiko",
+    "libssh2 (ssh2-python)",
+    "libssh (ssh-python)",
+];
+
 const SMALL: usize = 1234;
 const LARGE: usize = 3_000_000;
-/// Where the line goes dead, and what a client may say more than what it had not got.
+/// More than can be under way to a client.
+const LARGER: usize = 12_000_000;
+/// Where the line goes dead or stands still, and what a client may say more than what it had not got.
 const CUT: u64 = 1_200_000;
 
 /// A client at work.
@@ -135,10 +151,35 @@ impl Trial {
         self.scene.state(file)
     }
 
-    /// Where a client can go on where it stopped, it shall; else it fetches anew.
     fn after_a_cut(&self) -> String {
-        let file = self.scene.path(PULL, 2);
-        let to = &self.scene.here.join("cut.xml");
+        self.once_more(2, &self.scene.here.join("cut.xml"))
+    }
+
+    fn stopped(&self) -> String {
+        let name = &self.client.name;
+        if DRIVES.contains(name) {
+            return cannot();
+        }
+        let to = self.scene.here.join("stopped.xml");
+        let file = self.scene.path(PULL, 8);
+        let output = self.scene.stop(self.client, (file, &to), CUT, |line| {
+            if ORDERLY.contains(name) {
+                line.goes_on();
+            }
+        });
+        if output.status.success() {
+            return format!("it says all is well: {}", said(&output));
+        }
+        let state = self.scene.state(file);
+        format!("{state}; {}", self.once_more(8, &to))
+    }
+
+    /// Where a client can go on where it stopped, it shall; else it fetches anew.
+    fn once_more(&self, document: usize, to: &Path) -> String {
+        let (file, bytes) = (
+            self.scene.path(PULL, document),
+            &self.scene.documents[document],
+        );
         let wire = Wire::to(self.scene.program.address.unwrap());
         let over = |act| {
             self.client.run(&Errand {
@@ -147,8 +188,8 @@ impl Trial {
             })
         };
         let output = over(Act::Resume { file, to }).or_else(|| over(Act::Get { file, to }));
-        let state = self.fetched(output, file, &self.scene.documents[2], to);
-        let how = if wire.down() < LARGE as u64 {
+        let state = self.fetched(output, file, bytes, to);
+        let how = if wire.down() < bytes.len() as u64 {
             "resumed"
         } else {
             "anew"
