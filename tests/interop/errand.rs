@@ -210,18 +210,32 @@ pub fn in_repository(path: &str) -> PathBuf {
 
 /// Runs a command to its end. What it leaves behind it, as a mount's daemon, does not hold us up.
 pub fn finish(command: &mut Command) -> Output {
+    finish_while(command, |_| ())
+}
+
+/// The same, with something that is done while it runs, and is told its process.
+pub fn finish_while(command: &mut Command, meanwhile: impl FnOnce(u32)) -> Output {
     let mut out = tempfile::tempfile().unwrap();
     let mut errors = tempfile::tempfile().unwrap();
-    let status = command
+    let mut process = command
         .stdout(out.try_clone().unwrap())
         .stderr(errors.try_clone().unwrap())
-        .status()
+        .spawn()
         .unwrap();
+    meanwhile(process.id());
     Output {
-        status,
+        status: process.wait().unwrap(),
         stdout: all_of(&mut out),
         stderr: all_of(&mut errors),
     }
+}
+
+/// Interrupts what `timeout` runs, with all that it runs in turn: they are a group of their own.
+pub fn interrupt_all_of(timeout: u32) {
+    let sent = Command::new("kill")
+        .args(["-INT", "--", &format!("-{timeout}")])
+        .status();
+    assert!(sent.unwrap().success());
 }
 
 fn all_of(file: &mut std::fs::File) -> Vec<u8> {

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
-use super::scene::{PULL, Scene, all, files_under, timed};
-use super::table;
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish, finish_while};
+use super::scene::{PULL, Scene, all, files_under, timed, wait_until};
+use super::wire::Wire;
 
 pub const LFTP: Client = Client {
     name: "lftp",
@@ -55,11 +55,6 @@ impl Scene {
 }
 
 #[test]
-fn lftp_does_what_the_table_says() {
-    table::holds(&LFTP);
-}
-
-#[test]
 fn lftp_mirrors_a_thousand_documents_in_seconds() {
     if !LFTP.is_here() {
         return;
@@ -68,7 +63,7 @@ fn lftp_mirrors_a_thousand_documents_in_seconds() {
     let mirror = format!("mirror \"{PULL}\" got; cls -1 / >/dev/null");
     let ours = timed(|| scene.lftp(&mirror));
 
-    assert_eq!(files_under(&scene.here.join("got")).len(), 1000);
+    assert!(files_under(&scene.here.join("got")) == scene.files(PULL));
     assert!(all(&scene.pulled(), "collected"));
     // Delayed acknowledgements would cost 40 ms a file at least.
     assert!(
@@ -84,7 +79,20 @@ fn lftp_gets_in_pieces() {
     }
     let scene = Scene::new(&[5_000_000]);
 
-    scene.lftp(&format!("pget -n 4 \"{}\" -o got.xml", scene.path(PULL, 0)));
+    // It reads on with the first connection while the others are being made: each waits for all.
+    let wire = Wire::that_stands_still_after(100_000, scene.program.address.unwrap());
+    let act = Act::List { folder: "/" };
+    let errand = Errand {
+        port: wire.port(),
+        ..scene.errand(&scene.server, act)
+    };
+    let pget = format!("pget -n 4 \"{}\" -o got.xml", scene.path(PULL, 0));
+
+    expect(&finish_while(&mut lftp(&errand, &pget), |_| {
+        wait_until(|| wire.standing() == 4);
+        wire.goes_on();
+    }));
+    scene.quiet();
 
     assert!(std::fs::read(scene.here.join("got.xml")).unwrap() == scene.documents[0]);
     // It cuts the connections that it needs no more. What came through those is not believed, so the
@@ -138,6 +146,6 @@ fn lftp_removes_what_it_fetched() {
 
     scene.lftp(&format!("mirror --Remove-source-files \"{PULL}\" got"));
 
-    assert_eq!(files_under(&scene.here.join("got")).len(), 3);
+    assert!(files_under(&scene.here.join("got")) == scene.files(PULL));
     assert!(all(&scene.pulled(), "processed"), "{:?}", scene.pulled());
 }

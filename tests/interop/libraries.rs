@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::errand::{Client, Errand, expect, finish, in_repository};
-use super::table;
 
 pub const SSH2_SFTP_CLIENT: Client = Client {
     name: "ssh2-sftp-client",
@@ -94,34 +93,4 @@ fn pkg_sftp() -> PathBuf {
         .env("GOCACHE", folder.join("cache"));
     expect(&finish(&mut build));
     program
-}
-
-#[test]
-fn ssh2_sftp_client_does_what_the_table_says() {
-    table::holds(&SSH2_SFTP_CLIENT);
-}
-
-#[test]
-fn net_sftp_foreign_does_what_the_table_says() {
-    table::holds(&NET_SFTP_FOREIGN);
-}
-
-#[test]
-fn net_sftp_does_what_the_table_says() {
-    table::holds(&NET_SFTP);
-}
-
-#[test]
-fn phpseclib_does_what_the_table_says() {
-    table::holds(&PHPSECLIB);
-}
-
-#[test]
-fn jsch_does_what_the_table_says() {
-    table::holds(&JSCH);
-}
-
-#[test]
-fn pkg_sftp_does_what_the_table_says() {
-    table::holds(&PKG_SFTP);
 }

@@ -3,8 +3,6 @@
 use std::process::Command;
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish};
-use super::scene::name;
-use super::table;
 
 pub const PSFTP: Client = Client {
     name: "PuTTY psftp",
@@ -90,21 +88,6 @@ pub fn ppk(errand: &Errand<'_>) -> std::path::PathBuf {
 }
 
 #[test]
-fn psftp_does_what_the_table_says() {
-    table::holds(&PSFTP);
-}
-
-#[test]
-fn pscp_does_what_the_table_says() {
-    table::holds(&PSCP);
-}
-
-#[test]
-fn filezilla_does_what_the_table_says() {
-    table::holds(&FILEZILLA);
-}
-
-#[test]
 fn psftp_gets_all_there_is() {
     if !PSFTP.is_here() {
         return;
@@ -118,7 +101,8 @@ fn psftp_gets_all_there_is() {
 
     expect(&finish(command.arg("-b").arg(batch).arg("127.0.0.1")));
 
-    let got = scene.here.join(name(scene.path(folder, 1)));
-    assert!(std::fs::read(got).unwrap() == scene.documents[1]);
+    for (name, bytes) in scene.files(folder) {
+        assert!(std::fs::read(scene.here.join(name)).unwrap() == bytes);
+    }
     assert!(super::scene::all(&scene.pulled(), "collected"));
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
-use super::errand::{Act, Client, Errand};
+use super::errand::{Act, Client, Errand, finish_while, interrupt_all_of};
 use super::wire::Wire;
 use crate::gateway::invoice;
 use crate::peer::Peer;
@@ -83,6 +84,12 @@ impl Scene {
             .collect()
     }
 
+    /// All documents in such a folder: their bytes by their names.
+    pub fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let names = self.names(folder, 0..self.documents.len());
+        names.into_iter().zip(self.documents.clone()).collect()
+    }
+
     /// What has become of what is delivered, by its path: a word.
     pub fn state(&self, path: &str) -> String {
         let rows = self.program.json(&["deliveries", "kantoor"]);
@@ -119,13 +126,37 @@ impl Scene {
     }
 
     /// Cuts a fetch in the middle, and waits until the server has noticed.
-    pub fn cut(&self, client: &Client, file: &str, to: &Path, after: u64) -> std::process::Output {
+    pub fn cut(&self, client: &Client, file: &str, to: &Path, after: u64) -> Output {
         let wire = Wire::that_dies_after(after, self.program.address.unwrap());
         let errand = Errand {
             port: wire.port(),
             ..self.errand(&self.server, Act::Get { file, to })
         };
         client.run(&errand).unwrap()
+    }
+
+    /// Interrupts a fetch in the middle, as Ctrl-C does, and waits until the server has noticed. The line stands still
+    /// there, and whatever is done with it `then` is done when the client has been told.
+    pub fn stop(
+        &self,
+        client: &Client,
+        (file, to): (&str, &Path),
+        after: u64,
+        then: impl FnOnce(&Wire),
+    ) -> Output {
+        let wire = Wire::that_stands_still_after(after, self.program.address.unwrap());
+        let errand = Errand {
+            port: wire.port(),
+            ..self.errand(&self.server, Act::Get { file, to })
+        };
+        let mut command = (client.command)(&errand).unwrap();
+        let output = finish_while(&mut command, |process| {
+            wait_until(|| wire.standing() > 0);
+            interrupt_all_of(process);
+            then(&wire);
+        });
+        self.quiet();
+        output
     }
 
     /// Waits until every session has ended that began: then all its marks are written.

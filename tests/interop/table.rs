@@ -21,6 +21,7 @@ const COLUMNS: &[(&str, FindOut)] = &[
     ("get",          Trial::get),
     ("cut",          Trial::cut),
     ("after a cut",  Trial::after_a_cut),
+    ("stopped",      Trial::stopped),
     ("early remove", Trial::early_remove),
     ("get, remove",  Trial::fetch_remove),
     ("get, move",    Trial::fetch_rename),
@@ -32,6 +33,7 @@ const COLUMNS: &[(&str, FindOut)] = &[
     ("move",         Trial::rename),
     ("put taken",    Trial::put_taken),
     ("move taken",   Trial::move_taken),
+    ("move over",    Trial::move_over),
     ("remove",       Trial::remove),
     ("put in",       Trial::put_in),
 ];
@@ -48,7 +50,9 @@ pub fn holds(client: &'static Client) {
         client,
         scene: Scene::offering(
             algorithms_for(client),
-            &[SMALL, LARGE, LARGE, 40_000, 33_000, 150_000, 35_000, 36_000],
+            &[
+                SMALL, LARGE, LARGE, 40_000, 33_000, 150_000, 35_000, 36_000, LARGER,
+            ],
         ),
     };
     let seen: Vec<_> = COLUMNS
@@ -70,9 +74,22 @@ fn algorithms_for(client: &Client) -> &'static str {
 /// Clients that have no algorithm in common with the default set.
 const LEGACY: [&str; 3] = ["curl", "net-sftp", "JSch"];
 
+/// Drives, which stay when whoever reads on them is interrupted.
+const DRIVES: [&str; 2] = ["sshfs", "rclone mount"];
+
+/// Clients that close the file when they are interrupted, and take the answers that are under way before.
+const ORDERLY: [&str; 4] = [
+    "OpenSSH sftp",
+    "paramiko",
+    "libssh2 (ssh2-python)",
+    "libssh (ssh-python)",
+];
+
 const SMALL: usize = 1234;
 const LARGE: usize = 3_000_000;
-/// Where the line goes dead, and what a client may say more than what it had not got.
+/// More than can be under way to a client.
+const LARGER: usize = 12_000_000;
+/// Where the line goes dead or stands still, and what a client may say more than what it had not got.
 const CUT: u64 = 1_200_000;
 
 /// A client at work.
@@ -134,10 +151,35 @@ impl Trial {
         self.scene.state(file)
     }
 
-    /// Where a client can go on where it stopped, it shall; else it fetches anew.
     fn after_a_cut(&self) -> String {
-        let file = self.scene.path(PULL, 2);
-        let to = &self.scene.here.join("cut.xml");
+        self.once_more(2, &self.scene.here.join("cut.xml"))
+    }
+
+    fn stopped(&self) -> String {
+        let name = &self.client.name;
+        if DRIVES.contains(name) {
+            return cannot();
+        }
+        let to = self.scene.here.join("stopped.xml");
+        let file = self.scene.path(PULL, 8);
+        let output = self.scene.stop(self.client, (file, &to), CUT, |line| {
+            if ORDERLY.contains(name) {
+                line.goes_on();
+            }
+        });
+        if output.status.success() {
+            return format!("it says all is well: {}", said(&output));
+        }
+        let state = self.scene.state(file);
+        format!("{state}; {}", self.once_more(8, &to))
+    }
+
+    /// Where a client can go on where it stopped, it shall; else it fetches anew.
+    fn once_more(&self, document: usize, to: &Path) -> String {
+        let (file, bytes) = (
+            self.scene.path(PULL, document),
+            &self.scene.documents[document],
+        );
         let wire = Wire::to(self.scene.program.address.unwrap());
         let over = |act| {
             self.client.run(&Errand {
@@ -146,8 +188,8 @@ impl Trial {
             })
         };
         let output = over(Act::Resume { file, to }).or_else(|| over(Act::Get { file, to }));
-        let state = self.fetched(output, file, &self.scene.documents[2], to);
-        let how = if wire.down() < LARGE as u64 {
+        let state = self.fetched(output, file, bytes, to);
+        let how = if wire.down() < bytes.len() as u64 {
             "resumed"
         } else {
             "anew"
@@ -168,7 +210,7 @@ impl Trial {
 
     fn fetch_rename(&self) -> String {
         let file = self.scene.path(PULL, 7);
-        let to = &format!("{PULL_DONE}/{}", name(file));
+        let to = &self.done(PULL, 7);
         self.fetched_and_acted(7, Act::FetchRename { file, to })
     }
 
@@ -181,6 +223,9 @@ impl Trial {
             &to,
         );
         drop(std::fs::remove_file(to));
+        if state == "processed" {
+            self.stands_in(PULL, document);
+        }
         state
     }
 
@@ -250,40 +295,29 @@ impl Trial {
     }
 
     fn put_copy(&self) -> String {
-        let file = self.scene.path(MOUNT, 4);
-        let to = format!("{MOUNT_DONE}/{}", name(file));
-        let from = self.local(&self.scene.documents[4]);
-        self.acted(
-            self.desk(Act::Put {
-                from: &from,
-                to: &to,
-            }),
-            file,
-        )
+        let (from, to) = (self.local(&self.scene.documents[4]), self.done(MOUNT, 4));
+        let put = Act::Put {
+            from: &from,
+            to: &to,
+        };
+        self.acted(self.desk(put), 4)
     }
 
     fn rename(&self) -> String {
-        let file = self.scene.path(MOUNT, 3);
-        let to = format!("{MOUNT_DONE}/{}", name(file));
-        self.acted(
-            self.desk(Act::Rename {
-                from: file,
-                to: &to,
-            }),
-            file,
-        )
+        let (from, to) = (self.scene.path(MOUNT, 3), &self.done(MOUNT, 3));
+        self.acted(self.desk(Act::Rename { from, to }), 3)
     }
 
     /// Other bytes, and those of another document, over a name that stands in the processed folder.
     fn put_taken(&self) -> String {
-        let taken = self.done(4);
+        let taken = self.done(MOUNT, 4);
         let put = |bytes: &[u8]| {
             let from = self.local(bytes);
             let output = self.desk(Act::Put {
                 from: &from,
                 to: &taken,
             });
-            self.stands_in(&taken, 4);
+            self.stands_in(MOUNT, 4);
             output
         };
         let Some(output) = put(b"<Invoice>other</Invoice>") else {
@@ -302,32 +336,64 @@ impl Trial {
 
     /// A document onto the name of one that was moved before.
     fn move_taken(&self) -> String {
-        let (file, taken) = (self.scene.path(MOUNT, 0), self.done(3));
+        let (file, taken) = (self.scene.path(MOUNT, 0), self.done(MOUNT, 3));
         let to = &taken;
         let Some(output) = self.desk(Act::Replace { from: file, to }) else {
             return cannot();
         };
-        self.stands_in(&taken, 3);
+        self.stands_in(MOUNT, 3);
         self.refused(Some(output), file)
     }
 
-    fn done(&self, document: usize) -> String {
-        format!("{MOUNT_DONE}/{}", name(self.scene.path(MOUNT, document)))
+    /// A waiting document onto the name of another one that waits.
+    fn move_over(&self) -> String {
+        let scene = &self.scene;
+        let [from, to] = [6, 7].map(|document| scene.path(MOUNT, document));
+        let Some(output) = self.desk(Act::Replace { from, to }) else {
+            return cannot();
+        };
+        let answer = self.refused(Some(output), from);
+        assert!(scene.read(&scene.desk, from) == scene.documents[6]);
+        match scene.state(to).as_str() {
+            "offered" => {
+                assert!(scene.read(&scene.desk, to) == scene.documents[7]);
+                answer
+            }
+            state => {
+                self.stands_in(MOUNT, 7);
+                format!("{answer}; the other: {state}")
+            }
+        }
     }
 
-    /// This name in the processed folder is still that of this document, with its bytes.
-    fn stands_in(&self, done: &str, document: usize) {
-        let scene = &self.scene;
-        assert_eq!(scene.state(scene.path(MOUNT, document)), "processed");
+    /// Where a document stands that the device of this folder is done with, under the name that it had.
+    fn done(&self, folder: &str, document: usize) -> String {
+        let done = if folder == PULL {
+            PULL_DONE
+        } else {
+            MOUNT_DONE
+        };
+        format!("{done}/{}", name(self.scene.path(folder, document)))
+    }
+
+    /// This document's name in the processed folder is its own, with its bytes, and it waits no more.
+    fn stands_in(&self, folder: &str, document: usize) {
+        let (scene, waiting) = (&self.scene, self.scene.path(folder, document));
+        let device = if folder == PULL {
+            &scene.server
+        } else {
+            &scene.desk
+        };
+        assert_eq!(scene.state(waiting), "processed");
         assert!(
-            scene.read(&scene.desk, done) == scene.documents[document],
+            scene.read(device, &self.done(folder, document)) == scene.documents[document],
             "a document in the processed folder was overwritten"
         );
     }
 
     fn remove(&self) -> String {
         let file = self.scene.path(MOUNT, 5);
-        self.acted(self.desk(Act::Remove { file }), file)
+        self.acted(self.desk(Act::Remove { file }), 5)
     }
 
     /// Two documents, one after the other under the same name: both have come in.
@@ -396,13 +462,19 @@ impl Trial {
         self.scene.state(file)
     }
 
-    /// The state of what was acted upon, if the client says that it did.
-    fn acted(&self, output: Option<Output>, file: &str) -> String {
-        match output {
-            None => cannot(),
-            Some(output) if !output.status.success() => amiss(&output),
-            Some(_) => self.scene.state(file),
+    /// The state of a document on the mount that was acted upon, if the client says that it did.
+    fn acted(&self, output: Option<Output>, document: usize) -> String {
+        let Some(output) = output else {
+            return cannot();
+        };
+        if !output.status.success() {
+            return amiss(&output);
         }
+        let state = self.scene.state(self.scene.path(MOUNT, document));
+        if state == "processed" {
+            self.stands_in(MOUNT, document);
+        }
+        state
     }
 
     /// What a client says of what was refused.
@@ -448,20 +520,25 @@ pub fn file_names(output: &Output) -> BTreeSet<&str> {
         .collect()
 }
 
+/// The clients that the table has, in its order.
+pub fn clients() -> Vec<&'static str> {
+    table().skip(2).map(|cells| cells[0]).collect()
+}
+
 /// The client's row of the table, cell by cell.
 fn expected(client: &str) -> Vec<String> {
-    let text = include_str!("../../docs/clients.md");
-    let rows = text.lines().filter_map(|line| {
-        let cells: Vec<_> = line.strip_prefix("| ")?.split('|').map(str::trim).collect();
-        Some(cells)
-    });
-    let mut rows = rows.skip_while(|cells| cells[..2] != ["Client", "list"]);
-    let head = rows.next().unwrap();
-    let row = rows.find(|cells| cells[0] == client);
-    let row = row.unwrap_or_default();
-    let cells = head.iter().zip(row).skip(1);
+    let head = table().next().unwrap();
+    let row = table().find(|cells| cells[0] == client);
+    let cells = head.iter().zip(row.unwrap_or_default()).skip(1);
     cells
-        .filter(|(column, _)| !column.is_empty())
         .map(|(column, cell)| format!("{column}: {cell}"))
         .collect()
+}
+
+/// The table's head, what draws a line under it, and its rows.
+fn table() -> impl Iterator<Item = Vec<&'static str>> {
+    let lines = include_str!("../../docs/clients.md").lines();
+    let lines = lines.skip_while(|line| !line.starts_with("| Client | list |"));
+    let lines = lines.take_while(|line| line.starts_with('|'));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
 }

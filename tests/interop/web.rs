@@ -1,7 +1,6 @@
 //! What do programs do for which SFTP is one protocol among many: curl, and the desktop's `gio`?
 
 use super::errand::{Act, Client, FETCHED};
-use super::table;
 
 pub const CURL: Client = Client {
     name: "curl",
@@ -51,13 +50,3 @@ pub const GIO: Client = Client {
     needs: "command -v gio && command -v dbus-run-session && command -v ssh && gio help mount >/dev/null",
     command: |errand| Some(errand.script(&["bash"], "gio.sh")),
 };
-
-#[test]
-fn curl_does_what_the_table_says() {
-    table::holds(&CURL);
-}
-
-#[test]
-fn gio_does_what_the_table_says() {
-    table::holds(&GIO);
-}

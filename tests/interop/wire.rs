@@ -1,12 +1,13 @@
-//! What if the line between a client and the server goes dead in the middle?
+//! What if the line between a client and the server goes dead in the middle, or stands still there?
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A line to the server: it counts what goes over it, and may go dead.
+/// A line to the server: it counts what goes over it, and may go dead or stand still.
 pub struct Wire {
     near: SocketAddr,
     state: Arc<State>,
@@ -16,6 +17,10 @@ struct State {
     down: Way,
     up: Way,
     dead: AtomicBool,
+    /// Each connection does once, when it has carried so many bytes down.
+    stands_still_after: u64,
+    /// By what those go on that stand still.
+    standing: Mutex<Vec<Sender<()>>>,
 }
 
 /// One way of a line.
@@ -27,24 +32,37 @@ struct Way {
 impl Wire {
     /// A line that holds.
     pub fn to(server: SocketAddr) -> Self {
-        Self::that_dies_after(u64::MAX, server)
+        Self::new(Way::that_holds(), Way::that_holds(), u64::MAX, server)
     }
 
     /// A line that goes dead, for this connection and all others, when so many bytes came down.
     pub fn that_dies_after(bytes: u64, server: SocketAddr) -> Self {
-        Self::with(Way::that_dies_after(bytes), Way::that_holds(), server)
+        let down = Way::that_dies_after(bytes);
+        Self::new(down, Way::that_holds(), u64::MAX, server)
     }
 
     /// A line that goes dead, for this connection and all others, when so many bytes went up.
     pub fn that_dies_after_sending(bytes: u64, server: SocketAddr) -> Self {
-        Self::with(Way::that_holds(), Way::that_dies_after(bytes), server)
+        let up = Way::that_dies_after(bytes);
+        Self::new(Way::that_holds(), up, u64::MAX, server)
     }
 
-    fn with(down: Way, up: Way, server: SocketAddr) -> Self {
+    /// A line of which each connection stands still when so many bytes came down it, until it is told to go on or
+    /// its client is gone.
+    pub fn that_stands_still_after(bytes: u64, server: SocketAddr) -> Self {
+        Self::new(Way::that_holds(), Way::that_holds(), bytes, server)
+    }
+
+    fn new(down: Way, up: Way, stands_still_after: u64, server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = listener.local_addr().unwrap();
-        let dead = AtomicBool::new(false);
-        let state = Arc::new(State { down, up, dead });
+        let state = Arc::new(State {
+            down,
+            up,
+            dead: AtomicBool::new(false),
+            stands_still_after,
+            standing: Mutex::default(),
+        });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -69,6 +87,17 @@ impl Wire {
     /// How many bytes went up to the server.
     pub fn up(&self) -> u64 {
         self.state.up.bytes.load(Ordering::SeqCst)
+    }
+
+    /// How many connections have stood still.
+    pub fn standing(&self) -> usize {
+        self.state.standing.lock().unwrap().len()
+    }
+
+    pub fn goes_on(&self) {
+        for connection in &*self.state.standing.lock().unwrap() {
+            connection.send(()).ok();
+        }
     }
 }
 
@@ -109,8 +138,25 @@ fn join(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
     }
     let (up, down) = (copy_of(client, server), copy_of(server, client));
     let (state, same) = (Arc::clone(state), Arc::clone(state));
-    thread::spawn(move || carry_up(up, |bytes| state.takes(&state.up, bytes)));
-    thread::spawn(move || carry_down(down, |bytes| same.takes(&same.down, bytes)));
+    let (wake, woken) = channel();
+    let gone = wake.clone();
+    thread::spawn(move || {
+        carry_up(up, |bytes| same.takes(&same.up, bytes));
+        gone.send(()).ok();
+    });
+    thread::spawn(move || {
+        let mut own = 0;
+        carry_down(down, |bytes| {
+            let holds = state.takes(&state.down, bytes);
+            let still = state.stands_still_after;
+            if (own..own + bytes).contains(&still) {
+                state.standing.lock().unwrap().push(wake.clone());
+                woken.recv().unwrap();
+            }
+            own += bytes;
+            holds
+        });
+    });
 }
 
 fn copy_of(from: &TcpStream, to: &TcpStream) -> (TcpStream, TcpStream) {
@@ -134,7 +180,10 @@ fn carry_up((mut client, mut server): (TcpStream, TcpStream), holds: impl Fn(u64
 }
 
 /// Carries what comes down until it ends, or `holds` says that the line is dead.
-fn carry_down((mut server, mut client): (TcpStream, TcpStream), holds: impl Fn(u64) -> bool) {
+fn carry_down(
+    (mut server, mut client): (TcpStream, TcpStream),
+    mut holds: impl FnMut(u64) -> bool,
+) {
     let mut block = vec![0; 64 * 1024];
     while let Ok(got @ 1..) = server.read(&mut block) {
         if !holds(got as u64) || client.write_all(&block[..got]).is_err() {

@@ -3,7 +3,7 @@
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{Packet, StatusCode};
-use sluis::model::{DeviceKind, HashName};
+use sluis::model::{DeviceKind, Digest, HashName};
 use sluis::upload::UPLOAD_BYTES_MAX;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -118,6 +118,100 @@ async fn a_hash_is_answered_by_name_and_by_handle_and_nothing_is_read() {
         gateway.deliveries(&office).await,
         [format!("{FILE} offered")]
     );
+}
+
+/// What is read is nowhere, so a hash that is answered comes of what is known.
+#[tokio::test]
+async fn a_hash_is_answered_while_the_document_itself_cannot_be_read() {
+    let (gateway, office, device, bytes) = scene().await;
+    let digest = Digest::of(&bytes).to_string();
+    let folder = gateway.house.config.blob_folder();
+    let blob = folder.join(&digest[..2]).join(&digest);
+    let peer = gateway.connect(&device).await;
+    let handle = peer.open(FILE).await.unwrap();
+    std::fs::remove_file(&blob).unwrap();
+
+    for hash in [HashName::Md5, HashName::Sha1, HashName::Sha256] {
+        let (name, bytes) = (hash.as_str(), hash.of(&bytes));
+        let known = [string(name.as_bytes()), bytes.as_bytes().to_vec()].concat();
+        for (request, of) in [("check-file-name", FILE), ("check-file-handle", &handle)] {
+            let answer = ask(&peer, request, hash_asked(of, name, 0, 0, 0)).await;
+            assert_eq!(answer.as_ref(), Ok(&known), "{request} {name}");
+        }
+    }
+    let later = gateway.connect(&device).await;
+    assert_eq!(later.get(FILE).await, Err(StatusCode::Failure));
+
+    std::fs::write(&blob, &bytes).unwrap();
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{FILE} offered")]
+    );
+}
+
+#[tokio::test]
+async fn the_room_of_a_handle_is_that_of_a_path() {
+    let (gateway, office, device, _) = scene().await;
+    let peer = gateway.connect(&device).await;
+    let room = async |request: &str, of: &str| ask(&peer, request, string(of.as_bytes())).await;
+    let folder = peer.sftp.opendir(INBOX).await.unwrap().handle;
+    let file = peer.open(FILE).await.unwrap();
+
+    let of_path = room("statvfs@openssh.com", FILE).await.unwrap();
+    assert_eq!(of_path.len(), 11 * 8);
+    assert_eq!(
+        room("statvfs@openssh.com", INBOX).await,
+        Ok(of_path.clone())
+    );
+    for handle in [&folder, &file] {
+        let of_handle = room("fstatvfs@openssh.com", handle).await;
+        assert_eq!(of_handle.as_ref(), Ok(&of_path));
+        peer.close(handle).await.unwrap();
+        let closed = room("fstatvfs@openssh.com", handle).await;
+        assert_eq!(closed, Err(StatusCode::BadMessage));
+    }
+    let never = room("fstatvfs@openssh.com", "no handle").await;
+    assert_eq!(never, Err(StatusCode::BadMessage));
+    peer.leave().await;
+
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{FILE} offered")]
+    );
+}
+
+#[tokio::test]
+async fn a_posix_rename_to_the_processed_folder_is_a_move_and_overwrites_nothing() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Mount).await;
+    let documents = [invoice("F-1", 300_000), invoice("F-2", 4000)];
+    for bytes in &documents {
+        gateway.receive(&office, bytes.clone()).await;
+    }
+    let peer = gateway.connect(&device).await;
+    let second = FILE.replace("00001_F-1", "00002_F-2");
+    let done = format!("{DONE}/geboekt.xml");
+    let rename = async |from: &str, to: &str| {
+        let sent = [string(from.as_bytes()), string(to.as_bytes())].concat();
+        ask(&peer, "posix-rename@openssh.com", sent).await
+    };
+
+    // An answer without anything in it is a status.
+    assert_eq!(rename(FILE, &done).await, Err(StatusCode::Ok));
+    assert_eq!(rename(&second, &done).await, Err(StatusCode::Failure));
+    assert_eq!(
+        rename(&second, FILE).await,
+        Err(StatusCode::PermissionDenied)
+    );
+
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{FILE} processed"), format!("{second} offered")]
+    );
+    assert_eq!(peer.list(DONE).await.unwrap(), ["geboekt.xml"]);
+    assert!(!peer.exists(FILE).await);
+    assert!(peer.get(&done).await.unwrap() == documents[0]);
+    assert!(peer.get(&second).await.unwrap() == documents[1]);
 }
 
 #[tokio::test]

@@ -362,9 +362,10 @@ async fn the_extensions_answer_as_openssh_does() {
         (
             limits.max_packet_len,
             limits.max_read_len,
+            limits.max_write_len,
             limits.max_open_handles
         ),
-        (262_144, 261_120, 256)
+        (262_144, 261_120, 261_120, 256)
     );
     assert!(room.blocks_avail > 0 && room.name_max == 255);
     assert!(peer.sftp.fsync(&folder).await.is_ok());

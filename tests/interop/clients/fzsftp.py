@@ -118,6 +118,8 @@ def main(port, login, key, act, one, other):
         fetch(engine, "get", one, "fetched.xml", "wb")
         engine.say(f'mv "{one}" "{other}"')
     engine.process.stdin.close()
+    # Why it ends as it does, where that is not well.
+    print(engine.process.stdout.read().decode(errors="replace"), file=sys.stderr)
     sys.exit(engine.process.wait())
 
 

@@ -49,28 +49,28 @@ class Paramiko:
 
     def special(self, act, file, to):
         remote = self.sftp.open(file, "rb")
+        size = remote.stat().st_size
         if act == "pieces":  # as a program that reads lines, here and there
-            with open(to, "wb") as local:
-                local.write(remote.read(100) + remote.readline() + remote.read())
-            remote.close()
+            got = remote.read(100) + remote.readline() + remote.read()
         elif act == "head":
-            remote.read(100)
-            remote.close()
-        elif act == "no-close":  # and in order otherwise
-            remote.read()
+            got = remote.read(100)
+        elif act == "exact":  # all bytes and no more: no end of file is ever read
+            got = b"".join(remote.readv([(0, size)]))
+        elif act == "past-the-end":
+            got = b""
+            for at in range(64):
+                remote.seek(size + at * 32768)
+                got += remote.read(32768)
+        else:
+            got = remote.read()
+        with open(to, "wb") as local:
+            local.write(got)
+        if act == "no-close":  # and in order otherwise
             remote.close = lambda: None
             self.sftp.sock.close()
         elif act == "hang-up":  # without a word
-            remote.read()
             os._exit(0)
-        elif act == "exact":  # all bytes and no more: no end of file is ever read
-            remote.readv([(0, remote.stat().st_size)]).__next__()
-            remote.close()
-        elif act == "past-the-end":
-            size = remote.stat().st_size
-            for at in range(64):
-                remote.seek(size + at * 32768)
-                assert remote.read(32768) == b""
+        else:
             remote.close()
 
 
