@@ -318,15 +318,16 @@ impl Logins {
             started_at: now,
         };
         let session = self.catalog.begin_session(&new, now).await?;
+        let device_holds = seat.device_holds();
         Ok(session.map(|session| Who {
             firm: device.firm,
             device: device.device,
             login: proven.login.clone(),
             kind: device.kind,
             session,
-            since: now,
+            since: device_holds.begin(now),
             seal: connected.seal(),
-            device_holds: seat.device_holds(),
+            device_holds,
             _checked: Checked,
         }))
     }

@@ -2,7 +2,8 @@
 //!
 //! A mark and its event are one transaction. The session answers its peer only after the commit, so a
 //! peer that has its answer can rely on the mark. The clock is read once the turn to write is held: what a session
-//! has listed meanwhile, which began after the peer asked, was marked after that.
+//! has listed meanwhile, which began after the peer asked, was marked after that. It is the session's own time, which
+//! a clock that is set back does not take back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -134,7 +135,7 @@ impl Marks {
     ) -> Result<(), Error> {
         let (id, began) = (file.delivery, Instant::now());
         let mut tx = self.catalog.begin(Durability::Kill).await?;
-        let now = clock.read();
+        let now = who.time(clock.read());
         let mark = tx.take_mark(who.firm, id).await?.ok_or(Error::Missing)?;
         if let Some(name) = act.name()
             && let Some(other) = tx.name_in_use(who.firm, id, name).await?
@@ -189,7 +190,7 @@ impl Marks {
         Ok(())
     }
 
-    /// Writes down that the importer put these bytes into the processed folder of a link and flow.
+    /// Writes down that the importer put these bytes into the processed folder of these links and flows.
     ///
     /// # Errors
     ///
@@ -197,15 +198,17 @@ impl Marks {
     pub async fn copied(
         &self,
         who: &Who,
-        place: (LinkId, Flow),
+        places: &[(LinkId, Flow)],
         digest: Digest,
         name: &str,
         clock: &Clock,
     ) -> Result<(), Error> {
-        let copies = self
-            .catalog
-            .copies(who.firm, who.device, place, digest)
-            .await?;
+        let mut copies = Vec::new();
+        for &place in places {
+            let of_it = self.catalog.copies(who.firm, who.device, place, digest);
+            copies.append(&mut of_it.await?);
+        }
+        copies.sort_by_key(|listed| (listed.state.as_str(), listed.delivery));
         let own = fold(name);
         let mut waiting = copies
             .iter()
@@ -223,7 +226,7 @@ impl Marks {
         }
     }
 
-    /// Says whether a document of this link and flow has so many bytes, without which none of them is a copy of it.
+    /// Says whether a document of these links and flows has so many bytes, without which none of them is a copy of it.
     ///
     /// # Errors
     ///
@@ -231,11 +234,16 @@ impl Marks {
     pub async fn may_be_copy(
         &self,
         who: &Who,
-        place: (LinkId, Flow),
+        places: &[(LinkId, Flow)],
         bytes: u64,
     ) -> Result<bool, Error> {
         let (firm, device) = (who.firm, who.device);
-        Ok(self.catalog.has_size(firm, device, place, bytes).await?)
+        for &place in places {
+            if self.catalog.has_size(firm, device, place, bytes).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Gives a file in the processed folder another name, as programs do that write under a temporary one.
@@ -271,7 +279,8 @@ impl Marks {
         let alone = how == End::Closed && given.coverage().is_whole(file.bytes);
         if alone && judge(who.kind, true) == Verdict::Collected {
             let told = event(who, file, EventKind::Collected, detail.clone());
-            if self.catalog.collect_at_once(who.firm, &told, clock).await? {
+            let own = who.clock(clock);
+            if self.catalog.collect_at_once(who.firm, &told, &own).await? {
                 return Ok(Some(EventKind::Collected));
             }
         }
@@ -283,6 +292,7 @@ impl Marks {
         let before = mark.progress.clone();
         let has_it = how != End::Broken && given.coverage().is_whole(file.bytes);
         mark.progress.end(given, how, now);
+        let now = who.time(now);
         let whole = how != End::Broken && mark.progress.is_whole(file.bytes);
         let another_was_first = !matches!(mark.state, State::Offered | State::Withdrawn);
         // Previews read the same part again and again.

@@ -28,6 +28,18 @@ const COLLECT: &str = "insert into event (firm_id, seq, at, kind, document_id, d
      where d.firm_id = $1 and d.id = $6 and d.state = 'offered' and d.current = 1
        and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11";
 
+/// A question for each index. A link that was added anew has the folder that it had before: the same dossier's, by the
+/// same profile and code.
+pub(super) const NAME_IN_USE: &str = "select o.digest from delivery d join link own on own.id = d.link_id
+       join link akin on akin.dossier_id = own.dossier_id and akin.profile = own.profile and akin.code_key = own.code_key
+       join delivery o on o.link_id = akin.id and o.flow = d.flow and o.name_key = $3
+     where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id
+     union all
+     select o.digest from delivery d join link own on own.id = d.link_id
+       join link akin on akin.dossier_id = own.dossier_id and akin.profile = own.profile and akin.code_key = own.code_key
+       join delivery o on o.link_id = akin.id and o.flow = d.flow and o.moved_key = $3
+     where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id limit 1";
+
 impl Catalog {
     /// Marks an offered delivery as collected and tells it, whatever was read of it before; says whether
     /// this call did. If it did not, nothing has changed. The clock is read once the turn to write is held.
@@ -202,19 +214,12 @@ impl Tx {
         id: DeliveryId,
         name: &str,
     ) -> Result<Option<Digest>, Error> {
-        // A question for each index.
-        let row = query(
-            "select o.digest from delivery d join delivery o on o.link_id = d.link_id and o.flow = d.flow and o.name_key = $3
-             where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id
-             union all
-             select o.digest from delivery d join delivery o on o.link_id = d.link_id and o.flow = d.flow and o.moved_key = $3
-             where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id limit 1",
-        )
-        .bind(firm.0)
-        .bind(id.0)
-        .bind(fold(name))
-        .fetch_optional(&mut *self.inner)
-        .await?;
+        let row = query(NAME_IN_USE)
+            .bind(firm.0)
+            .bind(id.0)
+            .bind(fold(name))
+            .fetch_optional(&mut *self.inner)
+            .await?;
         row.map(|row| row.word("digest")).transpose()
     }
 

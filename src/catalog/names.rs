@@ -4,7 +4,18 @@ use sqlx::query;
 
 use super::rows::Columns as _;
 use super::{Error, Offer, Tx};
-use crate::model::{DeviceId, DossierId, FirmId, fold};
+use crate::model::{DeviceId, DossierId, FirmId, Flow, LinkId, fold};
+
+/// A question for each index. What an importer has put aside under a name shows in the processed folder, where a file
+/// that waits shows later: that of the link, also as it was before it was added anew.
+pub(super) const NAME_USED: &str = "select id from delivery
+     where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 1
+     union all select id from delivery
+     where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 0
+     union all select o.id from link own
+       join link akin on akin.dossier_id = own.dossier_id and akin.profile = own.profile and akin.code_key = own.code_key
+       join delivery o on o.link_id = akin.id and o.flow = $6 and o.moved_key = $4
+     where own.id = $5 and o.current = 1 limit 1";
 
 impl Tx {
     /// Takes the next number of `dossier` on `day` (yyyymmdd) and returns it with its day.
@@ -41,7 +52,8 @@ impl Tx {
         Ok((row.int("name_day")?, seq))
     }
 
-    /// Says whether `device` was ever shown a file of this name in this folder: names are never used twice.
+    /// Says whether `device` was ever shown a file of this name in this folder, or in the processed folder of this link
+    /// and flow: names are never used twice.
     ///
     /// # Errors
     ///
@@ -50,20 +62,18 @@ impl Tx {
         &mut self,
         firm: FirmId,
         device: DeviceId,
+        (link, flow): (LinkId, Flow),
         offer: &Offer,
     ) -> Result<bool, Error> {
-        let row = query(
-            "select id from delivery
-             where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 1
-             union all select id from delivery
-             where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 0 limit 1",
-        )
-        .bind(firm.0)
-        .bind(device.0)
-        .bind(fold(&offer.folder))
-        .bind(fold(&offer.name))
-        .fetch_optional(&mut *self.inner)
-        .await?;
+        let row = query(NAME_USED)
+            .bind(firm.0)
+            .bind(device.0)
+            .bind(fold(&offer.folder))
+            .bind(fold(&offer.name))
+            .bind(link.0)
+            .bind(flow.as_str())
+            .fetch_optional(&mut *self.inner)
+            .await?;
         Ok(row.is_some())
     }
 }

@@ -46,13 +46,20 @@ pub struct Placed {
 }
 
 /// Since when what is done with still shows in an inbox: nothing vanishes under a reader.
+///
+/// And until when, which is the session's own time: what was marked later was so by a clock that has been set back, and
+/// would show to each session until that time comes round again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {
-    /// A collected delivery shows if it was collected at or after this.
+    /// A collected delivery shows if it was collected at or after this,
     pub collected: Timestamp,
+    /// and at or before this.
+    pub collected_until: Timestamp,
     /// A delivery whose bytes were copied to the processed folder shows if that was at or after this,
-    /// for the importer that copies removes next.
+    /// for the importer that copies removes next,
     pub copied: Timestamp,
+    /// and at or before this.
+    pub copied_until: Timestamp,
     /// What was collected or processed shows at all if that was at or after this.
     pub done: Timestamp,
 }
@@ -69,33 +76,33 @@ const INBOX: &str = "select string_agg(id || ' ' || document_id || ' ' || state 
        and link_id = $6 and flow = $7 and collected_at is null and state = 'offered'
      union all select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
-       and link_id = $6 and flow = $7 and collected_at >= $4 and state = 'collected'
+       and link_id = $6 and flow = $7 and collected_at between $4 and $8 and state = 'collected'
      union all select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
-       and link_id = $6 and flow = $7 and act = 'copied' and processed_at >= $5 and state = 'processed') as listed";
+       and link_id = $6 and flow = $7 and act = 'copied' and processed_at between $5 and $9 and state = 'processed') as listed";
 
 const ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $8 and current = 1
        and link_id = $6 and flow = $7
-       and (state = 'offered' or (state = 'collected' and collected_at >= $4)
-            or (state = 'processed' and act = 'copied' and processed_at >= $5))";
+       and (state = 'offered' or (state = 'collected' and collected_at between $4 and $9)
+            or (state = 'processed' and act = 'copied' and processed_at between $5 and $10))";
 
 /// In the order of names of an index, which no step between changes.
 const DONE: &str = "select string_agg(id || ' ' || document_id || ' ' || state || ' ' ||
             (read_at is not null) || ' ' || digest || ' ' || bytes || ' ' || coalesce(offered_at, 0) || ' ' || coalesce(moved_name, name), char(10)) as lines
      from (select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and ((state = 'processed' and processed_at >= $6) or (state = 'collected' and collected_at < $4 and collected_at >= $6))
+       and ((state = 'processed' and processed_at >= $6) or (state = 'collected' and not collected_at between $4 and $7 and collected_at >= $6))
      order by name_key) as listed";
 
 const DONE_ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and ((state = 'processed' and processed_at >= $7) or (state = 'collected' and collected_at < $4 and collected_at >= $7))
+       and ((state = 'processed' and processed_at >= $7) or (state = 'collected' and not collected_at between $4 and $8 and collected_at >= $7))
        and moved_key = $6
      union all
      select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and link_id = $3 and flow = $5 and current = 1
-       and ((state = 'processed' and processed_at >= $7) or (state = 'collected' and collected_at < $4 and collected_at >= $7))
+       and ((state = 'processed' and processed_at >= $7) or (state = 'collected' and not collected_at between $4 and $8 and collected_at >= $7))
        and moved_key is null and name_key = $6";
 
 /// The signs keep SQLite from going through all files of the device: a document has few deliveries.
@@ -161,6 +168,8 @@ impl Catalog {
             .bind(since.copied.0)
             .bind(link.0)
             .bind(flow.as_str())
+            .bind(since.collected_until.0)
+            .bind(since.copied_until.0)
             .fetch_one(&self.readers)
             .await;
         let row = self.asked(row)?;
@@ -189,6 +198,8 @@ impl Catalog {
             .bind(link.0)
             .bind(flow.as_str())
             .bind(name_key)
+            .bind(since.collected_until.0)
+            .bind(since.copied_until.0)
             .fetch_optional(&self.readers)
             .await;
         let row = self.asked(row)?;
@@ -214,6 +225,7 @@ impl Catalog {
             .bind(since.collected.0)
             .bind(flow.as_str())
             .bind(since.done.0)
+            .bind(since.collected_until.0)
             .fetch_one(&self.readers)
             .await;
         let row = self.asked(row)?;
@@ -241,6 +253,7 @@ impl Catalog {
             .bind(flow.as_str())
             .bind(name_key)
             .bind(since.done.0)
+            .bind(since.collected_until.0)
             .fetch_optional(&self.readers)
             .await;
         let row = self.asked(row)?;

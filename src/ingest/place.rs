@@ -233,7 +233,8 @@ impl Places {
                 folder: folder.clone(),
                 name,
             };
-            let used = tx.is_name_used(link.firm, device, &offer).await;
+            let of = (link.id, flow);
+            let used = tx.is_name_used(link.firm, device, of, &offer).await;
             if !used.map_err(number)? {
                 return Ok(offer);
             }

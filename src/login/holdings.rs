@@ -3,14 +3,20 @@
 //! Sums, and nothing else: whoever counts here says how much may be. They begin with the first connection of a
 //! device and go with the last one.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::model::Timestamp;
+
 /// Listings that the connections of a device make at the same time. Two, so that a small folder need not wait for
 /// a large one; and not more, for nobody knows before how large one is.
 pub const LISTINGS_DEVICE_MAX: usize = 2;
+
+/// How far the clock may be set back before the device's own time goes back with it, in milliseconds: a day. What was
+/// wrong by more is for nothing that is written down.
+const SET_BACK_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
 /// What the connections of one device hold.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ pub struct Holdings {
     /// Separate spans of what open files were given, beside the same.
     pub spans: Sum,
     listing: Semaphore,
+    /// The latest time that any of them has seen.
+    latest: AtomicI64,
 }
 
 impl Default for Holdings {
@@ -52,6 +60,7 @@ impl Default for Holdings {
             file_bytes: Sum::default(),
             spans: Sum::default(),
             listing: Semaphore::new(LISTINGS_DEVICE_MAX),
+            latest: AtomicI64::new(i64::MIN),
         }
     }
 }
@@ -60,6 +69,29 @@ impl Holdings {
     /// Waits until fewer than [`LISTINGS_DEVICE_MAX`] listings are made.
     pub async fn turn_to_list(&self) -> Option<SemaphorePermit<'_>> {
         self.listing.acquire().await.ok() // it is never closed
+    }
+
+    /// Returns what time it is for the device's connections: what the clock says, but not less than before while one
+    /// of them is there. What one of them marks is no older than the others, nor newer than what they see next.
+    pub fn time(&self, clock: Timestamp) -> Timestamp {
+        self.pass(clock, 0)
+    }
+
+    /// Returns since when a session is that begins now: after all that the others have marked.
+    pub fn begin(&self, clock: Timestamp) -> Timestamp {
+        self.pass(clock, 1)
+    }
+
+    fn pass(&self, Timestamp(clock): Timestamp, step: i64) -> Timestamp {
+        let next = |latest: i64| {
+            let is_back = clock < latest && latest.saturating_sub(clock) <= SET_BACK_MS_MAX;
+            if is_back { latest + step } else { clock }
+        };
+        let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
+        let before = self
+            .latest
+            .fetch_update(set, get, |latest| Some(next(latest)));
+        Timestamp(before.map_or(clock, next))
     }
 
     /// Remembers so many files, unless there would be more than `most`.
@@ -147,6 +179,28 @@ mod tests {
         drop(kept);
 
         assert!(device.remember(10, 10).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_a_day_stands_still_and_one_by_more_is_believed() {
+        let device = Holdings::default();
+        let (time, begin) = (
+            |at: i64| device.time(Timestamp(at)).0,
+            |at: i64| device.begin(Timestamp(at)).0,
+        );
+        let now = 10 * SET_BACK_MS_MAX;
+
+        assert_eq!((begin(now), begin(now), time(now + 5)), (now, now, now + 5));
+        assert_eq!((time(now), time(now + 4)), (now + 5, now + 5));
+        assert_eq!(
+            (begin(now), begin(now)),
+            (now + 6, now + 7),
+            "one after the other"
+        );
+        assert_eq!((time(now + 7), begin(now + 8)), (now + 7, now + 8));
+        let (back, further) = (now + 8 - SET_BACK_MS_MAX, now + 7 - SET_BACK_MS_MAX);
+        assert_eq!(time(back), now + 8);
+        assert_eq!((time(further), begin(further)), (further, further));
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::holdings::Holdings;
-use crate::model::{DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
+use crate::model::{Clock, DeviceId, DeviceKind, FirmId, SessionId, Timestamp};
 
 /// Who looks and acts: one session of one device.
 ///
@@ -41,7 +41,7 @@ pub struct Who {
     pub kind: DeviceKind,
     /// In which connection.
     pub session: SessionId,
-    /// Since when.
+    /// Since when, by the device's own time: after all that its other sessions have marked.
     pub since: Timestamp,
     /// The seal of that connection, for the events of what it does.
     pub seal: String,
@@ -54,6 +54,24 @@ pub struct Who {
 /// That a login was checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Checked;
+
+impl Who {
+    /// Returns what time it is for this session, where a clock says `now`. It does not go back before the session's
+    /// start: what is marked in it would vanish from it, and show again to each that comes later.
+    pub fn time(&self, now: Timestamp) -> Timestamp {
+        time(&self.device_holds, self.since, now)
+    }
+
+    /// Returns what tells that time.
+    pub fn clock(&self, clock: &Clock) -> Clock {
+        let (holds, since, clock) = (Arc::clone(&self.device_holds), self.since, clock.clone());
+        Clock::new(move || time(&holds, since, clock.read()))
+    }
+}
+
+fn time(device: &Holdings, since: Timestamp, now: Timestamp) -> Timestamp {
+    device.time(now).max(since)
+}
 
 #[cfg(test)]
 impl Who {

@@ -181,8 +181,8 @@ impl Session {
     /// far behind the others does not cost the hash of all before it.
     async fn digest_of_copy(&self, draft: &Draft) -> Result<Option<Digest>, Stop> {
         if draft.bytes > HASHED_UNASKED_BYTES_MAX {
-            let (marks, place) = (&self.parts.marks, draft.place);
-            if !marks.may_be_copy(&self.who, place, draft.bytes).await? {
+            let (marks, places) = (&self.parts.marks, &draft.places);
+            if !marks.may_be_copy(&self.who, places, draft.bytes).await? {
                 return Ok(None);
             }
         }
@@ -194,7 +194,7 @@ impl Session {
         let digest = digest.ok_or(mark::Error::NoCopy)?;
         let name = draft.path.name().unwrap_or_default();
         let (marks, clock) = (&self.parts.marks, &self.parts.clock);
-        let copied = marks.copied(&self.who, draft.place, digest, name, clock);
+        let copied = marks.copied(&self.who, &draft.places, digest, name, clock);
         copied.await
     }
 
@@ -226,8 +226,8 @@ impl Session {
     async fn rename_draft(&mut self, id: u32, draft: Draft, to: VirtualPath) -> Answer {
         let now = self.parts.clock.read();
         let role = self.view.role(&to.parent(), now).await;
-        let fits =
-            matches!(role, Ok(Some(Role::Processed(link, flow))) if (link, flow) == draft.place);
+        let is_its = |places: &[_]| places.iter().any(|place| draft.places.contains(place));
+        let fits = matches!(role, Ok(Some(Role::Processed(places))) if is_its(&places));
         if !fits {
             self.drafts.insert(draft.path.key(), draft);
             return Err(

@@ -48,6 +48,7 @@ pub(super) struct Accepted {
 impl Accepted {
     /// Serves it to its end, and notes the end of its session.
     pub(super) async fn serve(self) {
+        self.send_at_once();
         let Self {
             shared,
             config,
@@ -57,9 +58,6 @@ impl Accepted {
             patience,
             cut,
         } = self;
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(peer.address = %peer, "Could not set nodelay: {error}");
-        }
         // One deadline for all that comes before a session.
         let deadline = Instant::now() + shared.guard.config().grace();
         let wire_cut = CancellationToken::new();
@@ -112,12 +110,21 @@ impl Accepted {
         };
         serving.close();
         serving.wait().await;
-        // It may have logged in while it was being ended.
-        let place = place.filter(|_| login.borrow().is_none());
-        if let Some(place) = place {
-            note_failure(&shared, place, &attempt, &end);
+        // It may have logged in while it was being ended, or have ended before anybody looked.
+        let has_logged_in = login.borrow().is_some();
+        match place {
+            Some(place) if has_logged_in => place.logged_in(shared.parts.clock.read()),
+            Some(place) => note_failure(&shared, place, &attempt, &end),
+            None => {}
         }
         note_end(&shared, &login).await;
+    }
+
+    /// Has small answers not wait for more.
+    fn send_at_once(&self) {
+        if let Err(error) = self.stream.set_nodelay(true) {
+            debug!(peer.address = %self.peer, "Could not set nodelay: {error}");
+        }
     }
 }
 

@@ -97,10 +97,12 @@ impl Listing {
             return false;
         };
         place.put_u32(id);
+        // Its buffer would stay with each folder that is open.
+        let page = std::mem::take(&mut self.ahead);
         if out.is_empty() {
-            std::mem::swap(out, &mut self.ahead);
+            *out = page;
         } else {
-            out.append(&mut self.ahead);
+            out.extend_from_slice(&page);
         }
         true
     }
@@ -404,6 +406,11 @@ mod tests {
             if !listing.page(7, &mut out) {
                 break;
             }
+            assert_eq!(
+                listing.ahead.capacity(),
+                0,
+                "a page that is told holds nothing"
+            );
             ahead.push(read(out.split_off(before)));
             out = if ahead.len() % 2 == 0 {
                 b"an answer before".to_vec()

@@ -46,6 +46,7 @@ impl Session {
                 drop(self.parts.shelf.take_draft(device, &to, now));
             }
             self.move_handles(&old, &new);
+            writing.draft.set_begun(); // what was taken under that name was so before
             writing.path = to;
             self.writing.insert(new, writing);
             return Ok(Some(ok(id)));

@@ -105,7 +105,7 @@ impl Session {
     async fn begin_draft(&mut self, id: u32, path: VirtualPath) -> Answer {
         check_name(&path)?;
         let now = self.parts.clock.read();
-        let Some(Role::Processed(link, flow)) = self.view.role(&path.parent(), now).await? else {
+        let Some(Role::Processed(places)) = self.view.role(&path.parent(), now).await? else {
             return Err(Refusal::denied("files are not written to this folder").into());
         };
         if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
@@ -121,7 +121,7 @@ impl Session {
                 upload,
                 bytes: 0,
                 path,
-                place: (link, flow),
+                places,
                 unfinished: Arc::new(unfinished),
             },
         );

@@ -113,7 +113,8 @@ pub(super) struct Draft {
     /// Up to where it was written.
     pub(super) bytes: u64,
     pub(super) path: VirtualPath,
-    pub(super) place: (LinkId, Flow),
+    /// Of which links and flows its folder is.
+    pub(super) places: Arc<[(LinkId, Flow)]>,
     /// Where it is counted; it is one file for all who have its value.
     pub(super) unfinished: Arc<Unfinished>,
 }

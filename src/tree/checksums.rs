@@ -23,7 +23,9 @@ const COMPUTED_MAX: usize = 1000;
 /// Everything that was ever collected or copied.
 const EVER: Since = Since {
     collected: Timestamp(0),
+    collected_until: Timestamp(i64::MAX),
     copied: Timestamp(0),
+    copied_until: Timestamp(i64::MAX),
     done: Timestamp(i64::MIN),
 };
 

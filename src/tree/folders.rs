@@ -11,8 +11,8 @@ pub enum Role {
     /// Offered deliveries of links and flows, each once. They are several where a device has what a link gave it before
     /// that went elsewhere, and a later one has the same folder.
     Inbox(Arc<[(LinkId, Flow)]>),
-    /// What was done with, of a link and flow.
-    Processed(LinkId, Flow),
+    /// What was done with, of links and flows, each once. They are several where a link was removed and added anew.
+    Processed(Arc<[(LinkId, Flow)]>),
     /// Where the device puts documents: see `upload`.
     In,
     /// Where it puts those of the dossier with the code of this folder.
@@ -40,6 +40,11 @@ impl Role {
     pub fn inbox(link: LinkId, flow: Flow) -> Self {
         Self::Inbox(Arc::new([(link, flow)]))
     }
+
+    /// Returns the processed folder of a link and flow.
+    pub fn processed(link: LinkId, flow: Flow) -> Self {
+        Self::Processed(Arc::new([(link, flow)]))
+    }
 }
 
 impl Folders {
@@ -56,7 +61,7 @@ impl Folders {
     }
 
     /// Adds the inbox folder of a link that is in use no more, unless a link has it that is not `akin`; then also its
-    /// processed folder, if it has one that is nobody's.
+    /// processed folder, if it has one, and none that is not akin has that.
     pub(super) fn add_if_free(
         &mut self,
         (inbox, processed): (&str, Option<&str>),
@@ -66,17 +71,25 @@ impl Folders {
         let Ok(path) = VirtualPath::parse(inbox) else {
             return;
         };
+        let all_akin = |own: &[(LinkId, Flow)]| own.iter().all(|(one, _)| akin(*one));
         let is_free = match self.role(&path).flatten() {
             None => true,
-            Some(Role::Inbox(own)) => own.iter().all(|(one, _)| akin(*one)),
+            Some(Role::Inbox(own)) => all_akin(own),
             Some(_) => false,
         };
         if !is_free {
             return;
         }
         self.add(&path, Role::inbox(link, flow));
-        if let Some(Ok(processed)) = processed.map(VirtualPath::parse) {
-            self.add(&processed, Role::Processed(link, flow)); // the first role of a path stays
+        let Some(Ok(processed)) = processed.map(VirtualPath::parse) else {
+            return;
+        };
+        let role = match self.role(&processed).flatten() {
+            Some(Role::Processed(own)) if all_akin(own) => Role::Processed(with(own, (link, flow))),
+            _ => return self.add(&processed, Role::processed(link, flow)), // the first role of a path stays
+        };
+        if let Some(folder) = self.by_key.get_mut(&processed.key()) {
+            folder.role = Some(role);
         }
     }
 
@@ -90,8 +103,9 @@ impl Folders {
         match (&mut folder.role, role) {
             (none @ None, role) => *none = Some(role),
             (Some(Role::Inbox(own)), Role::Inbox(more)) => {
-                let new = more.iter().filter(|one| !own.contains(one));
-                *own = own.iter().chain(new).copied().collect();
+                for one in &*more {
+                    *own = with(own, *one);
+                }
             }
             (Some(_), _) => {}
         }
@@ -150,6 +164,14 @@ impl Folders {
     }
 }
 
+/// Those and one more, each once.
+fn with(own: &Arc<[(LinkId, Flow)]>, one: (LinkId, Flow)) -> Arc<[(LinkId, Flow)]> {
+    if own.contains(&one) {
+        return Arc::clone(own);
+    }
+    own.iter().copied().chain([one]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,14 +223,35 @@ mod tests {
             folders.add(&inbox, Role::inbox(link, flow));
         }
         let done = path("/a/done");
-        folders.add(&done, Role::Processed(new.0, new.1));
-        folders.add(&done, Role::Processed(old.0, old.1));
+        folders.add(&done, Role::processed(new.0, new.1));
+        folders.add(&done, Role::processed(old.0, old.1));
         folders.add(&done, Role::inbox(old.0, old.1));
         folders.add(&inbox, Role::Rejected);
 
         let both = Role::Inbox([new, old].into());
         assert_eq!(folders.role(&inbox), Some(Some(&both)));
-        let first = Role::Processed(new.0, new.1);
+        let first = Role::processed(new.0, new.1);
         assert_eq!(folders.role(&done), Some(Some(&first)));
+    }
+    #[test]
+    fn a_processed_folder_is_of_all_links_that_are_akin_and_of_no_other() {
+        let mut folders = Folders::new();
+        let link = |id| (LinkId(id), Flow::Sale);
+        folders.add(&path("/a/in"), Role::inbox(LinkId(3), Flow::Sale));
+        folders.add(&path("/a/done"), Role::processed(LinkId(3), Flow::Sale));
+        let mut add = |id, akin: &[i64]| {
+            let akin = |other: LinkId| akin.contains(&other.0);
+            folders.add_if_free(("/a/in", Some("/a/done")), link(id), akin);
+        };
+
+        add(2, &[2, 3]);
+        add(2, &[2, 3]);
+        add(1, &[1]);
+
+        let both: Arc<[_]> = [link(3), link(2)].into();
+        let role = folders.role(&path("/a/in"));
+        assert_eq!(role, Some(Some(&Role::Inbox(Arc::clone(&both)))));
+        let role = folders.role(&path("/a/done"));
+        assert_eq!(role, Some(Some(&Role::Processed(both))));
     }
 }

@@ -67,7 +67,7 @@ impl Tree {
             add(&mut folders, &placed.folder, Role::inbox(id, flow));
             // Whoever still finds files there may have done with them.
             if let Ok(Some(processed)) = self.places.processed_folder(link, flow, today) {
-                add(&mut folders, &processed, Role::Processed(id, flow));
+                add(&mut folders, &processed, Role::processed(id, flow));
             }
         }
         self.add_removed(&mut folders, who, of_removed, (&links, today))
@@ -121,7 +121,7 @@ impl Tree {
             let processed = self.places.processed_folder(link, flow, today)?;
             add(folders, &inbox, Role::inbox(link.id, flow));
             if let Some(processed) = processed {
-                add(folders, &processed, Role::Processed(link.id, flow));
+                add(folders, &processed, Role::processed(link.id, flow));
             }
         }
         Ok(())

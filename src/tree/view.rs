@@ -149,14 +149,9 @@ impl View {
                 let listed = self.inbox_file(at, (links, &folder), &name, now);
                 (listed.await?, Place::Inbox)
             }
-            Role::Processed(link, flow) => {
-                let since = self.since(made, link, now);
-                let (firm, device) = (self.who.firm, self.who.device);
-                let done = self
-                    .tree
-                    .catalog
-                    .done_file(firm, device, (link, flow), &name, since);
-                (done.await?, Place::Processed)
+            Role::Processed(ref links) => {
+                let listed = self.done_file(made, links, &name, now).await?;
+                (listed, Place::Processed)
             }
             // Whoever put them there knows them: no delivery is behind them.
             Role::In | Role::InDossier(_) | Role::Rejected => return Err(Error::Missing),
@@ -198,6 +193,24 @@ impl View {
         Ok(found)
     }
 
+    async fn done_file(
+        &self,
+        made: &Made,
+        links: &[(LinkId, Flow)],
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Option<Listed>, Error> {
+        let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
+        for &of in links {
+            let since = self.since(made, of.0, now);
+            let found = catalog.done_file(firm, device, of, name, since).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns what a stat of `path` says.
     ///
     /// # Errors
@@ -229,7 +242,6 @@ impl View {
             Some(Role::Rejected) => self.rejected(now).await?,
             _ => Vec::new(),
         };
-        let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
         let files = match role {
             Some(Role::Inbox(links)) => {
                 let (links, key) = (Arc::clone(links), path.key());
@@ -239,11 +251,7 @@ impl View {
                 self.kept = Kept::folder(at, (links, key), &files, device);
                 files
             }
-            Some(&Role::Processed(link, flow)) => {
-                let since = self.since(made, link, now);
-                let done = catalog.done_with(firm, device, (link, flow), since);
-                Arc::new(done.await?)
-            }
+            Some(Role::Processed(links)) => Arc::new(self.done_with(made, links, now).await?),
             Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => Arc::default(),
         };
         Ok(Items {
@@ -277,6 +285,22 @@ impl View {
         Ok(all)
     }
 
+    /// Returns the files of all links of a processed folder, those of one after those of another.
+    async fn done_with(
+        &self,
+        made: &Made,
+        links: &[(LinkId, Flow)],
+        now: Timestamp,
+    ) -> Result<Vec<Listed>, Error> {
+        let (catalog, firm, device) = (&self.tree.catalog, self.who.firm, self.who.device);
+        let mut all = Vec::new();
+        for &of in links {
+            let since = self.since(made, of.0, now);
+            all.append(&mut catalog.done_with(firm, device, of, since).await?);
+        }
+        Ok(all)
+    }
+
     /// Says whether `folder` is where a file is moved that is done with.
     ///
     /// # Errors
@@ -288,12 +312,13 @@ impl View {
         folder: &VirtualPath,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let Some(Role::Processed(link, flow)) = self.role(folder, now).await? else {
+        let Some(Role::Processed(links)) = self.role(folder, now).await? else {
             return Ok(false);
         };
         let (catalog, firm) = (&self.tree.catalog, self.who.firm);
         let delivery = catalog.delivery(firm, file.listed.delivery).await?;
-        Ok((delivery.link, delivery.flow) == (Some(link), Some(flow)))
+        let own = delivery.link.zip(delivery.flow);
+        Ok(own.is_some_and(|own| links.contains(&own)))
     }
 
     /// Returns what the folder at `path` is for.
@@ -345,7 +370,7 @@ impl View {
     /// Since when what was collected still shows in a folder of this link: until the session ends, for
     /// a time, or until it is removed, as the profile says; on a mount until it is processed.
     fn since(&self, made: &Made, link: LinkId, now: Timestamp) -> Since {
-        let started = self.who.since;
+        let (started, now) = (self.who.since, self.who.time(now));
         let after = match made.links.iter().find(|one| one.id == link) {
             // Without its profile a link's files still have their names.
             Some(link) => self
@@ -361,9 +386,12 @@ impl View {
             Some(over) => over.plus_ms(1),
             None => Timestamp(i64::MIN),
         };
+        let (since, until) = collected_within(self.who.kind, after, started, now);
         Since {
-            collected: collected_since(self.who.kind, after, started, now).max(done),
+            collected: since.max(done),
+            collected_until: until,
             copied: started,
+            copied_until: now,
             done,
         }
     }
@@ -376,18 +404,21 @@ impl File {
     }
 }
 
-fn collected_since(
+/// Since when, and until when, what still shows was collected.
+fn collected_within(
     kind: DeviceKind,
     after: AfterCollected,
     started: Timestamp,
     now: Timestamp,
-) -> Timestamp {
+) -> (Timestamp, Timestamp) {
     match (kind, after) {
-        (DeviceKind::Mount, _) | (_, AfterCollected::Removal) => Timestamp(0),
-        (_, AfterCollected::SessionEnd) => started,
+        (DeviceKind::Mount, _) | (_, AfterCollected::Removal) => {
+            (Timestamp(0), Timestamp(i64::MAX))
+        }
+        (_, AfterCollected::SessionEnd) => (started, now),
         (_, AfterCollected::After(time)) => {
             let ago = now.plus_ms(-i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-            ago.min(started)
+            (ago.min(started), now)
         }
     }
 }
@@ -412,30 +443,18 @@ mod tests {
     #[test]
     fn what_was_collected_shows_until_the_session_ends_or_as_the_profile_says() {
         let (started, now) = (Timestamp(1_000_000), Timestamp(2_000_000));
-        let since = |kind, after| collected_since(kind, after, started, now);
+        let ever = (Timestamp(0), Timestamp(i64::MAX));
+        let within = |kind, after| collected_within(kind, after, started, now);
+        let after = |seconds| AfterCollected::After(Duration::from_secs(seconds));
 
-        assert_eq!(since(DeviceKind::Pull, AfterCollected::SessionEnd), started);
-        assert_eq!(
-            since(DeviceKind::Pull, AfterCollected::Removal),
-            Timestamp(0)
-        );
-        assert_eq!(
-            since(
-                DeviceKind::Pull,
-                AfterCollected::After(Duration::from_secs(1500))
-            ),
-            Timestamp(500_000)
-        );
-        assert_eq!(
-            since(
-                DeviceKind::Pull,
-                AfterCollected::After(Duration::from_secs(1))
-            ),
-            started
-        );
-        assert_eq!(
-            since(DeviceKind::Mount, AfterCollected::SessionEnd),
-            Timestamp(0)
-        );
+        for (kind, after, shown) in [
+            (DeviceKind::Pull, AfterCollected::SessionEnd, (started, now)),
+            (DeviceKind::Pull, AfterCollected::Removal, ever),
+            (DeviceKind::Pull, after(1500), (Timestamp(500_000), now)),
+            (DeviceKind::Pull, after(1), (started, now)),
+            (DeviceKind::Mount, AfterCollected::SessionEnd, ever),
+        ] {
+            assert_eq!(within(kind, after), shown);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What has come of a file that is being written, and is it whole?
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -40,6 +41,20 @@ pub struct Draft {
     is_promised: bool,
     /// Its place on the shelf, while it is not there.
     place: Option<Arc<LentPlace>>,
+    /// When it was begun, or last taken up.
+    begun: Nth,
+}
+
+/// The place of something in the order in which it happens in this process. No clock says so: it may be set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Nth(u64);
+
+impl Nth {
+    /// Returns the next.
+    pub(super) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 #[derive(Debug)]
@@ -59,6 +74,7 @@ impl Draft {
             is_closed: false,
             is_promised: false,
             place: None,
+            begun: Nth::next(),
         }
     }
 
@@ -146,6 +162,16 @@ impl Draft {
     /// Says whether its writer was told that it is kept.
     pub(super) fn is_promised(&self) -> bool {
         self.is_promised
+    }
+
+    /// Notes that somebody goes on with it now, or under another name.
+    pub fn set_begun(&mut self) {
+        self.begun = Nth::next();
+    }
+
+    /// Returns when it was begun, or last taken up.
+    pub(super) fn begun(&self) -> Nth {
+        self.begun
     }
 
     /// Has it keep its place on the shelf, or give it back.

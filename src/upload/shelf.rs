@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Draft;
+use super::draft::Nth;
 use crate::catalog::UNNAMED_MS;
 use crate::model::{DeviceId, Digest, Timestamp, VirtualPath};
 
@@ -64,10 +65,9 @@ pub struct LetGo {
 #[derive(Debug, Default)]
 struct Own {
     drafts: BTreeMap<String, Kept>,
-    sights: BTreeMap<String, (u64, Sight)>,
+    sights: BTreeMap<String, (Nth, Sight)>,
     /// Sights by age: when they were put down, which, and the number that says whether they still are.
-    ages: VecDeque<(Timestamp, String, u64)>,
-    count: u64,
+    ages: VecDeque<(Timestamp, String, Nth)>,
     /// The places of what was closed and is open once more: nothing else gets them meanwhile.
     lent: Vec<Weak<LentPlace>>,
     /// What was closed and is gone, until somebody asks.
@@ -96,7 +96,7 @@ struct Kept {
     path: VirtualPath,
     draft: Draft,
     since: Timestamp,
-    nth: u64,
+    nth: Nth,
 }
 
 impl Shelf {
@@ -127,14 +127,16 @@ impl Shelf {
     }
 
     /// Puts down a file that is not finished. It takes the place of none that was closed: that one came to this name
-    /// while this one was written, and its writer was told that all is well.
+    /// while this one was written, and its writer was told that all is well. Nor does it stay where a file of its name
+    /// was taken meanwhile: that one is what its device looks for, and a part of another is not gone on with there.
     pub fn put_draft(&self, device: DeviceId, path: VirtualPath, draft: Draft, now: Timestamp) {
         let mut devices = self.lock();
         let own = devices.entry(device).or_default();
         own.sweep(now);
-        if !own.has_finished(&path) {
+        let is_over = own.was_taken_since(&path, draft.begun()) && !draft.is_promised();
+        if !is_over && !own.has_finished(&path) {
             own.put(path, draft, now);
-        } else if draft.is_finished() {
+        } else if draft.is_promised() {
             own.gone.push((path, draft.bytes(), Gone::Replaced));
         }
     }
@@ -182,7 +184,8 @@ impl Shelf {
         let own = devices.get_mut(&device)?;
         own.sweep(now);
         let mut draft = own.drafts.remove(&path.key())?.draft;
-        if draft.is_finished() {
+        draft.set_begun();
+        if draft.is_promised() {
             draft.set_place(Some(own.lend(draft.bytes())));
         }
         Some(draft)
@@ -256,9 +259,9 @@ impl Own {
     fn put_sight(&mut self, sight: Sight, now: Timestamp) {
         let key = sight.path.key();
         self.drafts.remove(&key);
-        self.count += 1;
-        self.ages.push_back((now, key.clone(), self.count));
-        self.sights.insert(key, (self.count, sight));
+        let nth = Nth::next();
+        self.ages.push_back((now, key.clone(), nth));
+        self.sights.insert(key, (nth, sight));
         self.sweep(now);
         // One that is renamed over and over leaves its ages behind the oldest, which may stay for a day.
         if self.ages.len() > 2 * self.sights.len() + AGES_SPARE {
@@ -272,12 +275,11 @@ impl Own {
         let key = path.key();
         draft.set_place(None);
         self.sights.remove(&key);
-        self.count += 1;
         let kept = Kept {
             path,
             draft,
             since: now,
-            nth: self.count,
+            nth: Nth::next(),
         };
         self.drafts.insert(key, kept);
         self.sweep(now);
@@ -288,10 +290,15 @@ impl Own {
         there.is_some_and(|kept| kept.draft.is_finished())
     }
 
+    fn was_taken_since(&self, path: &VirtualPath, since: Nth) -> bool {
+        let taken = self.sights.get(&path.key());
+        taken.is_some_and(|(nth, _)| *nth > since)
+    }
+
     fn has_room(&self, bytes: u64) -> bool {
         let drafts = self.drafts.values().map(|kept| &kept.draft);
-        let finished = drafts.filter(|draft| draft.is_finished()).map(Draft::bytes);
-        let sizes: Vec<_> = finished.chain(self.lent()).collect();
+        let promised = drafts.filter(|draft| draft.is_promised()).map(Draft::bytes);
+        let sizes: Vec<_> = promised.chain(self.lent()).collect();
         sizes.len() < SHELF_DRAFTS_MAX
             && sizes
                 .iter()
@@ -333,21 +340,26 @@ impl Own {
             !is_old(kept.since)
         });
         while self.drafts.len() > SHELF_DRAFTS_MAX || self.draft_bytes() > SHELF_BYTES_MAX {
-            let unfinished = self
-                .drafts
-                .iter()
-                .filter(|(_, kept)| !kept.draft.is_finished());
-            let oldest = unfinished.min_by_key(|(_, kept)| kept.nth);
-            // Of those that were closed, the one whose writer has just been told that it was not taken.
-            let goes = oldest.or_else(|| self.drafts.iter().max_by_key(|(_, kept)| kept.nth));
-            let Some(key) = goes.map(|(key, _)| key.clone()) else {
+            let Some(let_go) = self.goes_first().and_then(|key| self.drafts.remove(&key)) else {
                 return;
             };
-            let let_go = self.drafts.remove(&key);
-            let finished = let_go.filter(|kept| kept.draft.is_finished());
-            let told = finished.map(|kept| (kept.path, kept.draft.bytes(), Gone::NoRoom));
+            // Whose CLOSE was refused was told so.
+            let promised = Some(let_go).filter(|kept| kept.draft.is_promised());
+            let told = promised.map(|kept| (kept.path, kept.draft.bytes(), Gone::NoRoom));
             self.gone.extend(told);
         }
+    }
+
+    /// The oldest that is not finished; else of those that were closed, the one whose writer has just been told that
+    /// it was not taken. Only then one whose writer was told that all is well: the last, which was made longer.
+    fn goes_first(&self) -> Option<String> {
+        let all = || self.drafts.iter();
+        let unfinished = all().filter(|(_, kept)| !kept.draft.is_finished());
+        let refused = all().filter(|(_, kept)| !kept.draft.is_promised());
+        let goes = unfinished.min_by_key(|(_, kept)| kept.nth);
+        let goes = goes.or_else(|| refused.max_by_key(|(_, kept)| kept.nth));
+        let goes = goes.or_else(|| all().max_by_key(|(_, kept)| kept.nth));
+        goes.map(|(key, _)| key.clone())
     }
 
     fn draft_bytes(&self) -> u64 {
@@ -444,6 +456,32 @@ mod tests {
         assert!(shelf.take_draft(ME, &path("A.PART"), NOW).is_some());
     }
 
+    #[tokio::test]
+    async fn what_breaks_hides_nothing_that_was_taken_under_its_name_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        let look = |name| shelf.look(ME, &path(name), NOW).unwrap();
+        let broken = Draft::begin(NOW);
+        shelf.put_draft(ME, path("left.xml"), Draft::begin(NOW), NOW);
+        let resumed = shelf.take_draft(ME, &path("left.xml"), NOW).unwrap();
+        for name in ["new.xml", "left.xml"] {
+            shelf.put_sight(ME, taken(name), NOW);
+        }
+
+        shelf.put_draft(ME, path("new.xml"), broken, NOW);
+        shelf.put_draft(ME, path("left.xml"), resumed, NOW);
+
+        assert_eq!(look("new.xml"), taken("new.xml"));
+        assert_eq!(look("left.xml"), taken("left.xml"));
+        assert!(shelf.take_draft(ME, &path("new.xml"), NOW).is_none());
+        assert!(shelf.sweep(NOW).is_empty(), "nobody was told that it stays");
+
+        // What is begun after that, and not finished, is gone on with.
+        shelf.put_draft(ME, path("new.xml"), closed(&spool).await, NOW);
+        assert_eq!(look("new.xml").digest, None);
+    }
+
     #[test]
     fn a_millisecond_past_a_day_it_is_gone() {
         let shelf = Shelf::default();
@@ -525,6 +563,46 @@ mod tests {
         let put = shelf.put_finished(ME, path("more.part"), more, NOW);
         assert_eq!(put, Ok(()), "nobody has that place any more");
         assert!(shelf.sweep(NOW).is_empty());
+    }
+
+    #[tokio::test]
+    async fn whose_close_was_refused_goes_before_what_was_closed_well_and_nobody_is_told_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        for at in 0..SHELF_DRAFTS_MAX {
+            let draft = closed(&spool).await;
+            let put = shelf.put_finished(ME, path(&format!("{at:03}.part")), draft, NOW);
+            assert_eq!(put, Ok(()));
+        }
+        let renamed = shelf.take_draft(ME, &path("000.part"), NOW).unwrap();
+        shelf.put_draft(ME, path("refused.xml"), closed(&spool).await, NOW);
+
+        // The store fails that rename, too.
+        shelf.put_draft(ME, path("000.part"), renamed, NOW);
+
+        assert!(shelf.look(ME, &path("000.part"), NOW).is_some());
+        assert_eq!(shelf.look(ME, &path("refused.xml"), NOW), None);
+        assert!(shelf.sweep(NOW).is_empty());
+    }
+
+    #[tokio::test]
+    async fn whose_close_was_refused_takes_no_place_from_what_is_closed_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        for at in 0..SHELF_DRAFTS_MAX {
+            let name = format!("{at:03}.xml");
+            shelf.put_draft(ME, path(&name), closed(&spool).await, NOW);
+        }
+        let open = shelf.take_draft(ME, &path("000.xml"), NOW);
+
+        let put = shelf.put_finished(ME, path("a.part"), closed(&spool).await, NOW);
+        assert_eq!(put, Ok(()));
+        shelf.put_draft(ME, path("000.xml"), open.unwrap(), NOW);
+
+        assert!(shelf.look(ME, &path("a.part"), NOW).is_some());
+        assert_eq!(names(&shelf, ME, NOW).len(), SHELF_DRAFTS_MAX);
     }
 
     #[tokio::test]

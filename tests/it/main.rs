@@ -10,6 +10,7 @@ mod alarming;
 mod arriving;
 mod backing;
 mod clients;
+mod clocks;
 mod copies;
 mod desk;
 mod doctoring;

@@ -330,6 +330,25 @@ async fn a_connection_that_came_later_removes_or_moves_what_another_has_collecte
 }
 
 #[tokio::test]
+async fn a_name_that_an_importer_chose_is_no_later_files_own() {
+    let (gateway, office, device, path, _) = one_invoice().await;
+    let peer = gateway.connect(&device).await;
+    peer.get(&path).await.unwrap();
+    let next = "20260314-00002_F-0018_0451827384.xml";
+    peer.rename(&path, &format!("{DONE}/{next}")).await.unwrap();
+
+    gateway.receive(&office, invoice("F-0018", 900)).await;
+
+    let other = "20260314-00003_F-0018_0451827384.xml";
+    assert_eq!(peer.list(INBOX).await.unwrap(), [other]);
+    peer.get(&format!("{INBOX}/{other}")).await.unwrap();
+    peer.leave().await;
+    gateway.pass_ms(1);
+    let later = gateway.connect(&device).await;
+    assert_eq!(later.list(DONE).await.unwrap(), [next, other]);
+}
+
+#[tokio::test]
 async fn a_script_that_says_get_all_then_remove_all_does_not_lose_what_came_in_between() {
     let (gateway, office, device, path, _) = one_invoice().await;
     let peer = gateway.connect(&device).await;

@@ -111,7 +111,7 @@ async fn what_stays_with_the_device_that_a_link_has_left_is_found_there_and_done
     let wrong = peer.rename(&path, &elsewhere).await;
     assert_eq!(wrong, Err(StatusCode::NoSuchFile));
     peer.rename(&path, &done).await.unwrap();
-    assert_eq!(peer.list(DONE).await.unwrap(), names);
+    assert_eq!(peer.list(DONE).await.unwrap(), [&*names[0], &*first]);
     let away = gateway.connect(&other).await;
     assert!(away.list(INBOX).await.unwrap().is_empty());
     assert!(away.list(DONE).await.unwrap().is_empty());
@@ -189,6 +189,50 @@ async fn what_a_session_fetched_stays_in_its_sight_when_the_link_is_removed_and_
     assert_eq!(peer.list(INBOX).await.unwrap(), [name]);
     peer.remove(&path).await.unwrap();
     assert!(!peer.exists(&path).await);
+}
+
+#[tokio::test]
+async fn a_processed_folder_is_that_of_the_link_as_it_was_before_it_was_added_anew_too() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    for number in ["F-1", "F-2", "F-3", "F-4"] {
+        gateway.receive(&office, invoice(number, 900)).await;
+    }
+    let peer = gateway.connect(&device).await;
+    let names = peer.list(INBOX).await.unwrap();
+    let (inbox, done) = (
+        |at: usize| format!("{INBOX}/{}", names[at]),
+        |at: usize| format!("{DONE}/{}", names[at]),
+    );
+    for at in 0..4 {
+        peer.get(&inbox(at)).await.unwrap();
+    }
+    peer.rename(&inbox(0), &done(0)).await.unwrap();
+    remove_link(&gateway, &office).await;
+    gateway.link(&office, "ACME", &device).await;
+    gateway.receive(&office, invoice("F-5", 900)).await;
+
+    peer.rename(&inbox(1), &done(1)).await.unwrap();
+    peer.put(&done(2), &invoice("F-3", 900)).await.unwrap();
+
+    assert_eq!(peer.list(DONE).await.unwrap(), names[..3]);
+    let mut all = peer.list(INBOX).await.unwrap();
+    let new = all.pop().unwrap();
+    assert_eq!(all, names[2..], "one is copied and not removed yet");
+    // No two have one name there, of whichever link they are.
+    peer.get(&format!("{INBOX}/{new}")).await.unwrap();
+    let taken = format!("{DONE}/{new}");
+    assert_eq!(
+        peer.rename(&inbox(3), &taken).await,
+        Err(StatusCode::Failure)
+    );
+    peer.rename(&format!("{INBOX}/{new}"), &taken)
+        .await
+        .unwrap();
+    peer.rename(&inbox(3), &done(3)).await.unwrap();
+    assert_eq!(peer.list(DONE).await.unwrap().len(), 5);
+    assert!(peer.exists(&taken).await && peer.exists(&done(3)).await);
+    assert_eq!(peer.get(&done(0)).await.unwrap(), invoice("F-1", 900));
 }
 
 #[tokio::test]

@@ -85,6 +85,34 @@ async fn a_connection_that_breaks_late_puts_nothing_over_what_was_closed_meanwhi
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_late_does_not_hide_what_was_taken_meanwhile() {
+    let (gateway, office, scanner) = scene().await;
+    let path = "/in/F-1.xml";
+    let bytes = invoice("F-1", 5000);
+    let broken = gateway.connect(&scanner).await;
+    let handle = open(&broken, path, CREATE).await.unwrap();
+    let half = invoice("F-2", 9000);
+    write(&broken, &handle, 0, &half[..1000]).await.unwrap();
+    // A sign that its end was noticed.
+    let other = open(&broken, "/in/other.xml", CREATE).await.unwrap();
+    write(&broken, &other, 0, b"<Inv").await.unwrap();
+    let peer = gateway.connect(&scanner).await;
+    peer.put(path, &bytes).await.unwrap();
+
+    broken.hang_up();
+    until_put_down(&peer, "/in/other.xml").await;
+
+    assert_eq!(size(&peer, path).await, Ok(bytes.len() as u64));
+    // Nor is what follows mixed with it.
+    let handle = open(&peer, path, RESUME).await.unwrap();
+    let next = invoice("F-3", 900);
+    write(&peer, &handle, 0, &next).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    assert_eq!(size(&peer, path).await, Ok(next.len() as u64));
+    assert_eq!(gateway.deliveries(&office).await.len(), 2);
+}
+
+#[tokio::test]
 async fn of_two_connections_that_write_one_temporary_name_the_later_close_is_refused() {
     let (gateway, office, scanner) = scene().await;
     let (first, second) = (

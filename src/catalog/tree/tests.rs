@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::catalog::deliveries::tests::{NOW, offer, office};
+use crate::catalog::marks::NAME_IN_USE;
+use crate::catalog::names::NAME_USED;
 
 /// How SQLite would look for the answer.
 pub(in crate::catalog) async fn plan(catalog: &Catalog, question: &'static str) -> String {
@@ -20,19 +22,28 @@ async fn a_session_asks_by_index_and_never_goes_through_all_files() {
     let (catalog, ..) = office(&folder.path().join("c.sqlite")).await;
     let inbox = "(device_id=? AND folder_key=? AND link_id=? AND flow=? AND collected_at=?)";
     let next = "(device_id=? AND folder_key=? AND link_id=? AND flow>?)";
+    let collected = inbox.replace("collected_at=?", "collected_at>? AND collected_at<?");
+    let copied = "(device_id=? AND folder_key=? AND processed_at>? AND processed_at<?)";
     for (question, by) in [
         (INBOX, inbox),
+        (INBOX, collected.as_str()),
+        (INBOX, copied),
         (ONE, "(device_id=? AND folder_key=? AND name_key=?)"),
         (DONE, "(link_id=? AND flow=?)"),
         (DONE_ONE, "(link_id=? AND flow=? AND name_key=?)"),
         (OF_SIZE, "(link_id=? AND flow=?)"),
         (COPIES, "(document_id=?)"),
         (PLACED, next),
+        (NAME_IN_USE, "(dossier_id=?)"),
+        (NAME_IN_USE, "(link_id=? AND flow=? AND name_key=?)"),
+        (NAME_IN_USE, "(link_id=? AND flow=? AND moved_key=?)"),
+        (NAME_USED, "(device_id=? AND folder_key=? AND name_key=?)"),
+        (NAME_USED, "(link_id=? AND flow=? AND moved_key=?)"),
     ] {
         let plan = plan(&catalog, question).await;
 
         assert!(plan.contains(by), "{question}\n\n{plan}");
-        for table in ["delivery", "document", "d", "n"] {
+        for table in ["delivery", "document", "d", "n", "o", "own", "akin"] {
             let all = plan.lines().any(|step| step == format!("SCAN {table}"));
             assert!(!all, "{question}\n\n{plan}");
         }
@@ -90,7 +101,9 @@ async fn what_is_done_with_is_listed_as_each_file_is_found_whatever_its_name() {
         (LinkId(1), Flow::Purchase),
         Since {
             collected: NOW,
+            collected_until: NOW,
             copied: NOW,
+            copied_until: NOW,
             done: Timestamp(0),
         },
     );

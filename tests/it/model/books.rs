@@ -134,6 +134,15 @@ impl Model {
         }
     }
 
+    /// Whether two links are one that was added anew: what was done with shares a folder.
+    pub fn are_akin(&self, one: usize, other: usize) -> bool {
+        let place = |at: usize| {
+            let link = &self.links[at];
+            (link.office, link.dossier, link.code)
+        };
+        place(one) == place(other)
+    }
+
     /// Where a link's documents go: to its own device, or to the office's.
     pub fn device_of(&self, link: usize) -> Option<Device> {
         let link = &self.links[link];
@@ -211,7 +220,13 @@ impl Model {
             let name = format!("{day}-{number:05}_F-{}_{}.xml", slip.number, other.digits());
             let place = Some((folder.clone(), name));
             let is_used = |one: &Delivery| {
-                one.office == office && one.device == Some(device) && one.place == place
+                let was_shown =
+                    one.office == office && one.device == Some(device) && one.place == place;
+                let is_done_as = one.is_current
+                    && one.flow == Some(flow)
+                    && one.link.is_some_and(|own| self.are_akin(own, link))
+                    && one.moved_name.as_ref() == place.as_ref().map(|place| &place.1);
+                was_shown || is_done_as
             };
             if let (Some(place), false) = (place.clone(), self.deliveries.iter().any(is_used)) {
                 return place;

@@ -83,8 +83,13 @@ impl Model {
             }
             let done = done(self.links[link].code, flow);
             let roles = folders.entry(done).or_default();
-            if is_free && roles.is_empty() {
-                roles.push(Role::Done(link, flow));
+            let role = Role::Done(link, flow);
+            let is_free = is_free
+                && roles
+                    .iter()
+                    .all(|one| matches!(one, Role::Done(own, _) if dossier(*own) == dossier(link)));
+            if is_free && !roles.contains(&role) {
+                roles.push(role);
             }
         }
         folders
@@ -262,13 +267,15 @@ impl Model {
                 .iter()
                 .position(|one| *one == state)
         };
+        let folders = self.folders(&who);
         let mut copies: Vec<_> = (0..self.deliveries.len())
             .filter(|&at| {
                 let one = &self.deliveries[at];
+                let is_of_it = |(link, flow)| folders[&there].contains(&Role::Done(link, flow));
                 one.is_current
                     && one.document == document
                     && is_at(one, &who)
-                    && (one.link, one.flow) == (Some(link), Some(flow))
+                    && one.link.zip(one.flow).is_some_and(is_of_it)
                     && order(one.state).is_some()
             })
             .collect();
@@ -290,12 +297,13 @@ impl Model {
 
     /// Another delivery of the same folder that is called so, or will be.
     fn has_name(&self, delivery: usize, name: &str) -> Option<usize> {
-        let place = |one: &Delivery| (one.link, one.flow);
-        let mine = place(&self.deliveries[delivery]);
+        let mine = &self.deliveries[delivery];
         (0..self.deliveries.len()).find(|&at| {
             let one = &self.deliveries[at];
             let is_called = one.name() == name || one.moved_name.as_deref() == Some(name);
-            at != delivery && one.is_current && place(one) == mine && is_called
+            let links = one.link.zip(mine.link);
+            let is_akin = links.is_some_and(|(one, other)| self.are_akin(one, other));
+            at != delivery && one.is_current && one.flow == mine.flow && is_akin && is_called
         })
     }
 
