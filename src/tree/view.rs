@@ -391,7 +391,7 @@ impl View {
             collected: since.max(done),
             collected_until: until,
             copied: started,
-            copied_until: now,
+            copied_until: now.plus_ms(MEANWHILE_MS),
             done,
         }
     }
@@ -404,6 +404,10 @@ impl File {
     }
 }
 
+/// How much later than the time at which a session asks what it finds may have been marked, in milliseconds: ten
+/// seconds. A question waits for its turn; what another connection of the device marks meanwhile shows.
+const MEANWHILE_MS: i64 = 10_000;
+
 /// Since when, and until when, what still shows was collected.
 fn collected_within(
     kind: DeviceKind,
@@ -415,10 +419,10 @@ fn collected_within(
         (DeviceKind::Mount, _) | (_, AfterCollected::Removal) => {
             (Timestamp(0), Timestamp(i64::MAX))
         }
-        (_, AfterCollected::SessionEnd) => (started, now),
+        (_, AfterCollected::SessionEnd) => (started, now.plus_ms(MEANWHILE_MS)),
         (_, AfterCollected::After(time)) => {
             let ago = now.plus_ms(-i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-            (ago.min(started), now)
+            (ago.min(started), now.plus_ms(MEANWHILE_MS))
         }
     }
 }
@@ -443,15 +447,20 @@ mod tests {
     #[test]
     fn what_was_collected_shows_until_the_session_ends_or_as_the_profile_says() {
         let (started, now) = (Timestamp(1_000_000), Timestamp(2_000_000));
+        let soon = now.plus_ms(MEANWHILE_MS); // what is marked while this session asks
         let ever = (Timestamp(0), Timestamp(i64::MAX));
         let within = |kind, after| collected_within(kind, after, started, now);
         let after = |seconds| AfterCollected::After(Duration::from_secs(seconds));
 
         for (kind, after, shown) in [
-            (DeviceKind::Pull, AfterCollected::SessionEnd, (started, now)),
+            (
+                DeviceKind::Pull,
+                AfterCollected::SessionEnd,
+                (started, soon),
+            ),
             (DeviceKind::Pull, AfterCollected::Removal, ever),
-            (DeviceKind::Pull, after(1500), (Timestamp(500_000), now)),
-            (DeviceKind::Pull, after(1), (started, now)),
+            (DeviceKind::Pull, after(1500), (Timestamp(500_000), soon)),
+            (DeviceKind::Pull, after(1), (started, soon)),
             (DeviceKind::Mount, AfterCollected::SessionEnd, ever),
         ] {
             assert_eq!(within(kind, after), shown);
