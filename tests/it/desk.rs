@@ -130,6 +130,35 @@ fn what_a_person_withdrew_stays_so_when_its_number_is_sent_again() {
 }
 
 #[test]
+fn whoever_sends_again_what_could_go_through_several_links_says_which() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.ok(&["withdraw", "kantoor", "d1"]);
+    program.ok(&["link", "remove", "kantoor", "ACME"]);
+    program.link(BAKERY, "NEW", "server");
+    program.link(BAKERY, "TWO", "server");
+    let resend = ["resend", "kantoor", "d1", "--reason", "lost"];
+
+    let why = refused(&program, &resend);
+    let told = program.ok(&[&resend[..], &["--link", "TWO"]].concat());
+
+    assert!(
+        why.contains("2 (`expertm/NEW`) or 3 (`expertm/TWO`)"),
+        "{why}"
+    );
+    assert!(told.contains("resent  d2"), "{told}");
+    assert!(told.contains("/expertm/TWO/"), "{told}");
+    let why = refused(&program, &resend);
+    assert!(why.contains("sent again since, as d2"), "{why}");
+    let other = [
+        "resend", "kantoor", "d2", "--reason", "lost", "--link", "NEW",
+    ];
+    let why = refused(&program, &other);
+    assert!(why.contains("its own link is in use"), "{why}");
+}
+
+#[test]
 fn what_a_newer_document_replaced_is_left_with_that_reason_until_it_is_asked_for() {
     let program = Program::init();
     program.device("server", "pull", "ACME");
@@ -156,6 +185,62 @@ fn whoever_sends_what_is_in_no_books_is_told_to_give_it_to_some() {
     let why = refused(&program, &["send", "kantoor", "F-1"]);
 
     assert!(why.contains("`sluis move`"), "{why}");
+}
+
+#[test]
+fn what_was_in_no_books_and_was_withdrawn_can_be_given_to_some() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+    program.ok(&["withdraw", "kantoor", "F-1"]);
+    let words = [
+        "move",
+        "kantoor",
+        "F-1",
+        "--dossier",
+        BAKERY,
+        "--reason",
+        "his",
+    ];
+
+    let why = refused(&program, &words);
+    let told = program.ok(&[&words[..], &["--as", "purchase"]].concat());
+
+    assert!(why.contains("`--as` says both"), "{why}");
+    assert!(told.contains("moved  d1"), "{told}");
+    assert!(!told.contains("collected already"), "{told}");
+    assert!(told.contains("now d2  /expertm/ACME/"), "{told}");
+    assert_eq!(stands(&program), ["withdrawn unknown_dossier", "offered"]);
+    let why = refused(&program, &[&words[..], &["--as", "purchase"]].concat());
+    assert!(why.contains("in those books already"), "{why}");
+}
+
+#[test]
+fn what_a_newer_document_replaced_is_not_moved_beside_it() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2000)]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2001)]);
+    program.ok(&[
+        "dossier", "add", "kantoor", "--name", "Derde", "--id", THIRD,
+    ]);
+
+    let why = refused(
+        &program,
+        &[
+            "move",
+            "kantoor",
+            "d1",
+            "--dossier",
+            THIRD,
+            "--reason",
+            "his",
+        ],
+    );
+
+    assert!(why.contains("a newer document took its place"), "{why}");
+    assert_eq!(stands(&program), ["withdrawn", "offered"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use russh_sftp::protocol::StatusCode;
 use sluis::catalog::{Link, LinkRules};
-use sluis::model::{DeviceKind, OrFirm, Transfer};
+use sluis::model::{DeliveryId, DeviceKind, OrFirm, Transfer};
 
 use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
 
@@ -189,6 +189,34 @@ async fn what_a_session_fetched_stays_in_its_sight_when_the_link_is_removed_and_
     assert_eq!(peer.list(INBOX).await.unwrap(), [name]);
     peer.remove(&path).await.unwrap();
     assert!(!peer.exists(&path).await);
+}
+
+#[tokio::test]
+async fn what_went_through_a_link_that_was_removed_goes_again_through_the_next() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    assert_eq!(fetch_all(&gateway, &device, INBOX).await, 1);
+    gateway.receive(&office, invoice("F-2", 900)).await;
+    let sending = &gateway.house.sending;
+    let [collected, withdrawn] = [DeliveryId(1), DeliveryId(2)];
+    let taking = sending.withdraw(office.firm, withdrawn, "another program", gateway.now());
+    taking.await.unwrap();
+    remove_link(&gateway, &office).await;
+    let again = |id| sending.resend(office.firm, id, "a new program", gateway.now());
+    let refused = again(withdrawn).await.unwrap_err().to_string();
+    assert!(refused.contains("add one for its dossier"), "{refused}");
+
+    link_codabox(&gateway, &office, &device).await;
+    let first = again(collected).await.unwrap();
+    again(withdrawn).await.unwrap();
+
+    let folder = "/codabox/C1/2026/Invoices-IN-01";
+    assert_eq!(first.folder, folder);
+    assert_eq!(fetch_all(&gateway, &device, folder).await, 2);
+    let sent = sending.send(office.firm, withdrawn, None, gateway.now());
+    let refused = sent.await.unwrap_err().to_string();
+    assert!(refused.contains("`resend` sends again"), "{refused}");
 }
 
 #[tokio::test]
