@@ -132,7 +132,6 @@ pub(super) enum Only {
 enum Deed<'a> {
     Send(Option<DeviceId>),
     Replace(Option<DeviceId>),
-    /// Through that link, where one was named.
     Resend(&'a Resend, Option<LinkId>),
     Withdraw(&'a str),
 }
@@ -188,13 +187,16 @@ impl Deed<'_> {
     }
 }
 
+/// Returns the device that was named, if one was.
+async fn asked(house: &House, firm: &Firm, name: Option<&str>) -> Result<Option<DeviceId>, Error> {
+    let Some(name) = name else { return Ok(None) };
+    Ok(Some(receiver(find_device(house, firm, name).await?)?.id))
+}
+
 /// Sends what is held.
 pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let device = match &args.device {
-        Some(name) => Some(receiver(find_device(&house, &firm, name).await?)?.id),
-        None => None,
-    };
+    let device = asked(&house, &firm, args.device.as_deref()).await?;
     let mut hands = Hands::new(call, house, firm, Deed::Send(device));
     if args.all {
         hands.take_all(None, Period::default()).await?;
@@ -220,10 +222,7 @@ pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
 /// Puts what looks like an earlier document in the place of that.
 pub(super) async fn replace(call: &Call, args: &Replace) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let device = match &args.device {
-        Some(name) => Some(receiver(find_device(&house, &firm, name).await?)?.id),
-        None => None,
-    };
+    let device = asked(&house, &firm, args.device.as_deref()).await?;
     let mut hands = Hands::new(call, house, firm, Deed::Replace(device));
     hands.take(None, Period::default(), &args.what).await
 }
@@ -434,11 +433,8 @@ impl<'a> Hands<'a> {
     /// Returns the delivery that stands in the place of `row` now: another, once it was sent again.
     async fn now(&self, row: &DeliveryRow) -> Result<DeliveryId, Error> {
         let old = &row.delivery;
-        let all = self
-            .house
-            .catalog
-            .deliveries_of(self.firm.id, old.document)
-            .await?;
+        let catalog = &self.house.catalog;
+        let all = catalog.deliveries_of(self.firm.id, old.document).await?;
         let same = |new: &&Delivery| new.is_current && (new.link, new.flow) == (old.link, old.flow);
         // It may have gone again through another link than the one that was removed.
         let next = |new: &&Delivery| {

@@ -438,8 +438,8 @@ impl Ingest {
         if let Some((_, facts)) = known.filter(|(of, _)| *of == version) {
             return Ok(facts);
         }
-        let (setup, links) = self.setup_by(&rules.places, firm).await?;
-        let facts = Arc::new(Facts { setup, links });
+        let setup = self.setup_by(&rules.places, firm).await?;
+        let facts = Arc::new(Facts::new(rules.places.clone(), setup));
         let kept = (version, Arc::clone(&facts));
         rules.facts.lock().await.insert(firm, kept);
         Ok(facts)

@@ -4,7 +4,7 @@
 
 use super::named::Named;
 use super::neighbours::Links;
-use super::place;
+use super::place::{self, Places};
 use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in};
 use super::revise::{replace, revised};
 use super::route::Routing;
@@ -17,8 +17,20 @@ use crate::ubl::Reading;
 
 /// What a firm's setup says, for deciding and for doing.
 pub(super) struct Facts {
+    /// With which the setup was read: a reload in the middle of a transaction counts for the next one.
+    pub(super) places: Places,
     pub(super) setup: Setup,
     pub(super) links: Links,
+}
+
+impl Facts {
+    pub(super) fn new(places: Places, (setup, links): (Setup, Links)) -> Self {
+        Self {
+            places,
+            setup,
+            links,
+        }
+    }
 }
 
 /// A transaction, for which firm, and when.
@@ -120,7 +132,8 @@ impl Ingest {
         let mut holds = Vec::with_capacity(planned.len());
         for mut delivery in planned {
             let (tx, now) = (&mut *writing.tx, writing.now);
-            let placing = self.place(tx, &mut delivery, &facts.links, &arrival.reading, now);
+            let (places, links) = (&facts.places, &facts.links);
+            let placing = place_by(places, tx, &mut delivery, links, &arrival.reading, now);
             let offer = placing.await?;
             let newer = (document, &mut delivery);
             let which = Uncollected::Untouched;
@@ -132,7 +145,7 @@ impl Ingest {
         Ok(holds)
     }
 
-    /// Makes the place of a delivery that is to be offered; one whose link cannot be shown is held instead.
+    /// Makes the place of a delivery that is to be offered, as [`place_by`] does by the places of now.
     pub(crate) async fn place(
         &self,
         tx: &mut Tx,
@@ -141,28 +154,39 @@ impl Ingest {
         reading: &Reading,
         now: Timestamp,
     ) -> Result<Option<Offer>, place::Error> {
-        let link = links.iter().find(|link| Some(link.id) == planned.link);
-        let (None, Some(link), Some(device), Some(flow)) =
-            (planned.hold, link, planned.device, planned.flow)
-        else {
-            return Ok(None);
-        };
-        let places = self.places();
-        let profile = places.profile(link);
-        if profile.is_ok_and(|profile| !profile.takes(reading.kind)) {
-            planned.hold = Some(HeldReason::Format);
-            planned.due = None;
-            return Ok(None);
+        place_by(&self.places(), tx, planned, links, reading, now).await
+    }
+}
+
+/// Makes the place of a delivery that is to be offered; one whose link cannot be shown is held instead.
+async fn place_by(
+    places: &Places,
+    tx: &mut Tx,
+    planned: &mut Planned,
+    links: &Links,
+    reading: &Reading,
+    now: Timestamp,
+) -> Result<Option<Offer>, place::Error> {
+    let link = links.iter().find(|link| Some(link.id) == planned.link);
+    let (None, Some(link), Some(device), Some(flow)) =
+        (planned.hold, link, planned.device, planned.flow)
+    else {
+        return Ok(None);
+    };
+    let profile = places.profile(link);
+    if profile.is_ok_and(|profile| !profile.takes(reading.kind)) {
+        planned.hold = Some(HeldReason::Format);
+        planned.due = None;
+        return Ok(None);
+    }
+    let made = places.offer(tx, (link, device), links, flow, reading, now);
+    match made.await {
+        Ok(offer) => Ok(Some(offer)),
+        Err(error) if error.is_of_the_link() => {
+            (planned.hold, planned.due) = (Some(HeldReason::NoPlace), None);
+            Ok(None)
         }
-        let made = places.offer(tx, (link, device), links, flow, reading, now);
-        match made.await {
-            Ok(offer) => Ok(Some(offer)),
-            Err(error) if error.is_of_the_link() => {
-                (planned.hold, planned.due) = (Some(HeldReason::NoPlace), None);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        Err(error) => Err(error),
     }
 }
 

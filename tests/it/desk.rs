@@ -100,6 +100,30 @@ fn a_document_is_shown_as_it_is_before_somebody_approves_it() {
     assert!(why.contains("--out FILE"), "{why}");
 }
 
+#[test]
+fn a_draft_in_a_folder_that_is_taken_in_is_a_draft() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let folder = program.path("old");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+    write("F-1.xml", &invoice_between(MILL, BAKERY, "F-1", 900));
+    write("F-1.xml.json", br#"{"status": "draft"}"#);
+    write("F-2.xml", &invoice_between(MILL, BAKERY, "F-2", 900));
+    write("F-2.json", br#"{"state": "draft"}"#);
+    write("F-3.xml.part", &invoice_between(MILL, BAKERY, "F-3", 900));
+
+    let why = refused(&program, &["ingest", "kantoor", folder.to_str().unwrap()]);
+
+    assert!(why.contains("1 held, 0 quarantined, 1 failed"), "{why}");
+    assert!(why.contains("left alone: `"), "{why}");
+    assert!(
+        why.contains("cannot be understood: unknown field `state`"),
+        "{why}"
+    );
+    assert_eq!(stands(&program), ["held draft"]);
+}
+
 /// The office with a document that is in two books: `d1` and `d2`, of the mill and the bakery.
 fn with_two_books() -> Program {
     let program = Program::init();
