@@ -26,6 +26,9 @@ pub struct Restored {
     pub contents: Copied,
     /// What came back and the configuration does not name.
     pub unnamed: Vec<Unnamed>,
+    /// Where documents are dropped, where that is outside of what was restored: the house that was backed up may take
+    /// them still.
+    pub drop_outside: Option<PathBuf>,
     /// How many contents lie in the backup that its catalog does not name: they were kept while the catalog was
     /// damaged.
     pub unlisted: usize,
@@ -85,12 +88,16 @@ pub async fn restore(
     let unlisted = unlisted::count(from, &named)?;
     let catalog = (from.join(&manifest.catalog.path), config.catalog_file());
     tokio::task::spawn_blocking(move || put_catalog(&catalog.0, &catalog.1)).await??;
+    let is_within = |folder: &Path| config.drop.root.starts_with(folder);
+    let is_outside = !is_within(&into) && !is_within(&config.data);
+    let drop_outside = is_outside.then(|| config.drop.root.clone());
     open_doors(config).await?;
     Ok(Restored {
         manifest,
         config: file,
         contents,
         unnamed,
+        drop_outside,
         unlisted,
     })
 }

@@ -81,7 +81,7 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             "config": file, "made_at": manifest.made_at, "contents": manifest.contents,
             "restored": restored.contents.copied, "bytes": restored.contents.bytes, "faults": manifest.faults,
             "lost": restored.contents.lost.iter().map(|(digest, _)| digest.to_string()).collect::<Vec<_>>(),
-            "unlisted": restored.unlisted,
+            "unlisted": restored.unlisted, "drop_outside": restored.drop_outside.as_ref().map(|root| root.display().to_string()),
             "unnamed": restored.unnamed.iter().map(|one| one.place.display().to_string()).collect::<Vec<_>>(),
         }))?;
     } else {
@@ -103,6 +103,12 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             one.place.display(),
             one.line,
             one.variable
+        ));
+    }
+    if let Some(root) = &restored.drop_outside {
+        print::note(&format!(
+            "What is dropped in `{}` is taken by whoever serves first: that lies outside of what was restored, and the house that was backed up may take it still. To try this one beside it, give it another with `SLUIS_DROP_ROOT`",
+            root.display()
         ));
     }
     if restored.unlisted > 0 {

@@ -154,6 +154,20 @@ pub(super) async fn reclassify(call: &Call, args: &Reclassify) -> Result<Exit, E
     Ok(desk.close("reclassified"))
 }
 
+/// What of a document can be given to other books: what stands, or where nothing does what was withdrawn.
+fn to_move(deliveries: &[DeliveryRow]) -> Vec<&DeliveryRow> {
+    let last = deliveries
+        .iter()
+        .filter(|row| row.delivery.is_current && !row.delivery.is_moved);
+    let (withdrawn, standing): (Vec<_>, Vec<_>) =
+        last.partition(|row| row.delivery.state == State::Withdrawn);
+    if standing.is_empty() {
+        withdrawn
+    } else {
+        standing
+    }
+}
+
 /// Where decisions are taken one after the other, and what became of each is told.
 struct Desk {
     json: bool,
@@ -222,12 +236,7 @@ impl Desk {
             Ok(found) => found,
             Err(error) => return self.refuse(what, &error),
         };
-        let stands = |row: &&DeliveryRow| {
-            row.delivery.is_current
-                && row.delivery.state != State::Withdrawn
-                && !row.delivery.is_moved
-        };
-        let rows: Vec<_> = found.deliveries.iter().filter(stands).collect();
+        let rows = to_move(&found.deliveries);
         let books: BTreeSet<_> = rows
             .iter()
             .map(|row| (row.delivery.dossier, row.delivery.flow))
@@ -235,7 +244,7 @@ impl Desk {
         let row = match (rows.first(), books.len()) {
             (Some(row), 1) => *row,
             (None, _) => {
-                let text = "it has no delivery that stands: `sluis explain` says what became of it";
+                let text = "it has no delivery that could be moved: `sluis explain` says what became of it";
                 return self.refuse(what, &Error::Refused(text.to_owned()));
             }
             _ => {

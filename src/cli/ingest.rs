@@ -1,6 +1,7 @@
 //! How are files taken in by hand?
 //!
-//! Sources stay where they are: whoever takes a folder in twice finds every document recognised.
+//! Sources stay where they are: whoever takes a folder in twice finds every document recognised. What the drop folder
+//! leaves alone is left alone in a folder here too, and what is said beside a document counts: a draft must not leave.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::{Error, Exit, print};
 use crate::app::House;
+use crate::dropfolder;
 use crate::ingest::{self, Arrival, Outcome, Taken};
 use crate::model::{
     Declared, FirmId, HeldReason, Language, Origin, Said, Status, on_one_line, with_causes,
@@ -34,7 +36,7 @@ pub(super) struct Args {
     /// Files, and folders with all that is in them.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// How far they have come: draft, sent or paid. A draft is not sent by itself.
+    /// How far they have come, whatever is said beside them: draft, sent or paid. A draft is not sent by itself.
     #[arg(long)]
     status: Option<Status>,
     /// Who brought them: own, or incoming by Peppol or mail.
@@ -53,7 +55,14 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let mut found = Found::default();
     for path in &args.paths {
-        found.look(path, fs::metadata(path));
+        found.name(path);
+    }
+    for path in &found.left_alone {
+        let path = path.display().to_string();
+        let path = on_one_line(&path);
+        print::note(&format!(
+            "left alone: `{path}`: its name says that it is not finished, or was rejected"
+        ));
     }
     let bar = progress(found.files.len());
     let mut summary = Summary::new(call.json);
@@ -71,9 +80,9 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     };
     let mut batch = Batch::new(said, house.config.ingest.declared);
     let mut before = Prepared::default();
-    for path in found.files {
-        match read(&path) {
-            Ok(bytes) => batch.add(path, bytes),
+    for (path, beside) in found.files {
+        match read(&path).and_then(|bytes| Ok((bytes, said_beside(beside.as_deref())?))) {
+            Ok((bytes, said)) => batch.add(path, bytes, said),
             Err(why) => summary.tell(vec![(path, Err(why))])?,
         }
         if batch.is_full() {
@@ -97,17 +106,61 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
 /// The files to take, and what is none.
 #[derive(Default)]
 struct Found {
-    files: Vec<PathBuf>,
+    /// Each with the file in which something is said of it, if there is one.
+    files: Vec<(PathBuf, Option<PathBuf>)>,
+    /// In folders.
+    left_alone: Vec<PathBuf>,
     missed: Vec<(PathBuf, String)>,
 }
 
 impl Found {
+    /// Looks at what was named, and joins what is said beside documents.
+    fn name(&mut self, path: &Path) {
+        let metadata = fs::metadata(path);
+        let is_folder = metadata.as_ref().is_ok_and(fs::Metadata::is_dir);
+        let mut walk = Walk {
+            root: path,
+            files: Vec::new(),
+            found: self,
+        };
+        walk.look(path, metadata);
+        let files = walk.files;
+        if !is_folder {
+            for file in files {
+                let beside = dropfolder::names_beside(&file).find(|name| name.exists());
+                self.files.push((file, beside));
+            }
+            return;
+        }
+        let joined = dropfolder::joined(files);
+        self.files.extend(joined.documents);
+        for alone in joined.alone {
+            self.miss(
+                &alone,
+                "it says something of a document that does not lie beside it",
+            );
+        }
+    }
+
+    fn miss(&mut self, path: &Path, why: &str) {
+        self.missed.push((path.to_owned(), why.to_owned()));
+    }
+}
+
+/// A walk through what was named.
+struct Walk<'a> {
+    root: &'a Path,
+    files: Vec<PathBuf>,
+    found: &'a mut Found,
+}
+
+impl Walk<'_> {
     fn look(&mut self, path: &Path, metadata: std::io::Result<fs::Metadata>) {
         match metadata {
             Ok(it) if it.is_dir() => self.enter(path),
             Ok(it) if it.is_file() => self.files.push(path.to_owned()),
-            Ok(_) => self.miss(path, "it is neither a file nor a folder"),
-            Err(error) => self.miss(path, &error.to_string()),
+            Ok(_) => self.found.miss(path, "it is neither a file nor a folder"),
+            Err(error) => self.found.miss(path, &error.to_string()),
         }
     }
 
@@ -116,15 +169,20 @@ impl Found {
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.miss(folder, &error.to_string()),
+            Err(error) => return self.found.miss(folder, &error.to_string()),
         };
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
+            let within = path.strip_prefix(self.root).unwrap_or(&path);
+            if dropfolder::is_left_alone(within) {
+                self.found.left_alone.push(path);
+                continue;
+            }
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             match fs::metadata(&path) {
                 // It may lead back here, and then there would be no end.
-                Ok(it) if is_link && it.is_dir() => self.miss(
+                Ok(it) if is_link && it.is_dir() => self.found.miss(
                     &path,
                     "a link to a folder is not followed; name the folder itself",
                 ),
@@ -132,10 +190,17 @@ impl Found {
             }
         }
     }
+}
 
-    fn miss(&mut self, path: &Path, why: &str) {
-        self.missed.push((path.to_owned(), why.to_owned()));
-    }
+/// What is said of a document in the file beside it; where nobody understands that, the document is not taken.
+fn said_beside(beside: Option<&Path>) -> Result<Said, String> {
+    let Some(beside) = beside else {
+        return Ok(Said::default());
+    };
+    dropfolder::said_in(beside).map_err(|why| {
+        let name = beside.display().to_string();
+        format!("{why} (`{}`)", on_one_line(&name))
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -155,8 +220,9 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// Files that are taken together.
 struct Batch {
-    files: Vec<(PathBuf, Vec<u8>)>,
+    files: Vec<(PathBuf, Vec<u8>, Said)>,
     bytes: usize,
+    /// Of all of them, whatever is said beside each.
     said: Said,
     door: Declared,
 }
@@ -172,9 +238,14 @@ impl Batch {
         }
     }
 
-    fn add(&mut self, path: PathBuf, bytes: Vec<u8>) {
+    fn add(&mut self, path: PathBuf, bytes: Vec<u8>, said: Said) {
         self.bytes += bytes.len();
-        self.files.push((path, bytes));
+        let said = Said {
+            status: self.said.status.or(said.status),
+            origin: self.said.origin.or(said.origin),
+            approved: self.said.approved.or(said.approved),
+        };
+        self.files.push((path, bytes, said));
     }
 
     fn is_full(&self) -> bool {
@@ -188,14 +259,14 @@ impl Batch {
         self.bytes = 0;
         let (paths, arrivals): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
             .into_iter()
-            .map(|(path, bytes)| {
+            .map(|(path, bytes, said)| {
                 let name = path.display().to_string();
                 let source = format!("ingest:{}", on_one_line(&name));
                 let bytes = bytes.into();
                 let arrival = Arrival {
                     source,
                     bytes,
-                    said: self.said,
+                    said,
                     door: self.door,
                 };
                 (path, arrival)
@@ -361,6 +432,10 @@ fn progress(files: usize) -> ProgressBar {
 mod tests {
     use super::*;
 
+    fn within(root: &Path, path: &Path) -> String {
+        path.strip_prefix(root).unwrap().display().to_string()
+    }
+
     #[test]
     fn what_is_no_file_is_named_and_never_skipped_in_silence() {
         let folder = tempfile::tempdir().unwrap();
@@ -371,30 +446,58 @@ mod tests {
         std::os::unix::fs::symlink("nowhere", folder.path().join("dead")).unwrap();
 
         let mut found = Found::default();
-        found.look(folder.path(), fs::metadata(folder.path()));
+        found.name(folder.path());
 
-        let names = |paths: Vec<&Path>| {
-            let own = |path: &Path| {
-                path.strip_prefix(folder.path())
-                    .unwrap()
-                    .display()
-                    .to_string()
-            };
-            paths.into_iter().map(own).collect::<Vec<_>>()
+        let own = |path: &PathBuf| within(folder.path(), path);
+        let files: Vec<_> = found.files.iter().map(|(path, _)| own(path)).collect();
+        assert_eq!(files, ["a.xml", "b/2.xml"]);
+        let missed: Vec<_> = found.missed.iter().map(|(path, _)| own(path)).collect();
+        assert_eq!(missed, ["dead", "loop"]);
+    }
+
+    #[test]
+    fn what_a_drop_folder_leaves_alone_is_left_alone_and_what_is_said_is_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["rejected", "sub"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        for name in [
+            "F-1.xml",
+            "F-1.xml.json",
+            "F-2.xml.part",
+            "rejected/F-3.xml",
+            "sub/F-4.xml",
+            "sub/F-5.json",
+        ] {
+            fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        let own = |path: &PathBuf| within(folder.path(), path);
+
+        let mut found = Found::default();
+        found.name(folder.path());
+
+        let joined = |(path, beside): &(PathBuf, Option<PathBuf>)| {
+            (own(path), beside.as_ref().map(own).unwrap_or_default())
         };
+        let files: Vec<_> = found.files.iter().map(joined).collect();
+        let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
         assert_eq!(
-            names(found.files.iter().map(PathBuf::as_path).collect()),
-            ["a.xml", "b/2.xml"]
+            files,
+            [pair("F-1.xml", "F-1.xml.json"), pair("sub/F-4.xml", "")]
         );
-        assert_eq!(
-            names(
-                found
-                    .missed
-                    .iter()
-                    .map(|(path, _)| path.as_path())
-                    .collect()
-            ),
-            ["dead", "loop"]
-        );
+        let left: Vec<_> = found.left_alone.iter().map(own).collect();
+        assert_eq!(left, ["F-2.xml.part", "rejected"]);
+        let missed: Vec<_> = found.missed.iter().map(|(path, _)| own(path)).collect();
+        assert_eq!(missed, ["sub/F-5.json"]);
+
+        let mut named = Found::default();
+        named.name(&folder.path().join("F-1.xml"));
+        named.name(&folder.path().join("F-2.xml.part"));
+        let files: Vec<_> = named.files.iter().map(joined).collect();
+        let expected = [pair("F-1.xml", "F-1.xml.json"), pair("F-2.xml.part", "")];
+        assert_eq!(files, expected);
+        assert!(said_beside(Some(&folder.path().join("sub/F-5.json"))).is_ok());
+        let refused = said_beside(Some(&folder.path().join("missing.json")));
+        assert!(refused.is_err());
     }
 }

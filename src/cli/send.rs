@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::call::{Call, find_device};
+use super::call::{Call, find_device, find_link};
 use super::documents::PAGE_ROWS;
 use super::dossier::named;
 use super::gone::missing;
@@ -14,7 +14,9 @@ use super::select::{select, several};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Firm};
-use crate::model::{DeliveryId, DeviceId, DossierId, HeldReason, Language, State, with_causes};
+use crate::model::{
+    DeliveryId, DeviceId, DossierId, HeldReason, Language, LinkId, State, with_causes,
+};
 use crate::sending::Expected;
 use crate::{sending, text};
 
@@ -61,6 +63,9 @@ pub(super) struct Resend {
     /// Also what was withdrawn because a newer document took its place.
     #[arg(long)]
     replaced: bool,
+    /// Through this link of its dossier, where its own was removed: by its code, as `expertm/KORENAAR`, or by its id.
+    #[arg(long)]
+    link: Option<String>,
 }
 
 /// The arguments of `replace`.
@@ -127,7 +132,7 @@ pub(super) enum Only {
 enum Deed<'a> {
     Send(Option<DeviceId>),
     Replace(Option<DeviceId>),
-    Resend(&'a Resend),
+    Resend(&'a Resend, Option<LinkId>),
     Withdraw(&'a str),
 }
 
@@ -135,7 +140,7 @@ impl Deed<'_> {
     fn participle(&self) -> &'static str {
         match self {
             Self::Send(_) | Self::Replace(_) => "sent",
-            Self::Resend(_) => "resent",
+            Self::Resend(..) => "resent",
             Self::Withdraw(_) => "withdrawn",
         }
     }
@@ -146,7 +151,7 @@ impl Deed<'_> {
         match self {
             Self::Send(_) => state == State::Held,
             Self::Replace(_) => state == State::Held && delivery.duplicate_of.is_some(),
-            Self::Resend(_) => state != State::Held,
+            Self::Resend(..) => state != State::Held,
             Self::Withdraw(_) => matches!(state, State::Held | State::Offered),
         }
     }
@@ -167,10 +172,14 @@ impl Deed<'_> {
                         | HeldReason::NoPlace
                 )
             ),
-            (Self::Resend(args), State::Collected | State::Processed) => args.only != Only::Waiting,
+            (Self::Resend(args, _), State::Collected | State::Processed) => {
+                args.only != Only::Waiting
+            }
             // It would wait for ever at a device that was removed.
-            (Self::Resend(args), State::Offered) => args.only != Only::Collected || is_stranded(),
-            (Self::Resend(args), State::Withdrawn) => {
+            (Self::Resend(args, _), State::Offered) => {
+                args.only != Only::Collected || is_stranded()
+            }
+            (Self::Resend(args, _), State::Withdrawn) => {
                 args.replaced && delivery.replaced_by.is_some()
             }
             _ => false,
@@ -178,13 +187,16 @@ impl Deed<'_> {
     }
 }
 
+/// Returns the device that was named, if one was.
+async fn asked(house: &House, firm: &Firm, name: Option<&str>) -> Result<Option<DeviceId>, Error> {
+    let Some(name) = name else { return Ok(None) };
+    Ok(Some(receiver(find_device(house, firm, name).await?)?.id))
+}
+
 /// Sends what is held.
 pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let device = match &args.device {
-        Some(name) => Some(receiver(find_device(&house, &firm, name).await?)?.id),
-        None => None,
-    };
+    let device = asked(&house, &firm, args.device.as_deref()).await?;
     let mut hands = Hands::new(call, house, firm, Deed::Send(device));
     if args.all {
         hands.take_all(None, Period::default()).await?;
@@ -197,7 +209,11 @@ pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
 /// Sends once more what was sent.
 pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let mut hands = Hands::new(call, house, firm, Deed::Resend(args));
+    let link = match &args.link {
+        Some(named) => Some(find_link(&house.catalog.links(firm.id).await?, named)?.id),
+        None => None,
+    };
+    let mut hands = Hands::new(call, house, firm, Deed::Resend(args, link));
     hands
         .take(args.dossier.as_deref(), args.period, &args.what)
         .await
@@ -206,10 +222,7 @@ pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
 /// Puts what looks like an earlier document in the place of that.
 pub(super) async fn replace(call: &Call, args: &Replace) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let device = match &args.device {
-        Some(name) => Some(receiver(find_device(&house, &firm, name).await?)?.id),
-        None => None,
-    };
+    let device = asked(&house, &firm, args.device.as_deref()).await?;
     let mut hands = Hands::new(call, house, firm, Deed::Replace(device));
     hands.take(None, Period::default(), &args.what).await
 }
@@ -312,7 +325,7 @@ impl<'a> Hands<'a> {
 
     /// What a person took back stays so, where something else of the same document is sent again.
     fn leave_withdrawn(&mut self, rows: &mut Vec<DeliveryRow>) -> Result<(), Error> {
-        let Deed::Resend(args) = self.deed else {
+        let Deed::Resend(args, _) = self.deed else {
             return Ok(());
         };
         let is_withdrawn = |row: &DeliveryRow| {
@@ -374,7 +387,7 @@ impl<'a> Hands<'a> {
 
     async fn act(&mut self, row: &DeliveryRow) -> Result<(), Error> {
         let (firm, id, now) = (self.firm.id, row.delivery.id, self.house.clock.read());
-        if matches!(self.deed, Deed::Resend(_)) && !row.delivery.is_current {
+        if matches!(self.deed, Deed::Resend(..)) && !row.delivery.is_current {
             let last = self.now(row).await?;
             if last != id {
                 self.refused += 1;
@@ -390,14 +403,15 @@ impl<'a> Hands<'a> {
                 sent.map(Some)
             }
             Deed::Replace(device) => sending.replace(firm, id, device, now).await.map(Some),
-            Deed::Resend(args) => {
+            Deed::Resend(args, link) => {
                 let is_replaced = row.delivery.replaced_by.is_some();
                 let expected = if args.replaced && is_replaced {
                     Expected::Replaced
                 } else {
                     Expected::In(row.delivery.state)
                 };
-                let sending = sending.resend_as(firm, id, expected, &args.reason, now);
+                let why = &args.reason;
+                let sending = sending.resend_through(firm, id, expected, link, why, now);
                 sending.await.map(Some)
             }
             Deed::Withdraw(reason) => sending.withdraw(firm, id, reason, now).await.map(|()| None),
@@ -419,13 +433,17 @@ impl<'a> Hands<'a> {
     /// Returns the delivery that stands in the place of `row` now: another, once it was sent again.
     async fn now(&self, row: &DeliveryRow) -> Result<DeliveryId, Error> {
         let old = &row.delivery;
-        let all = self
-            .house
-            .catalog
-            .deliveries_of(self.firm.id, old.document)
-            .await?;
+        let catalog = &self.house.catalog;
+        let all = catalog.deliveries_of(self.firm.id, old.document).await?;
         let same = |new: &&Delivery| new.is_current && (new.link, new.flow) == (old.link, old.flow);
-        Ok(all.iter().rfind(same).map_or(old.id, |new| new.id))
+        // It may have gone again through another link than the one that was removed.
+        let next = |new: &&Delivery| {
+            new.is_current
+                && new.generation > old.generation
+                && (new.dossier, new.flow) == (old.dossier, old.flow)
+        };
+        let found = all.iter().rfind(same).or_else(|| all.iter().rfind(next));
+        Ok(found.map_or(old.id, |new| new.id))
     }
 
     fn leave(&mut self, row: &DeliveryRow) -> Result<(), Error> {

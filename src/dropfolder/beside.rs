@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::settle::{Seen, Stamp};
 use super::spot::Held;
-use crate::model::{Said, fold};
-use crate::text::{Misread, Wrong};
+use crate::model::{Language, Said, fold};
+use crate::text::{Misread, Why, Wrong};
 
 /// The most bytes of such a file: it holds a few words.
 pub(super) const BESIDE_BYTES_MAX: u64 = 16 * 1024;
@@ -59,6 +59,69 @@ pub(super) fn join(seen: Vec<Seen>) -> Vec<Seen> {
     documents
 }
 
+/// Files that another door has found.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// Documents, each with the file in which something is said of it, if there is one.
+    pub documents: Vec<(PathBuf, Option<PathBuf>)>,
+    /// Files that say something, beside which no document lies.
+    pub alone: Vec<PathBuf>,
+}
+
+/// Joins files that another door has found, as the drop folder does.
+pub fn joined(paths: impl IntoIterator<Item = PathBuf>) -> Joined {
+    let stamp = Stamp {
+        modified_ns: 0,
+        bytes: 0,
+        device: 0,
+        inode: 0,
+    };
+    let seen = paths.into_iter().map(|path| Seen {
+        path,
+        stamp,
+        beside: None,
+    });
+    let mut all = Joined::default();
+    for file in join(seen.collect()) {
+        if is_beside(&file.path) {
+            all.alone.push(file.path);
+        } else {
+            let beside = file.beside.map(|beside| beside.path);
+            all.documents.push((file.path, beside));
+        }
+    }
+    all
+}
+
+/// Returns the names under which something may be said of a document.
+pub fn names_beside(document: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    [Some(whole(document)), short(document)]
+        .into_iter()
+        .flatten()
+}
+
+/// Reads what is said of a document in this file.
+///
+/// # Errors
+///
+/// When it cannot be read, or is not what it should be, in words for an operator.
+pub fn said_in(path: &Path) -> Result<Said, String> {
+    let (mut bytes, told) = (Vec::new(), |failed: io::Error| failed.to_string());
+    let mut file = std::fs::File::open(path)
+        .map_err(told)?
+        .take(BESIDE_BYTES_MAX + 1);
+    let bytes_read = file.read_to_end(&mut bytes).map_err(told)? as u64;
+    let said = if bytes_read > BESIDE_BYTES_MAX {
+        Err(Misread::TooLong {
+            bytes: bytes_read,
+            bytes_max: BESIDE_BYTES_MAX,
+        })
+    } else {
+        read(&bytes)
+    };
+    said.map_err(|misread| Why::Said(misread).told(Language::En))
+}
+
 /// Gives each document of which nothing is said yet what is found for it.
 fn give(documents: &mut [Seen], mut find: impl FnMut(&Path) -> Option<Seen>) {
     for document in documents.iter_mut().filter(|one| one.beside.is_none()) {
@@ -97,10 +160,7 @@ pub(super) fn overlooked(folder: &Path, document: &Path) -> io::Result<Overlooke
     let Some(held) = Held::holding(folder, document)? else {
         return Ok(found);
     };
-    for name in [Some(whole(document)), short(document)]
-        .into_iter()
-        .flatten()
-    {
+    for name in names_beside(document) {
         match held.at(name.file_name().unwrap_or_default()).metadata() {
             Ok(there) if there.is_file() => found = Overlooked::File,
             Ok(_) => return Ok(Overlooked::NoFile(name)),

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
+use super::left::Left;
 use super::reject::rejected_in;
 use super::scan::{Look, look};
 use super::settle::{Seen, Settling};
-use super::take::{Done, End, Filled, Place, Settled, batches, fill, is_large};
+use super::take::{Done, End, Filled, Place, Settled, batches, fill, may_be_beside};
 use super::{DropFolderConfig, Takes};
 use crate::ingest::Firm;
 use crate::model::{FirmId, Timestamp, with_causes};
@@ -18,6 +19,7 @@ use crate::model::{FirmId, Timestamp, with_causes};
 pub(super) struct Folder {
     place: Place,
     settling: Settling,
+    left: Left,
     /// There may be something new.
     pub(super) hinted: bool,
     trouble: Trouble,
@@ -31,6 +33,7 @@ impl Folder {
         Self {
             place: Place::new(firm, folder, config.declared),
             settling: Settling::new(config.settle_ms),
+            left: Left::default(),
             hinted: false,
             trouble: Trouble::default(),
             unnamed: Trouble::default(),
@@ -76,6 +79,8 @@ impl Folder {
         let now = clock();
         let seen = self.look(now).await;
         let ready = self.settling.look(seen, now);
+        self.left.retain(|path| self.settling.knows(path));
+        let (again, ready) = self.left.part(ready);
         let place = self.place.clone();
         let mut batches = batches(ready).into_iter().peekable();
         let (mut filled, mut settled, mut stops) = (None, None, false);
@@ -86,8 +91,7 @@ impl Folder {
             if stops {
                 self.postpone(batches.by_ref(), clock());
             }
-            let may_fill = |batch: &Vec<Seen>| filled.is_none() || !is_large(batch);
-            let next = batches.next_if(may_fill);
+            let next = batches.next_if(|batch| may_be_beside(filled.as_ref(), batch));
             let (next, taken, done) = tokio::join!(
                 fill_next(takes, &place, next),
                 take_filled(takes, &place, filled, clock),
@@ -96,6 +100,14 @@ impl Folder {
             (filled, settled) = (next, taken);
             stops |= settled.as_ref().is_some_and(Settled::has_failed);
             stops |= done.is_some_and(|done| self.conclude(done) == Course::Stop);
+        }
+        if !again.is_empty() {
+            let done = Settled::again(again, clock()).let_go(&place).await;
+            self.conclude(done);
+        }
+        if let Some((count, why)) = self.left.news() {
+            let slug = &self.place.firm.slug;
+            error!(firm.name = %slug, "Of the drop folder of `{slug}`, {count} files are taken and stay there, for they cannot be let go of, which is tried again: {why}");
         }
     }
 
@@ -132,9 +144,21 @@ impl Folder {
 
     /// Tells the machine how each file ended.
     fn conclude(&mut self, done: Done) -> Course {
-        let Done { paths, ends, at } = done;
+        let Done {
+            paths,
+            ends,
+            left,
+            at,
+        } = done;
         let mut course = Course::Stop;
+        for (taken, why) in left {
+            self.left.note(taken, why);
+        }
         for path in paths {
+            if self.left.holds(&path) {
+                self.settling.failed(&path, at);
+                continue;
+            }
             // A file without an end is one whose work died.
             let end = ends
                 .iter()

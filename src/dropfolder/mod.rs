@@ -11,6 +11,8 @@ mod config;
 mod folder;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hold;
+mod left;
 mod reject;
 mod scan;
 mod settle;
@@ -24,17 +26,20 @@ mod whole;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+pub use self::beside::{Joined, joined, names_beside, said_in};
 pub use self::config::{DropFolderConfig, Watch};
 pub use self::reject::rejected_in;
 pub use self::scan::unnamed_in;
-pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN};
+pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN, is_left_alone};
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::{Folder, Trouble};
@@ -122,6 +127,10 @@ pub struct DropFolders<T = Ingest> {
     config: DropFolderConfig,
     takes: T,
     folders: BTreeMap<Name, Folder>,
+    /// What holds off a second server.
+    held: Option<File>,
+    /// Another one holds the root.
+    is_held_off: bool,
     trouble: Trouble,
     /// Why nothing is taken from any folder.
     waits: Trouble,
@@ -135,6 +144,8 @@ impl<T: Takes> DropFolders<T> {
             config,
             takes,
             folders: BTreeMap::new(),
+            held: None,
+            is_held_off: false,
             trouble: Trouble::default(),
             waits: Trouble::default(),
             rejected: RejectedFiles::default(),
@@ -199,9 +210,9 @@ impl<T: Takes> DropFolders<T> {
 
     /// Without its root no folder is made: the share that belongs there may not be mounted yet.
     async fn root_is_there(&mut self) -> bool {
-        let root = &self.config.root;
-        let trouble = match tokio::fs::metadata(root).await {
-            Ok(found) if found.is_dir() => None,
+        let root = self.config.root.clone();
+        let trouble = match tokio::fs::metadata(&root).await {
+            Ok(found) if found.is_dir() => self.hold_root().await.err(),
             Ok(_) => Some(format!("`{}` is not a folder", root.display())),
             Err(failure) => Some(format!("could not find `{}`: {failure}", root.display())),
         };
@@ -210,6 +221,17 @@ impl<T: Takes> DropFolders<T> {
             error!("The drop folders are not looked at: {why}");
         }
         there
+    }
+
+    /// Holds off a second server on the same root, for as long as this one runs.
+    async fn hold_root(&mut self) -> Result<(), String> {
+        let (held, root) = (self.held.take(), self.config.root.clone());
+        let holding = spawn_blocking(move || hold::hold(held, &root)).await;
+        let holding = holding.map_err(|died| format!("the look at its lock died: {died}"));
+        let holding = holding.flatten();
+        self.is_held_off = holding.is_err();
+        self.held = holding?;
+        Ok(())
     }
 
     async fn list_firms(&mut self) {
@@ -246,7 +268,7 @@ impl<T: Takes> DropFolders<T> {
         cancel: &CancellationToken,
         clock: &(impl Fn() -> Timestamp + Sync),
     ) -> bool {
-        if !self.may_take() {
+        if self.is_held_off || !self.may_take() {
             return false;
         }
         for folder in self.folders.values_mut() {

@@ -222,14 +222,14 @@ fn nanoseconds(at: SystemTime) -> i128 {
 }
 
 #[cfg(unix)]
-fn identity(found: &Metadata) -> (u64, u64) {
+pub(super) fn identity(found: &Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
     (found.dev(), found.ino())
 }
 
 /// Elsewhere, size and time must do.
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> (u64, u64) {
+pub(super) fn identity(_: &Metadata) -> (u64, u64) {
     (0, 0)
 }
 

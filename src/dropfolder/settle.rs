@@ -122,6 +122,11 @@ impl Settling {
         self.files.remove(path);
     }
 
+    /// Says whether the last look saw a file of this name.
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        self.files.contains_key(path)
+    }
+
     /// Notes that a file could not be taken: it is given out again later, and later each time.
     pub(super) fn failed(&mut self, path: &Path, now: Timestamp) {
         if let Some(watched) = self.files.get_mut(path) {
@@ -205,7 +210,7 @@ impl Watched {
 /// Tells whether a file or folder is none of ours: in the rejected folder, temporary, or litter.
 ///
 /// The path is within the firm's folder. Names are compared without case, as their writers do.
-pub(super) fn is_left_alone(path: &Path) -> bool {
+pub fn is_left_alone(path: &Path) -> bool {
     let mut names = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name),
         _ => None,

@@ -15,7 +15,7 @@ use super::Takes;
 use super::reject::reject;
 use super::settle::Seen;
 use super::source::{self, Still};
-use super::whole::{self, Bare, Whole, is_too_large, refusal, understand};
+use super::whole::{self, Bare, Ended, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
 use crate::model::{Declared, Said, Timestamp, Veiled, on_one_line, with_causes};
 use crate::text::{Put, RejectionText, Why};
@@ -44,7 +44,7 @@ pub(super) enum End {
     Rejected,
     /// It changed meanwhile, or vanished: what is there now, if anything, settles anew.
     Changed,
-    /// It is left alone and tried again.
+    /// It is left alone and tried again; where it was taken, only to let go of it.
     Failed,
     /// It was not tried, for others failed before it.
     Postponed,
@@ -102,8 +102,9 @@ pub(super) fn batches(files: Vec<Seen>) -> Vec<Vec<Seen>> {
 /// A batch that was read, and what is ready of it to be written down.
 pub(super) struct Filled<T: Takes> {
     paths: Vec<PathBuf>,
+    is_large: bool,
     ends: Vec<(PathBuf, End)>,
-    rejected: Vec<(Seen, End, Option<Why>)>,
+    rejected: Vec<Ended>,
     read: Vec<Whole>,
     /// All that was read, if it is several files and nothing failed.
     prepared: Option<T::Prepared>,
@@ -113,7 +114,7 @@ pub(super) struct Filled<T: Takes> {
 pub(super) struct Settled {
     paths: Vec<PathBuf>,
     ends: Vec<(PathBuf, End)>,
-    sources: Vec<(Seen, End, Option<Why>)>,
+    sources: Vec<Ended>,
     at: Timestamp,
 }
 
@@ -121,17 +122,25 @@ pub(super) struct Settled {
 pub(super) struct Done {
     pub(super) paths: Vec<PathBuf>,
     pub(super) ends: Vec<(PathBuf, End)>,
+    /// Those that are taken and could not be let go of, and why.
+    pub(super) left: Vec<(Ended, String)>,
     pub(super) at: Timestamp,
 }
 
-/// Says whether a batch is one large file: it and another batch are not in memory together.
-pub(super) fn is_large(batch: &[Seen]) -> bool {
+/// Says whether a batch may be read while the one before is in memory: one large file and another batch are not there
+/// together.
+pub(super) fn may_be_beside<T: Takes>(before: Option<&Filled<T>>, next: &[Seen]) -> bool {
+    before.is_none_or(|before| !before.is_large && !is_large(next))
+}
+
+fn is_large(batch: &[Seen]) -> bool {
     batch.iter().any(|file| file.stamp.bytes > BATCH_BYTES_MAX)
 }
 
 /// Reads a batch and makes it ready; [`Filled::take`] writes it down.
 pub(super) async fn fill<T: Takes>(takes: &T, place: &Place, files: Vec<Seen>) -> Filled<T> {
     let paths = files.iter().map(|file| file.path.clone()).collect();
+    let is_large = is_large(&files);
     let (mut rejected, mut wanted) = (Vec::new(), Vec::new());
     for file in files {
         match refusal(&file) {
@@ -145,6 +154,7 @@ pub(super) async fn fill<T: Takes>(takes: &T, place: &Place, files: Vec<Seen>) -
     let prepared = prepare(takes, place, &read).await;
     Filled {
         paths,
+        is_large,
         ends,
         rejected,
         read,
@@ -172,6 +182,16 @@ impl<T: Takes> Filled<T> {
 }
 
 impl Settled {
+    /// Joins files that are taken already, and were not let go of then.
+    pub(super) fn again(sources: Vec<Ended>, at: Timestamp) -> Self {
+        Self {
+            paths: sources.iter().map(|(file, ..)| file.path.clone()).collect(),
+            ends: Vec::new(),
+            sources,
+            at,
+        }
+    }
+
     /// Says whether nothing of it could be taken.
     pub(super) fn has_failed(&self) -> bool {
         let failed = |end: &End| matches!(end, End::Failed | End::Postponed);
@@ -181,11 +201,13 @@ impl Settled {
     /// Lets go of the sources, and returns how each file ended.
     pub(super) async fn let_go(self, place: &Place) -> Done {
         let mut ends = self.ends;
-        ends.extend(place.let_go(self.sources, self.at).await);
+        let (let_go, left) = place.let_go(self.sources, self.at).await;
+        ends.extend(let_go);
         place.sum_up(&ends);
         Done {
             paths: self.paths,
             ends,
+            left,
             at: self.at,
         }
     }
@@ -310,22 +332,28 @@ impl Place {
         (read, ends)
     }
 
-    /// Lets go of the sources: removes them, or puts them aside where there is a reason for it.
+    /// Lets go of the sources: removes them, or puts them aside where there is a reason for it. Returns how each ended,
+    /// and those that are taken and lie there still, with why.
     async fn let_go(
         &self,
-        files: Vec<(Seen, End, Option<Why>)>,
+        files: Vec<Ended>,
         now: Timestamp,
-    ) -> Vec<(PathBuf, End)> {
+    ) -> (Vec<(PathBuf, End)>, Vec<(Ended, String)>) {
         let place = self.clone();
-        let work = move |(file, _, why): &(Seen, End, Option<Why>)| match why {
+        let work = move |(file, _, why): &Ended| match why {
             Some(why) => place.put_aside(file, why, now),
             None => place.remove(file),
         };
-        let mut ends = Vec::new();
-        for ((file, end, _), result) in self.each(files, work).await {
+        let (mut ends, mut left) = (Vec::new(), Vec::new());
+        for ((file, end, why), result) in self.each(files, work).await {
             let end = match result {
                 Ok(Still::Other) if end == End::Rejected => End::Changed,
                 Ok(_) => end,
+                // The folder is told of as one, for it may hold thousands.
+                Err(failure) if matches!(end, End::Taken(_)) => {
+                    left.push(((file, end, why), failure.to_string()));
+                    continue;
+                }
                 Err(failure) => {
                     self.fault("let go of", &file.path, &failure);
                     End::Failed
@@ -333,7 +361,7 @@ impl Place {
             };
             ends.push((file.path, end));
         }
-        ends
+        (ends, left)
     }
 
     /// What is said of a file goes first: if this ends in between, the document is recognised, and nothing new is said of it.
@@ -426,6 +454,7 @@ impl Place {
 mod tests {
     use super::super::settle::Stamp;
     use super::*;
+    use crate::ingest::Ingest;
 
     fn file(bytes: u64) -> Seen {
         let stamp = Stamp {
@@ -465,6 +494,24 @@ mod tests {
             sizes(vec![file(1), file(FILE_BYTES_MAX), file(1)]),
             [1, 1, 1]
         );
+    }
+
+    #[test]
+    fn a_large_file_is_in_memory_beside_no_other_batch_before_it_or_behind() {
+        let filled = |is_large| Filled::<Ingest> {
+            paths: Vec::new(),
+            is_large,
+            ends: Vec::new(),
+            rejected: Vec::new(),
+            read: Vec::new(),
+            prepared: None,
+        };
+        let (small, large) = ([file(1)], [file(BATCH_BYTES_MAX + 1)]);
+
+        assert!(may_be_beside(Some(&filled(false)), &small));
+        assert!(!may_be_beside(Some(&filled(false)), &large));
+        assert!(!may_be_beside(Some(&filled(true)), &small));
+        assert!(may_be_beside(None::<&Filled<Ingest>>, &large));
     }
 
     #[test]

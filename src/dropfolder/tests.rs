@@ -139,7 +139,7 @@ async fn what_nobody_can_read_lies_in_the_rejected_folder_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_file_past_the_limit_is_rejected_unread() {
     let root = Root::new();
-    let file = fs::File::create(root.path("F-1.xml")).unwrap();
+    let file = File::create(root.path("F-1.xml")).unwrap();
     file.set_len(FILE_BYTES_MAX + 1).unwrap();
     root.drop("F-2.xml", "<Invoice>2");
 
@@ -362,7 +362,7 @@ async fn a_file_that_may_not_be_read_waits_until_it_may() {
     let allow =
         |mode| fs::set_permissions(root.path("F-1.xml"), fs::Permissions::from_mode(mode)).unwrap();
     allow(0o000);
-    if fs::File::open(root.path("F-1.xml")).is_ok() {
+    if File::open(root.path("F-1.xml")).is_ok() {
         return; // a privileged user may read everything
     }
 
@@ -388,6 +388,78 @@ async fn a_file_that_cannot_be_put_aside_stays_and_is_put_aside_later() {
         until(|| root.path("rejected/F-1.xml").exists()).await;
     })
     .await;
+
+    assert_eq!(root.fake.taken(), ["1 drop:F-1.xml quarantined"]);
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_and_cannot_be_removed_is_not_taken_again_and_holds_nobody_up() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = Root::new();
+    root.drop("sub/F-1.xml", "<Invoice>1");
+    let allow =
+        |mode| fs::set_permissions(root.path("sub"), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o555);
+    if fs::write(root.path("sub/probe"), "").is_ok() {
+        return; // a privileged user may write everywhere
+    }
+
+    root.while_running(async {
+        seconds(600).await;
+        root.drop("F-2.xml", "<Invoice>2");
+        until(|| !root.path("F-2.xml").exists()).await;
+        allow(0o755);
+        until(|| files(&root.path("")).is_empty()).await;
+    })
+    .await;
+
+    let expected = ["1 drop:sub/F-1.xml kept", "1 drop:F-2.xml kept"];
+    assert_eq!(root.fake.taken(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_and_stays_there_is_taken_anew_once_it_has_changed() {
+    let root = Root::new();
+    root.drop("F-1.xml", "%PDF");
+    root.drop("rejected", "in the way");
+
+    root.while_running(async {
+        seconds(60).await;
+        root.drop("F-1.xml", "<Invoice>1");
+        until(|| !root.path("F-1.xml").exists()).await;
+    })
+    .await;
+
+    let expected = ["1 drop:F-1.xml quarantined", "1 drop:F-1.xml kept"];
+    assert_eq!(root.fake.taken(), expected);
+}
+
+/// As where a copy of a house is tried beside it, with its drop folders where they were.
+#[tokio::test(start_paused = true)]
+async fn of_two_servers_on_one_root_the_second_takes_nothing_until_the_first_has_ended() {
+    let (root, copy) = (Root::new(), world::Fake::default());
+    copy.add_firm(1, "peeters");
+    let door = DropFolders::new(root.config.clone(), copy.clone());
+    let (cancel, begun) = (CancellationToken::new(), Instant::now());
+    let clock = move || Timestamp(begun.elapsed().as_millis().try_into().unwrap());
+
+    root.while_running(async {
+        until(|| root.root.path().join(".sluis.lock").exists()).await;
+        let second = tokio::spawn(door.run(cancel.clone(), clock));
+        root.drop("F-1.xml", "<Invoice>1");
+        until(|| !root.path("F-1.xml").exists()).await;
+        seconds(60).await;
+        assert!(!second.is_finished());
+        assert_eq!(copy.taken(), [""; 0]);
+    })
+    .await;
+    root.drop("F-2.xml", "<Invoice>2");
+    until(|| !root.path("F-2.xml").exists()).await;
+    cancel.cancel();
+
+    assert_eq!(root.fake.taken(), ["1 drop:F-1.xml kept"]);
+    assert_eq!(copy.taken(), ["1 drop:F-2.xml kept"]);
 }
 
 /// In real time, for the operating system knows no other; it waits for the event however long that takes.

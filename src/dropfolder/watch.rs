@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
+use super::hold::LOCK;
 use super::scan::stamp;
 use super::settle::REJECTED;
 use crate::model::with_causes;
@@ -87,14 +88,14 @@ impl Hints {
         )
     }
 
-    /// What lies in a rejected folder is no news, for it was put there by this door.
+    /// What lies in a rejected folder is no news, for it was put there by this door; nor is a door's lock.
     fn folder_of(&self, path: &Path) -> Option<OsString> {
         let mut names = path
             .strip_prefix(&self.root)
             .ok()?
             .components()
             .map(Component::as_os_str);
-        let folder = names.next()?;
+        let folder = names.next().filter(|name| *name != LOCK)?;
         (names.next() != Some(OsStr::new(REJECTED))).then(|| folder.to_owned())
     }
 }

@@ -485,7 +485,11 @@ impl Ingest {
             duplicates: firm.sends.duplicates,
         };
         let links = Links::new(links);
-        Ok(Facts { setup, links })
+        Ok(Facts {
+            places: places.clone(),
+            setup,
+            links,
+        })
     }
 }
 

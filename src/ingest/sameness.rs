@@ -9,9 +9,16 @@ use crate::model::{PartyId, PartyIdSource};
 use crate::ubl::{Party, Reading};
 
 /// Whether a document may take the place of an older one with the same business key: the number is written alike
-/// but for case and spaces, and nothing says that the sellers are two, nor the buyers where those wrote it.
+/// but for case and spaces, and nothing says that the sellers are two, nor the buyers.
+///
+/// Of the buyer less is asked, where the number is not his: a corrected name, or a number that was added, is what
+/// newer versions come for.
 pub(super) fn may_replace(newer: &Reading, older: &Reading) -> bool {
-    let buyers_agree = !newer.self_billed || may_be_one(&newer.buyer, &older.buyer);
+    let buyers_agree = if newer.self_billed {
+        may_be_one(&newer.buyer, &older.buyer)
+    } else {
+        !are_surely_two(&newer.buyer, &older.buyer)
+    };
     written(newer) == written(older) && may_be_one(&newer.seller, &older.seller) && buyers_agree
 }
 
@@ -23,9 +30,7 @@ fn written(reading: &Reading) -> Option<String> {
 
 /// Several enterprises bear the VAT number of their unit, and then only the legal number or the name tells them apart.
 fn may_be_one(one: &Party, other: &Party) -> bool {
-    let named = |party: &Party| party.name.as_deref().map(words).unwrap_or_default();
-    let (its, others) = (named(one), named(other));
-    let names_agree = its.is_empty() || others.is_empty() || its == others;
+    let names_agree = !have_two_names(one, other);
     let knows = |party: &Party, id: &PartyId| registrations(party).any(|own| own.key == id.key);
     let legal = |party: &Party, of: &Party| {
         numbers(party, PartyIdSource::LegalEntity).all(|id| knows(of, id))
@@ -36,6 +41,54 @@ fn may_be_one(one: &Party, other: &Party) -> bool {
         || numbers(one, PartyIdSource::Vat).any(|id| knows(other, id))
         || numbers(other, PartyIdSource::Vat).any(|id| knows(one, id));
     names_agree && legal(one, other) && legal(other, one) && vat_agrees
+}
+
+/// Several branches of one seller may each count from one, and so may bear one number on one day: then only the
+/// buyers tell two invoices apart, by numbers of one scheme of which they share none, or where they share no number
+/// at all by two names.
+fn are_surely_two(one: &Party, other: &Party) -> bool {
+    let legal = |id: &PartyId| id.source == PartyIdSource::LegalEntity;
+    let listed = |id: &PartyId| id.source == PartyIdSource::Identification;
+    let share_one = one
+        .ids
+        .iter()
+        .any(|id| other.ids.iter().any(|own| own.key == id.key));
+    disagree(one, other, legal)
+        || disagree(one, other, is_registration)
+        || disagree(one, other, listed)
+        || disagree_by_address(one, other)
+        || (!share_one && have_two_names(one, other))
+}
+
+/// Whether both have such numbers of one scheme, and none of those in common.
+fn disagree(one: &Party, other: &Party, counts: impl Fn(&PartyId) -> bool) -> bool {
+    let those = |party: &Party| -> Vec<String> {
+        let such = party
+            .ids
+            .iter()
+            .filter(|id| counts(id) && is_number(&id.key));
+        such.map(|id| id.key.clone()).collect()
+    };
+    let scheme = |key: &str| key.split_once(':').unwrap_or_default().0.to_owned();
+    let (its, others) = (those(one), those(other));
+    its.iter().any(|key| {
+        let alike = |own: &&String| scheme(own) == scheme(key);
+        let has_alike = others.iter().any(|own| alike(&own));
+        has_alike && !its.iter().filter(alike).any(|own| others.contains(own))
+    })
+}
+
+/// An address is often a parent's or a provider's, so it counts where neither has another number.
+fn disagree_by_address(one: &Party, other: &Party) -> bool {
+    let by_address = |party: &Party| registrations(party).next().is_none();
+    let address = |id: &PartyId| id.source == PartyIdSource::Endpoint;
+    by_address(one) && by_address(other) && disagree(one, other, address)
+}
+
+fn have_two_names(one: &Party, other: &Party) -> bool {
+    let named = |party: &Party| party.name.as_deref().map(words).unwrap_or_default();
+    let (its, others) = (named(one), named(other));
+    !its.is_empty() && !others.is_empty() && its != others
 }
 
 fn numbers(party: &Party, source: PartyIdSource) -> impl Iterator<Item = &PartyId> {
@@ -94,6 +147,55 @@ mod tests {
         for (one, other) in [("017", "17"), ("G/1-2", "G-1/2"), ("F-1", "F1")] {
             assert!(!may(one, other), "{one} and {other}");
         }
+    }
+
+    #[test]
+    fn buyers_that_are_surely_two_bear_two_invoices() {
+        use PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
+        const BAKER: &str = "0239843188";
+        const OTHER: &str = "0899965307";
+        const UNIT: &str = "BE0500453583";
+        type Ids<'a> = &'a [(PartyIdSource, &'a str)];
+        #[rustfmt::skip]
+        let table: &[(Ids<'_>, Ids<'_>, bool)] = &[
+            (&[(LegalEntity, BAKER)], &[(LegalEntity, OTHER)], false),
+            (&[(LegalEntity, BAKER)], &[(Vat, "BE0899965307")], false),
+            (&[(LegalEntity, BAKER)], &[(Vat, "BE0239843188")], true),
+            // A number that was added, or written where it was not.
+            (&[(LegalEntity, BAKER)], &[], true),
+            (&[(LegalEntity, BAKER)], &[(LegalEntity, BAKER), (Vat, "DE123456789")], true),
+            // Members of one VAT unit.
+            (&[(LegalEntity, BAKER), (Vat, UNIT)], &[(LegalEntity, OTHER), (Vat, UNIT)], false),
+            // A number of the seller's own list.
+            (&[(Identification, "K1")], &[(Identification, "K2")], false),
+            (&[(Identification, "K1"), (LegalEntity, BAKER)], &[(LegalEntity, BAKER)], true),
+            // A provider's address says nothing beside a number.
+            (&[(Endpoint, BAKER)], &[(Endpoint, OTHER)], false),
+            (&[(Endpoint, OTHER), (LegalEntity, BAKER)], &[(Endpoint, UNIT), (LegalEntity, BAKER)], true),
+            (&[(LegalEntity, "NVT")], &[(LegalEntity, BAKER)], true),
+        ];
+        let to = |buyer: &[(PartyIdSource, &str)]| Reading {
+            buyer: party(buyer),
+            ..invoice("F-1")
+        };
+        for (one, other, expected) in table {
+            for (one, other) in [(one, other), (other, one)] {
+                assert_eq!(
+                    may_replace(&to(one), &to(other)),
+                    *expected,
+                    "{one:?} and {other:?}"
+                );
+            }
+        }
+        let called = |name: &str| Reading {
+            buyer: Party {
+                name: Some(name.to_owned()),
+                ..party(&[])
+            },
+            ..invoice("F-1")
+        };
+        assert!(may_replace(&called("Jan Maes"), &called("JAN MAES")));
+        assert!(!may_replace(&called("Jan Maes"), &called("An Claes")));
     }
 
     #[test]

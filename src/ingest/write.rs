@@ -4,7 +4,7 @@
 
 use super::named::Named;
 use super::neighbours::Links;
-use super::place;
+use super::place::{self, Places};
 use super::plan::{Plan, Planned, Setup, business_key, envelope_key, plan_in};
 use super::revise::{replace, revised};
 use super::route::Routing;
@@ -17,6 +17,8 @@ use crate::ubl::Reading;
 
 /// What a firm's setup says, for deciding and for doing.
 pub(crate) struct Facts {
+    /// With which the setup was read: a reload in the middle of a transaction counts for the next one.
+    pub(super) places: Places,
     pub(crate) setup: Setup,
     pub(crate) links: Links,
 }
@@ -120,7 +122,7 @@ impl Ingest {
         let mut holds = Vec::with_capacity(planned.len());
         for mut delivery in planned {
             let (tx, now) = (&mut *writing.tx, writing.now);
-            let placing = self.place(tx, &mut delivery, &facts.links, &arrival.reading, now);
+            let placing = facts.place(tx, &mut delivery, &arrival.reading, now);
             let offer = placing.await?;
             let newer = (document, &mut delivery);
             let which = Uncollected::Untouched;
@@ -131,23 +133,24 @@ impl Ingest {
         }
         Ok(holds)
     }
+}
 
+impl Facts {
     /// Makes the place of a delivery that is to be offered; one whose link cannot be shown is held instead.
     pub(crate) async fn place(
         &self,
         tx: &mut Tx,
         planned: &mut Planned,
-        links: &Links,
         reading: &Reading,
         now: Timestamp,
     ) -> Result<Option<Offer>, place::Error> {
+        let (places, links) = (&self.places, &self.links);
         let link = links.iter().find(|link| Some(link.id) == planned.link);
         let (None, Some(link), Some(device), Some(flow)) =
             (planned.hold, link, planned.device, planned.flow)
         else {
             return Ok(None);
         };
-        let places = self.places();
         let profile = places.profile(link);
         if profile.is_ok_and(|profile| !profile.takes(reading.kind)) {
             planned.hold = Some(HeldReason::Format);

@@ -103,11 +103,11 @@ impl Sending {
 
     /// Gives a document to other books than it went to, or as another flow: what was not collected is taken
     /// back, and what the links of those books ask for is made. `of` is one of its deliveries there; the others
-    /// for the same books go with it.
+    /// for the same books go with it. What was withdrawn goes too where it is `of` itself.
     ///
     /// # Errors
     ///
-    /// When it is there already, was superseded, or the catalog does not answer.
+    /// When it is there already, was superseded or replaced, or the catalog does not answer.
     pub async fn move_to(
         &self,
         firm: FirmId,
@@ -128,17 +128,26 @@ impl Sending {
                 why: "the dossier that was named is no longer in use",
             });
         }
+        let was_withdrawn = named.state == State::Withdrawn && named.is_current && !named.is_moved;
+        if was_withdrawn && named.replaced_by.is_some() {
+            return Err(Error::NoWay {
+                id: of,
+                why: "a newer document took its place: move that one, or send this one again first with `resend --replaced`",
+            });
+        }
         let siblings = catalog.deliveries_of(firm, named.document).await?;
         let is_of_them = |other: &Delivery| {
-            stands(other) && (other.dossier, other.flow) == (named.dossier, named.flow)
+            let is_meant = stands(other) || (was_withdrawn && other.id == named.id);
+            is_meant && (other.dossier, other.flow) == (named.dossier, named.flow)
         };
         let (leaving, staying): (Vec<_>, Vec<_>) = siblings.into_iter().partition(is_of_them);
         let mut planned = planned(to, &readiness(&document), setup, now);
         // What kept it from being sent there keeps it from being sent here: a person's word, or that it looks
         // like another. What was sent, somebody has looked at.
         let known = tx.known_before(firm, document.id).await?;
+        let was_never_sent = named.state == State::Held || (was_withdrawn && named.offer.is_none());
         for plan in &mut planned {
-            if named.state == State::Held {
+            if was_never_sent {
                 suspect(plan, &known, Duplicates::Hold);
                 plan.duplicate_of = known.first();
             }
@@ -165,13 +174,13 @@ impl Sending {
             // What its device has stays there: it cannot be taken out of another program's books from here.
             if tx.withdraw(old, now).await? {
                 told.push(told_of(old, EventKind::Withdrawn, format!("moved: {why}")));
-            } else {
+            } else if old.state != State::Withdrawn {
                 moved.in_books.push(old.id);
             }
         }
         tx.tell(firm, now, told);
         for mut plan in planned {
-            let context = (&facts.links, &document);
+            let context = (&*facts, &document);
             let applied = self.apply(&mut tx, &named, None, &mut plan, context, now);
             moved.sent += usize::from(applied.await? == Done::Sent);
         }

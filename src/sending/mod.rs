@@ -6,6 +6,7 @@ mod by_hand;
 mod release;
 mod released;
 mod replacing;
+mod through;
 
 pub use by_hand::{Destination, Moved};
 pub use release::Waiting;
@@ -16,7 +17,7 @@ use crate::evidence::replay::{REPLACED, Resent};
 use crate::ingest::neighbours::Links;
 use crate::ingest::{Ingest, place};
 use crate::model::{
-    DeliveryId, DeviceId, DocumentId, EventKind, FirmId, HeldReason, State, Timestamp,
+    DeliveryId, DeviceId, DocumentId, EventKind, FirmId, HeldReason, LinkId, State, Timestamp,
 };
 use replacing::Weighed;
 
@@ -38,6 +39,16 @@ pub enum Error {
         state: &'static str,
         /// What to do instead.
         advice: &'static str,
+    },
+    /// Its link is out of use, and its books have several others.
+    #[error(
+        "delivery {id} could go through several links of its dossier now: say which with `--link`, {links}"
+    )]
+    Several {
+        /// Which.
+        id: DeliveryId,
+        /// Through which.
+        links: String,
     },
     /// Nobody knows where it should go.
     #[error("delivery {id} cannot be sent: {why}")]
@@ -162,7 +173,10 @@ impl Sending {
                 advice,
             });
         }
-        let link = self.link(firm, &delivery).await?;
+        if delivery.state != State::Held {
+            return Err(not_held(&delivery));
+        }
+        let link = self.link(&delivery).await?;
         let device = self.device(firm, &delivery, &link, device).await?;
         let document = self
             .ingest
@@ -181,12 +195,7 @@ impl Sending {
             .place(&mut tx, &delivery, (&link, device), &document, now)
             .await?;
         if !tx.offer(&delivery, device, &offer, now).await? {
-            let advice = "only what is held is sent; `resend` sends again";
-            return Err(Error::State {
-                id,
-                state: delivery.state.as_str(),
-                advice,
-            });
+            return Err(not_held(&delivery));
         }
         let reason = delivery.reason.map_or("", HeldReason::as_str).to_owned();
         told.extend([
@@ -258,11 +267,31 @@ impl Sending {
         reason: &str,
         now: Timestamp,
     ) -> Result<Offer, Error> {
+        self.resend_through(firm, id, expected, None, reason, now)
+            .await
+    }
+
+    /// Offers a delivery once more, if it stands as expected still; through the link that was `asked` for, where its
+    /// own is out of use and its books have several.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, as those of [`Sending::resend`], or it could go through several.
+    pub async fn resend_through(
+        &self,
+        firm: FirmId,
+        id: DeliveryId,
+        expected: Expected,
+        asked: Option<LinkId>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Offer, Error> {
         let catalog = &self.ingest.catalog;
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let delivery = catalog.delivery(firm, id).await?;
         self.may_be_sent_again(&delivery, expected).await?;
-        let link = self.link(firm, &delivery).await?;
+        let document = catalog.document(firm, delivery.document).await?;
+        let link = self.link_again(&delivery, &document, asked).await?;
         let device = self.device(firm, &delivery, &link, None).await?;
         if !tx.retire(&delivery, now).await? {
             let advice = "only the last generation of what was sent is sent again; `send` sends what is held";
@@ -272,14 +301,11 @@ impl Sending {
                 advice,
             });
         }
-        let document = self
-            .ingest
-            .catalog
-            .document(firm, delivery.document)
-            .await?;
+        // Where it was shown through a link that is out of use, another program may have its folder by now.
+        let was_there = delivery.link == Some(link.id);
         let offer = match &delivery.offer {
-            Some(offer) => offer.clone(),
-            None => {
+            Some(offer) if was_there => offer.clone(),
+            _ => {
                 self.place(&mut tx, &delivery, (&link, device), &document, now)
                     .await?
             }
@@ -287,7 +313,7 @@ impl Sending {
         let new = NewDelivery {
             document: delivery.document,
             dossier: delivery.dossier,
-            link: delivery.link,
+            link: Some(link.id),
             device: Some(device),
             flow: delivery.flow,
             generation: delivery.generation + 1,
@@ -336,17 +362,6 @@ impl Sending {
             return Ok(());
         }
         self.is_not_replaced(old).await
-    }
-
-    async fn link(&self, firm: FirmId, delivery: &Delivery) -> Result<Link, Error> {
-        let links = self.ingest.catalog.links(firm).await?;
-        let found = delivery
-            .link
-            .and_then(|id| links.into_iter().find(|link| link.id == id));
-        found.ok_or(Error::NoWay {
-            id: delivery.id,
-            why: without_link(delivery),
-        })
     }
 
     async fn device(
@@ -400,19 +415,11 @@ impl Sending {
     }
 }
 
-/// What a person can do about a delivery that no link leads anywhere.
-fn without_link(delivery: &Delivery) -> &'static str {
-    match delivery.reason {
-        Some(HeldReason::NotAnInvoice) => {
-            "it answers or reports about a document, and nothing is to be booked"
-        }
-        Some(HeldReason::Format) => {
-            "no program that its dossier is linked to reads its format or kind: book it by hand"
-        }
-        _ if delivery.dossier.is_none() || delivery.flow.is_none() => {
-            "nobody knows whose books it is for: give it to some with `sluis move`, `--dossier` and `--as`"
-        }
-        _ => "it has no link in use; add one for its dossier",
+fn not_held(delivery: &Delivery) -> Error {
+    Error::State {
+        id: delivery.id,
+        state: delivery.state.as_str(),
+        advice: "only what is held is sent; `resend` sends again",
     }
 }
 

@@ -7,7 +7,6 @@ use super::released::{Done, Released, Tally};
 use super::{Error, Sending, by_hand, event, shown, told_of};
 use crate::catalog::{Delivery, Document, Durability, NewDelivery, Tx, Uncollected};
 use crate::ingest::named::Named;
-use crate::ingest::neighbours::Links;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::revise::{replace, replaces_any, revised};
 use crate::ingest::route::Routing;
@@ -249,7 +248,7 @@ impl Sending {
         if plan.hold == held.reason && plan.due == held.due {
             return Ok(Done::Nothing);
         }
-        let context = (&facts.links, &document);
+        let context = (facts, &document);
         self.apply(tx, held, Some(held), &mut plan, context, now)
             .await
     }
@@ -298,7 +297,7 @@ impl Sending {
                 .suspect_again(&mut tx, firm, &document, choice, &mut plan);
             deciding.await?;
             // The first takes the place of what waited; further ones are new.
-            let context = (&facts.links, &document);
+            let context = (&*facts, &document);
             let applied = self.apply(&mut tx, &held, waits.take(), &mut plan, context, now);
             tally.count(applied.await?);
         }
@@ -312,11 +311,11 @@ impl Sending {
         held: &Delivery,
         replaces: Option<&Delivery>,
         plan: &mut Planned,
-        (links, document): (&Links, &Document),
+        (facts, document): (&Facts, &Document),
         now: Timestamp,
     ) -> Result<Done, Error> {
         let reading = &document.reading;
-        let placed = self.ingest.place(tx, plan, links, reading, now).await;
+        let placed = facts.place(tx, plan, reading, now).await;
         let offer = placed.map_err(|source| Error::Place {
             id: held.id,
             source,

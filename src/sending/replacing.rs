@@ -39,7 +39,7 @@ impl Sending {
         if delivery.duplicate_of.is_none() {
             return Err(Error::Alone { id });
         }
-        let link = self.link(firm, &delivery).await?;
+        let link = self.link(&delivery).await?;
         let device = self.device(firm, &delivery, &link, device).await?;
         let document = catalog.document(firm, delivery.document).await?;
         let mut planned = planned(&delivery);

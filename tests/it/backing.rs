@@ -614,6 +614,30 @@ fn refusal(program: &Program, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn whoever_restores_a_house_with_its_drop_folders_elsewhere_is_told() {
+    let program = Program::init();
+    let (dropped, file) = (program.path("dropped"), program.path("sluis/sluis.toml"));
+    fs::create_dir(&dropped).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let root = dropped.display();
+    fs::write(&file, format!("{text}\n[drop]\nroot = \"{root}\"\n")).unwrap();
+    let path = |name: &str| program.path(name).to_str().unwrap().to_owned();
+    program.ok(&["backup", &path("backup")]);
+
+    let beside = program.run(&["restore", &path("backup"), &path("beside")]);
+    let mut apart = program.command(&["restore", &path("backup"), &path("apart")]);
+    let apart = apart.env("SLUIS_DROP_ROOT", path("apart/drop")).output();
+
+    let told = String::from_utf8_lossy(&beside.stderr).into_owned();
+    assert!(beside.status.success(), "{told}");
+    assert!(told.contains("is taken by whoever serves first"), "{told}");
+    let apart = apart.unwrap();
+    let told = String::from_utf8_lossy(&apart.stderr).into_owned();
+    assert!(apart.status.success(), "{told}");
+    assert!(!told.contains("whoever serves first"), "{told}");
+}
+
+#[test]
 fn what_only_variables_name_comes_back_beside_the_configuration() {
     let program = Program::init();
     let (profiles, roots) = (program.path("own"), program.path("own.pem"));

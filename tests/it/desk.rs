@@ -166,6 +166,30 @@ fn a_document_is_shown_as_it_is_before_somebody_approves_it() {
     assert!(why.contains("--out FILE"), "{why}");
 }
 
+#[test]
+fn a_draft_in_a_folder_that_is_taken_in_is_a_draft() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let folder = program.path("old");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+    write("F-1.xml", &invoice_between(MILL, BAKERY, "F-1", 900));
+    write("F-1.xml.json", br#"{"status": "draft"}"#);
+    write("F-2.xml", &invoice_between(MILL, BAKERY, "F-2", 900));
+    write("F-2.json", br#"{"state": "draft"}"#);
+    write("F-3.xml.part", &invoice_between(MILL, BAKERY, "F-3", 900));
+
+    let why = refused(&program, &["ingest", "kantoor", folder.to_str().unwrap()]);
+
+    assert!(why.contains("1 held, 0 quarantined, 1 failed"), "{why}");
+    assert!(why.contains("left alone: `"), "{why}");
+    assert!(
+        why.contains("cannot be understood: unknown field `state`"),
+        "{why}"
+    );
+    assert_eq!(stands(&program), ["held draft"]);
+}
+
 /// The office with a document that is in two books: `d1` and `d2`, of the mill and the bakery.
 fn with_two_books() -> Program {
     let program = Program::init();
@@ -196,6 +220,35 @@ fn what_a_person_withdrew_stays_so_when_its_number_is_sent_again() {
 }
 
 #[test]
+fn whoever_sends_again_what_could_go_through_several_links_says_which() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.ok(&["withdraw", "kantoor", "d1"]);
+    program.ok(&["link", "remove", "kantoor", "ACME"]);
+    program.link(BAKERY, "NEW", "server");
+    program.link(BAKERY, "TWO", "server");
+    let resend = ["resend", "kantoor", "d1", "--reason", "lost"];
+
+    let why = refused(&program, &resend);
+    let told = program.ok(&[&resend[..], &["--link", "TWO"]].concat());
+
+    assert!(
+        why.contains("2 (`expertm/NEW`) or 3 (`expertm/TWO`)"),
+        "{why}"
+    );
+    assert!(told.contains("resent  d2"), "{told}");
+    assert!(told.contains("/expertm/TWO/"), "{told}");
+    let why = refused(&program, &resend);
+    assert!(why.contains("sent again since, as d2"), "{why}");
+    let other = [
+        "resend", "kantoor", "d2", "--reason", "lost", "--link", "NEW",
+    ];
+    let why = refused(&program, &other);
+    assert!(why.contains("its own link is in use"), "{why}");
+}
+
+#[test]
 fn what_a_newer_document_replaced_is_left_with_that_reason_until_it_is_asked_for() {
     let program = Program::init();
     program.device("server", "pull", "ACME");
@@ -222,6 +275,62 @@ fn whoever_sends_what_is_in_no_books_is_told_to_give_it_to_some() {
     let why = refused(&program, &["send", "kantoor", "F-1"]);
 
     assert!(why.contains("`sluis move`"), "{why}");
+}
+
+#[test]
+fn what_was_in_no_books_and_was_withdrawn_can_be_given_to_some() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+    program.ok(&["withdraw", "kantoor", "F-1"]);
+    let words = [
+        "move",
+        "kantoor",
+        "F-1",
+        "--dossier",
+        BAKERY,
+        "--reason",
+        "his",
+    ];
+
+    let why = refused(&program, &words);
+    let told = program.ok(&[&words[..], &["--as", "purchase"]].concat());
+
+    assert!(why.contains("`--as` says both"), "{why}");
+    assert!(told.contains("moved  d1"), "{told}");
+    assert!(!told.contains("collected already"), "{told}");
+    assert!(told.contains("now d2  /expertm/ACME/"), "{told}");
+    assert_eq!(stands(&program), ["withdrawn unknown_dossier", "offered"]);
+    let why = refused(&program, &[&words[..], &["--as", "purchase"]].concat());
+    assert!(why.contains("in those books already"), "{why}");
+}
+
+#[test]
+fn what_a_newer_document_replaced_is_not_moved_beside_it() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2000)]);
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2001)]);
+    program.ok(&[
+        "dossier", "add", "kantoor", "--name", "Derde", "--id", THIRD,
+    ]);
+
+    let why = refused(
+        &program,
+        &[
+            "move",
+            "kantoor",
+            "d1",
+            "--dossier",
+            THIRD,
+            "--reason",
+            "his",
+        ],
+    );
+
+    assert!(why.contains("a newer document took its place"), "{why}");
+    assert_eq!(stands(&program), ["withdrawn", "offered"]);
 }
 
 #[test]

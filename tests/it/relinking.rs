@@ -2,7 +2,7 @@
 
 use russh_sftp::protocol::StatusCode;
 use sluis::catalog::{Link, LinkRules};
-use sluis::model::{DeviceKind, OrFirm, Transfer};
+use sluis::model::{DeliveryId, DeviceKind, OrFirm, Transfer};
 
 use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
 
@@ -233,6 +233,34 @@ async fn a_processed_folder_is_that_of_the_link_as_it_was_before_it_was_added_an
     assert_eq!(peer.list(DONE).await.unwrap().len(), 5);
     assert!(peer.exists(&taken).await && peer.exists(&done(3)).await);
     assert_eq!(peer.get(&done(0)).await.unwrap(), invoice("F-1", 900));
+}
+
+#[tokio::test]
+async fn what_went_through_a_link_that_was_removed_goes_again_through_the_next() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    assert_eq!(fetch_all(&gateway, &device, INBOX).await, 1);
+    gateway.receive(&office, invoice("F-2", 900)).await;
+    let sending = &gateway.house.sending;
+    let [collected, withdrawn] = [DeliveryId(1), DeliveryId(2)];
+    let taking = sending.withdraw(office.firm, withdrawn, "another program", gateway.now());
+    taking.await.unwrap();
+    remove_link(&gateway, &office).await;
+    let again = |id| sending.resend(office.firm, id, "a new program", gateway.now());
+    let refused = again(withdrawn).await.unwrap_err().to_string();
+    assert!(refused.contains("add one for its dossier"), "{refused}");
+
+    link_codabox(&gateway, &office, &device).await;
+    let first = again(collected).await.unwrap();
+    again(withdrawn).await.unwrap();
+
+    let folder = "/codabox/C1/2026/Invoices-IN-01";
+    assert_eq!(first.folder, folder);
+    assert_eq!(fetch_all(&gateway, &device, folder).await, 2);
+    let sent = sending.send(office.firm, withdrawn, None, gateway.now());
+    let refused = sent.await.unwrap_err().to_string();
+    assert!(refused.contains("`resend` sends again"), "{refused}");
 }
 
 #[tokio::test]

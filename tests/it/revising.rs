@@ -375,14 +375,42 @@ async fn what_waits_for_books_gives_way_once_to_a_version_that_two_programs_get(
     gateway
         .link_as(&office, dossier, "bob-demat", "ACME", id, Transfer::AtOnce)
         .await;
-    let lost = invoice_between(MILL, "0999999922", "F-1", 2000);
-    gateway.receive(&office, lost).await;
+    // Its buyer bears no number, which the newer version mends.
+    let text = String::from_utf8(version(1)).unwrap();
+    let number = format!("<cbc:CompanyID schemeID=\"0208\">{BAKERY}</cbc:CompanyID>");
+    let address = format!("<cbc:EndpointID schemeID=\"0208\">{BAKERY}</cbc:EndpointID>");
+    let lost = text.replace(&number, "").replace(&address, "");
+    gateway.receive(&office, lost.into_bytes()).await;
     assert_eq!(stand(&gateway, &office).await, ["1 held unknown_dossier"]);
 
     gateway.receive(&office, version(2)).await;
 
     let expected = ["1 withdrawn by 2", "2 offered", "2 offered"];
     assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+/// A supplier may count anew in each branch.
+#[tokio::test]
+async fn an_invoice_to_another_buyer_takes_nothing_away_without_a_person() {
+    let (gateway, office, device) = replacing(DeviceKind::Pull).await;
+    let to = |buyer: &str| invoice_between(MILL, buyer, "F-1", 2000);
+    gateway.receive(&office, to("0999999922")).await;
+    assert_eq!(stand(&gateway, &office).await, ["1 held unknown_dossier"]);
+
+    gateway.receive(&office, to(BAKERY)).await;
+
+    let expected = ["1 held unknown_dossier", "2 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    // As one whose books sell.
+    let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
+    let at_once = Transfer::AtOnce;
+    let to_mill = gateway.link_as(&office, mill, "expertm", "MOL", Some(device.id), at_once);
+    to_mill.await;
+    let sold = |buyer: &str| invoice_between(MILL, buyer, "F-2", 2000);
+    gateway.receive(&office, sold("0500453583")).await;
+    gateway.receive(&office, sold("0899965307")).await;
+    let all = stand(&gateway, &office).await;
+    assert_eq!(all[2..], ["3 offered", "4 held suspected_duplicate"]);
 }
 
 #[tokio::test]

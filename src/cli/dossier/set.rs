@@ -70,7 +70,16 @@ fn changed(old: &Dossier, args: &Set, added: &[Identifier]) -> Result<Dossier, S
     for raw in &args.remove_ids {
         let key = normalise(None, raw);
         let before = new.identifiers.len();
-        new.identifiers.retain(|own| own.key != key);
+        // As it was written goes first: an older version may have kept it under another key.
+        let is_written = |own: &Identifier| own.raw.trim() == raw.trim();
+        let by_word = new.identifiers.iter().any(is_written);
+        new.identifiers.retain(|own| {
+            if by_word {
+                !is_written(own)
+            } else {
+                own.key != key
+            }
+        });
         if new.identifiers.len() == before {
             return Err(format!(
                 "dossier `{}` has no number `{raw}`: it has {}",
@@ -91,4 +100,40 @@ fn changed(old: &Dossier, args: &Set, added: &[Identifier]) -> Result<Dossier, S
         ));
     }
     Ok(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DossierId;
+
+    #[test]
+    fn a_number_that_is_kept_under_an_older_key_is_taken_away_as_it_is_written() {
+        let kept = |raw: &str, key: &str| Identifier {
+            raw: raw.to_owned(),
+            key: key.to_owned(),
+        };
+        let old = Dossier {
+            id: DossierId(1),
+            name: "De Korenaar".to_owned(),
+            identifiers: vec![
+                kept("0239843188", "0208:0239843188"),
+                kept("BTW BE 0239.843.188", "vat:BTWBE0239843188"),
+            ],
+        };
+        let without = |raw: &str| {
+            let args = Set {
+                firm: "kantoor".to_owned(),
+                dossier: "1".to_owned(),
+                name: None,
+                add_ids: Vec::new(),
+                remove_ids: vec![raw.to_owned()],
+            };
+            let left = changed(&old, &args, &[]).unwrap().identifiers;
+            left.into_iter().map(|own| own.raw).collect::<Vec<_>>()
+        };
+
+        assert_eq!(without("BTW BE 0239.843.188"), ["0239843188"]);
+        assert_eq!(without("BE0239843188"), ["BTW BE 0239.843.188"]);
+    }
 }

@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::catalog::{LinkRules, NewDevice, NewLink};
 use crate::layout::Profiles;
-use crate::model::Language;
+use crate::model::{Approval, DeviceKind, EventKind, Identifier, Language, OrFirm, Transfer};
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -60,4 +61,66 @@ async fn a_door_learns_of_each_firm() {
         (known.id, known.slug.as_str(), known.language),
         (firm, "peeters", Language::Nl)
     );
+}
+
+/// Links a bakery to `expertm` as `ACME`, which sends at once.
+async fn link(catalog: &Catalog, firm: FirmId) {
+    let name = "pc".parse().unwrap();
+    let device = NewDevice {
+        name: &name,
+        kind: DeviceKind::Pull,
+        password_hash: None,
+        keys: &[],
+        is_default: true,
+    };
+    catalog.add_device(firm, &device, NOW).await.unwrap();
+    let numbers = [Identifier::new("0771234528").unwrap()];
+    let dossier = catalog.add_dossier(firm, "De Korenaar", &numbers, NOW);
+    let link = NewLink {
+        dossier: dossier.await.unwrap(),
+        profile: "expertm",
+        code: "ACME",
+        language: Language::Nl,
+        device: None,
+        sends: LinkRules {
+            transfer: OrFirm::Own(Transfer::AtOnce),
+            approval: OrFirm::Own(Approval::NotNeeded),
+            ..LinkRules::FIRM
+        },
+    };
+    catalog.add_link(firm, &link, NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reload_in_the_middle_of_a_transaction_counts_for_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ingest, firm) = ingest(folder.path()).await;
+    link(&ingest.catalog, firm).await;
+    let text = include_str!("../../../tests/fixtures/ubl/peppol-invoice.xml");
+    let arrival = Arrival::new("drop:F-1.xml", text);
+    let ready = ingest.prepare(firm, arrival, ingest.catalog.sweeps());
+    let ready = ready.await.unwrap();
+    let beginning = ingest.catalog.begin_at(firm, Durability::PowerCut);
+    let (mut tx, version) = beginning.await.unwrap();
+    let facts = ingest.facts(firm, version).await.unwrap();
+
+    let expertm = include_str!("../../../config/profiles/expertm.toml");
+    let by_name = expertm.replace("{dossier_code}", "{dossier_name}");
+    let changed = Profiles::new([("expertm.toml", by_name.as_str())]).unwrap();
+    ingest.set_places(Places::new(Arc::new(changed), TimeZone::UTC));
+    let mut writing = Writing {
+        tx: &mut tx,
+        firm,
+        now: NOW,
+        told: Vec::new(),
+    };
+    ingest
+        .write_down(&mut writing, &ready, &facts)
+        .await
+        .unwrap();
+
+    let offered = writing.told.last().unwrap();
+    assert_eq!(offered.kind, EventKind::Offered);
+    let detail = &offered.detail;
+    assert!(detail.starts_with("/expertm/ACME/"), "{detail}");
 }

@@ -76,13 +76,13 @@ impl Model {
     /// The same file name once more, one generation on.
     pub fn resend(&mut self, at: usize) -> bool {
         let one = self.deliveries[at].clone();
-        let (Some(link), Some(flow)) = (one.link, one.flow) else {
+        let (Some(link), Some(flow)) = (self.link_again(&one), one.flow) else {
             return false;
         };
         let last = one.device.filter(|_| one.place.is_some());
         let device = self.device_of(link).or(last);
         let can = one.is_current && one.state != State::Held && !one.is_moved;
-        let (Some(device), true, true) = (device, can, self.is_in_use(one.link)) else {
+        let (Some(device), true) = (device, can) else {
             return false;
         };
         let old = &mut self.deliveries[at];
@@ -91,10 +91,11 @@ impl Model {
             old.state = State::Withdrawn;
         }
         let place = match one.place {
-            Some(place) => place,
-            None => self.new_place(link, device, one.document, flow),
+            Some(place) if one.link == Some(link) => place,
+            _ => self.new_place(link, device, one.document, flow),
         };
         self.deliveries.push(Delivery {
+            link: Some(link),
             device: Some(device),
             generation: one.generation + 1,
             is_current: true,
@@ -113,17 +114,42 @@ impl Model {
         true
     }
 
+    /// Its own link, or where that is removed the only one of its books that has no delivery of the document.
+    fn link_again(&self, one: &Delivery) -> Option<usize> {
+        if self.is_in_use(one.link) {
+            return one.link;
+        }
+        let is_there = |&other: &usize| {
+            let other = &self.deliveries[other];
+            other.is_current && !other.is_moved && other.flow == one.flow
+        };
+        let there: Vec<_> = self.siblings(one.document).filter(is_there).collect();
+        let is_of_it = |&at: &usize| {
+            let link = &self.links[at];
+            let has_one = there
+                .iter()
+                .any(|&other| self.deliveries[other].link == Some(at));
+            let is_mine = link.office == one.office && Some(link.dossier) == one.dossier;
+            is_mine && !link.is_removed && !has_one
+        };
+        let mut found = (0..self.links.len()).filter(is_of_it);
+        found.next().filter(|_| found.next().is_none())
+    }
+
     /// To other books, or another journal.
     pub fn move_to(&mut self, at: usize, dossier: Party, flow: Flow) -> bool {
         let named = self.deliveries[at].clone();
         let document = named.document;
-        let is_leaving =
-            |one: &Delivery| one.stands() && (one.dossier, one.flow) == (named.dossier, named.flow);
-        let (leaving, staying): (Vec<_>, Vec<_>) = self
-            .siblings(document)
-            .partition(|&other| is_leaving(&self.deliveries[other]));
+        let was_withdrawn = named.state == State::Withdrawn && named.is_current && !named.is_moved;
+        let is_leaving = |&other: &usize| {
+            let one = &self.deliveries[other];
+            let is_meant = one.stands() || (was_withdrawn && other == at);
+            is_meant && (one.dossier, one.flow) == (named.dossier, named.flow)
+        };
+        let (leaving, staying): (Vec<_>, Vec<_>) = self.siblings(document).partition(is_leaving);
         let mut plans = self.by_hand(document, dossier, flow);
-        let is_copy = named.state == State::Held && self.documents[document].has_twin;
+        let was_never_sent = named.is_held() || (was_withdrawn && named.place.is_none());
+        let is_copy = was_never_sent && self.documents[document].has_twin;
         for plan in plans.iter_mut().filter(|plan| plan.link.is_some()) {
             if named.reason == Some(HeldReason::OnHold) {
                 plan.held_for(HeldReason::OnHold);
