@@ -22,6 +22,8 @@ pub struct Errand<'a> {
     pub device: &'a Device,
     pub port: u16,
     pub act: Act<'a>,
+    /// After how many seconds it is ended.
+    pub ends_after: u32,
 }
 
 /// What to do. Paths on the server are absolute.
@@ -136,7 +138,7 @@ impl Errand<'_> {
     /// A program that is ended if it takes too long, at home in the scene's folder.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("timeout");
-        command.args(["120", program]);
+        command.args([&self.ends_after.to_string(), program]);
         command
             .envs(installed())
             .env("HOME", &self.scene.here)

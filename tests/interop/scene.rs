@@ -122,14 +122,17 @@ impl Scene {
             device,
             port: self.program.address.unwrap().port(),
             act,
+            ends_after: 120,
         }
     }
 
-    /// Cuts a fetch in the middle, and waits until the server has noticed.
+    /// Cuts a fetch in the middle, and waits until the server has noticed. PuTTY's programs, and FileZilla's engine, which
+    /// is made of them, do not always notice, and turn in a circle until they are ended.
     pub fn cut(&self, client: &Client, file: &str, to: &Path, after: u64) -> Output {
         let wire = Wire::that_dies_after(after, self.program.address.unwrap());
         let errand = Errand {
             port: wire.port(),
+            ends_after: 40,
             ..self.errand(&self.server, Act::Get { file, to })
         };
         client.run(&errand).unwrap()
