@@ -85,6 +85,14 @@ impl Client {
         output
     }
 
+    /// Whether it can go on where it stopped, and so keeps what came before in the file that it was told. To be asked
+    /// before it is told what to do, for some are told by a file.
+    pub fn resumes(&self, errand: &Errand<'_>, to: &Path) -> bool {
+        let file = "/";
+        let act = Act::Resume { file, to };
+        (self.command)(&Errand { act, ..*errand }).is_some()
+    }
+
     /// Says whether the client is here. Where one is missing, the test says so; where all must be, it fails.
     pub fn is_here(&self) -> bool {
         let found = Command::new("sh")
@@ -135,10 +143,10 @@ impl Errand<'_> {
         command
     }
 
-    /// A program that is ended if it takes too long, at home in the scene's folder.
+    /// A program that is ended if it takes too long, also at ending when it is interrupted; at home in the scene's folder.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("timeout");
-        command.args([&self.ends_after.to_string(), program]);
+        command.args(["--kill-after=30", &self.ends_after.to_string(), program]);
         command
             .envs(installed())
             .env("HOME", &self.scene.here)

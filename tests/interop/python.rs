@@ -74,7 +74,7 @@ fn paramiko_gets_64_megabytes_as_it_does_by_default() {
     }
     let scene = Scene::new(&[64 * 1024 * 1024]);
 
-    expect(&scene.paramiko("get", PULL));
+    expect(&scene.paramiko("get-at-once", PULL));
 
     assert!(scene.got() == scene.documents[0]);
     assert!(all(&scene.pulled(), "collected"));

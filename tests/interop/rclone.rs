@@ -53,8 +53,8 @@ fn mounted(errand: &Errand<'_>, script: &str) -> Command {
     let config = rclone(errand);
     let config: Vec<_> = config
         .get_args()
-        .skip(2)
         .map(|word| word.to_str().unwrap())
+        .skip_while(|word| *word != "--config")
         .collect();
     let options = "--vfs-cache-mode writes --dir-cache-time 10s";
     let script = [

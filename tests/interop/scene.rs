@@ -139,7 +139,8 @@ impl Scene {
     }
 
     /// Interrupts a fetch in the middle, as Ctrl-C does, and waits until the server has noticed. The line stands still
-    /// there, and whatever is done with it `then` is done when the client has been told.
+    /// there, and whatever is done with it `then` is done when the client has been told. A client that can resume has
+    /// kept something by then.
     pub fn stop(
         &self,
         client: &Client,
@@ -152,9 +153,11 @@ impl Scene {
             port: wire.port(),
             ..self.errand(&self.server, Act::Get { file, to })
         };
+        let kept = || std::fs::metadata(to).is_ok_and(|kept| kept.len() > 0);
+        let resumes = client.resumes(&errand, to);
         let mut command = (client.command)(&errand).unwrap();
         let output = finish_while(&mut command, |process| {
-            wait_until(|| wire.standing() > 0);
+            wait_until(|| wire.standing() > 0 && (kept() || !resumes));
             interrupt_all_of(process);
             then(&wire);
         });
