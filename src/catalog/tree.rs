@@ -47,8 +47,8 @@ pub struct Placed {
 
 /// Since when what is done with still shows in an inbox: nothing vanishes under a reader.
 ///
-/// And until when, which is the session's own time: what was marked later was so by a clock that has been set back, and
-/// would show to each session until that time comes round again.
+/// And until when, which is a little later than the session's own time: what was marked later still was so by a clock
+/// that has been set back, and would show to each session until that time comes round again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {
     /// A collected delivery shows if it was collected at or after this,
