@@ -1,5 +1,6 @@
 //! What may a client be asked to do?
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -154,6 +155,12 @@ impl Errand<'_> {
             .stdin(Stdio::null());
         command
     }
+}
+
+/// What [`Errand::command`] has `timeout` run, from the program's name on.
+pub fn program_of(command: &Command) -> impl Iterator<Item = &OsStr> {
+    let options_of_timeout = 2;
+    command.get_args().skip(options_of_timeout)
 }
 
 impl Act<'_> {

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::errand::{Act, Client, Errand, FETCHED, expect, finish, is_here, said};
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish, is_here, program_of, said};
 use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name, wait_until};
 use crate::clients::LARGEST;
 use crate::gateway::invoice;
@@ -228,7 +228,7 @@ fn sftp_that_is_killed_when_all_is_sent_has_not_collected() {
     let asked = scene.sftp(&["-l", "20000"], &get);
     // Without the `timeout`, which would be killed in its place.
     let mut slow = Command::new("sftp")
-        .args(asked.get_args().skip(2))
+        .args(program_of(&asked).skip(1))
         .current_dir(&scene.here)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

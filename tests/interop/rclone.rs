@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::errand::{Act, Client, Errand, FETCHED, expect, finish, said};
+use super::errand::{Act, Client, Errand, FETCHED, expect, finish, program_of, said};
 use super::openssh::{on_a_drive, peeks_on_a_drive};
 use super::scene::{PULL, Scene, all, files_under};
 use crate::gateway::invoice;
@@ -51,10 +51,9 @@ pub const MOUNT: Client = Client {
 /// A shell at work on a drive at `$mnt`, with the options that `docs/clients.md` has and that are not of Windows.
 fn mounted(errand: &Errand<'_>, script: &str) -> Command {
     let config = rclone(errand);
-    let config: Vec<_> = config
-        .get_args()
+    let config: Vec<_> = program_of(&config)
+        .skip(1)
         .map(|word| word.to_str().unwrap())
-        .skip_while(|word| *word != "--config")
         .collect();
     let options = "--vfs-cache-mode writes --dir-cache-time 10s";
     let script = [
