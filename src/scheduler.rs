@@ -156,10 +156,11 @@ impl Scheduler {
                     released.failed.extend(here.failed);
                 }
                 Err(failed) => {
-                    self.versions().failed(firm.id, None, now);
                     if self.sending.meets_all(&failed) {
+                        self.versions().interrupted(firm.id, now);
                         return Err(failed);
                     }
+                    self.versions().failed(firm.id, None, now);
                     if self.catalog.is_news(&failed) {
                         let why = with_causes(&failed);
                         error!(firm = %firm.slug, "Could not look again at what waits at firm `{}`: {why}", firm.slug);

@@ -28,15 +28,18 @@ const COLLECT: &str = "insert into event (firm_id, seq, at, kind, document_id, d
      where d.firm_id = $1 and d.id = $6 and d.state = 'offered' and d.current = 1
        and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11";
 
-/// A question for each index. A link that was added anew has the folder that it had before: the same dossier's, by the
-/// same profile and code.
-pub(super) const NAME_IN_USE: &str = "select o.digest from delivery d join link own on own.id = d.link_id
-       join link akin on akin.dossier_id = own.dossier_id and akin.profile = own.profile and akin.code_key = own.code_key
+/// A question for each index. A link has one processed folder with those of its dossier that were removed, where their
+/// profiles lead to the same. Which do is not known here, so the names of all of them count.
+pub(super) const NAME_IN_USE: &str =
+    "select o.digest from delivery d join link own on own.id = d.link_id
+       join link akin on akin.dossier_id = own.dossier_id
+         and (akin.id = own.id or akin.removed_at is not null or own.removed_at is not null)
        join delivery o on o.link_id = akin.id and o.flow = d.flow and o.name_key = $3
      where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id
      union all
      select o.digest from delivery d join link own on own.id = d.link_id
-       join link akin on akin.dossier_id = own.dossier_id and akin.profile = own.profile and akin.code_key = own.code_key
+       join link akin on akin.dossier_id = own.dossier_id
+         and (akin.id = own.id or akin.removed_at is not null or own.removed_at is not null)
        join delivery o on o.link_id = akin.id and o.flow = d.flow and o.moved_key = $3
      where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id limit 1";
 

@@ -7,13 +7,14 @@ use super::{Error, Offer, Tx};
 use crate::model::{DeviceId, DossierId, FirmId, Flow, LinkId, fold};
 
 /// A question for each index. What an importer has put aside under a name shows in the processed folder, where a file
-/// that waits shows later: that of the link, also as it was before it was added anew.
+/// that waits shows later: that of the link, and of whichever it took the place of. Which that was is not asked, for a
+/// number that is passed over costs nothing.
 pub(super) const NAME_USED: &str = "select id from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 1
      union all select id from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $4 and current = 0
      union all select o.id from link own
-       join link akin on akin.dossier_id = own.dossier_id and akin.profile = own.profile and akin.code_key = own.code_key
+       join link akin on akin.dossier_id = own.dossier_id
        join delivery o on o.link_id = akin.id and o.flow = $6 and o.moved_key = $4
      where own.id = $5 and o.current = 1 limit 1";
 
@@ -52,8 +53,8 @@ impl Tx {
         Ok((row.int("name_day")?, seq))
     }
 
-    /// Says whether `device` was ever shown a file of this name in this folder, or in the processed folder of this link
-    /// and flow: names are never used twice.
+    /// Says whether `device` was ever shown a file of this name in this folder, or one of the link's dossier and this
+    /// flow was put aside under it: names are never used twice.
     ///
     /// # Errors
     ///

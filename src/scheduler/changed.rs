@@ -106,6 +106,13 @@ impl Versions {
         }
     }
 
+    /// Notes that none of it could be looked at, for no fault of the firm's: that is no reason to wait longer next time.
+    pub(super) fn interrupted(&mut self, firm: FirmId, now: Timestamp) {
+        if let Some(known) = self.firms.get_mut(&firm) {
+            (known.ask_at, known.again_at) = (None, Some(now.plus_ms(AFTER_FAILURE_MS)));
+        }
+    }
+
     /// Forgets all firms but these.
     pub(super) fn keep(&mut self, firms: &BTreeSet<FirmId>) {
         self.firms.retain(|firm, _| firms.contains(firm));
@@ -190,6 +197,23 @@ mod tests {
         assert_eq!(versions.tried_to(FIRM), Some(EventSeq(99)));
         assert_eq!(versions.note(FIRM, 99, again.plus_ms(-1)), Look::Not);
         assert_eq!(versions.note(FIRM, 99, again), Look::Anyway);
+    }
+
+    #[test]
+    fn what_the_house_fails_is_tried_each_minute_and_what_the_firm_fails_as_seldom_as_before() {
+        let (mut versions, mut now) = (Versions::default(), NOW);
+        versions.note(FIRM, 7, now);
+        assert_eq!(rests(&mut versions, 7, 3, &mut now), [1, 2, 4]);
+
+        for _ in 0..10 {
+            versions.interrupted(FIRM, now);
+            now = now.plus_ms(AFTER_FAILURE_MS - 1);
+            assert_eq!(versions.note(FIRM, 7, now), Look::Not);
+            now = now.plus_ms(1);
+            assert_eq!(versions.note(FIRM, 7, now), Look::Anyway);
+        }
+
+        assert_eq!(rests(&mut versions, 7, 2, &mut now), [8, 16]);
     }
 
     #[test]

@@ -236,6 +236,46 @@ async fn a_processed_folder_is_that_of_the_link_as_it_was_before_it_was_added_an
 }
 
 #[tokio::test]
+async fn no_two_have_one_name_in_a_processed_folder_that_a_copy_of_the_profile_leads_to_now() {
+    let profiles = tempfile::tempdir().unwrap();
+    let text = include_str!("../../config/profiles/expertm.toml");
+    let copy = text.replace("id = \"expertm\"", "id = \"expertm-own\"");
+    std::fs::write(profiles.path().join("expertm-own.toml"), copy).unwrap();
+    let gateway = Gateway::start_with(&format!("profiles = {:?}", profiles.path())).await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let own = peer.list(INBOX).await.unwrap().remove(0);
+    let done = |name: &str| format!("{DONE}/{name}");
+    peer.get(&format!("{INBOX}/{own}")).await.unwrap();
+    peer.rename(&format!("{INBOX}/{own}"), &done(&own))
+        .await
+        .unwrap();
+    remove_link(&gateway, &office).await;
+    let (to, at_once) = (Some(device.id), Transfer::AtOnce);
+    gateway
+        .link_as(&office, office.dossier, "expertm-own", "ACME", to, at_once)
+        .await;
+    gateway.receive(&office, invoice("F-2", 900)).await;
+    let waiting = peer.list(INBOX).await.unwrap().pop().unwrap();
+
+    let refused = peer.rename(&done(&own), &done(&waiting)).await;
+    let next = waiting.replace("00002_F-2", "00003_F-3");
+    peer.rename(&done(&own), &done(&next)).await.unwrap();
+    gateway.receive(&office, invoice("F-3", 900)).await;
+
+    assert_eq!(refused, Err(StatusCode::Failure), "it is in use");
+    peer.leave().await;
+    assert_eq!(fetch_all(&gateway, &device, INBOX).await, 2);
+    gateway.pass_ms(1000);
+    let peer = gateway.connect(&device).await;
+    let mut names = peer.list(DONE).await.unwrap();
+    names.sort();
+    let passed_over = waiting.replace("00002_F-2", "00004_F-3");
+    assert_eq!(names, [waiting, next, passed_over]);
+}
+
+#[tokio::test]
 async fn what_went_through_a_link_that_was_removed_goes_again_through_the_next() {
     let gateway = Gateway::start().await;
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;

@@ -861,6 +861,34 @@ async fn where_the_catalog_itself_fails_nothing_more_is_tried() {
 }
 
 #[tokio::test]
+async fn what_waits_is_tried_within_a_minute_of_the_end_of_a_failure_of_the_catalog_however_long_it_was()
+ {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    let device = gateway.device(&office, "server", DeviceKind::Pull).await;
+    for number in 1..=8 {
+        receive_said(&gateway, &office, &format!("F-{number}"), Said::default()).await;
+    }
+    link(&gateway, &office, sends("at-once"), Some(device.id)).await;
+    let scheduler = scheduler(&gateway);
+    let (file, aside) = (
+        gateway.catalog_file(),
+        gateway.house.config.data.join("aside"),
+    );
+
+    for _ in 0..4 {
+        std::fs::rename(&file, &aside).unwrap();
+        let looked = scheduler.run_changed(gateway.now()).await;
+        std::fs::rename(&aside, &file).unwrap();
+        assert!(matches!(looked, Err(Error::Catalog(_))), "{looked:?}");
+        gateway.pass_ms(60_000);
+    }
+
+    assert_eq!(scheduler.run_changed(gateway.now()).await.unwrap().0, 1);
+    assert_eq!(stand(&gateway, &office).await, ["offered"; 8]);
+}
+
+#[tokio::test]
 async fn what_is_due_waits_for_the_catalog_that_fails() {
     let gateway = Gateway::start().await;
     let (office, _) = office_sending(&gateway, sends("after=10s")).await;

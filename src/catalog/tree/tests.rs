@@ -38,6 +38,7 @@ async fn a_session_asks_by_index_and_never_goes_through_all_files() {
         (NAME_IN_USE, "(link_id=? AND flow=? AND name_key=?)"),
         (NAME_IN_USE, "(link_id=? AND flow=? AND moved_key=?)"),
         (NAME_USED, "(device_id=? AND folder_key=? AND name_key=?)"),
+        (NAME_USED, "(dossier_id=?)"),
         (NAME_USED, "(link_id=? AND flow=? AND moved_key=?)"),
     ] {
         let plan = plan(&catalog, question).await;

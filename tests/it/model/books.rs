@@ -134,13 +134,10 @@ impl Model {
         }
     }
 
-    /// Whether two links are one that was added anew: what was done with shares a folder.
+    /// Whether two links are of one dossier: what was done with of both may share a folder.
     pub fn are_akin(&self, one: usize, other: usize) -> bool {
-        let place = |at: usize| {
-            let link = &self.links[at];
-            (link.office, link.dossier, link.code)
-        };
-        place(one) == place(other)
+        let books = |at: usize| (self.links[at].office, self.links[at].dossier);
+        books(one) == books(other)
     }
 
     /// Where a link's documents go: to its own device, or to the office's.

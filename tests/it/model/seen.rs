@@ -302,7 +302,11 @@ impl Model {
             let one = &self.deliveries[at];
             let is_called = one.name() == name || one.moved_name.as_deref() == Some(name);
             let links = one.link.zip(mine.link);
-            let is_akin = links.is_some_and(|(one, other)| self.are_akin(one, other));
+            let share = |one, other| {
+                let in_use = self.is_in_use(Some(one)) && self.is_in_use(Some(other));
+                one == other || (self.are_akin(one, other) && !in_use)
+            };
+            let is_akin = links.is_some_and(|(one, other)| share(one, other));
             at != delivery && one.is_current && one.flow == mine.flow && is_akin && is_called
         })
     }
