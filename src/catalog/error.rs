@@ -11,6 +11,14 @@ pub enum Error {
         /// Why.
         source: sqlx::Error,
     },
+    /// The database could not be opened, for nothing may be written where it stands.
+    #[error("could not open the catalog `{path}`: {why}")]
+    Unwritable {
+        /// Its file.
+        path: String,
+        /// What may not be written, and by whom, or why: more than the database says.
+        why: String,
+    },
     /// The database is not one, or parts of it are not what was written.
     #[error(
         "the catalog `{path}` is damaged, or is no catalog: `sluis backup` still keeps the documents; then move the data folder away as it is, for whoever looks into it, and bring it back from a backup with `sluis restore`"

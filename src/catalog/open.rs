@@ -6,9 +6,11 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions as _};
 
 use super::soundness::is_broken;
+use super::unwritable::unwritable;
 use super::writer::Turns;
 use super::{Error, migrate};
 use crate::birth::Birth;
+use crate::wellness::Cause;
 
 /// How long another process may hold the database before a statement gives up, in milliseconds.
 const BUSY_MS_MAX: u32 = 15_000;
@@ -61,13 +63,13 @@ async fn readers(path: &Path) -> Result<AnyPool, Error> {
         .after_connect(move |connection, _| Box::pin(prepare(connection)))
         .connect_with(options_in(path, "mode=rw")?) // never a new, empty catalog
         .await
-        .map_err(|source| failed(path, source))?;
+        .map_err(|source| failed_to_write(path, source))?;
     let mut all = Vec::new();
     for _ in 0..READERS_MAX {
         all.push(
             pool.acquire()
                 .await
-                .map_err(|source| failed(path, source))?,
+                .map_err(|source| failed_to_write(path, source))?,
         );
     }
     drop(all); // they go back
@@ -81,7 +83,7 @@ pub(super) async fn connect(path: &Path) -> Result<AnyConnection, Error> {
         prepare(&mut connection).await?;
         Ok(connection)
     };
-    open.await.map_err(|source| failed(path, source))
+    open.await.map_err(|source| failed_to_write(path, source))
 }
 
 /// Opens one connection more, for questions that take long.
@@ -91,7 +93,7 @@ pub(super) async fn connect_beside(path: &Path) -> Result<AnyConnection, Error> 
         prepare(&mut connection).await?;
         Ok(connection)
     };
-    open.await.map_err(|source| failed(path, source))
+    open.await.map_err(|source| failed_to_write(path, source))
 }
 
 /// Opens one connection to a file that nobody writes to, and makes none beside it.
@@ -125,6 +127,17 @@ fn failed(path: &Path, source: sqlx::Error) -> Error {
     }
 }
 
+/// The same, where it was opened to write: SQLite does not say what stands against it.
+fn failed_to_write(file: &Path, source: sqlx::Error) -> Error {
+    match failed(file, source) {
+        Error::Open { path, source } => match unwritable(file, Cause::ReadOnly) {
+            Some((Cause::ReadOnly, why)) => Error::Unwritable { path, why },
+            _ => Error::Open { path, source },
+        },
+        other => other,
+    }
+}
+
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let busy = format!("pragma busy_timeout = {BUSY_MS_MAX}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(busy))
@@ -147,4 +160,28 @@ fn percent(path: &str) -> String {
         .replace('?', "%3F")
         .replace('#', "%23")
         .replace(' ', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a kernel's own folder, where nobody makes files, whoever he is.
+    #[tokio::test]
+    async fn where_nothing_may_be_written_it_is_said_who_may_not() {
+        let folder = Path::new("/sys");
+        if tempfile::tempfile_in(folder).is_ok() {
+            return;
+        }
+
+        let Err(failed) = Catalog::open(&folder.join("catalog.sqlite")).await else {
+            panic!("it was opened");
+        };
+
+        let Error::Unwritable { why, .. } = &failed else {
+            panic!("{failed:?}");
+        };
+        let refused = why.contains("may not write `/sys`, which belongs to user 0");
+        assert!(refused || why.contains("mounted read-only"), "{why}");
+    }
 }

@@ -37,6 +37,7 @@ impl Error {
         match self {
             Self::Moved { .. } => return Some(Cause::Gone),
             Self::Broken { .. } => return Some(Cause::Broken),
+            Self::Unwritable { .. } => return Some(Cause::ReadOnly),
             _ => {}
         }
         let (Self::Database(source) | Self::Open { source, .. }) = self else {
