@@ -6,6 +6,7 @@
 mod reload;
 mod variables;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
@@ -221,7 +222,7 @@ impl Default for Log {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("could not read the configuration `{}`; `sluis init DIR` makes one, `--config FILE` names another", path.display())]
+    #[error("could not read the configuration `{}`; {}", path.display(), way_out(source))]
     Read {
         /// Which.
         path: PathBuf,
@@ -407,6 +408,15 @@ fn syntax(path: &Path) -> impl Fn(toml::de::Error) -> Error {
     }
 }
 
+fn way_out(failed: &std::io::Error) -> &'static str {
+    match failed.kind() {
+        ErrorKind::PermissionDenied => {
+            "run every command as the user that the service runs as, as with `sudo -u sluis`"
+        }
+        _ => "`sluis init DIR` makes one, `--config FILE` names another",
+    }
+}
+
 fn guess(refusal: &str) -> String {
     let meant = variables::meant(refusal);
     meant.map_or_else(String::new, |key| format!("; is `{key}` meant?"))
@@ -443,6 +453,18 @@ mod tests {
         let config = Config::parse(example, Path::new("/")).unwrap();
 
         assert_eq!(config, Config::parse("", Path::new("/")).unwrap());
+    }
+
+    #[test]
+    fn whoever_may_not_read_the_file_is_not_told_to_make_another() {
+        for (kind, advice) in [
+            (ErrorKind::PermissionDenied, "sudo -u sluis"),
+            (ErrorKind::NotFound, "sluis init DIR"),
+        ] {
+            let (path, source) = (PathBuf::from("sluis.toml"), kind.into());
+            let told = Error::Read { path, source }.to_string();
+            assert!(told.contains(advice), "{told}");
+        }
     }
 
     #[test]
