@@ -15,6 +15,9 @@ use crate::wellness::Cause;
 /// How long another process may hold the database before a statement gives up, in milliseconds.
 const BUSY_MS_MAX: u32 = 15_000;
 
+/// How long a question may wait for one of the connections that answer, in milliseconds.
+pub const QUESTION_WAITS_MS_MAX: u32 = 2 * BUSY_MS_MAX;
+
 /// After how many pages the log is folded into the file: 32 MiB. At SQLite's own thousand a pull of small
 /// documents waits for the disk after every 150 of them.
 const LOG_PAGES: &str = "pragma wal_autocheckpoint = 8192";
@@ -56,7 +59,9 @@ impl Catalog {
 async fn readers(path: &Path) -> Result<AnyPool, Error> {
     let pool = AnyPoolOptions::new()
         .max_connections(READERS_MAX)
-        .acquire_timeout(std::time::Duration::from_millis(u64::from(2 * BUSY_MS_MAX)))
+        .acquire_timeout(std::time::Duration::from_millis(u64::from(
+            QUESTION_WAITS_MS_MAX,
+        )))
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -47,7 +47,7 @@ pub struct Placed {
 
 /// Since when what is done with still shows in an inbox: nothing vanishes under a reader.
 ///
-/// And until when, which is a little later than the session's own time: what was marked later still was so by a clock
+/// And until when, which is a minute later than the session's own time: what was marked later still was so by a clock
 /// that has been set back, and would show to each session until that time comes round again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// turns, and the system cannot tell the two apart.
 const LANES_PER_PROCESSOR: usize = 2;
 
-/// How many threads of all lanes together may wait for a disk.
+/// How many threads of all lanes together may wait for a disk; or 16 of each, where that is more.
 const WAITING_MAX: usize = 512;
 
 /// The lanes. Dropped, they end, and with them whatever still runs on them.

@@ -9,7 +9,7 @@ use super::folders::Role;
 use super::kept::{Kept, Memory};
 use super::made::Made;
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, Listed, Moment, Since};
+use crate::catalog::{Catalog, Listed, Moment, QUESTION_WAITS_MS_MAX, Since};
 use crate::ingest::place::Places;
 use crate::layout::{AfterCollected, Profile};
 use crate::login::Who;
@@ -404,9 +404,9 @@ impl File {
     }
 }
 
-/// How much later than the time at which a session asks what it finds may have been marked, in milliseconds: ten
-/// seconds. A question waits for its turn; what another connection of the device marks meanwhile shows.
-const MEANWHILE_MS: i64 = 10_000;
+/// How much later than the time at which a session asks what it finds may have been marked, in milliseconds: a minute.
+/// A question waits for its turn, and is then answered; what another connection of the device marks meanwhile shows.
+const MEANWHILE_MS: i64 = 2 * QUESTION_WAITS_MS_MAX as i64;
 
 /// Since when, and until when, what still shows was collected.
 fn collected_within(
