@@ -62,12 +62,25 @@ impl Sending {
             .filter(|one| one.state == State::Held && one.due.is_some_and(|due| due <= now))
             .collect();
         let mut released = Released::default();
-        let releasing = self.release(firm, &waited, &mut released, now);
+        let releasing = self.release_all(firm, &waited, &mut released, now);
         // It is approved all the same.
         if let Err(failed) = releasing.await {
-            waited.iter().for_each(|one| released.note(one, &failed));
+            self.note_left(&waited, &failed, &mut released).await;
         }
+        released.tell_failed(0);
         Ok(Some(released))
+    }
+
+    /// Notes those that a failure has left as they were. Where the catalog does not say it, any may be.
+    async fn note_left(&self, waited: &[Delivery], failed: &Error, released: &mut Released) {
+        for one in waited {
+            let asking = self.ingest.catalog.delivery(one.firm, one.id).await;
+            let is_left = asking.map_or(true, |now| now == *one);
+            let is_noted = released.failed.iter().any(|noted| noted.id == one.id);
+            if is_left && !is_noted {
+                released.note(one, failed);
+            }
+        }
     }
 
     /// Holds a delivery back until a person sends it.
