@@ -36,14 +36,18 @@ const BEFORE: &str = "select 'business' as level, min(o.id) as id from document 
         and o.content_digest = d.content_digest and o.content_digest <> o.digest and o.id < d.id
         where d.firm_id = $1 and d.id = $2";
 
-/// By the index of business keys, then by that of documents.
+/// By the index of business keys, then by that of documents. What went through a link that is out of use may have gone
+/// again through another.
 const EARLIER: &str = "select v.id, v.document_id, v.dossier_id, v.link_id, v.flow, v.current, v.state, v.reason, v.moved_at,
         case when v.read_at is not null or v.progress is not null
              or exists (select 1 from delivery g where g.document_id = v.document_id and g.current = 0
-                  and g.link_id = v.link_id and g.flow = v.flow and (g.read_at is not null or g.progress is not null))
+                  and g.dossier_id = v.dossier_id and g.flow = v.flow and (g.read_at is not null or g.progress is not null)
+                  and (g.link_id = v.link_id
+                    or exists (select 1 from link l where l.id = g.link_id and l.removed_at is not null)))
              or exists (select 1 from event e join delivery g on g.id = e.delivery_id
                   where e.firm_id = $1 and e.document_id = v.document_id and e.kind = 'read'
-                    and g.link_id = v.link_id and g.flow = v.flow)
+                    and g.dossier_id = v.dossier_id and g.flow = v.flow and (g.link_id = v.link_id
+                      or exists (select 1 from link l where l.id = g.link_id and l.removed_at is not null)))
              then 1 else 0 end as touched
      from document d join delivery v on v.document_id = d.id
      where d.firm_id = $1 and d.business_key = $2 and d.id < $3 order by v.id desc limit $4";
@@ -184,7 +188,8 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// Returns the delivery that took the place of this one, where that is not called a revision yet.
+    /// Returns the delivery that took the place of this one, or of what was sent again of it, where that is not
+    /// called a revision yet.
     ///
     /// # Errors
     ///
@@ -195,9 +200,12 @@ impl Tx {
         delivery: DeliveryId,
     ) -> Result<Option<(DeliveryId, DocumentId, Option<DeviceId>)>, Error> {
         let row = query(
-            "select n.id, n.document_id, n.device_id from delivery o join delivery n on n.document_id = o.replaced_by
+            "select n.id, n.document_id, n.device_id from delivery o join delivery g on g.document_id = o.document_id
+                and g.dossier_id = o.dossier_id and g.flow = o.flow join delivery n on n.document_id = g.replaced_by
              where o.firm_id = $1 and o.id = $2 and n.current = 1 and n.revision_of is null and n.state <> 'withdrawn'
-               and n.dossier_id = o.dossier_id and n.flow = o.flow and n.link_id = o.link_id limit 1",
+               and n.dossier_id = g.dossier_id and n.flow = g.flow and n.link_id = g.link_id and (g.link_id = o.link_id
+                 or exists (select 1 from link l where l.id = o.link_id and l.removed_at is not null))
+             order by n.id desc limit 1",
         )
         .bind(firm.0)
         .bind(delivery.0)

@@ -8,7 +8,7 @@ use crate::evidence::replay::{REPLACED, REVISION};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, Timestamp,
 };
-use crate::transfer::{Earlier, Stand};
+use crate::transfer::{Books, Earlier, Stand};
 use crate::ubl::Reading;
 
 impl Ingest {
@@ -21,12 +21,22 @@ impl Ingest {
         document: Option<DocumentId>,
     ) -> Result<Vec<Earlier>, catalog::Error> {
         let mut earlier = tx.earlier(firm, business_key, document).await?;
-        // In whatever generation: what was sent again may be open under its old one.
         let is_open = |one: &&Earlier| self.readers.count(one.delivery) > 0;
-        let open = earlier.iter().filter(is_open);
-        let open: Vec<_> = open.map(|one| (one.document, one.books)).collect();
+        let open: Vec<_> = earlier.iter().filter(is_open).cloned().collect();
+        if open.is_empty() {
+            return Ok(earlier);
+        }
+        let links = self.catalog.links(firm).await?;
+        let in_use = |books: Books| links.iter().any(|link| Some(link.id) == books.link);
+        // In whatever generation: what was sent again may be open under its old one, or as what went through a link
+        // that is out of use.
+        let may_be = |one: &Earlier, open: &Earlier| {
+            let (own, its) = (one.books, open.books);
+            (one.document, own.dossier, own.flow) == (open.document, its.dossier, its.flow)
+                && (own.link == its.link || !in_use(its))
+        };
         for one in &mut earlier {
-            if one.stand == Stand::Untouched && open.contains(&(one.document, one.books)) {
+            if one.stand == Stand::Untouched && open.iter().any(|open| may_be(one, open)) {
                 one.stand = Stand::Touched;
             }
         }

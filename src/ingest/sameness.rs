@@ -45,14 +45,16 @@ fn may_be_one(one: &Party, other: &Party) -> bool {
 
 /// Several branches of one seller may each count from one, and so may bear one number on one day: then only the
 /// buyers tell two invoices apart, by numbers of one scheme of which they share none, or where they share no number
-/// at all by two names.
+/// at all by two names. `NVT` is none that they share, and an address may be their provider's.
 fn are_surely_two(one: &Party, other: &Party) -> bool {
     let legal = |id: &PartyId| id.source == PartyIdSource::LegalEntity;
     let listed = |id: &PartyId| id.source == PartyIdSource::Identification;
-    let share_one = one
-        .ids
-        .iter()
-        .any(|id| other.ids.iter().any(|own| own.key == id.key));
+    let counts = |id: &PartyId| is_number(&id.key) && id.source != PartyIdSource::Endpoint;
+    let bears = |party: &Party, number: &PartyId| {
+        let mut ids = party.ids.iter();
+        ids.any(|own| counts(own) && own.key == number.key)
+    };
+    let share_one = one.ids.iter().any(|id| counts(id) && bears(other, id));
     disagree(one, other, legal)
         || disagree(one, other, is_registration)
         || disagree(one, other, listed)
@@ -187,15 +189,43 @@ mod tests {
                 );
             }
         }
-        let called = |name: &str| Reading {
+    }
+
+    #[test]
+    fn two_names_are_two_buyers_unless_they_share_a_number() {
+        use PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
+        const BAKER: &str = "0239843188";
+        type Ids<'a> = &'a [(PartyIdSource, &'a str)];
+        #[rustfmt::skip]
+        let table: &[(Ids<'_>, Ids<'_>, bool)] = &[
+            (&[], &[], false),
+            (&[(LegalEntity, BAKER)], &[], false),
+            (&[(LegalEntity, BAKER)], &[(LegalEntity, BAKER)], true),
+            (&[(LegalEntity, BAKER)], &[(Vat, "BE0239843188")], true),
+            (&[(Identification, "K1")], &[(Identification, "K1")], true),
+            // What was written because a field wanted something.
+            (&[(LegalEntity, "NVT")], &[(LegalEntity, "NVT")], false),
+            (&[(Identification, "000")], &[(Identification, "000")], false),
+            // A provider's address.
+            (&[(Endpoint, BAKER)], &[(Endpoint, BAKER)], false),
+            (&[(Endpoint, BAKER), (Identification, "K1")], &[(Endpoint, BAKER)], false),
+            (&[(Endpoint, BAKER)], &[(LegalEntity, BAKER)], false),
+        ];
+        let to = |name: &str, buyer: Ids<'_>| Reading {
             buyer: Party {
                 name: Some(name.to_owned()),
-                ..party(&[])
+                ..party(buyer)
             },
             ..invoice("F-1")
         };
-        assert!(may_replace(&called("Jan Maes"), &called("JAN MAES")));
-        assert!(!may_replace(&called("Jan Maes"), &called("An Claes")));
+        for (one, other, expected) in table {
+            for (one, other) in [(one, other), (other, one)] {
+                let first = to("Jan Maes", one);
+                let may = may_replace(&to("An Claes", other), &first);
+                assert_eq!(may, *expected, "{one:?} and {other:?}");
+                assert!(may_replace(&to("JAN MAES", other), &first));
+            }
+        }
     }
 
     #[test]

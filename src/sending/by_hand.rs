@@ -3,7 +3,7 @@
 use super::release::readiness;
 use super::released::Done;
 use super::{Error, Expected, Released, Sending, told_of};
-use crate::catalog::{Delivery, Durability, Event, Link};
+use crate::catalog::{Delivery, Durability, Event, Link, Tx};
 use crate::ingest::plan::{Planned, Setup, for_link, suspect};
 use crate::ingest::route::{Routing, Rule};
 use crate::model::{
@@ -26,7 +26,8 @@ pub struct Destination {
 pub struct Moved {
     /// How many deliveries were sent there.
     pub sent: usize,
-    /// Those that had been collected for the books it left: only a person can take them out again.
+    /// Those that had been collected for the books it left, in whatever generation: only a person can take them out
+    /// again.
     pub in_books: Vec<DeliveryId>,
 }
 
@@ -62,12 +63,25 @@ impl Sending {
             .filter(|one| one.state == State::Held && one.due.is_some_and(|due| due <= now))
             .collect();
         let mut released = Released::default();
-        let releasing = self.release(firm, &waited, &mut released, now);
+        let releasing = self.release_all(firm, &waited, &mut released, now);
         // It is approved all the same.
         if let Err(failed) = releasing.await {
-            waited.iter().for_each(|one| released.note(one, &failed));
+            self.note_left(&waited, &failed, &mut released).await;
         }
+        released.tell_failed(0);
         Ok(Some(released))
+    }
+
+    /// Notes those that a failure has left as they were. Where the catalog does not say it, any may be.
+    async fn note_left(&self, waited: &[Delivery], failed: &Error, released: &mut Released) {
+        for one in waited {
+            let asking = self.ingest.catalog.delivery(one.firm, one.id).await;
+            let is_left = asking.map_or(true, |now| now == *one);
+            let is_noted = released.failed.iter().any(|noted| noted.id == one.id);
+            if is_left && !is_noted {
+                released.note(one, failed);
+            }
+        }
     }
 
     /// Holds a delivery back until a person sends it.
@@ -136,9 +150,11 @@ impl Sending {
             });
         }
         let siblings = catalog.deliveries_of(firm, named.document).await?;
+        let is_there =
+            |other: &Delivery| (other.dossier, other.flow) == (named.dossier, named.flow);
         let is_of_them = |other: &Delivery| {
             let is_meant = stands(other) || (was_withdrawn && other.id == named.id);
-            is_meant && (other.dossier, other.flow) == (named.dossier, named.flow)
+            is_meant && is_there(other)
         };
         let (leaving, staying): (Vec<_>, Vec<_>) = siblings.into_iter().partition(is_of_them);
         let mut planned = planned(to, &readiness(&document), setup, now);
@@ -164,21 +180,11 @@ impl Sending {
         if is_same || leaving.is_empty() || planned.is_empty() {
             return Err(Error::There { id: of });
         }
-        let mut moved = Moved::default();
-        let mut told = Vec::new();
-        for old in &leaving {
-            let flow = to.flow.as_str();
-            let detail = format!("to dossier {} as {flow}: {why}", to.dossier);
-            told.push(told_of(old, EventKind::Moved, detail));
-            tx.mark_moved(old, now).await?;
-            // What its device has stays there: it cannot be taken out of another program's books from here.
-            if tx.withdraw(old, now).await? {
-                told.push(told_of(old, EventKind::Withdrawn, format!("moved: {why}")));
-            } else if old.state != State::Withdrawn {
-                moved.in_books.push(old.id);
-            }
-        }
-        tx.tell(firm, now, told);
+        let had = staying
+            .iter()
+            .filter(|old| was_had_before(old) && is_there(old));
+        let leaving: Vec<_> = had.chain(&leaving).collect();
+        let mut moved = leave(&mut tx, firm, &leaving, (to, why), now).await?;
         for mut plan in planned {
             let context = (&*facts, &document);
             let applied = self.apply(&mut tx, &named, None, &mut plan, context, now);
@@ -218,6 +224,32 @@ impl Sending {
         }
         Ok(moved)
     }
+}
+
+/// Takes deliveries back that were given to other books. What a device has stays there: it cannot be taken out of
+/// another program's books from here.
+async fn leave(
+    tx: &mut Tx,
+    firm: FirmId,
+    leaving: &[&Delivery],
+    (to, why): (Destination, &str),
+    now: Timestamp,
+) -> Result<Moved, Error> {
+    let mut moved = Moved::default();
+    let mut told = Vec::new();
+    for old in leaving {
+        let flow = to.flow.as_str();
+        let detail = format!("to dossier {} as {flow}: {why}", to.dossier);
+        told.push(told_of(old, EventKind::Moved, detail));
+        tx.mark_moved(old, now).await?;
+        if tx.withdraw(old, now).await? {
+            told.push(told_of(old, EventKind::Withdrawn, format!("moved: {why}")));
+        } else if old.state != State::Withdrawn {
+            moved.in_books.push(old.id);
+        }
+    }
+    tx.tell(firm, now, told);
+    Ok(moved)
 }
 
 /// What the links of those books ask for, or that they have none.
@@ -263,6 +295,12 @@ fn waiting_for_a_link(to: Destination, routing: Routing) -> Planned {
 /// Whether a delivery is what a device has, gets or waits for now.
 fn stands(delivery: &Delivery) -> bool {
     delivery.is_current && delivery.state != State::Withdrawn && !delivery.is_moved
+}
+
+/// Whether a device has a delivery that was sent again since, and nobody was told to take it out.
+fn was_had_before(delivery: &Delivery) -> bool {
+    let is_had = matches!(delivery.state, State::Collected | State::Processed);
+    is_had && !delivery.is_current && !delivery.is_moved
 }
 
 fn is_for(delivery: &Delivery, plan: &Planned) -> bool {

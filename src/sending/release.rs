@@ -146,7 +146,8 @@ impl Sending {
         ended
     }
 
-    async fn release_all(
+    /// As [`Sending::release`], but tells nothing of those that failed.
+    pub(super) async fn release_all(
         &self,
         firm: FirmId,
         due: &[Delivery],

@@ -359,6 +359,26 @@ fn that_a_document_was_given_to_other_books_is_explained_on_both_sides() {
 }
 
 #[test]
+fn what_was_collected_before_it_was_sent_again_is_named_when_it_is_given_to_other_books() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 900)]);
+    program.query("update delivery set state = 'collected', collected_at = 1 returning id");
+    program.ok(&["resend", "kantoor", "F-1", "--reason", "lost"]);
+    program.ok(&["withdraw", "kantoor", "d2"]);
+
+    let words = ["reclassify", "kantoor", "F-1", "--as", "sale"];
+    let output = program.run(&[&words[..], &["--reason", "ours"]].concat());
+    let story = program.ok(&["explain", "kantoor", "F-1", "--language", "en"]);
+
+    assert!(output.status.success(), "{output:?}");
+    let noted = String::from_utf8(output.stderr).unwrap();
+    assert!(noted.contains("d1 was collected already"), "{noted}");
+    let taken = "take it out of these books by hand";
+    assert_eq!(story.matches(taken).count(), 1, "{story}");
+}
+
+#[test]
 fn a_place_that_is_set_up_is_left_alone_and_so_it_says() {
     let program = Program::init();
     let new = program.path("new").to_str().unwrap().to_owned();

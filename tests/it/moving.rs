@@ -55,6 +55,46 @@ async fn whoever_moves_a_document_is_told_of_each_program_that_has_it_already() 
     assert_eq!(stand(&gateway, &office).await, expected);
 }
 
+#[tokio::test]
+async fn whoever_moves_a_document_is_told_of_what_was_collected_before_it_was_sent_again() {
+    for (to_weaver, withdrawn) in [(true, true), (true, false), (false, false)] {
+        let gateway = Gateway::start().await;
+        let (office, device, weaver) = two_dossiers(&gateway).await;
+        gateway.receive(&office, invoice("F-1", 900)).await;
+        let path = path_of(&rows(&gateway, &office).await[0]);
+        gateway.connect(&device).await.get(&path).await.unwrap();
+        let (sending, firm) = (&gateway.house.sending, office.firm);
+        let first = rows(&gateway, &office).await[0].delivery.id;
+        let again = sending.resend(firm, first, "lost", gateway.now());
+        again.await.unwrap();
+        let second = rows(&gateway, &office).await[1].delivery.id;
+        if withdrawn {
+            let taking = sending.withdraw(firm, second, "wrong books", gateway.now());
+            taking.await.unwrap();
+        }
+
+        let to = match to_weaver {
+            true => purchase(weaver),
+            false => Destination {
+                dossier: office.dossier,
+                flow: Flow::Sale,
+            },
+        };
+        let moving = sending.move_to(firm, second, to, "its branch", gateway.now());
+
+        let moved = moving.await.unwrap();
+        assert_eq!((moved.sent, moved.in_books), (1, vec![first]));
+        let all = rows(&gateway, &office).await;
+        let is_moved: Vec<_> = all.iter().map(|row| row.delivery.is_moved).collect();
+        assert_eq!(is_moved, [true, true, false]);
+        // It is said once.
+        let back = purchase(if to_weaver { office.dossier } else { weaver });
+        let third = all[2].delivery.id;
+        let moving = sending.move_to(firm, third, back, "no", gateway.now());
+        assert_eq!(moving.await.unwrap().in_books, []);
+    }
+}
+
 /// The bakery with a link, and the weaver with another.
 async fn two_dossiers(gateway: &Gateway) -> (Office, Login, DossierId) {
     let (office, device) = gateway.office_with(DeviceKind::Pull).await;

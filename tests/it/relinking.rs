@@ -1,8 +1,8 @@
 //! Does a device find all that it was offered when a link was removed, added anew, or went to another device?
 
 use russh_sftp::protocol::StatusCode;
-use sluis::catalog::{Link, LinkRules};
-use sluis::model::{DeliveryId, DeviceKind, OrFirm, Transfer};
+use sluis::catalog::{FirmRules, Link, LinkRules};
+use sluis::model::{DeliveryId, DeviceKind, Duplicates, OrFirm, Transfer};
 
 use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
 
@@ -326,4 +326,112 @@ async fn a_folder_whose_links_are_all_removed_shows_what_the_last_dossier_had_th
     remove_link(&gateway, &office).await;
 
     assert_eq!(peer.list(INBOX).await.unwrap(), last);
+}
+
+/// The office lets a newer version take the place of the first.
+async fn replace_duplicates(gateway: &Gateway, office: &Office) {
+    let catalog = &gateway.house.catalog;
+    let firm = catalog.firm_by_id(office.firm).await.unwrap();
+    let rules = FirmRules {
+        duplicates: Duplicates::Replace,
+        ..firm.sends.clone()
+    };
+    let setting = catalog.set_firm_rules(&firm, &rules, gateway.now());
+    setting.await.unwrap();
+}
+
+/// Takes the first delivery back, links the dossier to another program, and sends it again.
+async fn send_through_another_link(gateway: &Gateway, office: &Office, device: &Login) {
+    let (sending, firm, first) = (&gateway.house.sending, office.firm, DeliveryId(1));
+    let taking = sending.withdraw(firm, first, "another program", gateway.now());
+    taking.await.unwrap();
+    remove_link(gateway, office).await;
+    link_codabox(gateway, office, device).await;
+    let again = sending.resend(firm, first, "a new program", gateway.now());
+    assert!(again.await.unwrap().folder.starts_with("/codabox/"));
+}
+
+/// The state of each delivery, in order, and whether it revises another.
+async fn stand(gateway: &Gateway, office: &Office) -> Vec<String> {
+    let catalog = &gateway.house.catalog;
+    let rows = catalog.delivery_rows(office.firm, 0, 100).await.unwrap();
+    let line = |row: &sluis::catalog::DeliveryRow| {
+        let state = row.delivery.state.as_str();
+        let of = row.delivery.revision_of;
+        of.map_or_else(|| state.to_owned(), |of| format!("{state} revises {of}"))
+    };
+    rows.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn what_was_read_through_a_link_that_is_removed_is_not_taken_away_from_the_next() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Mount).await;
+    replace_duplicates(&gateway, &office).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    assert_eq!(fetch_all(&gateway, &device, INBOX).await, 1);
+    send_through_another_link(&gateway, &office, &device).await;
+
+    gateway.receive(&office, invoice("F-1", 2100)).await;
+
+    let expected = ["withdrawn", "offered", "held"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+#[tokio::test]
+async fn what_was_read_in_part_through_a_link_that_is_removed_is_not_taken_away_from_the_next() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    replace_duplicates(&gateway, &office).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let handle = peer.open(&format!("{INBOX}/{name}")).await.unwrap();
+    peer.read(&handle, 0, 100).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    send_through_another_link(&gateway, &office, &device).await;
+
+    gateway.receive(&office, invoice("F-1", 2100)).await;
+
+    let expected = ["withdrawn", "offered", "held"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+#[tokio::test]
+async fn what_is_open_from_a_link_that_is_removed_is_not_taken_away_from_the_next_and_is_revised() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    replace_duplicates(&gateway, &office).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let handle = peer.open(&format!("{INBOX}/{name}")).await.unwrap();
+    send_through_another_link(&gateway, &office, &device).await;
+
+    gateway.receive(&office, invoice("F-1", 2100)).await;
+
+    let expected = ["withdrawn", "offered", "held"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    let replacing = sending.replace(firm, DeliveryId(3), None, gateway.now());
+    replacing.await.unwrap();
+    peer.read(&handle, 0, u64::MAX).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    let expected = ["withdrawn", "withdrawn", "offered revises 1"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+#[tokio::test]
+async fn what_one_program_has_read_is_taken_away_from_another_that_has_not() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Mount).await;
+    link_codabox(&gateway, &office, &device).await;
+    replace_duplicates(&gateway, &office).await;
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    assert_eq!(fetch_all(&gateway, &device, INBOX).await, 1);
+
+    gateway.receive(&office, invoice("F-1", 2100)).await;
+
+    let expected = ["offered", "withdrawn", "held", "offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
 }

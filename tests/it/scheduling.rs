@@ -10,6 +10,7 @@ use sluis::model::{
 };
 use sluis::scheduler::Scheduler;
 use sluis::sending::{Destination, Error, Released, Waiting};
+use sqlx::Connection as _;
 
 use crate::gateway::{Gateway, Login, MILL, Office, invoice, invoice_between};
 use crate::interop::wait_until;
@@ -176,6 +177,53 @@ async fn what_came_from_outside_leaves_when_it_is_approved() {
     assert_eq!(stand(&gateway, &office).await, ["offered"]);
     let again = sending.approve(office.firm, document, gateway.now());
     assert_eq!(again.await.unwrap(), None, "it was approved before");
+}
+
+/// A disk that is full when the second delivery is sent by itself, and no fault of the disk as long as it is sent
+/// with the first.
+const FULL_AT_THE_SECOND: &str = "
+    create table full_disk (id integer primary key autoincrement);
+    insert into full_disk (id) values (9223372036854775807);
+    create trigger fault before update on delivery when new.id = 2 and new.state = 'offered'
+        and not exists (select 1 from event where delivery_id = 1 and kind = 'offered')
+    begin select raise(abort, 'not together'); end;
+    create trigger full before update on delivery when new.id = 2 and new.state = 'offered'
+        and exists (select 1 from event where delivery_id = 1 and kind = 'offered')
+    begin insert into full_disk (id) values (null); end;";
+
+#[tokio::test]
+async fn what_an_approval_has_sent_before_the_disk_was_full_is_not_said_to_wait() {
+    let gateway = Gateway::start().await;
+    let (office, device) = office_sending(&gateway, sends("at-once")).await;
+    let at_once = Transfer::AtOnce;
+    let (dossier, to) = (office.dossier, Some(device.id));
+    gateway
+        .link_as(&office, dossier, "bob-demat", "BAK", to, at_once)
+        .await;
+    let incoming = Said {
+        origin: Some(Origin::Incoming),
+        ..Said::default()
+    };
+    receive_said(&gateway, &office, "F-1", incoming).await;
+    assert_eq!(stand(&gateway, &office).await, ["approval", "approval"]);
+    let rows = gateway.house.catalog.delivery_rows(office.firm, 0, 9).await;
+    let rows = rows.unwrap();
+    let url = format!("sqlite://{}", gateway.catalog_file().display());
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let fault = sqlx::raw_sql(FULL_AT_THE_SECOND);
+    fault.execute(&mut other).await.unwrap();
+
+    let (sending, document) = (&gateway.house.sending, rows[0].delivery.document);
+    let approving = sending.approve(office.firm, document, gateway.now());
+    let approved = approving.await.unwrap().unwrap();
+
+    let failed: Vec<_> = approved.failed.iter().map(|one| one.id).collect();
+    assert_eq!((approved.sent, failed), (1, vec![rows[1].delivery.id]));
+    assert!(approved.failed[0].why.contains("full"), "{approved:?}");
+    let mended = sqlx::raw_sql("drop trigger fault; drop trigger full; drop table full_disk");
+    mended.execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(run_due(&gateway).await, 1);
 }
 
 #[tokio::test]
