@@ -28,6 +28,7 @@ use crate::ingest::Ingest;
 use crate::ingest::place::{Places, Shared};
 use crate::keeping::Keeping;
 use crate::layout::Profiles;
+use crate::locks;
 use crate::login::Logins;
 use crate::lookout::{Lookout, RejectedFiles};
 use crate::mark::Marks;
@@ -430,7 +431,7 @@ impl House {
     /// When another server runs, or the lock cannot be made.
     pub fn hold_data(&self) -> Result<fs::File, Error> {
         let path = self.config.data.join("serve.lock");
-        let file = fs::File::create(&path).map_err(|source| Error::Folder { path, source })?;
+        let file = locks::open(&path).map_err(|source| Error::Folder { path, source })?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(_) => Err(Error::Running {
