@@ -43,6 +43,7 @@ pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN, is_left_alone};
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::{Folder, Trouble};
+use self::hold::Hold;
 use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Prepared, Taken};
 use crate::lookout::RejectedFiles;
@@ -129,8 +130,10 @@ pub struct DropFolders<T = Ingest> {
     folders: BTreeMap<Name, Folder>,
     /// What holds off a second server.
     held: Option<File>,
-    /// Another one holds the root.
+    /// Another one holds the root, or may.
     is_held_off: bool,
+    /// Why a second server is not held off.
+    unheld: Trouble,
     trouble: Trouble,
     /// Why nothing is taken from any folder.
     waits: Trouble,
@@ -146,6 +149,7 @@ impl<T: Takes> DropFolders<T> {
             folders: BTreeMap::new(),
             held: None,
             is_held_off: false,
+            unheld: Trouble::default(),
             trouble: Trouble::default(),
             waits: Trouble::default(),
             rejected: RejectedFiles::default(),
@@ -230,7 +234,14 @@ impl<T: Takes> DropFolders<T> {
         let holding = holding.map_err(|died| format!("the look at its lock died: {died}"));
         let holding = holding.flatten();
         self.is_held_off = holding.is_err();
-        self.held = holding?;
+        let (held, unheld) = match holding? {
+            Hold::Alone(held) => (Some(held), None),
+            Hold::Open(why) => (None, Some(why)),
+        };
+        self.held = held;
+        if let Some(why) = self.unheld.news(unheld) {
+            warn!("No second server is held off from the drop folders: {why}");
+        }
         Ok(())
     }
 
