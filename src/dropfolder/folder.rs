@@ -151,8 +151,8 @@ impl Folder {
             at,
         } = done;
         let mut course = Course::Stop;
-        for (taken, why) in left {
-            self.left.note(taken, why);
+        for stays in left {
+            self.left.note(stays);
         }
         for path in paths {
             if self.left.holds(&path) {

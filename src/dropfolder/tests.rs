@@ -4,6 +4,7 @@ mod waiting;
 mod world;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 use super::*;
 use world::{Root, files, seconds, until};
@@ -433,6 +434,37 @@ async fn what_is_taken_and_stays_there_is_taken_anew_once_it_has_changed() {
 
     let expected = ["1 drop:F-1.xml quarantined", "1 drop:F-1.xml kept"];
     assert_eq!(root.fake.taken(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_over_what_is_taken_is_not_removed_unread_though_size_and_time_are_the_same()
+ {
+    let root = Root::new();
+    root.drop("F-1.xml", "%PDF");
+    root.drop("rejected", "in the way");
+    let path = root.path("F-1.xml");
+    let found = || fs::metadata(&path).unwrap();
+
+    root.while_running(async {
+        seconds(60).await;
+        assert_eq!(root.fake.taken(), ["1 drop:F-1.xml quarantined"]);
+        let before = found();
+        // The time of a change has the fineness of the kernel's clock.
+        while (found().ctime(), found().ctime_nsec()) == (before.ctime(), before.ctime_nsec()) {
+            fs::write(&path, "%TIF").unwrap();
+            let times = fs::FileTimes::new().set_modified(before.modified().unwrap());
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_times(times).unwrap();
+        }
+        assert_eq!(found().modified().unwrap(), before.modified().unwrap());
+        fs::remove_file(root.path("rejected")).unwrap();
+        until(|| !path.exists()).await;
+    })
+    .await;
+
+    let expected = ["1 drop:F-1.xml quarantined", "1 drop:F-1.xml quarantined"];
+    assert_eq!(root.fake.taken(), expected);
+    assert_eq!(root.fake.with(|inner| inner.kept.len()), 2);
 }
 
 /// As where a copy of a house is tried beside it, with its drop folders where they were.
