@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::reload::Renewed;
 
+use self::reload::Memory;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog, Firm};
 use crate::config::{self, Config};
@@ -346,8 +347,10 @@ impl House {
         Scheduler::new(catalog, sending, self.clock.clone())
     }
 
-    fn drop_folders(&self, rejected: RejectedFiles) -> DropFolders {
-        DropFolders::new(self.config.drop.clone(), self.ingest.clone()).reporting_to(rejected)
+    fn drop_folders(&self, memory: &Memory) -> DropFolders {
+        DropFolders::new(self.config.drop.clone(), self.ingest.clone())
+            .reporting_to(memory.rejected.clone())
+            .remembering(memory.left.clone())
     }
 
     /// Returns what tells receivers what happens; it does when it is run.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::folder::Trouble;
 use super::settle::Seen;
@@ -17,6 +18,27 @@ pub(super) struct Stays {
     pub(super) why: String,
     /// Of what is there after that: by its stamp alone, what was written over it could pass for it.
     pub(super) changed: Changed,
+}
+
+/// The files of all drop folders that are taken and lie there still, while no door is at work: for the next one. A
+/// clone is the same.
+#[derive(Clone, Default)]
+pub struct LeftFiles(Arc<Mutex<BTreeMap<PathBuf, Left>>>);
+
+impl LeftFiles {
+    /// Returns those of a firm's folder.
+    pub(super) fn take(&self, folder: &Path) -> Left {
+        self.all().remove(folder).unwrap_or_default()
+    }
+
+    /// Remembers those of a firm's folder.
+    pub(super) fn keep(&self, folder: &Path, left: Left) {
+        self.all().insert(folder.to_owned(), left);
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Left>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The files of one firm's folder that are taken and lie there still.

@@ -37,6 +37,7 @@ use tracing::{error, info, warn};
 
 pub use self::beside::{Joined, joined, names_beside, said_in};
 pub use self::config::{DropFolderConfig, Watch};
+pub use self::left::LeftFiles;
 pub use self::reject::rejected_in;
 pub use self::scan::unnamed_in;
 pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN, is_left_alone};
@@ -138,6 +139,7 @@ pub struct DropFolders<T = Ingest> {
     /// Why nothing is taken from any folder.
     waits: Trouble,
     rejected: RejectedFiles,
+    left: LeftFiles,
 }
 
 impl<T: Takes> DropFolders<T> {
@@ -153,6 +155,7 @@ impl<T: Takes> DropFolders<T> {
             trouble: Trouble::default(),
             waits: Trouble::default(),
             rejected: RejectedFiles::default(),
+            left: LeftFiles::default(),
         }
     }
 
@@ -160,6 +163,12 @@ impl<T: Takes> DropFolders<T> {
     #[must_use]
     pub fn reporting_to(self, rejected: RejectedFiles) -> Self {
         Self { rejected, ..self }
+    }
+
+    /// Begins with the files that are taken and that a door before could not let go of, and at its end leaves them there.
+    #[must_use]
+    pub fn remembering(self, left: LeftFiles) -> Self {
+        Self { left, ..self }
     }
 
     /// Takes what is dropped, until it is cancelled; then it finishes the batches in hand.
@@ -194,6 +203,9 @@ impl<T: Takes> DropFolders<T> {
                 self.list_firms().await; // one may have been added just now
             }
             self.note(&hint);
+        }
+        for folder in self.folders.into_values() {
+            folder.end(&self.left);
         }
         info!("The drop folders are closed");
     }
@@ -261,7 +273,7 @@ impl<T: Takes> DropFolders<T> {
             let slug = firm.slug.clone();
             let folder = match known.remove(&slug) {
                 Some(folder) => folder.of(firm),
-                None => Folder::new(firm, &self.config),
+                None => Folder::new(firm, &self.config, &self.left),
             };
             self.folders.insert(slug, folder);
         }
