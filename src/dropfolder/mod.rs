@@ -35,7 +35,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub use self::beside::{Joined, joined, names_beside, said_in};
+pub use self::beside::{Joined, folder_of, joined, nothing_said_of, said_in};
 pub use self::config::{DropFolderConfig, Watch};
 pub use self::left::LeftFiles;
 pub use self::reject::rejected_in;
