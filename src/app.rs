@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::reload::Renewed;
 
+use self::reload::Memory;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog, Firm};
 use crate::config::{self, Config};
@@ -28,6 +29,7 @@ use crate::ingest::Ingest;
 use crate::ingest::place::{Places, Shared};
 use crate::keeping::Keeping;
 use crate::layout::Profiles;
+use crate::locks;
 use crate::login::Logins;
 use crate::lookout::{Lookout, RejectedFiles};
 use crate::mark::Marks;
@@ -345,8 +347,10 @@ impl House {
         Scheduler::new(catalog, sending, self.clock.clone())
     }
 
-    fn drop_folders(&self, rejected: RejectedFiles) -> DropFolders {
-        DropFolders::new(self.config.drop.clone(), self.ingest.clone()).reporting_to(rejected)
+    fn drop_folders(&self, memory: &Memory) -> DropFolders {
+        DropFolders::new(self.config.drop.clone(), self.ingest.clone())
+            .reporting_to(memory.rejected.clone())
+            .remembering(memory.left.clone())
     }
 
     /// Returns what tells receivers what happens; it does when it is run.
@@ -430,7 +434,7 @@ impl House {
     /// When another server runs, or the lock cannot be made.
     pub fn hold_data(&self) -> Result<fs::File, Error> {
         let path = self.config.data.join("serve.lock");
-        let file = fs::File::create(&path).map_err(|source| Error::Folder { path, source })?;
+        let file = locks::open(&path).map_err(|source| Error::Folder { path, source })?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(_) => Err(Error::Running {

@@ -30,6 +30,7 @@ pub use self::reader::Reader;
 pub use self::unnamed::Unnamed;
 
 use self::held::Held;
+use crate::locks;
 use crate::model::{Digest, Timestamp};
 use crate::wellness::Wellness;
 
@@ -301,7 +302,7 @@ impl Blobs {
     fn lock_file(&self) -> io::Result<File> {
         let path = self.folder.with_extension("lock");
         // Another user's command may have made it.
-        File::open(&path).or_else(|_| File::create(path))
+        locks::open(&path).or_else(|failed| File::open(path).map_err(|_| failed))
     }
 
     /// Removes a blob that no row names, if it is there. It waits for the disk on the spot, so that it is done

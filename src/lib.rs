@@ -10,7 +10,7 @@
 //!
 //! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
 //! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`, `alarm`,
-//! `evidence`, `wellness`, `doctor`), stores (`blobs`, `catalog`, over `birth`), doings
+//! `evidence`, `wellness`, `doctor`), stores (`blobs`, `catalog`, over `birth` and `locks`), doings
 //! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
 
 pub mod alarm;
@@ -35,6 +35,7 @@ pub mod hostkeys;
 pub mod ingest;
 pub mod keeping;
 pub mod layout;
+pub mod locks;
 pub mod login;
 pub mod lookout;
 pub mod mark;

@@ -23,8 +23,9 @@ const FLOORS: &[&[&str]] = &[
         "evidence",
         "wellness",
         "doctor",
-        // No judgement, but what both stores ask of their files.
+        // No judgement, but what both stores, and a door, ask of their files.
         "birth",
+        "locks",
     ],
     &["blobs", "catalog"],
     &[

@@ -12,6 +12,7 @@ use super::serving::Background;
 use super::{Error, House, transport};
 use crate::config::{Config, When};
 use crate::dispatch::Poster;
+use crate::dropfolder::LeftFiles;
 use crate::ingest::place::Places;
 use crate::lookout::RejectedFiles;
 use crate::model::Timestamp;
@@ -33,6 +34,7 @@ pub struct Renewed {
 /// What is remembered from one configuration to the next.
 pub(super) struct Memory {
     pub(super) rejected: RejectedFiles,
+    pub(super) left: LeftFiles,
     /// Since when connections are known.
     pub(super) begun: Timestamp,
 }
@@ -84,7 +86,7 @@ impl House {
         let lookout = self.lookout(memory.rejected.clone()).since(memory.begun);
         let scheduler = self.scheduler();
         let dropping = self
-            .drop_folders(memory.rejected.clone())
+            .drop_folders(memory)
             .run(ends.clone(), move || clock.read());
         // Tasks of their own: while one has the turn to write, it must not wait for the others here.
         let (following, until) = (scheduler.clone(), ends.clone());

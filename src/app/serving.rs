@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::reload::Memory;
 use super::{Error, House};
+use crate::dropfolder::LeftFiles;
 use crate::lookout::RejectedFiles;
 use crate::sftp::Listening;
 
@@ -81,6 +82,7 @@ impl House {
     ) -> Result<(), Error> {
         let memory = Memory {
             rejected: RejectedFiles::default(),
+            left: LeftFiles::default(),
             begun: self.clock.read(),
         };
         let background = Background::ending(draining.clone());

@@ -8,6 +8,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use super::Error;
 use super::soundness::is_broken;
+use crate::locks;
 
 /// Every migration, oldest first. An entry never changes once released.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -151,7 +152,7 @@ fn named(path: String, source: MigrateError) -> Error {
 
 /// The lock goes when the file is dropped, and with a process that is killed.
 fn lock_file(path: &Path) -> std::io::Result<File> {
-    let file = File::create(path)?;
+    let file = locks::open(path)?;
     file.lock()?;
     Ok(file)
 }

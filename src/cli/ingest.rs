@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+mod found;
+
+use self::found::{Found, said_beside};
 use super::call::Call;
 use super::{Error, Exit, print};
 use crate::app::House;
-use crate::dropfolder;
 use crate::ingest::{self, Arrival, Outcome, Taken};
 use crate::model::{
     Declared, FirmId, HeldReason, Language, Origin, Said, Status, on_one_line, with_causes,
@@ -81,7 +83,8 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let mut batch = Batch::new(said, house.config.ingest.declared);
     let mut before = Prepared::default();
     for (path, beside) in found.files {
-        match read(&path).and_then(|bytes| Ok((bytes, said_beside(beside.as_deref())?))) {
+        let said = |bytes| Ok((bytes, said_beside(&path, beside.as_deref())?));
+        match read(&path).and_then(said) {
             Ok((bytes, said)) => batch.add(path, bytes, said),
             Err(why) => summary.tell(vec![(path, Err(why))])?,
         }
@@ -101,106 +104,6 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     summary.tell(last.write(&house, firm.id).await)?;
     bar.finish_and_clear();
     summary.end()
-}
-
-/// The files to take, and what is none.
-#[derive(Default)]
-struct Found {
-    /// Each with the file in which something is said of it, if there is one.
-    files: Vec<(PathBuf, Option<PathBuf>)>,
-    /// In folders.
-    left_alone: Vec<PathBuf>,
-    missed: Vec<(PathBuf, String)>,
-}
-
-impl Found {
-    /// Looks at what was named, and joins what is said beside documents.
-    fn name(&mut self, path: &Path) {
-        let metadata = fs::metadata(path);
-        let is_folder = metadata.as_ref().is_ok_and(fs::Metadata::is_dir);
-        let mut walk = Walk {
-            root: path,
-            files: Vec::new(),
-            found: self,
-        };
-        walk.look(path, metadata);
-        let files = walk.files;
-        if !is_folder {
-            for file in files {
-                let beside = dropfolder::names_beside(&file).find(|name| name.exists());
-                self.files.push((file, beside));
-            }
-            return;
-        }
-        let joined = dropfolder::joined(files);
-        self.files.extend(joined.documents);
-        for alone in joined.alone {
-            self.miss(
-                &alone,
-                "it says something of a document that does not lie beside it",
-            );
-        }
-    }
-
-    fn miss(&mut self, path: &Path, why: &str) {
-        self.missed.push((path.to_owned(), why.to_owned()));
-    }
-}
-
-/// A walk through what was named.
-struct Walk<'a> {
-    root: &'a Path,
-    files: Vec<PathBuf>,
-    found: &'a mut Found,
-}
-
-impl Walk<'_> {
-    fn look(&mut self, path: &Path, metadata: std::io::Result<fs::Metadata>) {
-        match metadata {
-            Ok(it) if it.is_dir() => self.enter(path),
-            Ok(it) if it.is_file() => self.files.push(path.to_owned()),
-            Ok(_) => self.found.miss(path, "it is neither a file nor a folder"),
-            Err(error) => self.found.miss(path, &error.to_string()),
-        }
-    }
-
-    /// Names are sorted, so that the same folder is taken in the same order everywhere.
-    fn enter(&mut self, folder: &Path) {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let mut entries = match entries {
-            Ok(entries) => entries,
-            Err(error) => return self.found.miss(folder, &error.to_string()),
-        };
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let path = entry.path();
-            let within = path.strip_prefix(self.root).unwrap_or(&path);
-            if dropfolder::is_left_alone(within) {
-                self.found.left_alone.push(path);
-                continue;
-            }
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            match fs::metadata(&path) {
-                // It may lead back here, and then there would be no end.
-                Ok(it) if is_link && it.is_dir() => self.found.miss(
-                    &path,
-                    "a link to a folder is not followed; name the folder itself",
-                ),
-                metadata => self.look(&path, metadata),
-            }
-        }
-    }
-}
-
-/// What is said of a document in the file beside it; where nobody understands that, the document is not taken.
-fn said_beside(beside: Option<&Path>) -> Result<Said, String> {
-    let Some(beside) = beside else {
-        return Ok(Said::default());
-    };
-    dropfolder::said_in(beside).map_err(|why| {
-        let name = beside.display().to_string();
-        format!("{why} (`{}`)", on_one_line(&name))
-    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -426,78 +329,4 @@ fn progress(files: usize) -> ProgressBar {
     let bar = ProgressBar::new(files as u64);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {eta} left");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn within(root: &Path, path: &Path) -> String {
-        path.strip_prefix(root).unwrap().display().to_string()
-    }
-
-    #[test]
-    fn what_is_no_file_is_named_and_never_skipped_in_silence() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("b")).unwrap();
-        fs::write(folder.path().join("b/2.xml"), "2").unwrap();
-        fs::write(folder.path().join("a.xml"), "1").unwrap();
-        std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
-        std::os::unix::fs::symlink("nowhere", folder.path().join("dead")).unwrap();
-
-        let mut found = Found::default();
-        found.name(folder.path());
-
-        let own = |path: &PathBuf| within(folder.path(), path);
-        let files: Vec<_> = found.files.iter().map(|(path, _)| own(path)).collect();
-        assert_eq!(files, ["a.xml", "b/2.xml"]);
-        let missed: Vec<_> = found.missed.iter().map(|(path, _)| own(path)).collect();
-        assert_eq!(missed, ["dead", "loop"]);
-    }
-
-    #[test]
-    fn what_a_drop_folder_leaves_alone_is_left_alone_and_what_is_said_is_joined() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["rejected", "sub"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        for name in [
-            "F-1.xml",
-            "F-1.xml.json",
-            "F-2.xml.part",
-            "rejected/F-3.xml",
-            "sub/F-4.xml",
-            "sub/F-5.json",
-        ] {
-            fs::write(folder.path().join(name), "{}").unwrap();
-        }
-        let own = |path: &PathBuf| within(folder.path(), path);
-
-        let mut found = Found::default();
-        found.name(folder.path());
-
-        let joined = |(path, beside): &(PathBuf, Option<PathBuf>)| {
-            (own(path), beside.as_ref().map(own).unwrap_or_default())
-        };
-        let files: Vec<_> = found.files.iter().map(joined).collect();
-        let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
-        assert_eq!(
-            files,
-            [pair("F-1.xml", "F-1.xml.json"), pair("sub/F-4.xml", "")]
-        );
-        let left: Vec<_> = found.left_alone.iter().map(own).collect();
-        assert_eq!(left, ["F-2.xml.part", "rejected"]);
-        let missed: Vec<_> = found.missed.iter().map(|(path, _)| own(path)).collect();
-        assert_eq!(missed, ["sub/F-5.json"]);
-
-        let mut named = Found::default();
-        named.name(&folder.path().join("F-1.xml"));
-        named.name(&folder.path().join("F-2.xml.part"));
-        let files: Vec<_> = named.files.iter().map(joined).collect();
-        let expected = [pair("F-1.xml", "F-1.xml.json"), pair("F-2.xml.part", "")];
-        assert_eq!(files, expected);
-        assert!(said_beside(Some(&folder.path().join("sub/F-5.json"))).is_ok());
-        let refused = said_beside(Some(&folder.path().join("missing.json")));
-        assert!(refused.is_err());
-    }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::settle::{Seen, Stamp};
 use super::spot::Held;
-use crate::model::{Language, Said, fold};
+use crate::model::{Language, Said, fold, on_one_line};
 use crate::text::{Misread, Why, Wrong};
 
 /// The most bytes of such a file: it holds a few words.
@@ -93,8 +93,41 @@ pub fn joined(paths: impl IntoIterator<Item = PathBuf>) -> Joined {
     all
 }
 
+/// Makes sure, for another door, that nothing stands beside a document that was joined to nothing.
+///
+/// # Errors
+///
+/// When something does, or nobody can tell, in words for an operator: a draft would leave.
+pub fn nothing_said_of(document: &Path) -> Result<(), String> {
+    let name = Path::new(document.file_name().unwrap_or_default());
+    // A link to the folder is the operator's.
+    let folder = folder_of(document).canonicalize();
+    let there = folder.and_then(|folder| overlooked(&folder, name));
+    let shown = |name: &Path| on_one_line(&name.display().to_string()).into_owned();
+    match there {
+        Ok(Overlooked::Nothing) => Ok(()),
+        Ok(Overlooked::NoFile(name)) => Err(format!(
+            "`{}` beside it is no file, but a folder or a link: remove that",
+            shown(&name)
+        )),
+        Ok(Overlooked::File(name)) => Err(format!(
+            "`{}` lies beside it, and came just now or is said of another document: try again, or give it the document's whole name with `.json` behind it",
+            shown(&name)
+        )),
+        Err(failed) => Err(format!(
+            "nobody can tell whether something is said beside it: {failed}"
+        )),
+    }
+}
+
+/// Returns the folder in which a file lies, also where it is the one at work in.
+pub fn folder_of(file: &Path) -> &Path {
+    let parent = file.parent().filter(|it| !it.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
+}
+
 /// Returns the names under which something may be said of a document.
-pub fn names_beside(document: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+fn names_beside(document: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     [Some(whole(document)), short(document)]
         .into_iter()
         .flatten()
@@ -144,7 +177,7 @@ pub(super) enum Overlooked {
     /// Nothing.
     Nothing,
     /// A file that came just now, or one of more than a look sees.
-    File,
+    File(PathBuf),
     /// A folder or a link of this name, which nobody can read as what is said.
     NoFile(PathBuf),
 }
@@ -162,7 +195,7 @@ pub(super) fn overlooked(folder: &Path, document: &Path) -> io::Result<Overlooke
     };
     for name in names_beside(document) {
         match held.at(name.file_name().unwrap_or_default()).metadata() {
-            Ok(there) if there.is_file() => found = Overlooked::File,
+            Ok(there) if there.is_file() => found = Overlooked::File(name),
             Ok(_) => return Ok(Overlooked::NoFile(name)),
             Err(none) if is_nothing(&none) => {}
             Err(failed) => return Err(failed),
@@ -359,7 +392,7 @@ mod tests {
         assert_eq!(there(), Overlooked::Nothing);
 
         std::fs::write(folder.path().join("F-1.json"), "{}").unwrap();
-        assert_eq!(there(), Overlooked::File);
+        assert_eq!(there(), Overlooked::File("F-1.json".into()));
         std::fs::create_dir(folder.path().join("F-1.xml.json")).unwrap();
         assert_eq!(there(), Overlooked::NoFile("F-1.xml.json".into()));
     }

@@ -1,12 +1,13 @@
 //! What happens when one firm's folder has its turn?
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::left::Left;
+use super::left::{Left, LeftFiles};
 use super::reject::rejected_in;
 use super::scan::{Look, look};
 use super::settle::{Seen, Settling};
@@ -28,12 +29,14 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) fn new(firm: Firm, config: &DropFolderConfig) -> Self {
-        let folder = Arc::from(config.root.join(firm.slug.as_str()));
+    /// Begins with what an earlier door has left.
+    pub(super) fn new(firm: Firm, config: &DropFolderConfig, left: &LeftFiles) -> Self {
+        let folder = Arc::<Path>::from(config.root.join(firm.slug.as_str()));
+        let left = left.take(&folder);
         Self {
             place: Place::new(firm, folder, config.declared),
             settling: Settling::new(config.settle_ms),
-            left: Left::default(),
+            left,
             hinted: false,
             trouble: Trouble::default(),
             unnamed: Trouble::default(),
@@ -44,6 +47,11 @@ impl Folder {
     pub(super) fn of(mut self, firm: Firm) -> Self {
         self.place.firm = firm;
         self
+    }
+
+    /// Ends, and remembers for a later door what is left.
+    pub(super) fn end(self, left: &LeftFiles) {
+        left.keep(&self.place.folder, self.left);
     }
 
     /// Returns when a file in it may be complete.
@@ -151,8 +159,8 @@ impl Folder {
             at,
         } = done;
         let mut course = Course::Stop;
-        for (taken, why) in left {
-            self.left.note(taken, why);
+        for stays in left {
+            self.left.note(stays);
         }
         for path in paths {
             if self.left.holds(&path) {
@@ -239,7 +247,7 @@ mod tests {
             root: root.path().to_owned(),
             ..DropFolderConfig::default()
         };
-        let mut folder = Folder::new(firm, &config);
+        let mut folder = Folder::new(firm, &config, &LeftFiles::default());
         let (old, long_after) = (Timestamp(0), Timestamp(i64::MAX / 2));
         let at = |name: &str| root.path().join("peeters").join(name);
         std::fs::create_dir(at("")).unwrap();

@@ -5,35 +5,65 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::folder::Trouble;
 use super::settle::Seen;
+use super::source::Changed;
 use super::whole::Ended;
+
+/// A file that is taken, and could not be let go of.
+pub(super) struct Stays {
+    pub(super) taken: Ended,
+    pub(super) why: String,
+    /// Of what is there after that: by its stamp alone, what was written over it could pass for it.
+    pub(super) changed: Changed,
+}
+
+/// The files of all drop folders that are taken and lie there still, while no door is at work: for the next one. A
+/// clone is the same.
+#[derive(Clone, Default)]
+pub struct LeftFiles(Arc<Mutex<BTreeMap<PathBuf, Left>>>);
+
+impl LeftFiles {
+    /// Returns those of a firm's folder.
+    pub(super) fn take(&self, folder: &Path) -> Left {
+        self.all().remove(folder).unwrap_or_default()
+    }
+
+    /// Remembers those of a firm's folder.
+    pub(super) fn keep(&self, folder: &Path, left: Left) {
+        self.all().insert(folder.to_owned(), left);
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Left>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The files of one firm's folder that are taken and lie there still.
 #[derive(Default)]
 pub(super) struct Left {
-    /// Each with why it could not be let go of.
-    files: BTreeMap<PathBuf, (Ended, String)>,
+    files: BTreeMap<PathBuf, Stays>,
     trouble: Trouble,
 }
 
 impl Left {
     /// Divides what is ready into files that are only to be let go of, and files that are to be taken.
-    pub(super) fn part(&mut self, ready: Vec<Seen>) -> (Vec<Ended>, Vec<Seen>) {
+    pub(super) fn part(&mut self, ready: Vec<Seen>) -> (Vec<Stays>, Vec<Seen>) {
         let (mut again, mut fresh) = (Vec::new(), Vec::new());
         for file in ready {
             match self.files.remove(&file.path) {
-                Some((taken, _)) if taken.0 == file => again.push(taken),
+                Some(stays) if stays.taken.0 == file => again.push(stays),
                 _ => fresh.push(file),
             }
         }
         (again, fresh)
     }
 
-    /// Remembers a file that could not be let go of, and why.
-    pub(super) fn note(&mut self, taken: Ended, why: String) {
-        self.files.insert(taken.0.path.clone(), (taken, why));
+    /// Remembers a file that could not be let go of.
+    pub(super) fn note(&mut self, stays: Stays) {
+        self.files.insert(stays.taken.0.path.clone(), stays);
     }
 
     /// Says whether the file of this name is one of them.
@@ -49,7 +79,7 @@ impl Left {
     /// Returns how many there are and why the first cannot be let go of, where that was not told yet.
     pub(super) fn news(&mut self) -> Option<(usize, String)> {
         let first = self.files.values().next();
-        let why = self.trouble.news(first.map(|(_, why)| why.clone()))?;
+        let why = self.trouble.news(first.map(|stays| stays.why.clone()))?;
         Some((self.files.len(), why))
     }
 }
@@ -57,6 +87,7 @@ impl Left {
 #[cfg(test)]
 mod tests {
     use super::super::settle::Stamp;
+    use super::super::source::changed;
     use super::super::take::End;
     use super::*;
     use crate::ingest::Outcome;
@@ -75,12 +106,20 @@ mod tests {
         }
     }
 
+    fn stays(path: &str) -> Stays {
+        let file = seen(path, 1);
+        Stays {
+            changed: changed(Path::new("/nowhere"), &file),
+            taken: (file, End::Taken(Outcome::Kept), None),
+            why: "denied".to_owned(),
+        }
+    }
+
     #[test]
     fn what_is_taken_is_taken_anew_only_when_it_has_changed() {
         let mut left = Left::default();
         for path in ["F-1.xml", "F-2.xml"] {
-            let taken = (seen(path, 1), End::Taken(Outcome::Kept), None);
-            left.note(taken, "denied".to_owned());
+            left.note(stays(path));
         }
         assert_eq!(left.news(), Some((2, "denied".to_owned())));
         assert_eq!(left.news(), None);
@@ -91,7 +130,7 @@ mod tests {
         });
         let (again, fresh) = left.part(ready.into());
 
-        assert_eq!(again[0].0, seen("F-1.xml", 1));
+        assert_eq!(again[0].taken.0, seen("F-1.xml", 1));
         assert_eq!(again.len(), 1);
         assert_eq!(fresh, [seen("F-2.xml", 2), seen("F-3.xml", 1)]);
         assert!(!left.holds(Path::new("F-2.xml")));
@@ -101,8 +140,7 @@ mod tests {
     #[test]
     fn what_is_gone_is_forgotten() {
         let mut left = Left::default();
-        let taken = (seen("F-1.xml", 1), End::Taken(Outcome::Kept), None);
-        left.note(taken, "denied".to_owned());
+        left.note(stays("F-1.xml"));
 
         left.retain(|_| false);
 

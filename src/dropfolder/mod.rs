@@ -35,14 +35,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub use self::beside::{Joined, joined, names_beside, said_in};
+pub use self::beside::{Joined, folder_of, joined, nothing_said_of, said_in};
 pub use self::config::{DropFolderConfig, Watch};
+pub use self::left::LeftFiles;
 pub use self::reject::rejected_in;
 pub use self::scan::unnamed_in;
 pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN, is_left_alone};
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::{Folder, Trouble};
+use self::hold::Hold;
 use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Prepared, Taken};
 use crate::lookout::RejectedFiles;
@@ -129,12 +131,15 @@ pub struct DropFolders<T = Ingest> {
     folders: BTreeMap<Name, Folder>,
     /// What holds off a second server.
     held: Option<File>,
-    /// Another one holds the root.
+    /// Another one holds the root, or may.
     is_held_off: bool,
+    /// Why a second server is not held off.
+    unheld: Trouble,
     trouble: Trouble,
     /// Why nothing is taken from any folder.
     waits: Trouble,
     rejected: RejectedFiles,
+    left: LeftFiles,
 }
 
 impl<T: Takes> DropFolders<T> {
@@ -146,9 +151,11 @@ impl<T: Takes> DropFolders<T> {
             folders: BTreeMap::new(),
             held: None,
             is_held_off: false,
+            unheld: Trouble::default(),
             trouble: Trouble::default(),
             waits: Trouble::default(),
             rejected: RejectedFiles::default(),
+            left: LeftFiles::default(),
         }
     }
 
@@ -156,6 +163,12 @@ impl<T: Takes> DropFolders<T> {
     #[must_use]
     pub fn reporting_to(self, rejected: RejectedFiles) -> Self {
         Self { rejected, ..self }
+    }
+
+    /// Begins with the files that are taken and that a door before could not let go of, and at its end leaves them there.
+    #[must_use]
+    pub fn remembering(self, left: LeftFiles) -> Self {
+        Self { left, ..self }
     }
 
     /// Takes what is dropped, until it is cancelled; then it finishes the batches in hand.
@@ -190,6 +203,9 @@ impl<T: Takes> DropFolders<T> {
                 self.list_firms().await; // one may have been added just now
             }
             self.note(&hint);
+        }
+        for folder in self.folders.into_values() {
+            folder.end(&self.left);
         }
         info!("The drop folders are closed");
     }
@@ -230,7 +246,14 @@ impl<T: Takes> DropFolders<T> {
         let holding = holding.map_err(|died| format!("the look at its lock died: {died}"));
         let holding = holding.flatten();
         self.is_held_off = holding.is_err();
-        self.held = holding?;
+        let (held, unheld) = match holding? {
+            Hold::Alone(held) => (Some(held), None),
+            Hold::Open(why) => (None, Some(why)),
+        };
+        self.held = held;
+        if let Some(why) = self.unheld.news(unheld) {
+            warn!("No second server is held off from the drop folders: {why}");
+        }
         Ok(())
     }
 
@@ -250,7 +273,7 @@ impl<T: Takes> DropFolders<T> {
             let slug = firm.slug.clone();
             let folder = match known.remove(&slug) {
                 Some(folder) => folder.of(firm),
-                None => Folder::new(firm, &self.config),
+                None => Folder::new(firm, &self.config, &self.left),
             };
             self.folders.insert(slug, folder);
         }

@@ -4,12 +4,13 @@
 //! before and after, and a file is removed only when it is the one whose bytes were taken.
 
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
 
 use super::scan::stamp;
-use super::settle::Stamp;
+use super::settle::{Seen, Stamp};
 use super::spot::{Held, Spot};
 
 /// What a path leads to, compared with what it led to.
@@ -84,6 +85,27 @@ pub(super) fn remove_at(spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Still::Gone),
         removed => removed.map(|()| Still::Same),
     }
+}
+
+/// When anything about a file changed, and about what is beside it. Whoever writes into a file can set its time back,
+/// but not this one. A link to it, or other rights, move it too, so that it is no part of a [`Stamp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Changed([Option<(i64, i64)>; 2]);
+
+/// Returns when anything about a file of `folder` changed.
+pub(super) fn changed(folder: &Path, file: &Seen) -> Changed {
+    let of = |path: &Path| {
+        let held = Held::holding(folder, path).ok()??;
+        // Of an open file a network file system asks the server.
+        let open = held
+            .at(path.file_name().unwrap_or_default())
+            .read()
+            .ok()??;
+        let found = open.metadata().ok()?;
+        Some((found.ctime(), found.ctime_nsec()))
+    };
+    let beside = file.beside.as_ref().and_then(|beside| of(&beside.path));
+    Changed([of(&file.path), beside])
 }
 
 #[cfg(test)]

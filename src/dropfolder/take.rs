@@ -12,9 +12,10 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::Takes;
+use super::left::Stays;
 use super::reject::reject;
 use super::settle::Seen;
-use super::source::{self, Still};
+use super::source::{self, Changed, Still};
 use super::whole::{self, Bare, Ended, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
 use crate::model::{Declared, Said, Timestamp, Veiled, on_one_line, with_causes};
@@ -114,16 +115,19 @@ pub(super) struct Filled<T: Takes> {
 pub(super) struct Settled {
     paths: Vec<PathBuf>,
     ends: Vec<(PathBuf, End)>,
-    sources: Vec<Ended>,
+    sources: Vec<Source>,
     at: Timestamp,
 }
+
+/// A file to let go of; and where that was tried before, when it had changed last.
+type Source = (Ended, Option<Changed>);
 
 /// A batch that is done with: its files, how each that has an end ended, and when.
 pub(super) struct Done {
     pub(super) paths: Vec<PathBuf>,
     pub(super) ends: Vec<(PathBuf, End)>,
-    /// Those that are taken and could not be let go of, and why.
-    pub(super) left: Vec<(Ended, String)>,
+    /// Those that are taken and could not be let go of.
+    pub(super) left: Vec<Stays>,
     pub(super) at: Timestamp,
 }
 
@@ -175,7 +179,12 @@ impl<T: Takes> Filled<T> {
         Settled {
             paths: self.paths,
             ends,
-            sources: self.rejected.into_iter().chain(settled).collect(),
+            sources: self
+                .rejected
+                .into_iter()
+                .chain(settled)
+                .map(|ended| (ended, None))
+                .collect(),
             at: now,
         }
     }
@@ -183,11 +192,15 @@ impl<T: Takes> Filled<T> {
 
 impl Settled {
     /// Joins files that are taken already, and were not let go of then.
-    pub(super) fn again(sources: Vec<Ended>, at: Timestamp) -> Self {
+    pub(super) fn again(left: Vec<Stays>, at: Timestamp) -> Self {
+        let path = |stays: &Stays| stays.taken.0.path.clone();
         Self {
-            paths: sources.iter().map(|(file, ..)| file.path.clone()).collect(),
+            paths: left.iter().map(path).collect(),
             ends: Vec::new(),
-            sources,
+            sources: left
+                .into_iter()
+                .map(|stays| (stays.taken, Some(stays.changed)))
+                .collect(),
             at,
         }
     }
@@ -333,28 +346,29 @@ impl Place {
     }
 
     /// Lets go of the sources: removes them, or puts them aside where there is a reason for it. Returns how each ended,
-    /// and those that are taken and lie there still, with why.
+    /// and those that are taken and lie there still.
     async fn let_go(
         &self,
-        files: Vec<Ended>,
+        files: Vec<Source>,
         now: Timestamp,
-    ) -> (Vec<(PathBuf, End)>, Vec<(Ended, String)>) {
+    ) -> (Vec<(PathBuf, End)>, Vec<Stays>) {
         let place = self.clone();
-        let work = move |(file, _, why): &Ended| match why {
-            Some(why) => place.put_aside(file, why, now),
-            None => place.remove(file),
-        };
+        let work = move |source: &Source| place.let_go_of(source, now);
         let (mut ends, mut left) = (Vec::new(), Vec::new());
-        for ((file, end, why), result) in self.each(files, work).await {
+        for (((file, end, why), _), result) in self.each(files, work).await {
             let end = match result {
                 Ok(Still::Other) if end == End::Rejected => End::Changed,
                 Ok(_) => end,
                 // The folder is told of as one, for it may hold thousands.
-                Err(failure) if matches!(end, End::Taken(_)) => {
-                    left.push(((file, end, why), failure.to_string()));
+                Err((failure, changed)) if matches!(end, End::Taken(_)) => {
+                    left.push(Stays {
+                        taken: (file, end, why),
+                        why: failure.to_string(),
+                        changed,
+                    });
                     continue;
                 }
-                Err(failure) => {
+                Err((failure, _)) => {
                     self.fault("let go of", &file.path, &failure);
                     End::Failed
                 }
@@ -362,6 +376,23 @@ impl Place {
             ends.push((file.path, end));
         }
         (ends, left)
+    }
+
+    /// Where it cannot, it also says when the file had changed last, for the attempt may have linked it.
+    fn let_go_of(
+        &self,
+        ((file, _, why), noted): &Source,
+        now: Timestamp,
+    ) -> Result<Still, (std::io::Error, Changed)> {
+        let changed = || source::changed(&self.folder, file);
+        if noted.is_some_and(|noted| noted != changed()) {
+            return Ok(Still::Other);
+        }
+        let let_go = match why {
+            Some(why) => self.put_aside(file, why, now),
+            None => self.remove(file),
+        };
+        let_go.map_err(|failure| (failure, changed()))
     }
 
     /// What is said of a file goes first: if this ends in between, the document is recognised, and nothing new is said of it.

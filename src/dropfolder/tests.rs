@@ -1,5 +1,6 @@
 //! Is every dropped file taken, once, and none lost?
 
+mod staying;
 mod waiting;
 mod world;
 
@@ -390,49 +391,6 @@ async fn a_file_that_cannot_be_put_aside_stays_and_is_put_aside_later() {
     .await;
 
     assert_eq!(root.fake.taken(), ["1 drop:F-1.xml quarantined"]);
-}
-
-#[cfg(unix)]
-#[tokio::test(start_paused = true)]
-async fn what_is_taken_and_cannot_be_removed_is_not_taken_again_and_holds_nobody_up() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let root = Root::new();
-    root.drop("sub/F-1.xml", "<Invoice>1");
-    let allow =
-        |mode| fs::set_permissions(root.path("sub"), fs::Permissions::from_mode(mode)).unwrap();
-    allow(0o555);
-    if fs::write(root.path("sub/probe"), "").is_ok() {
-        return; // a privileged user may write everywhere
-    }
-
-    root.while_running(async {
-        seconds(600).await;
-        root.drop("F-2.xml", "<Invoice>2");
-        until(|| !root.path("F-2.xml").exists()).await;
-        allow(0o755);
-        until(|| files(&root.path("")).is_empty()).await;
-    })
-    .await;
-
-    let expected = ["1 drop:sub/F-1.xml kept", "1 drop:F-2.xml kept"];
-    assert_eq!(root.fake.taken(), expected);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_taken_and_stays_there_is_taken_anew_once_it_has_changed() {
-    let root = Root::new();
-    root.drop("F-1.xml", "%PDF");
-    root.drop("rejected", "in the way");
-
-    root.while_running(async {
-        seconds(60).await;
-        root.drop("F-1.xml", "<Invoice>1");
-        until(|| !root.path("F-1.xml").exists()).await;
-    })
-    .await;
-
-    let expected = ["1 drop:F-1.xml quarantined", "1 drop:F-1.xml kept"];
-    assert_eq!(root.fake.taken(), expected);
 }
 
 /// As where a copy of a house is tried beside it, with its drop folders where they were.

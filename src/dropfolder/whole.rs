@@ -60,7 +60,7 @@ pub(super) fn read(folder: &Path, file: &Seen) -> std::io::Result<Option<(Bytes,
         // Nothing is taken to be said of it while something stands there: a draft would leave.
         None => match beside::overlooked(folder, &file.path)? {
             Overlooked::Nothing => None,
-            Overlooked::File => return Ok(None),
+            Overlooked::File(_) => return Ok(None),
             Overlooked::NoFile(name) => return Err(in_the_way(&name)),
         },
     };

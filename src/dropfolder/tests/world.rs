@@ -166,6 +166,8 @@ pub(super) struct Root {
     pub(super) root: tempfile::TempDir,
     pub(super) fake: Fake,
     pub(super) config: DropFolderConfig,
+    /// What one door leaves to the next.
+    left: LeftFiles,
 }
 
 impl Root {
@@ -181,7 +183,12 @@ impl Root {
             poll_seconds: NonZeroU32::new(5).unwrap(),
             declared: Declared::default(),
         };
-        Self { root, fake, config }
+        Self {
+            root,
+            fake,
+            config,
+            left: LeftFiles::default(),
+        }
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
@@ -211,6 +218,7 @@ impl Root {
             Timestamp(1_767_225_600_000).plus_ms(start.elapsed().as_millis().try_into().unwrap())
         };
         DropFolders::new(self.config.clone(), self.fake.clone())
+            .remembering(self.left.clone())
             .run(cancel, clock)
             .await;
     }

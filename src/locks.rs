@@ -1,0 +1,113 @@
+//! Whose are the files on which processes wait for each other?
+//!
+//! Linux locks a file for whoever may so much as read it. A producer in the group of the service could hold such a
+//! file for ever, and every command, or the intake, would wait for it. So each is its owner's alone.
+
+use std::fs::{File, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::path::Path;
+
+use tracing::warn;
+
+/// What its owner may do with a lock file.
+const OF_OWNER: u32 = 0o600;
+
+/// What group and others may do.
+const OF_OTHERS: u32 = 0o077;
+
+/// Opens the lock file at `path`, or makes it. Nobody holds it by that.
+///
+/// # Errors
+///
+/// When it can be neither, as where another user has made it; or when it is a link.
+pub fn open(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(OF_OWNER)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)?;
+    let found = file.metadata()?;
+    if let Err(error) = keep(&file, &found, path) {
+        let path = path.display();
+        warn!("Could not keep `{path}` from other users: {error}; `chmod go-rwx {path}`");
+    }
+    Ok(file)
+}
+
+/// Takes it from group and others, who may have it from before; what root makes goes to whoever has the folder, for a
+/// service of another name could not open it.
+fn keep(file: &File, found: &Metadata, path: &Path) -> io::Result<()> {
+    let me = rustix::process::geteuid();
+    if found.uid() != me.as_raw() {
+        return Ok(());
+    }
+    if found.mode() & OF_OTHERS != 0 {
+        file.set_permissions(Permissions::from_mode(OF_OWNER))?;
+    }
+    if me.is_root()
+        && let Some(folder) = path.parent().and_then(|parent| parent.metadata().ok())
+        && folder.uid() != found.uid()
+    {
+        fchown(file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_lock_is_its_owners_alone_also_one_of_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (
+            folder.path().join("new.lock"),
+            folder.path().join("old.lock"),
+        );
+        fs::write(&old, "").unwrap();
+        fs::set_permissions(&old, Permissions::from_mode(0o644)).unwrap();
+
+        for path in [&new, &old] {
+            open(path).unwrap();
+            assert_eq!(mode(path), 0o600, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn what_root_makes_is_for_whoever_has_the_folder() {
+        if !rustix::process::geteuid().is_root() {
+            return; // nobody else can give files away
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(folder.path(), Some(7), Some(8)).unwrap();
+        let path = folder.path().join("new.lock");
+
+        open(&path).unwrap();
+
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!(
+            (found.uid(), found.gid(), found.mode() & 0o777),
+            (7, 8, 0o600)
+        );
+    }
+
+    #[test]
+    fn a_link_leads_to_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, elsewhere) = (folder.path().join("a.lock"), folder.path().join("b"));
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+
+        assert!(open(&link).is_err());
+        assert!(!elsewhere.exists());
+    }
+}
