@@ -9,7 +9,7 @@ use sluis::upload::SHELF_MS;
 
 use crate::clients::{Scene, expect, installed};
 use crate::gateway::{Gateway, Login, Office, invoice};
-use crate::peer::{Peer, code};
+use crate::peer::{Peer, code, session_over};
 use crate::program::Program;
 use crate::uploading::{CREATE, OFFERED, open, write};
 
@@ -105,7 +105,7 @@ async fn no_session_waits_until_what_others_left_is_noted_which_is_done_when_it_
     let beginning = async {
         let channel = peer.ssh.channel_open_session().await.unwrap();
         channel.request_subsystem(true, "sftp").await.unwrap();
-        let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+        let sftp = session_over(channel.into_stream());
         sftp.init().await.map(drop)
     };
     // Whoever writes waits for fifteen.
