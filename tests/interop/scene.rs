@@ -140,7 +140,7 @@ impl Scene {
 
     /// Interrupts a fetch in the middle, as Ctrl-C does, and waits until the server has noticed. The line stands still
     /// there, and whatever is done with it `then` is done when the client has been told. A client that can resume has
-    /// kept something by then.
+    /// kept half of what came by then: so much is seen in what it need not fetch again.
     pub fn stop(
         &self,
         client: &Client,
@@ -153,7 +153,7 @@ impl Scene {
             port: wire.port(),
             ..self.errand(&self.server, Act::Get { file, to })
         };
-        let kept = || std::fs::metadata(to).is_ok_and(|kept| kept.len() > 0);
+        let kept = || std::fs::metadata(to).is_ok_and(|kept| kept.len() > after / 2);
         let resumes = client.resumes(&errand, to);
         let mut command = (client.command)(&errand).unwrap();
         let output = finish_while(&mut command, |process| {
