@@ -27,3 +27,4 @@ mod wire;
 pub use crowd::MULTIPLY;
 pub use errand::{expect, is_here, python};
 pub use scene::wait_until;
+pub use wire::Wire;
