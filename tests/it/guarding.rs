@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Login, invoice};
+use crate::gateway::{Gateway, Login, PATIENCE, invoice, until};
 use crate::interop::wait_until;
 use crate::peer::{Peer, Trusting};
 use crate::program::Program;
@@ -25,9 +25,6 @@ use crate::program::Program;
 /// Loopback has many addresses: this one is nobody's, and that of an office; devices of tests have 127.0.0.1.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const OFFICE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
-
-/// What a test waits for at most, for what should come at once.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway with a device that is logged in from elsewhere, and whose document waits.
 struct Scene {
@@ -108,12 +105,7 @@ impl Scene {
 
     /// Waits until it is so. The gateway notes how a connection ended when it has, which is soon after.
     async fn until(&self, holds: impl AsyncFn() -> bool) {
-        let held = async {
-            while !holds().await {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, held).await.unwrap();
+        until(holds).await;
     }
 
     async fn written(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use sluis::model::{DeviceKind, Digest};
 use sluis::upload::SHELF_MS;
 
 use crate::clients::{Scene, expect, installed};
-use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::gateway::{Gateway, Login, Office, invoice, until};
 use crate::peer::{Peer, code, session_over};
 use crate::program::Program;
 use crate::uploading::{CREATE, OFFERED, open, write};
@@ -80,9 +80,7 @@ async fn what_never_got_its_name_is_told_to_whoever_put_it() {
 
 /// Waits until a device sees what was not accepted: what is told beside its sessions, each two seconds.
 async fn until_rejected(peer: &Peer) {
-    while peer.list("/rejected").await.unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(async || !peer.list("/rejected").await.unwrap().is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,16 +6,12 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
-use crate::gateway::invoice;
+use crate::gateway::{PATIENCE, invoice};
 use crate::peer::Peer;
 use crate::program::Program;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
-
-/// The longest that a test waits for a word that never comes.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is said at a socket, taken as it comes: nobody takes more than a few words before somebody hears them, and who
 /// says one more then waits.

@@ -10,7 +10,7 @@ use sluis::model::{DeviceKind, EventSeq, Timestamp, WebhookId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Office, invoice};
+use crate::gateway::{Gateway, Office, invoice, until};
 use crate::program::Program;
 use crate::receiver::{Away, Receiver, Reply, Seen, tls};
 use crate::scheduling::tamper;
@@ -456,9 +456,7 @@ async fn a_server_that_is_killed_while_it_tells_loses_no_event() {
     }
     program.serve();
     let last = || program.json(&["webhook", "list", "kantoor"]).remove(0);
-    while last()["cursor"] != last()["last"] {
-        tokio::task::yield_now().await;
-    }
+    until(async || last()["cursor"] == last()["last"]).await;
 
     let documents = program.json(&["events", "kantoor"]).into_iter();
     let documents =
