@@ -649,12 +649,12 @@ async fn a_session_too_many_is_told_so_and_keeps_no_place_at_the_door() {
 
 #[tokio::test]
 async fn a_session_that_asks_for_nothing_ends_and_a_peer_that_is_dead_is_found() {
-    let lines = "[sftp]\nidle_seconds = 1";
+    let lines = "[sftp]\nidle_seconds = 5";
     let idle = Scene::start_with(DeviceKind::Pull, lines).await;
     let peer = idle.gateway.connect(&idle.login).await;
     ends(peer.ssh).await;
 
-    let lines = "[sftp]\nkeepalive_seconds = 1";
+    let lines = "[sftp]\nkeepalive_seconds = 3";
     let scene = Scene::start_with(DeviceKind::Pull, lines).await;
     let living = scene.gateway.connect(&scene.login).await;
     let lasting = async || {
