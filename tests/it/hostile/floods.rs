@@ -689,6 +689,7 @@ fn a_greedy_session_leaves_turns_to_another_on_its_own_connection_and_on_others(
     let have_had_enough = AtomicBool::new(false);
 
     std::thread::scope(|scope| {
+        let _enough = Over(&have_had_enough);
         for _ in 0..lanes {
             let mut ssh = scene.log_in();
             let greedy = ssh.sftp(u32::MAX, 32768).unwrap();
@@ -721,10 +722,7 @@ fn a_greedy_session_leaves_turns_to_another_on_its_own_connection_and_on_others(
                 ssh.cut();
             });
         }
-        scope.spawn(|| {
-            let _enough = Over(&have_had_enough);
-            scene.serves_the_honest_times(TURNS);
-        });
+        scene.serves_the_honest_times(TURNS);
     });
 }
 
