@@ -376,16 +376,29 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        let is_failing = std::thread::panicking();
         let mut ended = None;
         if let Some(mut server) = self.server.take() {
-            ended = Some(server.try_wait());
+            ended = is_failing.then(|| as_found(&mut server));
             drop(server.kill());
             drop(server.wait());
         }
-        if std::thread::panicking() {
+        if is_failing {
             self.tell(ended);
         } else {
             self.check_lived();
         }
     }
+}
+
+/// Returns with what status a server has ended, if it has. One that dies hangs up first, and that is what fails a test:
+/// it has a moment for the rest.
+fn as_found(server: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+    for _ in 0..50 {
+        if let Some(ended) = server.try_wait()? {
+            return Ok(Some(ended));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(None)
 }
