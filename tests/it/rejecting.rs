@@ -107,7 +107,7 @@ async fn no_session_waits_until_what_others_left_is_noted_which_is_done_when_it_
         sftp.init().await.map(drop)
     };
     // Whoever writes waits for fifteen.
-    let begun = tokio::time::timeout(Duration::from_secs(9), beginning).await;
+    let begun = tokio::time::timeout(Duration::from_secs(14), beginning).await;
 
     assert!(begun.is_ok_and(|begun| begun.is_ok()));
     drop(holder);
