@@ -12,9 +12,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// How many lanes there are for each processor. With one, whoever shares a lane with a large download waits for its
-/// turns, and the system cannot tell the two apart.
-const LANES_PER_PROCESSOR: usize = 2;
+use super::limits::LANES_PER_PROCESSOR;
 
 /// How many threads of all lanes together may wait for a disk; or 16 of each, where that is more.
 const WAITING_MAX: usize = 512;

@@ -189,3 +189,7 @@ pub const GUARD_ROUND: Duration = Duration::from_secs(2);
 
 /// How long open files may go on being read when the server ends.
 pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// How many lanes there are for each processor. With one, whoever shares a lane with a large download waits for its
+/// turns, and the system cannot tell the two apart.
+pub const LANES_PER_PROCESSOR: usize = 2;

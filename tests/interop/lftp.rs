@@ -1,10 +1,11 @@
 //! What does lftp do, which asks for version 6 and closes no small file?
 
 use std::process::Command;
-use std::time::Duration;
+
+use sluis::model::Timestamp;
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish, finish_while};
-use super::scene::{PULL, Scene, all, files_under, timed, wait_until};
+use super::scene::{PULL, Scene, all, files_under, wait_until};
 use super::wire::Wire;
 
 pub const LFTP: Client = Client {
@@ -55,21 +56,27 @@ impl Scene {
 }
 
 #[test]
-fn lftp_mirrors_a_thousand_documents_in_seconds() {
+fn lftp_mirrors_a_thousand_documents_without_waiting_for_acknowledgements() {
     if !LFTP.is_here() {
         return;
     }
     let scene = Scene::new(&[20_000; 1000]);
-    let mirror = format!("mirror \"{PULL}\" got; cls -1 / >/dev/null");
-    let ours = timed(|| scene.lftp(&mirror));
+
+    scene.lftp(&format!("mirror \"{PULL}\" got; cls -1 / >/dev/null"));
 
     assert!(files_under(&scene.here.join("got")) == scene.files(PULL));
     assert!(all(&scene.pulled(), "collected"));
-    // Delayed acknowledgements would cost 40 ms a file at least.
-    assert!(
-        ours < Duration::from_secs(30),
-        "{ours:?} for a thousand files"
-    );
+    // Delayed ones would cost 40 ms a file at least, and a busy machine does not slow each of them so much.
+    let events = scene.program.json(&["events", "kantoor"]);
+    let collected = events.iter().filter(|event| event["kind"] == "collected");
+    let at: Vec<Timestamp> = collected
+        .map(|event| event["at"].as_str().unwrap())
+        .map(|at| Timestamp::parse(at).unwrap())
+        .collect();
+    assert_eq!(at.len(), 1000);
+    let gaps = at.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let short = gaps.filter(|gap| *gap < 40).count();
+    assert!(short >= 100, "{short} of a thousand came soon");
 }
 
 #[test]

@@ -26,4 +26,5 @@ mod wire;
 
 pub use crowd::MULTIPLY;
 pub use errand::{expect, is_here, python};
-pub use scene::wait_until;
+pub use scene::{Over, wait_until};
+pub use wire::Wire;

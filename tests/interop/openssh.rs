@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use super::errand::{Act, Client, Errand, FETCHED, expect, finish, is_here, program_of, said};
 use super::scene::{MOUNT, MOUNT_DONE, PULL, PULL_DONE, Scene, all, files_under, name, wait_until};
+use super::wire::Wire;
 use crate::clients::LARGEST;
 use crate::gateway::invoice;
 
@@ -224,24 +225,46 @@ fn sftp_that_is_killed_when_all_is_sent_has_not_collected() {
     }
     // Its `ssh` is a process of its own, which ends the channel in order for it.
     let scene = Scene::new(&[1_400_000]);
+    // By then it has asked for all: it asks for more at once with every answer.
+    let wire = Wire::that_stands_still_after(1_000_000, scene.program.address.unwrap());
+    let errand = Errand {
+        port: wire.port(),
+        ..scene.errand(&scene.server, Act::List { folder: "/" })
+    };
     let get = format!("get \"{}\" part.xml", scene.path(PULL, 0));
-    let asked = scene.sftp(&["-l", "20000"], &get);
+    let asked = sftp(&errand, &[], &get);
     // Without the `timeout`, which would be killed in its place.
-    let mut slow = Command::new("sftp")
+    let mut stopped = Command::new("sftp")
         .args(program_of(&asked).skip(1))
         .current_dir(&scene.here)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let part = scene.here.join("part.xml");
-    wait_until(|| std::fs::metadata(&part).is_ok_and(|file| file.len() > 100_000));
-    slow.kill().unwrap();
-    slow.wait().unwrap();
+    wait_until(|| wire.standing() == 1);
+    // What comes from now on comes to its `ssh`, and not to itself.
+    stop(stopped.id());
+    wire.goes_on();
+    wait_until(|| wire.down() > 1_400_000);
+    stopped.kill().unwrap();
+    stopped.wait().unwrap();
     scene.quiet();
 
-    assert!(std::fs::metadata(&part).unwrap().len() < 1_400_000);
+    let part = std::fs::metadata(scene.here.join("part.xml"));
+    assert!(part.unwrap().len() < 1_400_000);
     assert!(all(&scene.pulled(), "offered"));
+}
+
+/// Stops a process where it stands, and waits until it does.
+fn stop(process: u32) {
+    let process = process.to_string();
+    let sent = Command::new("kill").args(["-STOP", &process]).status();
+    assert!(sent.unwrap().success());
+    let status = format!("/proc/{process}/status");
+    wait_until(|| {
+        let status = std::fs::read_to_string(&status).unwrap();
+        status.contains("State:\tT")
+    });
 }
 
 #[test]

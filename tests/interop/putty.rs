@@ -78,11 +78,15 @@ fn putty(errand: &Errand<'_>, program: &str) -> Command {
 pub fn ppk(errand: &Errand<'_>) -> std::path::PathBuf {
     let file = errand.device.key_file.with_extension("ppk");
     if !file.exists() {
+        // Several clients may come for it at the same time, and one that sees it takes it as it is.
         let mut made = Command::new("puttygen");
+        let folder = tempfile::tempdir_in(&errand.scene.here).unwrap();
+        let own = folder.path().join("key.ppk");
         made.arg(&errand.device.key_file)
             .args(["-O", "private", "-o"])
-            .arg(&file);
+            .arg(&own);
         expect(&finish(&mut made));
+        std::fs::rename(own, &file).unwrap();
     }
     file
 }

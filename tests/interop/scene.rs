@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::errand::{Act, Client, Errand, finish_while, interrupt_all_of};
@@ -122,7 +123,7 @@ impl Scene {
             device,
             port: self.program.address.unwrap().port(),
             act,
-            ends_after: 120,
+            ends_after: 600,
         }
     }
 
@@ -140,7 +141,7 @@ impl Scene {
 
     /// Interrupts a fetch in the middle, as Ctrl-C does, and waits until the server has noticed. The line stands still
     /// there, and whatever is done with it `then` is done when the client has been told. A client that can resume has
-    /// kept something by then.
+    /// kept half of what came by then: so much is seen in what it need not fetch again.
     pub fn stop(
         &self,
         client: &Client,
@@ -153,7 +154,7 @@ impl Scene {
             port: wire.port(),
             ..self.errand(&self.server, Act::Get { file, to })
         };
-        let kept = || std::fs::metadata(to).is_ok_and(|kept| kept.len() > 0);
+        let kept = || std::fs::metadata(to).is_ok_and(|kept| kept.len() > after / 2);
         let resumes = client.resumes(&errand, to);
         let mut command = (client.command)(&errand).unwrap();
         let output = finish_while(&mut command, |process| {
@@ -218,24 +219,25 @@ pub fn all(states: &[String], state: &str) -> bool {
     !states.is_empty() && states.iter().all(|found| found == state)
 }
 
+/// Waits until it is so, and leaves the machine to those who work between two looks.
 #[expect(
     clippy::disallowed_methods,
     reason = "a wait for another process ends by the clock"
 )]
+#[track_caller]
 pub fn wait_until(mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(300);
     while !done() {
         assert!(Instant::now() < end, "it never came");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a client took is what is asked"
-)]
-pub fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
+/// Tells another thread that it is over, also by a panic: who works until that word would else work for ever.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

@@ -14,7 +14,7 @@ use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, Handle, OpenFlags, Packet, StatusCode};
 use sluis::model::{DeviceKind, Digest};
 
-use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::gateway::{Gateway, Login, Office, invoice, until};
 use crate::peer::{Peer, code};
 use crate::pulling::wait_for_broken_read;
 
@@ -236,9 +236,7 @@ impl Actor {
         // What a session is writing is seen by no other.
         let other = self.gateway.connect(&self.device).await;
         let is_ours = |name: &String| name.starts_with(NAME);
-        while !other.list("/in").await.unwrap().iter().any(is_ours) {
-            tokio::task::yield_now().await;
-        }
+        until(async || other.list("/in").await.unwrap().iter().any(is_ours)).await;
         other.leave().await;
     }
 

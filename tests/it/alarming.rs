@@ -8,6 +8,7 @@ use sluis::lookout::{Lookout, Noticed, RejectedFiles};
 use sluis::model::{DeviceKind, EventKind, EventSeq};
 
 use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::interop::wait_until;
 use crate::program::Program;
 use crate::receiver::Receiver;
 use crate::scheduling::tamper;
@@ -312,9 +313,7 @@ fn a_server_that_is_killed_tells_of_rejected_files_once_and_status_shows_it() {
     std::fs::write(&config, format!("{text}\n{often}")).unwrap();
     let alarms = |program: &Program| program.json(&["status", "kantoor"])[0]["alarms"].clone();
     let until = |program: &Program, up: i64| {
-        while program.query("select count(*) from alarm") != [[up]] {
-            std::thread::yield_now();
-        }
+        wait_until(|| program.query("select count(*) from alarm") == [[up]]);
     };
     assert_eq!(program.run(&["status", "--check"]).status.code(), Some(0));
     program.serve();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::gateway::invoice;
-use crate::interop::wait_until;
+use crate::interop::{Over, wait_until};
 use crate::peer::Peer;
 use crate::program::{Device, Program};
 
@@ -106,6 +106,7 @@ fn each_backup_that_is_made_while_documents_come_in_is_whole_and_of_one_moment()
     let mut contents = Vec::new();
 
     std::thread::scope(|scope| {
+        let _over = Over(&is_over);
         scope.spawn(|| {
             while !is_over.load(Ordering::SeqCst) {
                 let next = come.load(Ordering::SeqCst) + 10;
@@ -121,7 +122,6 @@ fn each_backup_that_is_made_while_documents_come_in_is_whole_and_of_one_moment()
             // So that there is more for the next.
             wait_until(|| come.load(Ordering::SeqCst) > before + 1);
         }
-        is_over.store(true, Ordering::SeqCst);
     });
 
     assert!(

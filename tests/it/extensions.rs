@@ -1,13 +1,12 @@
 //! What does a client get that asks for more than version 3?
 
-use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{Packet, StatusCode};
 use sluis::model::{DeviceKind, Digest, HashName};
 use sluis::upload::UPLOAD_BYTES_MAX;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
-use crate::peer::{Peer, code, log_in};
+use crate::peer::{Peer, code, log_in, session_over};
 use crate::uploading::{CREATE, open, write};
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
@@ -55,7 +54,7 @@ async fn what_is_answered_is_told() {
     let channel = ssh.channel_open_session().await.unwrap();
     channel.request_subsystem(true, "sftp").await.unwrap();
 
-    let sftp = RawSftpSession::new(channel.into_stream());
+    let sftp = session_over(channel.into_stream());
     let told = sftp.init().await.unwrap().extensions;
 
     let mut told: Vec<_> = told

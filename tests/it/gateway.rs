@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
 
 use bytes::Bytes;
 use russh::keys::{Algorithm, HashAlg, PrivateKey};
@@ -21,6 +22,20 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::peer::Peer;
+
+/// What a test waits for at most, for what should come at once: on a machine that has much else to do.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Waits until it is so.
+pub async fn until(holds: impl AsyncFn() -> bool) {
+    let held = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let held = tokio::time::timeout(PATIENCE, held).await;
+    assert!(held.is_ok(), "it never came");
+}
 
 /// 14 March 2026, 08:00 in UTC: where every test's clock begins.
 const MORNING: i64 = 1_773_475_200_000;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Login, invoice};
+use crate::gateway::{Gateway, Login, PATIENCE, invoice, until};
 use crate::interop::wait_until;
 use crate::peer::{Peer, Trusting};
 use crate::program::Program;
@@ -25,9 +25,6 @@ use crate::program::Program;
 /// Loopback has many addresses: this one is nobody's, and that of an office; devices of tests have 127.0.0.1.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const OFFICE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
-
-/// What a test waits for at most, for what should come at once.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway with a device that is logged in from elsewhere, and whose document waits.
 struct Scene {
@@ -108,12 +105,7 @@ impl Scene {
 
     /// Waits until it is so. The gateway notes how a connection ended when it has, which is soon after.
     async fn until(&self, holds: impl AsyncFn() -> bool) {
-        let held = async {
-            while !holds().await {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, held).await.unwrap();
+        until(holds).await;
     }
 
     async fn written(&self) -> Vec<String> {
@@ -224,13 +216,13 @@ async fn a_flood_of_silent_ones_is_bounded_and_open_sessions_go_on() {
 
 #[tokio::test]
 async fn whoever_drips_is_gone_when_the_grace_time_is_over_whatever_he_has_said_by_then() {
-    const GRACE: Duration = Duration::from_secs(4);
-    let scene = Scene::start("grace_seconds = 4").await;
+    const GRACE: Duration = Duration::from_secs(10);
+    let scene = Scene::start("grace_seconds = 10").await;
     let begun = tokio::time::Instant::now();
     let (mut coming, mut going) = scene.dial(NOBODY).await.into_split();
     let dripping = async {
         // A version that is whole shortly before the end, and keys that never are.
-        let mut beat = tokio::time::interval(Duration::from_millis(280));
+        let mut beat = tokio::time::interval(Duration::from_millis(700));
         for byte in b"SSH-2.0-drip\r\n\0\0\x10\0\x04".iter().chain(&[20; 4096]) {
             beat.tick().await;
             if going.write_all(&[*byte]).await.is_err() {
@@ -254,7 +246,7 @@ async fn whoever_drips_is_gone_when_the_grace_time_is_over_whatever_he_has_said_
 
 #[tokio::test]
 async fn whoever_says_nothing_more_is_gone_after_one_grace_time_for_all() {
-    let scene = Scene::start("grace_seconds = 1").await;
+    let scene = Scene::start("grace_seconds = 10").await;
     let silent = scene.dial(NOBODY).await;
     let mut told_its_version = scene.dial(NOBODY).await;
     told_its_version
@@ -551,7 +543,8 @@ async fn while_the_catalog_fails_nobody_is_penalised_and_ends_are_noted_when_it_
 
 #[tokio::test]
 async fn who_waits_for_the_catalog_until_its_time_is_over_is_not_penalised() {
-    let mut scene = Scene::start("grace_seconds = 1").await;
+    const GRACE_SECONDS: u64 = 10;
+    let mut scene = Scene::start(&format!("grace_seconds = {GRACE_SECONDS}")).await;
     let url = format!("sqlite://{}", scene.gateway.catalog_file().display());
     let outside = SqlitePoolOptions::new().max_connections(1);
     let outside = outside.connect(&url).await.unwrap();
@@ -569,7 +562,7 @@ async fn who_waits_for_the_catalog_until_its_time_is_over_is_not_penalised() {
     let right = std::slice::from_ref(&scene.device.key);
     let login = offer(&mut ssh, &scene.device.name, right);
     // Nobody outside can see that its time is over, for its answer waits too.
-    drop(tokio::time::timeout(Duration::from_secs(2), login).await);
+    drop(tokio::time::timeout(Duration::from_secs(GRACE_SECONDS + 1), login).await);
     turn.rollback().await.unwrap();
     drop(tokio::time::timeout(PATIENCE, ssh).await.unwrap());
 
@@ -722,9 +715,10 @@ async fn behind_a_forwarder_every_client_has_its_own_address() {
 
 #[tokio::test]
 async fn a_forwarder_must_say_for_whom_it_speaks_and_is_never_barred_itself() {
-    let mut scene = Scene::start("proxies = ['127.0.0.9']\ngrace_seconds = 1").await;
+    let mut scene = Scene::start("proxies = ['127.0.0.9']\ngrace_seconds = 10").await;
     let forwarder = Ipv4Addr::new(127, 0, 0, 9);
     let long = [b"PROXY UNKNOWN ", &[b'x'; 200][..]].concat();
+    let mut streams = Vec::new();
     for malformed in [
         &b"SSH-2.0-OpenSSH_9.9\r\n"[..],
         b"PROXY TCP4 office 127.0.0.1 1 22\r\n",
@@ -733,9 +727,11 @@ async fn a_forwarder_must_say_for_whom_it_speaks_and_is_never_barred_itself() {
         b"PROXY TCP4 203.0.113.7", // and then nothing, for the whole grace time
         b"",
     ] {
-        let mut stream = scene.forwarded(forwarder, malformed).await;
-        let told = String::from_utf8_lossy(malformed).into_owned();
-        assert_eq!(greeting(&mut stream).await, "", "{told}");
+        let stream = scene.forwarded(forwarder, malformed).await;
+        streams.push((stream, String::from_utf8_lossy(malformed).into_owned()));
+    }
+    for (stream, told) in &mut streams {
+        assert_eq!(greeting(stream).await, "", "{told}");
     }
 
     // It asks for itself whether somebody is here, and is answered.

@@ -9,7 +9,7 @@ use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::gateway::Login;
 
@@ -70,7 +70,7 @@ impl Peer {
         channel.request_subsystem(true, "sftp").await.unwrap();
         let (near, far) = tokio::io::duplex(1024 * 1024);
         let pump = tokio::spawn(pump(channel, far));
-        let sftp = RawSftpSession::new(near);
+        let sftp = session_over(near);
         sftp.init().await.unwrap();
         Self {
             sftp,
@@ -90,7 +90,7 @@ impl Peer {
         channel.request_subsystem(true, "sftp").await.ok()?;
         let (near, far) = tokio::io::duplex(1024 * 1024);
         let pump = tokio::spawn(pump(channel, far));
-        let sftp = RawSftpSession::new(near);
+        let sftp = session_over(near);
         sftp.init().await.ok()?;
         answer.success().then_some(Self {
             sftp,
@@ -206,6 +206,17 @@ impl Peer {
         // The server may have been killed before.
         drop(self.socket.shutdown(Shutdown::Both));
     }
+}
+
+/// A session that waits long for an answer: the library gives up after ten seconds, in which a busy machine may do
+/// nothing for it.
+pub fn session_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> RawSftpSession {
+    const ANSWER_SECONDS_MAX: u64 = 300;
+    let sftp = RawSftpSession::new(stream);
+    sftp.set_timeout(ANSWER_SECONDS_MAX);
+    sftp
 }
 
 /// Connects and logs in with a key.

@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -258,6 +258,25 @@ impl Program {
         assert_eq!(log.lines().find(died), None);
     }
 
+    /// Says of a test that fails how its server was before it was ended here, for one that had died looks to clients as
+    /// one that is slow, and what it said last.
+    #[expect(clippy::print_stderr, reason = "who reads a failure wants it")]
+    fn tell(&self, ended: Option<std::io::Result<Option<ExitStatus>>>) {
+        const LINES: usize = 50;
+        // Whoever held it may be what panicked.
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        match ended {
+            Some(Ok(None)) => eprintln!("the server still ran"),
+            Some(Ok(Some(status))) => eprintln!("the server had ended: {status}"),
+            Some(Err(why)) => eprintln!("whether the server still ran is not known: {why}"),
+            None if log.is_empty() => return,
+            None => eprintln!("no server was left to run"),
+        }
+        let lines: Vec<_> = log.lines().collect();
+        let from = lines.len().saturating_sub(LINES);
+        eprintln!("its log ends so:\n{}", lines[from..].join("\n"));
+    }
+
     /// What deliveries came to: `state` by file name, in order.
     pub fn states(&self) -> Vec<String> {
         let rows = self.json(&["deliveries", "kantoor"]);
@@ -357,12 +376,29 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        let is_failing = std::thread::panicking();
+        let mut ended = None;
         if let Some(mut server) = self.server.take() {
+            ended = is_failing.then(|| as_found(&mut server));
             drop(server.kill());
             drop(server.wait());
         }
-        if !std::thread::panicking() {
+        if is_failing {
+            self.tell(ended);
+        } else {
             self.check_lived();
         }
     }
+}
+
+/// Returns with what status a server has ended, if it has. One that dies hangs up first, and that is what fails a test:
+/// it has a moment for the rest.
+fn as_found(server: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+    for _ in 0..50 {
+        if let Some(ended) = server.try_wait()? {
+            return Ok(Some(ended));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(None)
 }

@@ -5,7 +5,7 @@ use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use sluis::model::DeviceKind;
 
 use crate::gateway::{Gateway, Login, Office, invoice};
-use crate::peer::{code, log_in};
+use crate::peer::{code, log_in, session_over};
 use crate::raw::{packet, raw, text, until_the_end};
 
 pub const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
@@ -246,7 +246,7 @@ async fn keys_are_exchanged_anew_after_so_many_bytes_and_the_server_begins() {
     assert!(answer.unwrap().success());
     let channel = ssh.channel_open_session().await.unwrap();
     channel.request_subsystem(true, "sftp").await.unwrap();
-    let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+    let sftp = session_over(channel.into_stream());
     sftp.init().await.unwrap();
     let path = format!("{INBOX}/20260314-00001_F-1_0451827384.xml");
     let (flags, attributes) = (OpenFlags::READ, FileAttributes::empty());
@@ -280,7 +280,7 @@ async fn keys_are_exchanged_anew_after_so_many_bytes_that_came_too() {
     assert!(answer.unwrap().success());
     let channel = ssh.channel_open_session().await.unwrap();
     channel.request_subsystem(true, "sftp").await.unwrap();
-    let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+    let sftp = session_over(channel.into_stream());
     sftp.init().await.unwrap();
     let path = "/expertm/ACME/Verwerkt/Aankopen/kopie.xml";
     let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;

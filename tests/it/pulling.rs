@@ -3,7 +3,7 @@
 use russh_sftp::protocol::StatusCode;
 use sluis::model::DeviceKind;
 
-use crate::gateway::{Gateway, Login, Office, fixture, invoice};
+use crate::gateway::{Gateway, Login, Office, fixture, invoice, until};
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 const DONE: &str = "/expertm/ACME/Verwerkt/Aankopen";
@@ -130,7 +130,7 @@ pub async fn wait_for_broken_read(gateway: &Gateway, office: &Office) {
         .await
         .unwrap()
         .remove(0);
-    for _ in 0..10_000 {
+    until(async || {
         let mut tx = gateway
             .house
             .catalog
@@ -143,12 +143,9 @@ pub async fn wait_for_broken_read(gateway: &Gateway, office: &Office) {
             .unwrap()
             .unwrap();
         drop(tx);
-        if mark.progress != sluis::collect::Progress::default() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("the broken read was never written down");
+        mark.progress != sluis::collect::Progress::default()
+    })
+    .await;
 }
 
 /// What it is called, the spans that are read, and what comes of it.

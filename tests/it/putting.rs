@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::clients::{LARGEST, Mount, Scene, expect, installed, is_here, python, wait_until};
 use crate::gateway::invoice;
+use crate::interop::Wire;
 
 /// A running server with one device that may upload, and these documents beside its client, named F-0.xml, F-1.xml, …
 fn scene(kind: &str, sizes: &[usize]) -> Scene {
@@ -59,11 +60,13 @@ fn sftp_goes_on_with_what_it_was_cut_off_from() {
     let scene = scene("pull", &[20_000_000]);
     let batch = scene.program.path("cut");
     std::fs::write(&batch, "put F-0.xml in/F-0.xml\n").unwrap();
+    let wire = Wire::to(scene.program.address.unwrap());
     let mut command = Command::new("sftp");
-    command.args(["-l", "80000", "-b"]).arg(&batch);
+    // A megabyte a second, of twenty.
+    command.args(["-l", "8000", "-b"]).arg(&batch);
     command.args(scene.options()).args([
         "-P",
-        &scene.program.port(),
+        &wire.port().to_string(),
         &format!("{}@127.0.0.1", scene.device.login.name),
     ]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -72,8 +75,7 @@ fn sftp_goes_on_with_what_it_was_cut_off_from() {
         let output = scene.sftp(&[], "ls -l in\n");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    wait_until(|| scene.program.log_says("logged in"));
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    wait_until(|| wire.up() > 1_000_000);
     cut.kill().unwrap();
     cut.wait().unwrap();
     wait_until(|| listed().contains("F-0.xml"));

@@ -16,6 +16,8 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::gateway::PATIENCE;
+
 /// What it does with the next message; without a word it takes it.
 #[derive(Clone)]
 pub enum Reply {
@@ -148,10 +150,10 @@ impl Receiver {
 
     /// Waits until so many messages have come.
     pub async fn has_seen(&mut self, count: usize) {
-        self.seen
-            .wait_for(|seen| seen.len() >= count)
-            .await
-            .unwrap();
+        let seen = self.seen.wait_for(|seen| seen.len() >= count);
+        let seen = tokio::time::timeout(PATIENCE, seen).await;
+        let came = seen.is_ok_and(|seen| seen.is_ok());
+        assert!(came, "{count} messages never came");
     }
 }
 

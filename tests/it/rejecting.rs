@@ -8,8 +8,8 @@ use sluis::model::{DeviceKind, Digest};
 use sluis::upload::SHELF_MS;
 
 use crate::clients::{Scene, expect, installed};
-use crate::gateway::{Gateway, Login, Office, invoice};
-use crate::peer::{Peer, code};
+use crate::gateway::{Gateway, Login, Office, invoice, until};
+use crate::peer::{Peer, code, session_over};
 use crate::program::Program;
 use crate::uploading::{CREATE, OFFERED, open, write};
 
@@ -80,9 +80,7 @@ async fn what_never_got_its_name_is_told_to_whoever_put_it() {
 
 /// Waits until a device sees what was not accepted: what is told beside its sessions, each two seconds.
 async fn until_rejected(peer: &Peer) {
-    while peer.list("/rejected").await.unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(async || !peer.list("/rejected").await.unwrap().is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,11 +103,11 @@ async fn no_session_waits_until_what_others_left_is_noted_which_is_done_when_it_
     let beginning = async {
         let channel = peer.ssh.channel_open_session().await.unwrap();
         channel.request_subsystem(true, "sftp").await.unwrap();
-        let sftp = russh_sftp::client::RawSftpSession::new(channel.into_stream());
+        let sftp = session_over(channel.into_stream());
         sftp.init().await.map(drop)
     };
     // Whoever writes waits for fifteen.
-    let begun = tokio::time::timeout(Duration::from_secs(9), beginning).await;
+    let begun = tokio::time::timeout(Duration::from_secs(14), beginning).await;
 
     assert!(begun.is_ok_and(|begun| begun.is_ok()));
     drop(holder);

@@ -2,20 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use sluis::catalog::Durability;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, invoice};
+use crate::gateway::{Gateway, PATIENCE, invoice};
 use crate::peer::Peer;
 use crate::program::Program;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
-
-/// The longest that a test waits for an answer that does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the far side saw, which no restart may contradict.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use sluis::lookout::RejectedFiles;
 use sluis::model::{DeviceKind, Digest, EventSeq, LegalHoldId, Retention};
 use sluis::retention::HoldOn;
 
-use crate::gateway::{Gateway, Login, Office, invoice};
+use crate::gateway::{Gateway, Login, Office, invoice, until};
 use crate::program::Program;
 use crate::receiver::Receiver;
 use crate::telling;
@@ -39,15 +39,11 @@ async fn collected() -> (Gateway, Office, Login) {
 /// Waits until every session has ended, as the catalog has it.
 async fn all_ended(gateway: &Gateway, office: &Office) {
     let catalog = &gateway.house.catalog;
-    while catalog
-        .grounds(office.firm)
-        .await
-        .unwrap()
-        .oldest_session
-        .is_some()
-    {
-        tokio::task::yield_now().await;
-    }
+    until(async || {
+        let grounds = catalog.grounds(office.firm).await.unwrap();
+        grounds.oldest_session.is_none()
+    })
+    .await;
 }
 
 async fn keeps(gateway: &Gateway, office: &Office, times: [&str; 3]) {

@@ -3,23 +3,43 @@
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
 
-use crate::gateway::invoice;
+use crate::gateway::{PATIENCE, invoice};
 use crate::peer::Peer;
 use crate::program::Program;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 
-/// The longest that a test waits for a word that never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What is said at a socket, taken as it comes: nobody takes more than a few words before somebody hears them, and who
+/// says one more then waits.
+struct Manager(Receiver<Vec<String>>);
 
-fn heard(manager: &UnixDatagram) -> Vec<String> {
-    let mut text = [0; 4096];
-    let bytes = manager.recv(&mut text).unwrap();
-    let text = std::str::from_utf8(&text[..bytes]).unwrap();
-    text.lines().map(str::to_owned).collect()
+impl Manager {
+    fn at(socket: &Path) -> Self {
+        let socket = UnixDatagram::bind(socket).unwrap();
+        let (tell, told) = channel();
+        // Nobody ends it: it waits for words until the tests are over.
+        std::thread::spawn(move || {
+            let mut text = [0; 4096];
+            while let Ok(bytes) = socket.recv(&mut text) {
+                let text = std::str::from_utf8(&text[..bytes]).unwrap();
+                if tell
+                    .send(text.lines().map(str::to_owned).collect())
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Self(told)
+    }
+
+    fn heard(&self) -> Vec<String> {
+        self.0.recv_timeout(PATIENCE).unwrap()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,8 +47,7 @@ async fn systemd_hears_that_the_server_is_ready_alive_and_ending() {
     let mut program = Program::init();
     let device = program.device("server", "pull", "ACME");
     let socket = program.path("notify");
-    let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let manager = Manager::at(&socket);
     let mut command = program.command(&["serve"]);
     command
         .env("NOTIFY_SOCKET", &socket)
@@ -36,16 +55,16 @@ async fn systemd_hears_that_the_server_is_ready_alive_and_ending() {
 
     program.serve_by(command);
 
-    let ready = heard(&manager);
+    let ready = manager.heard();
     assert_eq!(ready[0], "READY=1");
     let address = program.address.unwrap();
     assert_eq!(ready[1], format!("STATUS=Listening on {address}"));
     Peer::connect(address, &device.login).await;
     for _ in 0..3 {
-        assert_eq!(heard(&manager), ["WATCHDOG=1"]);
+        assert_eq!(manager.heard(), ["WATCHDOG=1"]);
     }
     assert_eq!(program.terminate(), Some(0));
-    let ending = std::iter::repeat_with(|| heard(&manager)).find(|said| said[0] != "WATCHDOG=1");
+    let ending = std::iter::repeat_with(|| manager.heard()).find(|said| said[0] != "WATCHDOG=1");
     assert_eq!(ending.unwrap()[0], "STOPPING=1");
 }
 

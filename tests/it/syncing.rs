@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::gateway::invoice;
 use crate::hashes::is_here;
+use crate::interop::wait_until;
 use crate::peer::Peer;
 use crate::program::Program;
 
@@ -130,19 +130,6 @@ fn meaning(call: &str, data: &Path) -> Option<Done> {
         // The folders of blobs are called by the first two digits of their digests.
         let folder = call.split_once(&format!("{data}/blobs/"))?.1;
         (folder.find('>') == Some(2)).then_some(Done::Folder)
-    }
-}
-
-/// Waits until it is so; how long that takes is the machine's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "another process is waited for, which has no clock of ours"
-)]
-fn wait_until(holds: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < until, "it did not come to it");
-        std::thread::yield_now();
     }
 }
 

@@ -10,7 +10,7 @@ use sluis::model::{DeviceKind, EventSeq, Timestamp, WebhookId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Office, invoice};
+use crate::gateway::{Gateway, Office, invoice, until};
 use crate::program::Program;
 use crate::receiver::{Away, Receiver, Reply, Seen, tls};
 use crate::scheduling::tamper;
@@ -18,7 +18,7 @@ use crate::scheduling::tamper;
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
 pub const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
 
-/// A receiver that says nothing is waited for so long: a test has no more patience.
+/// So long a receiver that says nothing is waited for where a test is about that.
 const PATIENCE_MS: u64 = 300;
 
 pub async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId {
@@ -37,7 +37,16 @@ pub async fn webhook(gateway: &Gateway, office: &Office, url: &str) -> WebhookId
 }
 
 pub fn dispatcher(gateway: &Gateway) -> Dispatcher {
-    let poster = Poster::new(&gateway.house.config.webhooks).waiting_at_most(PATIENCE_MS);
+    dispatcher_with(gateway, Poster::new(&gateway.house.config.webhooks))
+}
+
+/// One that soon gives up a receiver that says nothing.
+fn impatient(gateway: &Gateway) -> Dispatcher {
+    let poster = Poster::new(&gateway.house.config.webhooks);
+    dispatcher_with(gateway, poster.waiting_at_most(PATIENCE_MS))
+}
+
+fn dispatcher_with(gateway: &Gateway, poster: Poster) -> Dispatcher {
     let clock = gateway.house.clock.clone();
     Dispatcher::new(gateway.house.catalog.clone(), poster, clock).with_random(|| 9_999)
 }
@@ -205,7 +214,7 @@ async fn whatever_the_receiver_does_every_event_arrives_and_none_overtakes() {
             .receive(&office, invoice(&format!("F-{number}"), 0))
             .await;
     }
-    let dispatcher = dispatcher(&gateway);
+    let dispatcher = impatient(&gateway);
     let slow = Arc::new(Notify::new());
     slow.notify_one();
     receiver.does([
@@ -344,7 +353,7 @@ async fn a_receiver_that_connects_and_never_speaks_tls_is_not_waited_for() {
     webhook(&gateway, &office, &url).await;
     gateway.receive(&office, invoice("F-1", 0)).await;
 
-    dispatcher(&gateway).turn().await.unwrap();
+    impatient(&gateway).turn().await.unwrap();
 
     let error = row(&gateway, &office).await.error.unwrap();
     assert_eq!(
@@ -447,9 +456,7 @@ async fn a_server_that_is_killed_while_it_tells_loses_no_event() {
     }
     program.serve();
     let last = || program.json(&["webhook", "list", "kantoor"]).remove(0);
-    while last()["cursor"] != last()["last"] {
-        tokio::task::yield_now().await;
-    }
+    until(async || last()["cursor"] == last()["last"]).await;
 
     let documents = program.json(&["events", "kantoor"]).into_iter();
     let documents =

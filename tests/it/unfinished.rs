@@ -5,16 +5,14 @@ use sluis::model::Digest;
 use sluis::sftp::limits::DRAFTS_MAX;
 use sluis::upload::{SESSION_BYTES_MAX, SHELF_MS, UPLOAD_BYTES_MAX};
 
-use crate::gateway::invoice;
+use crate::gateway::{invoice, until};
 use crate::peer::Peer;
 use crate::program::Program;
 use crate::uploading::{CREATE, OFFERED, RESUME, open, scene, size, write};
 
 /// Waits until the server has noticed that a session ended, and put down what it left.
 async fn until_put_down(peer: &Peer, path: &str) {
-    while !peer.exists(path).await {
-        tokio::task::yield_now().await;
-    }
+    until(async || peer.exists(path).await).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::checks::{Beside, GROWTH_MIB_MAX, Scene, honest, peak_mib};
 use super::documents::Becomes;
 use super::ingested::pipe;
 use super::names;
+use crate::interop::wait_until;
 
 /// A server that looks often, and the folder in which it looks.
 fn serving() -> (Scene, PathBuf) {
@@ -16,9 +17,7 @@ fn serving() -> (Scene, PathBuf) {
     scene.configure("[drop]\nrescan_seconds = 1\nsettle_ms = 500\n");
     scene.program.serve();
     let folder = scene.program.path("sluis/data/drop/kantoor");
-    while !folder.is_dir() {
-        std::thread::yield_now();
-    }
+    wait_until(|| folder.is_dir());
     (scene, folder)
 }
 
@@ -32,9 +31,7 @@ fn put(scene: &Scene, to: &Path, bytes: &[u8]) {
 /// Waits until these files are gone.
 fn until_gone(folder: &Path, files: impl IntoIterator<Item = PathBuf>) {
     for file in files {
-        while folder.join(&file).symlink_metadata().is_ok() {
-            std::thread::yield_now();
-        }
+        wait_until(|| folder.join(&file).symlink_metadata().is_err());
     }
 }
 

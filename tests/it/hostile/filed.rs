@@ -2,6 +2,7 @@
 
 use super::checks::{Scene, check_text, honest};
 use super::names::WORDS;
+use crate::interop::wait_until;
 
 #[test]
 fn a_firms_file_that_means_harm_is_refused_and_changes_nothing() {
@@ -195,15 +196,8 @@ fn what_a_receiver_answers_is_shown_plainly() {
     scene.program.ingest(&[honest("F-1")]);
     answering.join().unwrap();
 
-    while !scene
-        .program
-        .query("select count(*) from letter where error <> ''")
-        .concat()
-        .iter()
-        .any(|count| *count > 0)
-    {
-        std::thread::yield_now();
-    }
+    let failed = "select count(*) from letter where error <> ''";
+    wait_until(|| scene.program.query(failed)[0][0] > 0);
     for command in [
         &["webhook", "list", "kantoor"][..],
         &["webhook", "dead", "kantoor"],

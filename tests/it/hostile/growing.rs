@@ -11,6 +11,9 @@ const GROWTH_MAX: u64 = 10;
 /// What is shorter than this is not measured, in microseconds: it would be noise.
 const NOISE_US: u64 = 5_000;
 
+/// How often one is measured that seems to grow: what the machine does beside it may make one slow, but not each time.
+const TRIES: usize = 5;
+
 /// What is read so fast that even so many parts are noise has ended at its beginning.
 const PARTS_MAX: usize = 256 * 1024;
 
@@ -54,8 +57,16 @@ fn no_document_costs_more_than_its_length() {
         }
         let (one, four) = (shape(n), shape(4 * n));
         let best = |text: &str| (0..3).map(|_| took_us(text.as_bytes())).min().unwrap();
-        let (short, long) = (best(&one), best(&four));
-        if long > GROWTH_MAX * short.max(NOISE_US) {
+        let grows = |(short, long): (u64, u64)| long > GROWTH_MAX * short.max(NOISE_US);
+        let mut measured = (best(&one), best(&four));
+        for _ in 1..TRIES {
+            if !grows(measured) {
+                break;
+            }
+            measured = (best(&one), best(&four));
+        }
+        if grows(measured) {
+            let (short, long) = measured;
             faults.push(format!(
                 "{name}: {short} µs, and four times as much takes {long} µs"
             ));

@@ -15,7 +15,7 @@ use super::books::Model;
 use super::command::{Arriving, Command, Pick, Sends};
 use super::facts::{Delivery, Device, LAST, Party, When};
 use super::sessions::Peers;
-use crate::gateway::{Gateway, Login, MILL, Office};
+use crate::gateway::{Gateway, Login, MILL, Office, until};
 
 /// A gateway, and the reference beside it.
 pub struct World {
@@ -284,16 +284,11 @@ impl World {
     pub async fn until_ended(&self, office: usize, connection: i64) {
         let (firm, id) = (self.offices[office].firm, SessionId(connection));
         let catalog = &self.gateway.house.catalog;
-        while catalog
-            .session(firm, id)
-            .await
-            .unwrap()
-            .unwrap()
-            .ended_at
-            .is_none()
-        {
-            tokio::task::yield_now().await;
-        }
+        until(async || {
+            let session = catalog.session(firm, id).await.unwrap();
+            session.unwrap().ended_at.is_some()
+        })
+        .await;
     }
 
     /// The tables, the events and the reference say the same.
