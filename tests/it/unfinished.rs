@@ -113,6 +113,42 @@ async fn a_connection_that_breaks_late_does_not_hide_what_was_taken_meanwhile() 
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_late_puts_nothing_over_a_newer_beginning() {
+    let (gateway, office, scanner) = scene().await;
+    let path = "/in/F-1.xml";
+    let dead = gateway.connect(&scanner).await;
+    let handle = open(&dead, path, CREATE).await.unwrap();
+    let old = invoice("F-1", 9000);
+    write(&dead, &handle, 0, &old[..3000]).await.unwrap();
+    // A sign that its end was noticed.
+    let other = open(&dead, "/in/other.xml", CREATE).await.unwrap();
+    write(&dead, &other, 0, b"<Inv").await.unwrap();
+    // Its sender has mended the document, and is cut off once more.
+    let bytes = invoice("F-2", 9000);
+    let cut = gateway.connect(&scanner).await;
+    let anew = CREATE | OpenFlags::TRUNCATE;
+    let handle = open(&cut, path, anew).await.unwrap();
+    write(&cut, &handle, 0, &bytes[..5000]).await.unwrap();
+    cut.hang_up();
+    let peer = gateway.connect(&scanner).await;
+    until_put_down(&peer, path).await;
+
+    dead.hang_up();
+    until_put_down(&peer, "/in/other.xml").await;
+
+    // As `reput` does: from the size that shows.
+    let from = size(&peer, path).await.unwrap();
+    assert_eq!(from, 5000);
+    let handle = open(&peer, path, CREATE | OpenFlags::APPEND).await.unwrap();
+    let rest = &bytes[usize::try_from(from).unwrap()..];
+    write(&peer, &handle, from, rest).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    let taken = gateway.house.blobs.whole(Digest::of(&bytes)).await;
+    assert_eq!(taken.unwrap(), bytes);
+    assert_eq!(gateway.deliveries(&office).await.len(), 1);
+}
+
+#[tokio::test]
 async fn of_two_connections_that_write_one_temporary_name_the_later_close_is_refused() {
     let (gateway, office, scanner) = scene().await;
     let (first, second) = (
