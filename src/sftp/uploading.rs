@@ -1,18 +1,16 @@
 //! How is a document put into `/in`?
 //!
-//! OPEN begins a draft that this session alone sees, or takes up one that the device left on its shelf. The
-//! last CLOSE takes it in, when its name is a final one and every byte came; a RENAME from a temporary
-//! name to a final one does so too. Either is answered when the document is durable.
+//! OPEN begins a draft that this session alone sees, or takes up one that the device left on its shelf: that is in
+//! `opening`. The last CLOSE takes it in, when its name is a final one and every byte came; a RENAME from a
+//! temporary name to a final one does so too. Either is answered when the document is durable.
 
 use bytes::Bytes;
-use russh_sftp::protocol::{FileAttributes, Handle, OpenFlags, Packet};
+use russh_sftp::protocol::{FileAttributes, Packet};
 use tracing::{info, warn};
 
-use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
-use super::reading::{Intent, intent, too_many_files};
+use super::limits::NAME_BYTES_MAX;
 use super::room::Unfinished;
 use super::serve::{Open, Session, Stop, ok};
-use super::sights::taken_already;
 use super::status::Refusal;
 use crate::ingest::{Outcome, PutAs, Taken};
 use crate::model::{Timestamp, Veiled, VirtualPath, fold, is_temporary};
@@ -25,9 +23,9 @@ type Answer = Result<Option<Packet>, Stop>;
 pub(super) struct Writing {
     pub(super) draft: Draft,
     pub(super) path: VirtualPath,
-    handles: usize,
+    pub(super) handles: usize,
     /// Why a part of it was refused; then none of it is taken.
-    fault: Option<Refusal>,
+    pub(super) fault: Option<Refusal>,
     /// Where it is counted.
     pub(super) unfinished: Unfinished,
 }
@@ -56,9 +54,6 @@ impl PutFolder {
         }
     }
 }
-
-/// What was left unfinished under a name is not gone on with.
-struct Anew;
 
 /// Why a file was not taken in.
 enum NotTaken {
@@ -108,86 +103,6 @@ impl Session {
             Err(tree::Error::Missing) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(super) async fn open_upload(
-        &mut self,
-        id: u32,
-        path: VirtualPath,
-        flags: OpenFlags,
-    ) -> Answer {
-        let seen = self.sight(&path);
-        let anew = flags.contains(OpenFlags::TRUNCATE);
-        let is_append = flags.contains(OpenFlags::APPEND);
-        let is_taken = |sight: &Sight| sight.digest.is_some();
-        if is_append && !anew && seen.as_ref().is_some_and(is_taken) {
-            return Err(taken_already().into());
-        }
-        match intent(flags) {
-            Intent::Read if seen.is_some() => {
-                return Err(
-                    Refusal::denied("documents are put here; they are not given back").into(),
-                );
-            }
-            Intent::Read => return Err(Refusal::missing().into()),
-            Intent::Change if seen.is_none() => return Err(Refusal::missing().into()),
-            Intent::CreateNew if seen.is_some() => {
-                return Err(Refusal::failed("a file of that name is there").into());
-            }
-            Intent::Create | Intent::CreateNew | Intent::Change => {}
-        }
-        self.parts.ingest.check_room()?;
-        let (firm, now) = (self.who.firm, self.parts.clock.read());
-        if let Err(full) = self.parts.quota.check(firm, 1, now).await {
-            return Err(self.refuse_upload(&path, None, full).await.into());
-        }
-        let key = path.key();
-        self.begin_or_resume(path, anew.then_some(Anew))?;
-        if is_append {
-            self.cut_to_first_gap(&key).await?;
-        }
-        let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
-        if let Some(writing) = self.writing.get_mut(&key) {
-            writing.handles += 1;
-            if anew {
-                writing.draft.empty();
-                writing.unfinished.resize(0);
-                writing.fault = None;
-            }
-        }
-        Ok(Some(Packet::Handle(Handle { id, handle })))
-    }
-
-    fn begin_or_resume(&mut self, path: VirtualPath, anew: Option<Anew>) -> Result<(), Refusal> {
-        let key = path.key();
-        if self.writing.contains_key(&key) {
-            return Ok(());
-        }
-        check_name(&path)?;
-        if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
-            return Err(too_many_files());
-        }
-        let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;
-        let now = self.parts.clock.read();
-        let left = self.parts.shelf.take_draft(self.who.device, &path, now);
-        let mut draft = left.unwrap_or_else(|| Draft::begin(now));
-        if anew.is_some() {
-            draft.empty();
-        }
-        if !unfinished.resize(draft.bytes()) {
-            self.put_down(path, draft);
-            return Err(upload::Error::TooMuchTogether.into());
-        }
-        draft.set_closed(false);
-        let writing = Writing {
-            draft,
-            path,
-            handles: 0,
-            fault: None,
-            unfinished,
-        };
-        self.writing.insert(key, writing);
-        Ok(())
     }
 
     /// How many bytes the files have together that this session is writing.
