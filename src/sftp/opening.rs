@@ -5,16 +5,24 @@ use russh_sftp::protocol::{Handle, OpenFlags, Packet};
 use super::limits::DRAFTS_MAX;
 use super::reading::{Intent, intent, too_many_files};
 use super::serve::{Open, Session, Stop};
-use super::sights::taken_already;
+use super::sights::{another_beginning, taken_already};
 use super::status::Refusal;
 use super::uploading::{Writing, check_name};
 use crate::model::VirtualPath;
-use crate::upload::{self, Draft, Sight};
+use crate::upload::{self, Draft, Sight, Spool};
 
 type Answer = Result<Option<Packet>, Stop>;
 
-/// What was left unfinished under a name is not gone on with.
-struct Anew;
+/// With how much goes on, of what was left unfinished under a name, whoever opens it.
+#[derive(Debug, Clone, Copy)]
+enum GoesOn {
+    /// With nothing.
+    Anew,
+    /// With all, wherever he writes.
+    Anywhere,
+    /// At its end, where it showed with so many bytes.
+    AtEnd(u64),
+}
 
 impl Session {
     pub(super) async fn open_upload(
@@ -49,9 +57,13 @@ impl Session {
             return Err(self.refuse_upload(&path, None, full).await.into());
         }
         let key = path.key();
-        self.begin_or_resume(path, anew.then_some(Anew))?;
-        if is_append {
-            self.cut_to_first_gap(&key).await?;
+        if !self.writing.contains_key(&key) {
+            let goes_on = match (anew, is_append) {
+                (true, _) => GoesOn::Anew,
+                (false, false) => GoesOn::Anywhere,
+                (false, true) => GoesOn::AtEnd(seen.map_or(0, |sight| sight.bytes)),
+            };
+            self.begin_or_resume(path, goes_on).await?;
         }
         let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
         if let Some(writing) = self.writing.get_mut(&key) {
@@ -65,11 +77,7 @@ impl Session {
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
 
-    fn begin_or_resume(&mut self, path: VirtualPath, anew: Option<Anew>) -> Result<(), Refusal> {
-        let key = path.key();
-        if self.writing.contains_key(&key) {
-            return Ok(());
-        }
+    async fn begin_or_resume(&mut self, path: VirtualPath, goes_on: GoesOn) -> Result<(), Refusal> {
         check_name(&path)?;
         if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
             return Err(too_many_files());
@@ -77,15 +85,22 @@ impl Session {
         let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;
         let now = self.parts.clock.read();
         let left = self.parts.shelf.take_draft(self.who.device, &path, now);
+        let was_left = left.is_some();
         let mut draft = left.unwrap_or_else(|| Draft::begin(now));
-        if anew.is_some() {
-            draft.empty();
-        }
-        if !unfinished.resize(draft.bytes()) {
-            self.put_down(path, draft);
-            return Err(upload::Error::TooMuchTogether.into());
+        let readied = ready(&mut draft, goes_on, &self.parts.spool).await;
+        let has_room = || unfinished.resize(draft.bytes());
+        let begun = match readied {
+            Ok(()) if !has_room() => Err(upload::Error::TooMuchTogether.into()),
+            other => other,
+        };
+        if let Err(why) = begun {
+            if was_left && !draft.is_spoilt() {
+                self.put_down(path, draft);
+            }
+            return Err(why);
         }
         draft.set_closed(false);
+        let key = path.key();
         let writing = Writing {
             draft,
             path,
@@ -95,5 +110,54 @@ impl Session {
         };
         self.writing.insert(key, writing);
         Ok(())
+    }
+}
+
+/// Has a draft hold what is gone on with.
+async fn ready(draft: &mut Draft, goes_on: GoesOn, spool: &Spool) -> Result<(), Refusal> {
+    match goes_on {
+        GoesOn::Anew => draft.empty(),
+        GoesOn::Anywhere => {}
+        GoesOn::AtEnd(seen) => {
+            let bytes = draft.bytes_in_order();
+            // Another connection may have taken it up, or finished it, since it was looked at.
+            if bytes != seen {
+                return Err(another_beginning());
+            }
+            // Whoever appends counts from the size that he is told, so what came behind a gap is let go of.
+            draft.cut(spool, bytes).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::upload::DraftRoom;
+
+    #[tokio::test]
+    async fn whoever_appends_goes_on_with_what_he_saw_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let room = DraftRoom {
+            file_bytes: 10,
+            session_bytes: 10,
+        };
+        let mut draft = Draft::begin(Timestamp(0));
+        for offset in [0, 6] {
+            let written = draft.write(&spool, offset, vec![0; 3].into(), room).await;
+            written.unwrap();
+        }
+
+        for seen in [0, 2, 9] {
+            let refused = ready(&mut draft, GoesOn::AtEnd(seen), &spool).await;
+            assert_eq!(refused, Err(another_beginning()));
+            assert_eq!(draft.bytes(), 9, "it is put down as it was");
+        }
+
+        let readied = ready(&mut draft, GoesOn::AtEnd(3), &spool).await;
+        assert_eq!((readied, draft.bytes()), (Ok(()), 3));
     }
 }

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use super::limits::NAME_BYTES_MAX;
 use super::room::Unfinished;
 use super::serve::{Open, Session, Stop, ok};
+use super::sights::another_beginning;
 use super::status::Refusal;
 use crate::ingest::{Outcome, PutAs, Taken};
 use crate::model::{Timestamp, Veiled, VirtualPath, fold, is_temporary};
@@ -125,6 +126,12 @@ impl Session {
             // The log has it from the first time.
             return Err(fault.clone().told().into());
         }
+        // Who counts from where he began is never past the end, and who counts from the size is at it.
+        if is_append && offset > writing.draft.bytes() {
+            let fault = another_beginning();
+            writing.fault = Some(fault.clone());
+            return Err(fault.into());
+        }
         // What is left free is for marks, so what was begun is not gone on with either.
         if let Err(full) = self.parts.ingest.check_room() {
             let fault = Refusal::from(full);
@@ -178,6 +185,10 @@ impl Session {
         };
         if let Some(fault) = writing.fault {
             self.warn_of(&writing.path, &fault.text);
+            // What takes no room was emptied; the beginning of another stays for whoever goes on with that.
+            if writing.draft.bytes() > 0 {
+                self.put_down(writing.path, writing.draft);
+            }
             return Err(fault.told().into());
         }
         let (path, mut draft) = (writing.path, writing.draft);
@@ -372,10 +383,6 @@ impl Writing {
     /// Why none of it will be taken, if a part of it was refused.
     pub(super) fn fault(&self) -> Option<&Refusal> {
         self.fault.as_ref()
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.handles > 0
     }
 
     pub(super) fn sight(&self) -> Sight {
