@@ -27,6 +27,7 @@ pub mod limits;
 mod listen;
 mod listing;
 mod moving;
+mod opening;
 mod pace;
 mod portion;
 mod proxy;

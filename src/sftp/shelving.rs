@@ -61,7 +61,8 @@ pub(super) struct Untold(VecDeque<LetGo>);
 
 impl Untold {
     /// Tells of what is gone by now, of whichever device: in the log, and what waited for its day in that device's
-    /// `/rejected`. Nobody waits for it, so no session does. Where the catalog fails, it is noted another time.
+    /// `/rejected`. Nobody waits for it, so no session does. Where the catalog fails, it is noted another time; where one
+    /// place of it does, the others do not wait for that.
     pub(super) async fn tell(&mut self, parts: &Parts) {
         let now = parts.clock.read();
         for gone in parts.shelf.sweep(now) {
@@ -75,15 +76,16 @@ impl Untold {
             let (device, path) = (gone.device, &gone.path);
             let rejections = &parts.rejections;
             let noting = rejections.note_never_named(device, path, gone.bytes, now);
-            match noting.await {
-                Ok(()) => {}
-                // It has been told that the catalog fails.
-                Err(failed) if failed.cause().is_some() => {
-                    self.0.push_front(gone);
-                    return;
-                }
-                Err(failed) => say_unnoted(&gone, &failed.to_string()),
+            let Err(failed) = noting.await else {
+                continue;
+            };
+            let why = failed.to_string();
+            // It has been told that the catalog fails.
+            if parts.sending.meets_all(&failed.into()) {
+                self.0.push_front(gone);
+                return;
             }
+            say_unnoted(&gone, &why);
         }
     }
 

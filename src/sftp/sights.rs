@@ -28,18 +28,6 @@ impl Session {
         Ok(self.sight(path).as_ref().map(attributes))
     }
 
-    /// Lets go of what came behind a gap: whoever appends to a file counts from the size that he is told.
-    pub(super) async fn cut_to_first_gap(&mut self, key: &str) -> Result<(), Stop> {
-        if let Some(writing) = self.writing.get_mut(key)
-            && !writing.is_open()
-        {
-            let bytes = writing.draft.bytes_in_order();
-            writing.draft.cut(&self.parts.spool, bytes).await?;
-            writing.unfinished.resize(writing.draft.bytes());
-        }
-        Ok(())
-    }
-
     pub(super) fn upload_of(&self, key: &str) -> Option<Attributes> {
         Some(attributes(&self.writing.get(key)?.sight()))
     }
@@ -65,6 +53,11 @@ impl Session {
 /// What shows is no beginning of another document, and what is appended to it would be taken for a whole one.
 pub(super) fn taken_already() -> Refusal {
     Refusal::failed("the file of that name was taken in already; put yours anew")
+}
+
+/// What is here is not what whoever goes on has counted from, so what he writes would follow on something else.
+pub(super) fn another_beginning() -> Refusal {
+    Refusal::failed("what is here of this file is not what you go on from; put it anew")
 }
 
 fn attributes(sight: &Sight) -> Attributes {

@@ -1,18 +1,17 @@
 //! How is a document put into `/in`?
 //!
-//! OPEN begins a draft that this session alone sees, or takes up one that the device left on its shelf. The
-//! last CLOSE takes it in, when its name is a final one and every byte came; a RENAME from a temporary
-//! name to a final one does so too. Either is answered when the document is durable.
+//! OPEN begins a draft that this session alone sees, or takes up one that the device left on its shelf: that is in
+//! `opening`. The last CLOSE takes it in, when its name is a final one and every byte came; a RENAME from a
+//! temporary name to a final one does so too. Either is answered when the document is durable.
 
 use bytes::Bytes;
-use russh_sftp::protocol::{FileAttributes, Handle, OpenFlags, Packet};
+use russh_sftp::protocol::{FileAttributes, Packet};
 use tracing::{info, warn};
 
-use super::limits::{DRAFTS_MAX, NAME_BYTES_MAX};
-use super::reading::{Intent, intent, too_many_files};
+use super::limits::NAME_BYTES_MAX;
 use super::room::Unfinished;
 use super::serve::{Open, Session, Stop, ok};
-use super::sights::taken_already;
+use super::sights::another_beginning;
 use super::status::Refusal;
 use crate::ingest::{Outcome, PutAs, Taken};
 use crate::model::{Timestamp, Veiled, VirtualPath, fold, is_temporary};
@@ -25,9 +24,9 @@ type Answer = Result<Option<Packet>, Stop>;
 pub(super) struct Writing {
     pub(super) draft: Draft,
     pub(super) path: VirtualPath,
-    handles: usize,
+    pub(super) handles: usize,
     /// Why a part of it was refused; then none of it is taken.
-    fault: Option<Refusal>,
+    pub(super) fault: Option<Refusal>,
     /// Where it is counted.
     pub(super) unfinished: Unfinished,
 }
@@ -56,9 +55,6 @@ impl PutFolder {
         }
     }
 }
-
-/// What was left unfinished under a name is not gone on with.
-struct Anew;
 
 /// Why a file was not taken in.
 enum NotTaken {
@@ -110,86 +106,6 @@ impl Session {
         }
     }
 
-    pub(super) async fn open_upload(
-        &mut self,
-        id: u32,
-        path: VirtualPath,
-        flags: OpenFlags,
-    ) -> Answer {
-        let seen = self.sight(&path);
-        let anew = flags.contains(OpenFlags::TRUNCATE);
-        let is_append = flags.contains(OpenFlags::APPEND);
-        let is_taken = |sight: &Sight| sight.digest.is_some();
-        if is_append && !anew && seen.as_ref().is_some_and(is_taken) {
-            return Err(taken_already().into());
-        }
-        match intent(flags) {
-            Intent::Read if seen.is_some() => {
-                return Err(
-                    Refusal::denied("documents are put here; they are not given back").into(),
-                );
-            }
-            Intent::Read => return Err(Refusal::missing().into()),
-            Intent::Change if seen.is_none() => return Err(Refusal::missing().into()),
-            Intent::CreateNew if seen.is_some() => {
-                return Err(Refusal::failed("a file of that name is there").into());
-            }
-            Intent::Create | Intent::CreateNew | Intent::Change => {}
-        }
-        self.parts.ingest.check_room()?;
-        let (firm, now) = (self.who.firm, self.parts.clock.read());
-        if let Err(full) = self.parts.quota.check(firm, 1, now).await {
-            return Err(self.refuse_upload(&path, None, full).await.into());
-        }
-        let key = path.key();
-        self.begin_or_resume(path, anew.then_some(Anew))?;
-        if is_append {
-            self.cut_to_first_gap(&key).await?;
-        }
-        let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
-        if let Some(writing) = self.writing.get_mut(&key) {
-            writing.handles += 1;
-            if anew {
-                writing.draft.empty();
-                writing.unfinished.resize(0);
-                writing.fault = None;
-            }
-        }
-        Ok(Some(Packet::Handle(Handle { id, handle })))
-    }
-
-    fn begin_or_resume(&mut self, path: VirtualPath, anew: Option<Anew>) -> Result<(), Refusal> {
-        let key = path.key();
-        if self.writing.contains_key(&key) {
-            return Ok(());
-        }
-        check_name(&path)?;
-        if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
-            return Err(too_many_files());
-        }
-        let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;
-        let now = self.parts.clock.read();
-        let left = self.parts.shelf.take_draft(self.who.device, &path, now);
-        let mut draft = left.unwrap_or_else(|| Draft::begin(now));
-        if anew.is_some() {
-            draft.empty();
-        }
-        if !unfinished.resize(draft.bytes()) {
-            self.put_down(path, draft);
-            return Err(upload::Error::TooMuchTogether.into());
-        }
-        draft.set_closed(false);
-        let writing = Writing {
-            draft,
-            path,
-            handles: 0,
-            fault: None,
-            unfinished,
-        };
-        self.writing.insert(key, writing);
-        Ok(())
-    }
-
     /// How many bytes the files have together that this session is writing.
     pub(super) fn written_bytes(&self) -> u64 {
         let uploads = self.writing.values().map(|own| own.draft.bytes());
@@ -209,6 +125,12 @@ impl Session {
         if let Some(fault) = &writing.fault {
             // The log has it from the first time.
             return Err(fault.clone().told().into());
+        }
+        // Who counts from where he began is never past the end, and who counts from the size is at it.
+        if is_append && offset > writing.draft.bytes() {
+            let fault = another_beginning();
+            writing.fault = Some(fault.clone());
+            return Err(fault.into());
         }
         // What is left free is for marks, so what was begun is not gone on with either.
         if let Err(full) = self.parts.ingest.check_room() {
@@ -263,6 +185,10 @@ impl Session {
         };
         if let Some(fault) = writing.fault {
             self.warn_of(&writing.path, &fault.text);
+            // What takes no room was emptied; the beginning of another stays for whoever goes on with that.
+            if writing.draft.bytes() > 0 {
+                self.put_down(writing.path, writing.draft);
+            }
             return Err(fault.told().into());
         }
         let (path, mut draft) = (writing.path, writing.draft);
@@ -457,10 +383,6 @@ impl Writing {
     /// Why none of it will be taken, if a part of it was refused.
     pub(super) fn fault(&self) -> Option<&Refusal> {
         self.fault.as_ref()
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.handles > 0
     }
 
     pub(super) fn sight(&self) -> Sight {

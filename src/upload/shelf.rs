@@ -128,12 +128,15 @@ impl Shelf {
 
     /// Puts down a file that is not finished. It takes the place of none that was closed: that one came to this name
     /// while this one was written, and its writer was told that all is well. Nor does it stay where a file of its name
-    /// was taken meanwhile: that one is what its device looks for, and a part of another is not gone on with there.
+    /// was taken meanwhile, or was begun later and lies there: that one is what its device looks for, and a part of
+    /// another is not gone on with there.
     pub fn put_draft(&self, device: DeviceId, path: VirtualPath, draft: Draft, now: Timestamp) {
         let mut devices = self.lock();
         let own = devices.entry(device).or_default();
         own.sweep(now);
-        let is_over = own.was_taken_since(&path, draft.begun()) && !draft.is_promised();
+        let since = draft.begun();
+        let is_over = own.was_taken_since(&path, since) || own.was_begun_since(&path, since);
+        let is_over = is_over && !draft.is_promised();
         if !is_over && !own.has_finished(&path) {
             own.put(path, draft, now);
         } else if draft.is_promised() {
@@ -293,6 +296,11 @@ impl Own {
     fn was_taken_since(&self, path: &VirtualPath, since: Nth) -> bool {
         let taken = self.sights.get(&path.key());
         taken.is_some_and(|(nth, _)| *nth > since)
+    }
+
+    fn was_begun_since(&self, path: &VirtualPath, since: Nth) -> bool {
+        let there = self.drafts.get(&path.key());
+        there.is_some_and(|kept| kept.draft.begun() > since)
     }
 
     fn has_room(&self, bytes: u64) -> bool {
@@ -480,6 +488,49 @@ mod tests {
         // What is begun after that, and not finished, is gone on with.
         shelf.put_draft(ME, path("new.xml"), closed(&spool).await, NOW);
         assert_eq!(look("new.xml").digest, None);
+    }
+
+    #[tokio::test]
+    async fn what_breaks_late_goes_over_nothing_that_was_begun_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        let unfinished = async |bytes| {
+            let mut draft = closed_with(&spool, bytes).await;
+            draft.set_closed(false);
+            draft
+        };
+        let put = |draft| shelf.put_draft(ME, path("a.xml"), draft, NOW);
+        let bytes = || shelf.look(ME, &path("a.xml"), NOW).unwrap().bytes;
+        let (older, newer) = (unfinished(3).await, unfinished(5).await);
+
+        put(newer);
+        put(older);
+
+        assert_eq!(bytes(), 5);
+        assert!(shelf.sweep(NOW).is_empty(), "nobody was told that it stays");
+        // To take it up is to begin it anew.
+        let other = unfinished(2).await;
+        let newest = shelf.take_draft(ME, &path("a.xml"), NOW).unwrap();
+        put(other);
+        put(newest);
+        assert_eq!(bytes(), 5);
+    }
+
+    #[tokio::test]
+    async fn what_was_closed_goes_over_what_is_unfinished_also_where_that_was_begun_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::in_folder(folder.path());
+        let shelf = Shelf::default();
+        let put = shelf.put_finished(ME, path("a.part"), closed_with(&spool, 5).await, NOW);
+        assert_eq!(put, Ok(()));
+        let open = shelf.take_draft(ME, &path("a.part"), NOW).unwrap();
+        shelf.put_draft(ME, path("a.part"), Draft::begin(NOW), NOW);
+
+        shelf.put_draft(ME, path("a.part"), open, NOW);
+
+        assert_eq!(shelf.look(ME, &path("a.part"), NOW).unwrap().bytes, 5);
+        assert!(shelf.sweep(NOW).is_empty());
     }
 
     #[test]

@@ -116,6 +116,34 @@ async fn no_session_waits_until_what_others_left_is_noted_which_is_done_when_it_
 }
 
 #[tokio::test]
+async fn a_note_that_meets_a_damaged_page_holds_up_no_other() {
+    let (mut gateway, _, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    for name in ["A", "B"] {
+        let path = format!("/in/{name}.xml.part");
+        peer.put(&path, &invoice(name, 1300)).await.unwrap();
+    }
+    // What SQLite says of a damaged page, met by the first note alone.
+    gateway.tampered = true;
+    let damage = "
+        create virtual table damaged using rtree (id, low, high);
+        update damaged_node set data = cast(x'ffff' || substr(data, 3) as blob);
+        create trigger meets_damage before insert on rejection when new.path = '/in/A.xml.part'
+        begin insert into damaged values (1, 0, 1); end;";
+    {
+        use sqlx::Connection as _;
+        let file = format!("sqlite://{}", gateway.catalog_file().display());
+        let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+        sqlx::raw_sql(damage).execute(&mut other).await.unwrap();
+    }
+
+    gateway.pass_ms(SHELF_MS + 1);
+
+    until_rejected(&peer).await;
+    assert_eq!(peer.list("/rejected").await.unwrap(), ["B.xml.part.txt"]);
+}
+
+#[tokio::test]
 async fn a_file_one_byte_too_large_is_refused_and_only_the_text_shows() {
     let (gateway, office, scanner) = scene().await;
     let peer = gateway.connect(&scanner).await;

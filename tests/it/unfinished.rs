@@ -111,6 +111,42 @@ async fn a_connection_that_breaks_late_does_not_hide_what_was_taken_meanwhile() 
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_late_puts_nothing_over_a_newer_beginning() {
+    let (gateway, office, scanner) = scene().await;
+    let path = "/in/F-1.xml";
+    let dead = gateway.connect(&scanner).await;
+    let handle = open(&dead, path, CREATE).await.unwrap();
+    let old = invoice("F-1", 9000);
+    write(&dead, &handle, 0, &old[..3000]).await.unwrap();
+    // A sign that its end was noticed.
+    let other = open(&dead, "/in/other.xml", CREATE).await.unwrap();
+    write(&dead, &other, 0, b"<Inv").await.unwrap();
+    // Its sender has mended the document, and is cut off once more.
+    let bytes = invoice("F-2", 9000);
+    let cut = gateway.connect(&scanner).await;
+    let anew = CREATE | OpenFlags::TRUNCATE;
+    let handle = open(&cut, path, anew).await.unwrap();
+    write(&cut, &handle, 0, &bytes[..5000]).await.unwrap();
+    cut.hang_up();
+    let peer = gateway.connect(&scanner).await;
+    until_put_down(&peer, path).await;
+
+    dead.hang_up();
+    until_put_down(&peer, "/in/other.xml").await;
+
+    // As `reput` does: from the size that shows.
+    let from = size(&peer, path).await.unwrap();
+    assert_eq!(from, 5000);
+    let handle = open(&peer, path, CREATE | OpenFlags::APPEND).await.unwrap();
+    let rest = &bytes[usize::try_from(from).unwrap()..];
+    write(&peer, &handle, from, rest).await.unwrap();
+    peer.close(&handle).await.unwrap();
+    let taken = gateway.house.blobs.whole(Digest::of(&bytes)).await;
+    assert_eq!(taken.unwrap(), bytes);
+    assert_eq!(gateway.deliveries(&office).await.len(), 1);
+}
+
+#[tokio::test]
 async fn of_two_connections_that_write_one_temporary_name_the_later_close_is_refused() {
     let (gateway, office, scanner) = scene().await;
     let (first, second) = (
@@ -197,9 +233,82 @@ async fn what_was_taken_is_not_appended_to() {
     let anew = CREATE | OpenFlags::TRUNCATE | OpenFlags::APPEND;
     let handle = open(&peer, path, anew).await.unwrap();
     let other = invoice("F-2", 6000);
-    write(&peer, &handle, 5000, &other).await.unwrap();
+    write(&peer, &handle, 0, &other).await.unwrap();
     peer.close(&handle).await.unwrap();
     assert_eq!(gateway.deliveries(&office).await.len(), 2);
+}
+
+/// As two `sftp reput` that overlap: both were told the same size.
+#[tokio::test]
+async fn of_two_that_go_on_with_one_file_the_later_has_no_tail_taken_for_a_whole() {
+    let (gateway, office, scanner) = scene().await;
+    let path = "/in/F-1.xml";
+    let bytes = invoice("F-1", 9000);
+    let cut = gateway.connect(&scanner).await;
+    let handle = open(&cut, path, CREATE).await.unwrap();
+    write(&cut, &handle, 0, &bytes[..5000]).await.unwrap();
+    cut.hang_up();
+    let (first, second) = (
+        gateway.connect(&scanner).await,
+        gateway.connect(&scanner).await,
+    );
+    until_put_down(&first, path).await;
+    assert_eq!(size(&second, path).await, Ok(5000));
+    let flags = CREATE | OpenFlags::APPEND;
+    let one = open(&first, path, flags).await.unwrap();
+
+    let two = open(&second, path, flags).await.unwrap();
+    let tail = write(&second, &two, 5000, &bytes[5000..]).await;
+    assert_eq!(tail, Err(StatusCode::Failure));
+    assert_eq!(second.close(&two).await, Err(StatusCode::Failure));
+
+    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+    write(&first, &one, 5000, &bytes[5000..]).await.unwrap();
+    first.close(&one).await.unwrap();
+    let taken = gateway.house.blobs.whole(Digest::of(&bytes)).await;
+    assert_eq!(taken.unwrap(), bytes);
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+/// As `curl -C 5000`, whatever is there by now.
+#[tokio::test]
+async fn what_is_appended_past_the_end_is_refused_and_what_was_there_stays() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let bytes = invoice("F-1", 9000);
+    let flags = CREATE | OpenFlags::APPEND;
+    for path in ["/in/F-1.xml", "/in/F-1.xml.part"] {
+        let cut = gateway.connect(&scanner).await;
+        let handle = open(&cut, path, CREATE).await.unwrap();
+        write(&cut, &handle, 0, &bytes[..3000]).await.unwrap();
+        if path.ends_with(".part") {
+            cut.close(&handle).await.unwrap();
+        }
+        cut.hang_up();
+        until_put_down(&peer, path).await;
+        let handle = open(&peer, path, flags).await.unwrap();
+
+        let tail = write(&peer, &handle, 3001, &bytes[3001..]).await;
+        assert_eq!(tail, Err(StatusCode::Failure));
+        // Nor what follows, nor that alone which was there.
+        let more = write(&peer, &handle, 3000, &bytes[3000..]).await;
+        assert_eq!(more, Err(StatusCode::Failure));
+        assert_eq!(peer.close(&handle).await, Err(StatusCode::Failure));
+
+        assert_eq!(size(&peer, path).await, Ok(3000));
+        assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+    }
+    for path in ["/in/F-1.xml", "/in/F-1.xml.part"] {
+        let handle = open(&peer, path, flags).await.unwrap();
+        write(&peer, &handle, 3000, &bytes[3000..]).await.unwrap();
+        peer.close(&handle).await.unwrap();
+    }
+    peer.rename("/in/F-1.xml.part", "/in/F-2.xml")
+        .await
+        .unwrap();
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+    let events = gateway.events(&office).await;
+    assert_eq!(events, ["kept", "offered", "recognised"]);
 }
 
 #[tokio::test]
