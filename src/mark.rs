@@ -141,7 +141,8 @@ impl Marks {
             && let Some(other) = tx.name_in_use(who.firm, id, name).await?
         {
             // The same bytes once more, where they are already: an importer that repeats itself has done no wrong.
-            let is_again = matches!(act, Act::Copied(_)) && other == file.digest;
+            let is_same = other.is_there && other.digest == file.digest;
+            let is_again = matches!(act, Act::Copied(_)) && is_same;
             return is_again.then_some(()).ok_or(Error::NameInUse);
         }
         let by_copy = matches!(act, Act::Copied(_)); // whoever has the bytes has fetched them

@@ -20,6 +20,15 @@ pub struct Mark {
     pub progress: Progress,
 }
 
+/// Another delivery behind a name that an importer gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameInUse {
+    /// Its bytes.
+    pub digest: Digest,
+    /// Whether it is in that very folder for certain: its link has the same profile and code.
+    pub is_there: bool,
+}
+
 /// Collecting, as one statement that is its own transaction: it is what a pull does thousands of times in
 /// a row. The event is added only if the delivery is offered and the firm's last event is the one that is
 /// continued; what the event tells happens with it, by a trigger.
@@ -29,19 +38,23 @@ const COLLECT: &str = "insert into event (firm_id, seq, at, kind, document_id, d
        and f.id = $1 and f.event_seq = $3 - 1 and f.event_hash = $11";
 
 /// A question for each index. A link has one processed folder with those of its dossier that were removed, where their
-/// profiles lead to the same. Which do is not known here, so the names of all of them count.
+/// profiles lead to the same. Which do is not known here, so the names of all of them count. It is of one device; the
+/// sign keeps SQLite from going through all files of that.
 pub(super) const NAME_IN_USE: &str =
-    "select o.digest from delivery d join link own on own.id = d.link_id
+    "select o.digest, case when akin.profile = own.profile and akin.code_key = own.code_key then 1 else 0 end as is_there
+     from delivery d join link own on own.id = d.link_id
        join link akin on akin.dossier_id = own.dossier_id
          and (akin.id = own.id or akin.removed_at is not null or own.removed_at is not null)
        join delivery o on o.link_id = akin.id and o.flow = d.flow and o.name_key = $3
-     where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id
+     where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id and +o.device_id = d.device_id
      union all
-     select o.digest from delivery d join link own on own.id = d.link_id
+     select o.digest, case when akin.profile = own.profile and akin.code_key = own.code_key then 1 else 0 end as is_there
+     from delivery d join link own on own.id = d.link_id
        join link akin on akin.dossier_id = own.dossier_id
          and (akin.id = own.id or akin.removed_at is not null or own.removed_at is not null)
        join delivery o on o.link_id = akin.id and o.flow = d.flow and o.moved_key = $3
-     where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id limit 1";
+     where d.firm_id = $1 and d.id = $2 and o.current = 1 and o.id <> d.id and +o.device_id = d.device_id
+     order by is_there desc limit 1";
 
 impl Catalog {
     /// Marks an offered delivery as collected and tells it, whatever was read of it before; says whether
@@ -206,7 +219,7 @@ impl Tx {
     }
 
     /// Returns what is behind `name` in the processed folder of a delivery, or will be once its importer has
-    /// done with it, if that is another delivery.
+    /// done with it, if that is another delivery; or behind it in a folder that may be the same one.
     ///
     /// # Errors
     ///
@@ -216,14 +229,18 @@ impl Tx {
         firm: FirmId,
         id: DeliveryId,
         name: &str,
-    ) -> Result<Option<Digest>, Error> {
+    ) -> Result<Option<NameInUse>, Error> {
         let row = query(NAME_IN_USE)
             .bind(firm.0)
             .bind(id.0)
             .bind(fold(name))
             .fetch_optional(&mut *self.inner)
             .await?;
-        row.map(|row| row.word("digest")).transpose()
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(NameInUse {
+            digest: row.word("digest")?,
+            is_there: row.int("is_there")? == 1,
+        }))
     }
 
     /// Gives a file in the processed folder another name; says whether it is there.

@@ -62,7 +62,7 @@ pub use firms::{Dossier, Firm, FirmRules};
 pub use legal_holds::{LegalHold, NewLegalHold};
 pub use letters::{Dead, DeliveryFacts, DocumentFacts, Letter, LetterState, Settlement, Unsettled};
 pub use links::{Link, LinkRules, NewLink};
-pub use marks::{Act, Mark};
+pub use marks::{Act, Mark, NameInUse};
 pub use open::{Catalog, QUESTION_WAITS_MS_MAX};
 pub use rejections::{NewRejection, Part, REJECTED_MAX, REJECTED_MS, Rejection};
 pub use reports::{DeliveryRow, DocumentRow};

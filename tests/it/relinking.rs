@@ -435,3 +435,45 @@ async fn what_one_program_has_read_is_taken_away_from_another_that_has_not() {
     let expected = ["offered", "withdrawn", "held", "offered"];
     assert_eq!(stand(&gateway, &office).await, expected);
 }
+
+#[tokio::test]
+async fn a_name_in_another_folder_or_of_another_device_is_never_taken_for_the_same_file() {
+    let gateway = Gateway::start().await;
+    let (office, device) = gateway.office_with(DeviceKind::Mount).await;
+    let (to, at_once) = (Some(device.id), Transfer::AtOnce);
+    gateway
+        .link_as(&office, office.dossier, "expertm", "BETA", to, at_once)
+        .await;
+    gateway.receive(&office, invoice("F-1", 900)).await;
+    let peer = gateway.connect(&device).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    let bytes = peer.get(&format!("{INBOX}/{name}")).await.unwrap();
+    let (done, beta) = (
+        format!("{DONE}/x.xml"),
+        "/expertm/BETA/Verwerkt/Aankopen/x.xml",
+    );
+    peer.put(&done, &bytes).await.unwrap();
+    remove_link(&gateway, &office).await;
+
+    // Not answered as if it were there already: nobody would ever tell of this delivery.
+    assert_eq!(peer.put(beta, &bytes).await, Err(StatusCode::Failure));
+    let copy = beta.replace("x.xml", "y.xml");
+    peer.put(&copy, &bytes).await.unwrap();
+
+    let states = gateway.deliveries(&office).await;
+    assert!(
+        states.iter().all(|line| line.ends_with(" processed")),
+        "{states:?}"
+    );
+    let other = gateway.device(&office, "other", DeviceKind::Mount).await;
+    remove_link(&gateway, &office).await;
+    gateway.link(&office, "ACME", &other).await;
+    gateway.receive(&office, invoice("F-2", 900)).await;
+    let away = gateway.connect(&other).await;
+    let name = away.list(INBOX).await.unwrap().remove(0);
+    away.get(&format!("{INBOX}/{name}")).await.unwrap();
+    away.rename(&format!("{INBOX}/{name}"), &done)
+        .await
+        .unwrap();
+    assert_eq!(away.list(DONE).await.unwrap(), ["x.xml"]);
+}
