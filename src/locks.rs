@@ -3,7 +3,7 @@
 //! Linux locks a file for whoever may so much as read it. A producer in the group of the service could hold such a
 //! file for ever, and every command, or the intake, would wait for it. So each is its owner's alone.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
@@ -22,37 +22,55 @@ const OF_OTHERS: u32 = 0o077;
 ///
 /// When it can be neither, as where another user has made it; or when it is a link.
 pub fn open(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(OF_OWNER)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)?;
-    let found = file.metadata()?;
-    if let Err(error) = keep(&file, &found, path) {
+    let begun = options().create_new(true).open(path);
+    let (file, kept) = match begun {
+        Ok(file) => {
+            let given = give(&file, path);
+            (file, given)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let file = options().open(path)?;
+            let kept = keep(&file);
+            (file, kept)
+        }
+        Err(error) => return Err(error),
+    };
+    if let Err(error) = kept {
         let path = path.display();
         warn!("Could not keep `{path}` from other users: {error}; `chmod go-rwx {path}`");
     }
     Ok(file)
 }
 
-/// Takes it from group and others, who may have it from before; what root makes goes to whoever has the folder, for a
-/// service of another name could not open it.
-fn keep(file: &File, found: &Metadata, path: &Path) -> io::Result<()> {
+fn options() -> OpenOptions {
+    let mut options = File::options();
+    options
+        .read(true)
+        .write(true)
+        .mode(OF_OWNER)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
+/// Gives what root has just made to whoever has the folder, for a service of another name could not open it. Never what
+/// was there: whoever has the folder may have put another name of a file of root's there.
+fn give(file: &File, path: &Path) -> io::Result<()> {
     let me = rustix::process::geteuid();
-    if found.uid() != me.as_raw() {
-        return Ok(());
-    }
-    if found.mode() & OF_OTHERS != 0 {
-        file.set_permissions(Permissions::from_mode(OF_OWNER))?;
-    }
     if me.is_root()
         && let Some(folder) = path.parent().and_then(|parent| parent.metadata().ok())
-        && folder.uid() != found.uid()
+        && folder.uid() != me.as_raw()
     {
         fchown(file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
+}
+
+/// Takes one that was there from group and others, who may have it from before; one with a second name is hardly ours.
+fn keep(file: &File) -> io::Result<()> {
+    let found = file.metadata()?;
+    let is_ours = found.uid() == rustix::process::geteuid().as_raw() && found.nlink() == 1;
+    if is_ours && found.is_file() && found.mode() & OF_OTHERS != 0 {
+        file.set_permissions(Permissions::from_mode(OF_OWNER))?;
     }
     Ok(())
 }
@@ -99,6 +117,25 @@ mod tests {
             (found.uid(), found.gid(), found.mode() & 0o777),
             (7, 8, 0o600)
         );
+    }
+
+    #[test]
+    fn another_name_of_a_file_is_neither_given_away_nor_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, lock) = (folder.path().join("own"), folder.path().join("a.lock"));
+        fs::write(&own, "").unwrap();
+        fs::set_permissions(&own, Permissions::from_mode(0o640)).unwrap();
+        fs::hard_link(&own, &lock).unwrap();
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root {
+            std::os::unix::fs::chown(folder.path(), Some(7), Some(8)).unwrap();
+        }
+        let before = fs::metadata(&own).unwrap();
+
+        open(&lock).unwrap();
+
+        let after = fs::metadata(&own).unwrap();
+        assert_eq!((after.uid(), mode(&own)), (before.uid(), 0o640));
     }
 
     #[test]
