@@ -70,6 +70,7 @@ impl Session {
             writing.handles += 1;
             if anew {
                 writing.draft.empty();
+                writing.draft.set_closed(false);
                 writing.unfinished.resize(0);
                 writing.fault = None;
             }
@@ -99,7 +100,6 @@ impl Session {
             }
             return Err(why);
         }
-        draft.set_closed(false);
         let key = path.key();
         let writing = Writing {
             draft,
@@ -116,7 +116,10 @@ impl Session {
 /// Has a draft hold what is gone on with.
 async fn ready(draft: &mut Draft, goes_on: GoesOn, spool: &Spool) -> Result<(), Refusal> {
     match goes_on {
-        GoesOn::Anew => draft.empty(),
+        GoesOn::Anew => {
+            draft.empty();
+            draft.set_closed(false);
+        }
         GoesOn::Anywhere => {}
         GoesOn::AtEnd(seen) => {
             let bytes = draft.bytes_in_order();
@@ -125,6 +128,9 @@ async fn ready(draft: &mut Draft, goes_on: GoesOn, spool: &Spool) -> Result<(), 
                 return Err(another_beginning());
             }
             // Whoever appends counts from the size that he is told, so what came behind a gap is let go of.
+            if bytes < draft.bytes() {
+                draft.set_closed(false);
+            }
             draft.cut(spool, bytes).await?;
         }
     }

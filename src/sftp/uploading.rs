@@ -155,7 +155,10 @@ impl Session {
         let fits = end > room.file_bytes || writing.unfinished.resize(end.max(draft.bytes()));
         let written = match has_room {
             Ok(()) if !fits => Err(upload::Error::TooMuchTogether),
-            Ok(()) => draft.write(&self.parts.spool, offset, bytes, room).await,
+            Ok(()) => {
+                draft.set_closed(false);
+                draft.write(&self.parts.spool, offset, bytes, room).await
+            }
             Err(full) => Err(full),
         };
         let Err(error) = written else {
@@ -334,6 +337,9 @@ impl Session {
         let device = self.who.device;
         if let Some(writing) = self.writing.get_mut(&path.key()) {
             if let Some(bytes) = wanted.size {
+                if bytes < writing.draft.bytes() {
+                    writing.draft.set_closed(false);
+                }
                 writing.draft.cut(&self.parts.spool, bytes).await?;
                 writing.unfinished.resize(writing.draft.bytes());
             }

@@ -149,7 +149,7 @@ impl Draft {
         self.at = at;
     }
 
-    /// Notes that its writer closed it, or has opened it once more.
+    /// Notes that its writer closed it, or has changed it since.
     pub fn set_closed(&mut self, is_closed: bool) {
         self.is_closed = is_closed;
     }

@@ -298,6 +298,10 @@ async fn what_is_appended_past_the_end_is_refused_and_what_was_there_stays() {
         assert_eq!(size(&peer, path).await, Ok(3000));
         assert_eq!(gateway.events(&office).await, Vec::<String>::new());
     }
+    // What was closed is as well closed as before.
+    let other = "/in/other.part";
+    peer.rename("/in/F-1.xml.part", other).await.unwrap();
+    peer.rename(other, "/in/F-1.xml.part").await.unwrap();
     for path in ["/in/F-1.xml", "/in/F-1.xml.part"] {
         let handle = open(&peer, path, flags).await.unwrap();
         write(&peer, &handle, 3000, &bytes[3000..]).await.unwrap();
