@@ -143,6 +143,7 @@ impl Scheduler {
         let ids: BTreeSet<_> = firms.iter().map(|firm| firm.id).collect();
         self.versions().keep(&ids);
         let (mut count, mut released) = (0, Released::default());
+        let firms = self.versions().in_turn(firms, |firm| firm.id);
         for firm in firms {
             let look = self.versions().note(firm.id, firm.version, now);
             if look == Look::Not {

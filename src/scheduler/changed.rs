@@ -19,6 +19,8 @@ const AFTER_FAILURES_MS_MAX: i64 = 3_600_000;
 #[derive(Debug, Default)]
 pub(super) struct Versions {
     firms: BTreeMap<FirmId, Seen>,
+    /// At which firm the last round ended that was interrupted.
+    ended_at: Option<FirmId>,
 }
 
 /// Whether what waits at a firm is looked at again now.
@@ -108,9 +110,17 @@ impl Versions {
 
     /// Notes that none of it could be looked at, for no fault of the firm's: that is no reason to wait longer next time.
     pub(super) fn interrupted(&mut self, firm: FirmId, now: Timestamp) {
+        self.ended_at = Some(firm);
         if let Some(known) = self.firms.get_mut(&firm) {
             (known.ask_at, known.again_at) = (None, Some(now.plus_ms(AFTER_FAILURE_MS)));
         }
+    }
+
+    /// Puts those first that a round did not come to because it was interrupted: one firm at which each round ends
+    /// keeps no other from its turn.
+    pub(super) fn in_turn<T>(&self, mut firms: Vec<T>, id: impl Fn(&T) -> FirmId) -> Vec<T> {
+        firms.sort_by_key(|firm| (Some(id(firm)) <= self.ended_at, id(firm)));
+        firms
     }
 
     /// Forgets all firms but these.
@@ -214,6 +224,25 @@ mod tests {
         }
 
         assert_eq!(rests(&mut versions, 7, 2, &mut now), [8, 16]);
+    }
+
+    #[test]
+    fn a_firm_at_which_each_round_ends_keeps_no_other_from_its_turn() {
+        let mut versions = Versions::default();
+        let in_turn = |versions: &Versions| {
+            let firms = vec![FirmId(3), FirmId(1), FirmId(2)];
+            let firms = versions.in_turn(firms, |&firm| firm);
+            firms.iter().map(|firm| firm.0).collect::<Vec<_>>()
+        };
+        assert_eq!(in_turn(&versions), [1, 2, 3]);
+        for firm in [1, 2, 3] {
+            versions.note(FirmId(firm), 7, NOW);
+        }
+
+        versions.interrupted(FirmId(1), NOW);
+        assert_eq!(in_turn(&versions), [2, 3, 1]);
+        versions.interrupted(FirmId(3), NOW);
+        assert_eq!(in_turn(&versions), [1, 2, 3]);
     }
 
     #[test]
