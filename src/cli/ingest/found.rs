@@ -102,7 +102,10 @@ impl Around {
         if let Some(beside) = self.joined.get(name) {
             return beside.clone();
         }
-        // One that a drop folder would leave alone.
+        // Each that is named goes through the whole folder here, so only one that a drop folder would leave alone.
+        if !dropfolder::is_left_alone(name) {
+            return None;
+        }
         let names = self.names.iter().map(PathBuf::as_path);
         let all = names.chain([name]).map(Path::to_owned);
         let documents = dropfolder::joined(all).documents;
