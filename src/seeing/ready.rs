@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::wellness::{self, Part, Wellness};
+use crate::wellness::Wellness;
 
 /// Something that keeps the server from its work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,7 +24,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Says whether devices can log in and all can be written down, or what is wrong.
+    /// Says whether devices can log in, all can be written down and what was asked for be read, or what is wrong.
     ///
     /// # Errors
     ///
@@ -38,9 +38,7 @@ impl Readiness {
             });
         }
         let unwell = self.wellness.ready().err().unwrap_or_default();
-        // One lost document is an operator's to look at, and no reason to send the devices of all firms elsewhere.
-        let counts = |one: &wellness::Unready| one.part != Part::BlobReads;
-        unready.extend(unwell.into_iter().filter(counts).map(|one| Unready {
+        unready.extend(unwell.into_iter().map(|one| Unready {
             part: one.part.as_str(),
             why: one.why,
         }));

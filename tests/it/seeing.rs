@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use russh::client;
 use russh::keys::{Algorithm, PrivateKey};
+use russh_sftp::protocol::StatusCode;
 use serde_json::Value;
 use sluis::evidence::{Deed, deed_hash};
-use sluis::model::Timestamp;
+use sluis::model::{Digest, Timestamp};
 use sluis::seeing::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, METRICS, Metric};
 use sluis::sftp::limits::DRAIN;
 
@@ -991,4 +992,40 @@ fn a_reload_is_a_deed_of_the_service_with_the_keys_that_changed() {
     wait_until(|| program.log_says("Did not reload"));
     std::fs::write(&file, good).unwrap();
     assert_eq!(deeds(&program).len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_whose_bytes_are_gone_makes_the_server_unready_until_they_come_again() {
+    let (program, device) = scene("");
+    let at = program.metrics.unwrap();
+    let lost = invoice("F-1", 2000);
+    program.ingest(std::slice::from_ref(&lost));
+    let peer = Peer::connect(program.address.unwrap(), &device.login).await;
+    let name = peer.list(INBOX).await.unwrap().remove(0);
+    program.ingest(&[invoice("F-2", 2000)]);
+    let digest = Digest::of(&lost).to_string();
+    let blobs = program.path("sluis/data/blobs");
+    std::fs::remove_file(blobs.join(&digest[..2]).join(&digest)).unwrap();
+
+    let got = peer.get(&format!("{INBOX}/{name}")).await;
+
+    assert_eq!(got, Err(StatusCode::Failure));
+    let (status, _, body) = get(at, "/readyz");
+    let told: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&*status, &told["unready"][0]["part"]),
+        ("503", &"blob_reads".into())
+    );
+    assert!(
+        told["unready"][0]["why"].to_string().contains(&digest),
+        "{told}"
+    );
+    assert_eq!(get(at, "/healthz").0, "200");
+    // The others are served as ever.
+    let others = peer.list(INBOX).await.unwrap();
+    let other = others.iter().find(|&it| *it != name).unwrap();
+    peer.get(&format!("{INBOX}/{other}")).await.unwrap();
+    program.ingest(std::slice::from_ref(&lost));
+    wait_until(|| get(at, "/readyz").0 == "200");
+    assert_eq!(peer.get(&format!("{INBOX}/{name}")).await, Ok(lost));
 }
