@@ -22,24 +22,32 @@ const OF_OTHERS: u32 = 0o077;
 ///
 /// When it can be neither, as where another user has made it; or when it is a link.
 pub fn open(path: &Path) -> io::Result<File> {
-    let begun = options().create_new(true).open(path);
-    let (file, kept) = match begun {
-        Ok(file) => {
-            let given = give(&file, path);
-            (file, given)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let file = options().open(path)?;
-            let kept = keep(&file);
-            (file, kept)
-        }
-        Err(error) => return Err(error),
+    let (file, is_new) = opened_or_made(path)?;
+    let kept = if is_new {
+        give(&file, path)
+    } else {
+        keep(&file)
     };
     if let Err(error) = kept {
         let path = path.display();
         warn!("Could not keep `{path}` from other users: {error}; `chmod go-rwx {path}`");
     }
     Ok(file)
+}
+
+/// Says also whether this call has made it.
+fn opened_or_made(path: &Path) -> io::Result<(File, bool)> {
+    match options().open(path) {
+        Err(none) if none.kind() == io::ErrorKind::NotFound => {}
+        opened => return Ok((opened?, false)),
+    }
+    match options().create_new(true).open(path) {
+        // Another process was first.
+        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((options().open(path)?, false))
+        }
+        made => Ok((made?, true)),
+    }
 }
 
 fn options() -> OpenOptions {

@@ -69,13 +69,15 @@ fn hold_by(
 
 /// Judges a lock that could be neither opened nor made. One that is there has been made by somebody, who may hold it.
 fn not_opened(path: &Path, root: &Path, failed: &io::Error) -> Result<Hold, String> {
+    // Some shares refuse hidden names so.
+    let is_refused = failed.kind() == io::ErrorKind::NotFound && root.is_dir();
     let root = root.display();
     if found(path)?.is_some() {
         return Err(format!(
             "`{LOCK}` in `{root}` cannot be opened ({failed}), and a server of another user may hold it: a copy of a house wants a drop folder of its own, `root` under `[drop]`; where no other server takes from there, remove the file"
         ));
     }
-    if can_never_be_made(failed) {
+    if is_refused || can_never_be_made(failed) {
         return Ok(Hold::Open(format!(
             "`{LOCK}` cannot be made in `{root}` ({failed}); make an empty file of this name there, which belongs to the user of the service"
         )));
@@ -90,6 +92,8 @@ fn can_never_be_made(failed: &io::Error) -> bool {
         io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::Unsupported
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename
             // What is taken makes room.
             | io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
@@ -180,6 +184,7 @@ mod tests {
 
         assert!(why.contains("make an empty file of this name"), "{why}");
         open(fails(io::ErrorKind::StorageFull));
+        open(fails(io::ErrorKind::NotFound));
         // What passes is waited for.
         let passes = |_: &Path| Err(rustix::io::Errno::MFILE.into());
         assert!(hold_by(None, root.path(), passes).is_err());
