@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::is_registration;
 use super::plan::{LinkRule, Setup};
 use super::route::{Route, Routing, Rule, is_foreign, route};
 use crate::layout::safe_folder_name;
-use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, fold};
+use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, belgian_numbers_in, fold};
 use crate::ubl::{Party, Reading};
 
 /// What a sender said, as it was understood when the document came.
@@ -117,7 +118,7 @@ fn side_of(reading: &Reading, setup: &Setup, dossier: DossierId) -> Option<Flow>
     let name = words(setup.names.get(&dossier)?);
     let may_be = |party: &Party| {
         let called = party.name.as_deref().map(words).unwrap_or_default();
-        !called.is_empty() && called == name && !has_own_number(party)
+        !called.is_empty() && called == name && !has_own_number(party, setup, dossier)
     };
     match (may_be(&reading.seller), may_be(&reading.buyer)) {
         (true, false) => Some(Flow::Sale),
@@ -126,11 +127,19 @@ fn side_of(reading: &Reading, setup: &Setup, dossier: DossierId) -> Option<Flow>
     }
 }
 
-/// A sound Belgian number or a foreign one: of somebody else, since no dossier bears it.
-fn has_own_number(party: &Party) -> bool {
+/// A sound Belgian number or a foreign one: of somebody else, unless it is the dossier's among other words.
+fn has_own_number(party: &Party, setup: &Setup, dossier: DossierId) -> bool {
+    let sound = |digits: &str| digits.parse::<EnterpriseNumber>().is_ok();
+    let is_its = |key: String| setup.dossiers.get(&key) == Some(&dossier);
     party.ids.iter().any(|id| {
-        let sound = |digits: &str| digits.parse::<EnterpriseNumber>().is_ok();
-        id.enterprise_digits().is_some_and(sound) || id.key.starts_with("vat:") || is_foreign(id)
+        if id.enterprise_digits().is_some_and(sound) {
+            return true;
+        }
+        let mut others = belgian_numbers_in(&id.raw).filter(|_| is_registration(id));
+        match others.next() {
+            Some(first) => !is_its(first) && !others.any(is_its),
+            None => id.key.starts_with("vat:") || is_foreign(id),
+        }
     })
 }
 

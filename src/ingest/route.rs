@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::named::Named;
 use super::plan::{is_coded, is_number};
-use crate::model::{DossierId, EnterpriseNumber, Flow, HeldReason, Kind, PartyId, PartyIdSource};
+use crate::model::{
+    DossierId, EnterpriseNumber, Flow, HeldReason, Kind, PartyId, PartyIdSource, belgian_numbers_in,
+};
 use crate::ubl::{Party, Reading};
 
 /// Which dossier each identifier of a firm belongs to, by key.
@@ -210,7 +212,8 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
 }
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
-/// VAT number is a sound Belgian number of somebody else, the address alone does not decide. Neither does it
+/// VAT number is a sound Belgian number of somebody else, or such a number stands in it among other words or under a
+/// scheme that nobody knows, the address alone does not decide. Neither does it
 /// against a foreign number that no dossier bears, unless a legal or VAT number of the dossier stands beside
 /// that: enterprises are registered in several countries.
 fn strangers(
@@ -229,9 +232,16 @@ fn strangers(
         return Vec::new();
     }
     let by_address = matched.iter().all(|one| is_weak(one.source));
+    let is_own = |key: String| {
+        let dossier = dossiers.get(&key);
+        dossier.is_some_and(|own| matched.iter().any(|one| one.dossier == *own))
+    };
     let counts = |id: &&PartyId| match id.enterprise_digits() {
-        Some(digits) => !is_weak(id.source) && digits.parse::<EnterpriseNumber>().is_ok(),
-        None => by_address && is_foreign(id),
+        _ if is_weak(id.source) => false,
+        Some(digits) => digits.parse::<EnterpriseNumber>().is_ok(),
+        // What stands around a number, and under what name, is anybody's choice.
+        None if belgian_numbers_in(&id.raw).any(is_own) => false,
+        None => belgian_numbers_in(&id.raw).next().is_some() || (by_address && is_foreign(id)),
     };
     let ids = party.ids.iter().filter(counts);
     let unknown = ids.filter(|id| !dossiers.contains_key(&id.key));
@@ -245,8 +255,8 @@ fn strangers(
 }
 
 /// Whether an identifier says that the enterprise is registered abroad: whatever stands where a VAT number does and
-/// has a digit, and a legal number of a register that has a code. An unsound Belgian number says nothing, and a GLN
-/// is of a place.
+/// has a digit, and a legal number of a register that has a code, or is written as `NL:KVK`. An unsound Belgian number
+/// says nothing, and a GLN is of a place.
 pub(super) fn is_foreign(id: &PartyId) -> bool {
     let (scheme, number) = id.key.split_once(':').unwrap_or_default();
     match (id.source, scheme) {
@@ -254,8 +264,24 @@ pub(super) fn is_foreign(id: &PartyId) -> bool {
         (PartyIdSource::LegalEntity | PartyIdSource::Vat, "vat") => !number.starts_with("BE"),
         (PartyIdSource::Vat, scheme) => scheme != "0208",
         (PartyIdSource::LegalEntity, "0208" | "0088") => false,
-        (PartyIdSource::LegalEntity, scheme) => is_coded(scheme),
+        (PartyIdSource::LegalEntity, scheme) => is_coded(scheme) || names_a_foreign_register(id),
         (PartyIdSource::Endpoint | PartyIdSource::Identification, _) => false,
+    }
+}
+
+/// Registers of the neighbours, as they are written where their code should be.
+const FOREIGN_REGISTERS: [&str; 8] = [
+    "KVK", "SIREN", "SIRENE", "SIRET", "CVR", "HRB", "ORGNR", "RCS",
+];
+
+/// Whether a scheme is the name of a register abroad: a country and a name, or a name that is known.
+fn names_a_foreign_register(id: &PartyId) -> bool {
+    let scheme = id.scheme.as_deref().unwrap_or_default().to_uppercase();
+    match scheme.split_once(':') {
+        Some((country, _)) => {
+            country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase()) && country != "BE"
+        }
+        None => FOREIGN_REGISTERS.contains(&scheme.as_str()),
     }
 }
 
@@ -322,6 +348,13 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0088:5412345000013"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "1234"), (Vat, "NVT"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0123123123"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            // Another dossier's number, or a stranger's, with words around it that are in no list.
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "BE 0762.986.459 Griffie Gent"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "0500453583-001"), (Endpoint, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, "Handelsregister 0762.986.459"), (Endpoint, BAKER)], &[(LegalEntity, STRANGER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "BE 0239.843.188 Griffie Gent"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0756996413 / 0762986459"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "5412345000013"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
         ];
         for (seller, buyer, expected) in table {
             assert_eq!(
@@ -329,6 +362,30 @@ mod tests {
                 *expected,
                 "{seller:?} sells to {buyer:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_number_counts_whatever_its_scheme_is_called() {
+        let routed = |scheme: &str, raw: &str| {
+            let mut reading = invoice("F-1");
+            reading.buyer = party(&[(PartyIdSource::Endpoint, BAKER)]);
+            let id = PartyId::new(PartyIdSource::LegalEntity, Some(scheme), raw);
+            reading.buyer.ids.insert(0, id);
+            matches!(route(&reading, &dossiers()), Route::To(_))
+        };
+        for (scheme, raw, goes) in [
+            ("BE:EN", MILLER, false),
+            ("CompanyID", MILLER, false),
+            ("CompanyID", STRANGER, false),
+            ("UBLBE", BAKER, true),
+            ("NL:KVK", "12345678", false),
+            ("siret", "73282932000074", false),
+            ("DK:CVR", "DK12345678", false),
+            ("CompanyID", "12345678", true),
+            ("BE:NBB", "12", true),
+        ] {
+            assert_eq!(routed(scheme, raw), goes, "{scheme} {raw}");
         }
     }
 

@@ -5,11 +5,11 @@
 
 use super::named::words;
 use super::plan::{is_number, is_registration};
-use crate::model::{PartyId, PartyIdSource};
+use crate::model::{Kind, PartyId, PartyIdSource};
 use crate::ubl::{Party, Reading};
 
 /// Whether a document may take the place of an older one with the same business key: the number is written alike
-/// but for case and spaces, and nothing says that the sellers are two, nor the buyers.
+/// but for case and spaces, both are one type of document, and nothing says that the sellers are two, nor the buyers.
 ///
 /// Of the buyer less is asked, where the number is not his: a corrected name, or a number that was added, is what
 /// newer versions come for.
@@ -19,7 +19,28 @@ pub(super) fn may_replace(newer: &Reading, older: &Reading) -> bool {
     } else {
         !are_surely_two(&newer.buyer, &older.buyer)
     };
-    written(newer) == written(older) && may_be_one(&newer.seller, &older.seller) && buyers_agree
+    written(newer) == written(older)
+        && are_of_one_type(newer, older)
+        && may_be_one(&newer.seller, &older.seller)
+        && buyers_agree
+}
+
+/// A pro forma (325) or an advance (386) is no newer version of the invoice (380) that bears its number; nor, for all
+/// that we know, is a correction (384), nor what gives back what the other charges. Codes are those of BT-3.
+fn are_of_one_type(newer: &Reading, older: &Reading) -> bool {
+    let usual = |kind| match kind {
+        Kind::CreditNote => "381",
+        _ => "380",
+    };
+    let code = |reading: &Reading| {
+        let code = reading.type_code.clone();
+        code.unwrap_or_else(|| usual(reading.kind).to_owned())
+    };
+    let gives_back = |reading: &Reading| {
+        let amount = reading.payable.as_deref().unwrap_or_default();
+        amount.starts_with('-') && amount.contains(|c: char| matches!(c, '1'..='9'))
+    };
+    code(newer) == code(older) && gives_back(newer) == gives_back(older)
 }
 
 fn written(reading: &Reading) -> Option<String> {
@@ -138,6 +159,30 @@ mod tests {
                 let may = may_replace(&by(one, "F-1"), &by(other, "F-1"));
                 assert_eq!(may, *expected, "{one:?} and {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn another_type_of_document_takes_no_place() {
+        let of = |code: Option<&str>, payable: &str| Reading {
+            type_code: code.map(ToOwned::to_owned),
+            payable: Some(payable.to_owned()),
+            ..invoice("F-1")
+        };
+        let invoice = of(Some("380"), "121.00");
+        for (code, payable, may) in [
+            (Some("380"), "242.00", true),
+            (Some("380"), "0.00", true),
+            (Some("380"), "-0.00", true),
+            (None, "121.00", true),
+            (Some("325"), "121.00", false),
+            (Some("384"), "121.00", false),
+            (Some("386"), "121.00", false),
+            (Some("380"), "-121.00", false),
+        ] {
+            let other = of(code, payable);
+            assert_eq!(may_replace(&other, &invoice), may, "{code:?} {payable}");
+            assert_eq!(may_replace(&invoice, &other), may, "{code:?} {payable}");
         }
     }
 

@@ -47,8 +47,8 @@ pub use ids::{
 pub(crate) use network::shares;
 pub use network::{InvalidNetwork, Network};
 pub use party::{
-    EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, enterprise_digits_of,
-    normalise,
+    EnterpriseNumber, InvalidEnterpriseNumber, PartyId, PartyIdSource, belgian_numbers_in,
+    enterprise_digits_of, normalise,
 };
 pub use path::{InvalidPath, PATH_BYTES_MAX, VirtualPath, fold};
 pub use penalty::{Fault, Penalty};

@@ -100,6 +100,51 @@ impl PartyId {
     }
 }
 
+/// Returns the keys of the sound Belgian numbers that stand somewhere in a text, whatever stands around them.
+///
+/// They are ten digits, or nine behind `BE`, with dots, spaces or the like between them, whose check agrees.
+///
+/// ```
+/// # use sluis::model::belgian_numbers_in;
+/// let found = |text| belgian_numbers_in(text).collect::<Vec<_>>();
+/// assert_eq!(found("BE 0762.986.459 RPR Gent"), ["0208:0762986459"]);
+/// assert_eq!(found("0239843188-001 / be762986459"), ["0208:0239843188", "0208:0762986459"]);
+/// assert_eq!(found("5412345000013"), [""; 0]); // a longer number is another one
+/// ```
+pub fn belgian_numbers_in(text: &str) -> impl Iterator<Item = String> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let starts = text.char_indices().filter(move |&(at, c)| {
+        is_digit(c)
+            && !text
+                .get(..at)
+                .is_some_and(|before| before.ends_with(is_digit))
+    });
+    starts.filter_map(|(at, _)| {
+        let (before, here) = text.split_at_checked(at)?;
+        let digits = number_at(here, before)?;
+        check_digits_agree(&digits).then(|| format!("0208:{digits}"))
+    })
+}
+
+/// The ten digits with which a text begins, or nine behind `BE`: whole groups of them, with no letter between.
+fn number_at(text: &str, before: &str) -> Option<String> {
+    let mut digits = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c.is_ascii_digit() {
+            digits.push(c);
+        } else if c.is_alphabetic() || digits.len() > 10 {
+            break;
+        }
+        let is_end_of_group = c.is_ascii_digit() && !chars.peek().is_some_and(char::is_ascii_digit);
+        let found = is_end_of_group.then(|| belgian_digits(&digits)).flatten();
+        if found.is_some() && (digits.len() == 10 || squeeze(before).ends_with("BE")) {
+            return found;
+        }
+    }
+    None
+}
+
 /// Returns the ten digits of a key, when it is that of a Belgian enterprise: `0208:NVT` names nobody.
 pub fn enterprise_digits_of(key: &str) -> Option<&str> {
     let digits = key.strip_prefix("0208:")?;

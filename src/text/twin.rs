@@ -208,6 +208,7 @@ fn stands(language: Language, said: &Twin<'_>) -> String {
 
 fn name(language: Language, field: Field) -> &'static str {
     let names = match field {
+        Field::Type => ["type code", "code de type", "typecode"],
         Field::Total => ["total", "total", "totaal"],
         Field::Number => [
             "number as written",

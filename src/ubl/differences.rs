@@ -8,6 +8,8 @@ use super::{Attachment, Party, Reading, Reference};
 /// What two documents may differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
+    /// What kind of invoice or credit note it is (BT-3).
+    Type,
     /// The amount due, with its currency.
     Total,
     /// The number, as it is written.
@@ -28,6 +30,7 @@ impl Field {
     /// Returns the word by which a program knows it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Type => "type_code",
             Self::Total => "total",
             Self::Number => "number",
             Self::DueDate => "due",
@@ -53,7 +56,8 @@ pub struct Difference {
 /// Returns in what a newer document differs from an older one.
 pub fn differences(newer: &Reading, older: &Reading) -> Vec<Difference> {
     type Told = fn(&Reading) -> Option<String>;
-    let told: [(Field, Told); 7] = [
+    let told: [(Field, Told); 8] = [
+        (Field::Type, |reading| reading.type_code.clone()),
         (Field::Total, total),
         (Field::Number, |reading| reading.number.clone()),
         (Field::DueDate, |reading| reading.due.clone()),
