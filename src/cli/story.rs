@@ -292,18 +292,24 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
             },
         };
         telling.say(story, &sentence);
-    } else if !matched.is_empty() {
+    } else {
         let whose = |party: &str| party_of(telling.language, party);
         let of = |found: &Match| format!("{}, {}", whose(&found.party), place(found));
         let matched = matched.iter().map(of).collect::<Vec<_>>().join("; ");
-        telling.say(story, &Sentence::Matched(&matched));
+        if !matched.is_empty() {
+            telling.say(story, &Sentence::Matched(&matched));
+        }
         let of = |one: &Stranger| {
             let stood = stood(one.source, &one.value);
             format!("{}, {stood}", whose(&one.party))
         };
         let against = against.iter().map(of).collect::<Vec<_>>().join("; ");
         if !against.is_empty() {
-            telling.say(story, &Sentence::Against(&against));
+            let told = match rule {
+                Some(Rule::NeitherIsOurs) => Sentence::Numbers(&against),
+                _ => Sentence::Against(&against),
+            };
+            telling.say(story, &told);
         }
     }
     if let (Some(profile), Some(code)) = (row.profile.as_deref(), row.code.as_deref()) {

@@ -24,7 +24,7 @@ pub struct Routing {
     pub rule: Rule,
     /// The identifiers that matched a dossier.
     pub matched: Vec<Match>,
-    /// The identifiers of a party that speak against the dossier whose address it has.
+    /// The identifiers of a party that speak against the dossier whose address it has; where nobody is known, all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub against: Vec<Stranger>,
     /// What the sender said, if it named a dossier.
@@ -152,7 +152,12 @@ pub fn route(reading: &Reading, dossiers: &DossierIndex) -> Route {
         return Route::Hold(HeldReason::PartiesDisagree, Routing { against, ..routing });
     }
     match (seller.dossier, buyer.dossier) {
-        (None, None) => hold(HeldReason::UnknownDossier, Rule::NeitherIsOurs, matched()),
+        (None, None) => {
+            let routing = Routing::new(Rule::NeitherIsOurs, Vec::new());
+            let sells = numbers("seller", &reading.seller);
+            let against = sells.chain(numbers("buyer", &reading.buyer)).collect();
+            Route::Hold(HeldReason::UnknownDossier, Routing { against, ..routing })
+        }
         (Some(one), Some(other)) if one == other => {
             hold(HeldReason::SameDossier, Rule::SameDossierTwice, matched())
         }
@@ -245,13 +250,22 @@ fn strangers(
     };
     let ids = party.ids.iter().filter(counts);
     let unknown = ids.filter(|id| !dossiers.contains_key(&id.key));
-    let told = |id: &PartyId| Stranger {
+    unknown.map(|id| stranger(role, id)).collect()
+}
+
+/// What is a number of a party, so that a person can say whose.
+fn numbers(role: &str, party: &Party) -> impl Iterator<Item = Stranger> {
+    let ids = party.ids.iter().filter(|id| is_number(&id.key));
+    ids.map(move |id| stranger(role, id))
+}
+
+fn stranger(role: &str, id: &PartyId) -> Stranger {
+    Stranger {
         party: role.to_owned(),
         source: id.source,
         value: id.raw.clone(),
         key: id.key.clone(),
-    };
-    unknown.map(told).collect()
+    }
 }
 
 /// Whether an identifier says that the enterprise is registered abroad: whatever stands where a VAT number does and

@@ -59,6 +59,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         ),
         Sentence::Matched(matched) => format!("Known numbers in it: {matched}."),
         Sentence::Against(against) => format!("Numbers of somebody else in it: {against}."),
+        Sentence::Numbers(numbers) => format!("Numbers in it: {numbers}."),
         Sentence::Processed { at, device, act } => format!(
             "The accounting program behind device `{device}` has processed it on {at}: it {}.",
             acted(act)
@@ -67,9 +68,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "It was withdrawn on {at}{}.",
             reason.map_or_else(String::new, |reason| format!(": {reason}"))
         ),
-        Sentence::Replaced => {
-            "It was sent again since: a later delivery took its place.".to_owned()
-        }
+        Sentence::Replaced => REPLACED.to_owned(),
         Sentence::Resent { at, reason } => format!("It was sent again on {at}, {reason}."),
         Sentence::LegalHold { at, reason } => legal_hold(at, reason),
         Sentence::Expired { .. } => expired(sentence),
@@ -135,6 +134,8 @@ fn assigned(way: Flow, dossier: &str, reason: Option<&str>) -> String {
     );
     said + &because(reason)
 }
+
+const REPLACED: &str = "It was sent again since: a later delivery took its place.";
 
 const UNWRAPPED: &str =
     "It came in a Peppol envelope (SBDH); the document inside is what is delivered.";

@@ -56,6 +56,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         Sentence::DeviceGone { device } => format!("L'appareil `{device}` a été supprimé depuis, personne ne le récupérera : `sluis resend` l'envoie à un autre."),
         Sentence::Matched(matched) => format!("Numéros connus qu'il contient : {matched}."),
         Sentence::Against(against) => format!("Numéros d'un autre qu'il contient : {against}."),
+        Sentence::Numbers(numbers) => format!("Numéros qu'il contient : {numbers}."),
         Sentence::Processed { at, device, act } => format!("Le logiciel comptable derrière l'appareil `{device}` l'a traité le {at} : il {}.", acted(act)),
         Sentence::Withdrawn { at, reason } => format!(
             "Il a été retiré le {at}{}.",

@@ -59,6 +59,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
         ),
         Sentence::Matched(matched) => format!("Bekende nummers erin: {matched}."),
         Sentence::Against(against) => format!("Nummers van een ander erin: {against}."),
+        Sentence::Numbers(numbers) => format!("Nummers erin: {numbers}."),
         Sentence::Processed { at, device, act } => format!(
             "Het boekhoudpakket achter toestel `{device}` heeft het verwerkt op {at}: het {}.",
             acted(act)
@@ -67,15 +68,15 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             "Het is ingetrokken op {at}{}.",
             reason.map_or_else(String::new, |reason| format!(": {reason}"))
         ),
-        Sentence::Replaced => {
-            "Het is sindsdien opnieuw verzonden: een latere zending kwam in de plaats.".to_owned()
-        }
+        Sentence::Replaced => REPLACED.to_owned(),
         Sentence::Resent { at, reason } => format!("Het is opnieuw verzonden op {at}, {reason}."),
         Sentence::LegalHold { at, reason } => legal_hold(at, reason),
         Sentence::Expired { .. } => expired(sentence),
         Sentence::Nothing { .. } => nothing(sentence),
     }
 }
+
+const REPLACED: &str = "Het is sindsdien opnieuw verzonden: een latere zending kwam in de plaats.";
 
 const UNWRAPPED: &str =
     "Het kwam in een Peppol-omslag (SBDH); het document daarin wordt afgeleverd.";

@@ -77,6 +77,8 @@ pub enum Sentence<'a> {
     Matched(&'a str),
     /// Which numbers of a party speak against the dossier whose address it has, and where they stood.
     Against(&'a str),
+    /// It is nobody's document yet: which numbers are in it, and where they stood.
+    Numbers(&'a str),
     /// It goes through this link.
     Linked {
         /// The profile.
@@ -241,6 +243,7 @@ impl Sentence<'_> {
             Self::PutInto { .. } => "put_into",
             Self::Matched(_) => "matched",
             Self::Against(_) => "against",
+            Self::Numbers(_) => "numbers",
             Self::Linked { .. } => "linked",
             Self::Assigned { .. } => "assigned",
             Self::GivenAway { .. } => "moved",
