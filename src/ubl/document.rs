@@ -161,6 +161,10 @@ impl<'r> Document<'r> {
         remark_amount(&reading, remarks);
         if matches!(reading.kind, Kind::Invoice | Kind::CreditNote) {
             remark_customization(&reading, software_mark, remarks);
+            if reading.type_code.as_deref() == Some(PRO_FORMA) {
+                let told = "its type code is 325, of a pro forma: that is no invoice to book";
+                remarks.add(RemarkCode::Odd, told);
+            }
         }
         reading
     }
@@ -180,6 +184,9 @@ fn kind(form: Form, type_code: Option<&str>) -> Kind {
         Form::OtherUbl | Form::Envelope | Form::Unknown => Kind::Other,
     }
 }
+
+/// The type code (BT-3) of what only looks like an invoice, such as an offer or a paper for the customs.
+const PRO_FORMA: &str = "325";
 
 /// Type codes (BT-3) that are credit notes under whatever root: e-FFF writes 381 under `Invoice`.
 const CREDIT_CODES: [&str; 6] = ["381", "261", "396", "81", "83", "532"];

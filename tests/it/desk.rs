@@ -31,6 +31,9 @@ fn a_number_that_a_dossier_lacks_is_added_and_what_waited_for_it_goes() {
     program.device("server", "pull", "ACME");
     program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
     assert_eq!(stands(&program), ["held unknown_dossier"]);
+    let told = program.ok(&["explain", "kantoor", "F-1"]);
+    let numbers = told.split("Nummers erin: ").nth(1).unwrap();
+    assert!(numbers.contains(THIRD) && numbers.contains(MILL), "{told}");
     let bakery =
         |change: [&'static str; 2]| [&["dossier", "set", "kantoor", BAKERY][..], &change].concat();
 

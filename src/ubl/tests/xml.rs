@@ -183,6 +183,17 @@ fn what_is_odd_or_missing_is_remarked_and_the_rest_is_read() {
     );
 }
 
+#[test]
+fn a_pro_forma_is_remarked() {
+    let told_of = |code: &str| {
+        let text = format!("{ROOT}<ID>1</ID><InvoiceTypeCode>{code}</InvoiceTypeCode></Invoice>");
+        told(&read(text.as_bytes()))
+    };
+
+    assert!(told_of("325").contains("that is no invoice to book"));
+    assert!(!told_of("380").contains("no invoice to book"));
+}
+
 const SBDH: &str = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader";
 
 #[test]
