@@ -196,7 +196,7 @@ fn with_txt(name: &OsStr) -> OsString {
 }
 
 /// `F-17.xml`, `F-17 (2).xml`, `F-17 (3).xml`; a name too long for that is cut.
-fn numbered(name: &OsStr, nth: usize) -> OsString {
+pub(super) fn numbered(name: &OsStr, nth: usize) -> OsString {
     let name = if name.len() > NAME_BYTES_MAX {
         shortened(name)
     } else {

@@ -3,12 +3,14 @@
 //! A file may be replaced at any time. So bytes count as read only when the file was the same
 //! before and after, and a file is removed only when it is the one whose bytes were taken.
 
+use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
 
+use super::reject::numbered;
 use super::scan::stamp;
 use super::settle::{Seen, Stamp};
 use super::spot::{Held, Spot};
@@ -71,20 +73,77 @@ pub(super) fn remove(folder: &Path, path: &Path, expected: Stamp) -> io::Result<
 
 /// Removes the file of a name if it is still in the expected state, and tells whether it was.
 pub(super) fn remove_at(spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
+    match surely(spot, expected)? {
+        Still::Same => take_away(spot, expected),
+        other => Ok(other),
+    }
+}
+
+/// As [`still`], but not from what a network file system remembers: of an open file it asks the server.
+fn surely(spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
     let found = still(spot, expected)?;
     if found != Still::Same {
         return Ok(found);
     }
-    // A network file system may have answered that from what it remembers; of an open file it asks the server.
     match spot.read()? {
-        Some(file) if stamp(&file.metadata()?) == expected => {}
-        Some(_) => return Ok(Still::Other),
-        None => return still(spot, expected),
+        Some(file) if stamp(&file.metadata()?) == expected => Ok(Still::Same),
+        Some(_) => Ok(Still::Other),
+        None => still(spot, expected),
+    }
+}
+
+/// How the name begins that a file has while it is removed; [`is_temporary`](crate::model::is_temporary) knows it.
+pub(super) const AWAY: &str = ".sluis-";
+
+/// How many names are tried for a file.
+const NAMES_MAX: usize = 100;
+
+/// Removes the file of a name. Another may take its place at any time, and what is removed is a name; so it gets one
+/// first that nobody else gives, and then it is looked which file that is.
+fn take_away(spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
+    let mut own = OsString::from(AWAY);
+    own.push(spot.name());
+    for nth in 1..=NAMES_MAX {
+        let name = numbered(&own, nth);
+        let away = spot.beside(&name);
+        match spot.rename_to_free(away) {
+            Ok(()) => return remove_or_put_back(away, spot, expected),
+            // A server that was killed has left one.
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(Still::Gone),
+            // A file system that cannot do this.
+            Err(_) => break,
+        }
     }
     match spot.remove() {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Still::Gone),
         removed => removed.map(|()| Still::Same),
     }
+}
+
+fn remove_or_put_back(away: Spot<'_>, spot: Spot<'_>, expected: Stamp) -> io::Result<Still> {
+    let removed = match surely(away, expected) {
+        Ok(Still::Same) => away.remove().map(|()| Still::Same),
+        other => other,
+    };
+    if !matches!(removed, Ok(Still::Same)) {
+        put_back(away, spot)?;
+    }
+    removed
+}
+
+/// Gives a file the name back that it had, or one beside that, for a third may have come meanwhile.
+fn put_back(away: Spot<'_>, spot: Spot<'_>) -> io::Result<()> {
+    let mut put = Err(io::ErrorKind::AlreadyExists.into());
+    for nth in 1..=NAMES_MAX {
+        put = away.rename_to_free(spot.beside(&numbered(spot.name(), nth)));
+        match &put {
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(()),
+            _ => break,
+        }
+    }
+    put
 }
 
 /// When anything about a file changed, and about what is beside it. Whoever writes into a file can set its time back,
@@ -181,6 +240,47 @@ mod tests {
             Still::Other
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "<INVOICE/>");
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_takes_the_place_of_a_file_after_the_last_look_stays() {
+        let (folder, path, expected) = dropped("<Invoice/>");
+        let held = Held::open(folder.path()).unwrap();
+        let spot = held.at(OsStr::new(NAME));
+        fs::write(&path, "<Invoice>2</Invoice>").unwrap();
+
+        assert_eq!(take_away(spot, expected).unwrap(), Still::Other);
+
+        assert_eq!(names(folder.path()), [NAME]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "<Invoice>2</Invoice>");
+        // And a third one that comes while the second is looked at.
+        let away = held.at(OsStr::new(".sluis-F-1.xml"));
+        spot.rename_to_free(away).unwrap();
+        fs::write(&path, "<Invoice>3</Invoice>").unwrap();
+        let other = remove_or_put_back(away, spot, expected);
+        assert_eq!(other.unwrap(), Still::Other);
+        assert_eq!(names(folder.path()), ["F-1 (2).xml", NAME]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "<Invoice>3</Invoice>");
+    }
+
+    #[test]
+    fn what_a_server_has_left_that_was_killed_is_in_nobodys_way() {
+        let (folder, _, stamp) = dropped("<Invoice/>");
+        fs::write(folder.path().join(".sluis-F-1.xml"), "another").unwrap();
+
+        let removed = remove(folder.path(), Path::new(NAME), stamp);
+
+        assert_eq!(removed.unwrap(), Still::Same);
+        assert_eq!(names(folder.path()), [".sluis-F-1.xml"]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
-use rustix::fs::{linkat, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
+use rustix::fs::{linkat, mkdirat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
 /// What every opening here has in common.
@@ -82,7 +82,20 @@ impl Held {
     }
 }
 
-impl Spot<'_> {
+impl<'a> Spot<'a> {
+    /// Returns the name.
+    pub(super) fn name(self) -> &'a OsStr {
+        self.name
+    }
+
+    /// Points at another name in the same folder.
+    pub(super) fn beside<'b>(self, name: &'b OsStr) -> Spot<'b>
+    where
+        'a: 'b,
+    {
+        self.folder.at(name)
+    }
+
     /// Looks at what has the name, and opens nothing.
     pub(super) fn metadata(self) -> io::Result<Metadata> {
         let flags = NO_LINK | OFlags::PATH;
@@ -127,6 +140,13 @@ impl Spot<'_> {
     pub(super) fn link(self, to: Spot<'_>) -> io::Result<()> {
         let (from, into) = (&self.folder.0, &to.folder.0);
         Ok(linkat(from, self.name, into, to.name, AtFlags::empty())?)
+    }
+
+    /// Gives what has the name another one, which nothing may have. Not every file system can.
+    pub(super) fn rename_to_free(self, to: Spot<'_>) -> io::Result<()> {
+        let (from, into) = (&self.folder.0, &to.folder.0);
+        let flags = RenameFlags::NOREPLACE;
+        Ok(renameat_with(from, self.name, into, to.name, flags)?)
     }
 
     /// Gives what has the name another one.

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
@@ -18,6 +19,7 @@ use tracing::{info, warn};
 use super::hold::LOCK;
 use super::scan::stamp;
 use super::settle::REJECTED;
+use super::source::AWAY;
 use crate::model::with_causes;
 
 /// How many folders are named in a hint; past it, every folder is meant.
@@ -79,16 +81,15 @@ impl Hints {
     }
 
     fn folders(&self, event: &Event) -> Hint {
-        Hint::Folders(
-            event
-                .paths
-                .iter()
-                .filter_map(|path| self.folder_of(path))
-                .collect(),
-        )
+        // Of a rename it is the name that it leads to.
+        let is_rename = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+        let old = event.paths.len().saturating_sub(1);
+        let paths = event.paths.iter().skip(if is_rename { old } else { 0 });
+        Hint::Folders(paths.filter_map(|path| self.folder_of(path)).collect())
     }
 
-    /// What lies in a rejected folder is no news, for it was put there by this door; nor is a door's lock.
+    /// What lies in a rejected folder is no news, for it was put there by this door; nor is a door's lock, nor what
+    /// is being removed.
     fn folder_of(&self, path: &Path) -> Option<OsString> {
         let mut names = path
             .strip_prefix(&self.root)
@@ -96,7 +97,10 @@ impl Hints {
             .components()
             .map(Component::as_os_str);
         let folder = names.next().filter(|name| *name != LOCK)?;
-        (names.next() != Some(OsStr::new(REJECTED))).then(|| folder.to_owned())
+        let is_away = path
+            .file_name()
+            .is_some_and(|name| name.as_bytes().starts_with(AWAY.as_bytes()));
+        (names.next() != Some(OsStr::new(REJECTED)) && !is_away).then(|| folder.to_owned())
     }
 }
 
@@ -104,7 +108,7 @@ impl Hints {
 fn is_news(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
-        EventKind::Remove(_) => false,
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => false,
         _ => true,
     }
 }
@@ -212,7 +216,7 @@ async fn begin(hints: &Arc<Hints>) -> notify::Result<RecommendedWatcher> {
 
 #[cfg(test)]
 mod tests {
-    use notify::event::{CreateKind, Flag, ModifyKind, RemoveKind};
+    use notify::event::{CreateKind, Flag, RemoveKind};
 
     use super::*;
 
@@ -257,6 +261,21 @@ mod tests {
             ""
         );
         assert_eq!(hint(EventKind::Create(CreateKind::File), "/drop"), "");
+        let renamed = |mode| EventKind::Modify(ModifyKind::Name(mode));
+        let (from, to) = (renamed(RenameMode::From), renamed(RenameMode::To));
+        assert_eq!(hint(from, "/drop/peeters/F-1.xml"), "");
+        assert_eq!(hint(to, "/drop/peeters/.sluis-F-1.xml"), "");
+        assert_eq!(hint(to, "/drop/peeters/F-1.xml"), "peeters");
+        let hints = Hints::new(Path::new("/drop"));
+        let both = |from: &str, to: &str| {
+            let event = Event::new(renamed(RenameMode::Both));
+            hints.note(&Ok(event.add_path(from.into()).add_path(to.into())));
+            hints.collect()
+        };
+        let away = both("/drop/peeters/F-1.xml", "/drop/peeters/.sluis-F-1.xml");
+        assert_eq!(away, Hint::none());
+        let back = both("/drop/peeters/.sluis-F-1.xml", "/drop/peeters/F-1.xml");
+        assert_ne!(back, Hint::none());
     }
 
     #[test]
