@@ -48,10 +48,7 @@ pub(super) struct Add {
     /// Which events, with commas between: `offered,collected,processed`; else all that are about documents.
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     events: Vec<EventKind>,
-    /// From now on; that is so unless `--from` says otherwise.
-    #[arg(long, conflicts_with = "from")]
-    from_now: bool,
-    /// From this event on, by its number in the firm's order.
+    /// From this event on, by its number in the firm's order; else from now on.
     #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(1..))]
     from: Option<i64>,
 }
