@@ -35,7 +35,7 @@ pub(super) enum Command {
     },
     /// Change what a firm is called, or how it sends where its links do not say otherwise.
     Set(rules::SetFirm),
-    /// Remove a firm that never received anything.
+    /// Remove a firm that never had a device, dossier or document.
     Remove {
         /// Which.
         slug: String,
