@@ -91,7 +91,7 @@ enum Command {
     Read(read::Args),
     /// Take files and folders in, and leave them where they are.
     Ingest(ingest::Args),
-    /// Add, list, show or remove accounting firms.
+    /// Add, list, show, change or remove accounting firms.
     #[command(subcommand)]
     Firm(firm::Command),
     /// Add, list, show, change or remove the client files of a firm.
@@ -100,7 +100,7 @@ enum Command {
     /// Join dossiers to accounting programs.
     #[command(subcommand)]
     Link(link::Command),
-    /// Add, list, show or remove SFTP logins.
+    /// Add, list, show, change or remove SFTP logins.
     #[command(subcommand)]
     Device(device::Command),
     /// Make a firm's devices, dossiers and links as a file says.
