@@ -159,7 +159,7 @@ fn named_keys(keys: Vec<DeviceKey>, comment: Option<&str>) -> Result<Vec<DeviceK
         ));
     }
     let named = |key| DeviceKey {
-        comment: print::one_line(comment),
+        comment: print::trimmed_line(comment),
         ..key
     };
     Ok(keys.into_iter().map(named).collect())

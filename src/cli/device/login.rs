@@ -113,7 +113,7 @@ fn change_of(set: &Set, device: &Device) -> Result<Change, Error> {
 
 /// Reads why a device may not log in: one line, neither empty nor long.
 pub(in crate::cli) fn reason(text: &str) -> Result<String, Error> {
-    let reason = print::one_line(text);
+    let reason = print::trimmed_line(text);
     if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
         return Err(Error::Refused(format!(
             "a reason has 1 to {REASON_CHARS_MAX} characters: whoever enables the device again should know it"
