@@ -68,7 +68,8 @@ pub struct Cli {
     /// The configuration; else `sluis.toml` here, else `/etc/sluis/sluis.toml`.
     #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE", value_parser = named_file())]
     config: Option<PathBuf>,
-    /// For programs: one JSON object a line, and nothing else on standard output; `manual` and `completions` have none.
+    /// For programs: one JSON object a line, and nothing else on standard output; `serve`, `demo`, `manual`, `completions`
+    /// and `show` without `--out` have none.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
