@@ -297,11 +297,9 @@ impl Config {
             source,
         };
         // The file by itself first: of what stands in it, errors name the line.
-        let alone = Self::read_as_in(path, folder)?;
-        let mut table: Table = std::fs::read_to_string(path)
-            .map_err(read)?
-            .parse()
-            .map_err(syntax(path))?;
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let alone = Self::parse(&text, folder).map_err(syntax(path))?;
+        let mut table: Table = text.parse().map_err(syntax(path))?;
         let file = table.clone();
         let mut credentials = None;
         let variables = variables.into_iter().inspect(|(name, value)| {
@@ -320,14 +318,6 @@ impl Config {
             credentials,
             ..read
         })
-    }
-
-    fn read_as_in(path: &Path, folder: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(&text, folder).map_err(syntax(path))
     }
 
     /// Reads a configuration whose relative paths start at `folder`.

@@ -1,17 +1,15 @@
 //! Where does a document go, from the moment it turns up to the moment it is booked?
 //!
 //! ```text
-//! drop folder, `sluis ingest` ─▶ ubl::read ─▶ ingest::plan ─▶ ingest::run ─▶ blobs, catalog
-//!                                                                              │
-//!            device: list, open, read, close, remove ◀─ sftp ◀─ tree ◀─ layout ◀┘
+//! drop folder, `/in`, `sluis ingest` ─▶ ubl::read ─▶ ingest::plan ─▶ ingest::run ─▶ blobs, catalog
+//!                                                                                     │
+//!            device: list, open, read, close, remove ◀─ sftp ◀─ tree ◀─ layout ◀───────┘
 //!                                   │
 //!                                   └─▶ collect ─▶ mark (state and event, one transaction)
 //! ```
 //!
-//! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`):
-//! words (`model`), judgement (`ubl`, `layout`, `collect`, `transfer`, `retention`, `alarm`,
-//! `evidence`, `wellness`, `doctor`), stores (`blobs`, `catalog`, over `birth` and `locks`), doings
-//! (`ingest`, `tree`, `mark`, `keeping`, `dispatch`, `lookout`), doors (`dropfolder`, `sftp`) and the house (`app`, `cli`, `config`).
+//! Modules stand on floors, and name only their own floor or those below (`tests/floors.rs`): `ARCHITECTURE.md` says
+//! which there are, and what each is for.
 
 pub mod alarm;
 pub mod app;

@@ -1,7 +1,8 @@
 //! What has happened, in order?
 //!
-//! Events are only ever added. Each carries the hash of the one before it, so a changed or missing
-//! one shows. They are written in the transaction of the change that they tell.
+//! Events are added; only `forgetting` blanks one, and they go with a firm that never had anything. Each carries the
+//! hash of the one before it, so a changed or missing one shows. They are written in the transaction of the change
+//! that they tell.
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, query};

@@ -212,17 +212,18 @@ impl Catalog {
         tx.commit().await
     }
 
-    /// Removes a firm that holds no document.
+    /// Removes a firm that never had a device, dossier or document, and its events with it.
     ///
     /// # Errors
     ///
-    /// When it holds documents or dossiers, or the database does not answer.
+    /// When it had any, or the database does not answer.
     pub async fn remove_firm(&self, id: FirmId) -> Result<(), Error> {
         let mut tx = self.begin(Durability::PowerCut).await?;
-        query("update firm set version = version + 1 where id = $1")
+        let slug = query("update firm set version = version + 1 where id = $1 returning slug")
             .bind(id.0)
-            .execute(&mut *tx.inner)
-            .await?;
+            .fetch_one(&mut *tx.inner)
+            .await?
+            .text("slug")?;
         for (table, count) in [
             (
                 "documents",
@@ -252,7 +253,7 @@ impl Catalog {
                 .int("n")?;
             if n > 0 {
                 return Err(Error::Refused(format!(
-                    "the firm has {n} {table}, past and present; a firm with a history stays, so that nothing received is thrown away"
+                    "firm `{slug}` has {n} {table}, past and present; a firm with a history stays, so that nothing received is thrown away"
                 )));
             }
         }

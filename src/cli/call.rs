@@ -68,6 +68,15 @@ impl Call {
         Ok((house, firms))
     }
 
+    /// Says what was done: to programs an object, to people a text.
+    pub(super) fn said(&self, value: &Value, text: &str) -> Result<(), Error> {
+        if self.json {
+            print::json(value)
+        } else {
+            print::line(text)
+        }
+    }
+
     /// Shows rows: to programs an object a line, to people a table, or a hint where there is nothing.
     pub(super) fn list(
         &self,

@@ -139,14 +139,14 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             let device = find_device(&house, &firm, &device).await?;
             show(call, &house, &firm, &device).await
         }
-        Command::Remove(named) => remove(&house, &named).await,
+        Command::Remove(named) => remove(call, &house, &named).await,
         Command::Default {
             named,
             move_waiting,
-        } => make_default(&house, &named, move_waiting).await,
-        Command::Set(args) => login::set(&house, &args).await,
-        Command::Disable { named, reason } => login::disable(&house, &named, &reason).await,
-        Command::Enable(named) => login::enable(&house, &named).await,
+        } => make_default(call, &house, &named, move_waiting).await,
+        Command::Set(args) => login::set(call, &house, &args).await,
+        Command::Disable { named, reason } => login::disable(call, &house, &named, &reason).await,
+        Command::Enable(named) => login::enable(call, &house, &named).await,
         Command::Key(command) => key::run(call, &house, &command).await,
     }
 }
@@ -343,29 +343,36 @@ async fn show(call: &Call, house: &House, firm: &Firm, device: &Device) -> Resul
     Ok(Exit::Done)
 }
 
-async fn remove(house: &House, named: &Named) -> Result<Exit, Error> {
+async fn remove(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> {
     let firm = find_firm(house, &named.firm).await?;
     let device = find_device(house, &firm, &named.device).await?;
     house
         .catalog
         .remove_device(firm.id, &device, house.clock.read())
         .await?;
-    print::line(&format!(
-        "removed device `{}`; it can no longer log in",
-        device.name
-    ))?;
+    let name = &device.name;
+    call.said(
+        &said(&firm, &device, "removed", json!({})),
+        &format!("removed device `{name}`; it can no longer log in"),
+    )?;
     Ok(Exit::Done)
 }
 
-async fn make_default(house: &House, named: &Named, is_moved: bool) -> Result<Exit, Error> {
+async fn make_default(
+    call: &Call,
+    house: &House,
+    named: &Named,
+    is_moved: bool,
+) -> Result<Exit, Error> {
     let firm = find_firm(house, &named.firm).await?;
     let device = receiver(find_device(house, &firm, &named.device).await?)?;
     let now = house.clock.read();
     house.catalog.make_default(firm.id, &device, now).await?;
-    print::line(&format!(
-        "device `{}` now gets what no link assigns",
-        device.name
-    ))?;
+    let name = &device.name;
+    call.said(
+        &said(&firm, &device, "changed", json!({ "default": true })),
+        &format!("device `{name}` now gets what no link assigns"),
+    )?;
     let exit = look_again(house, firm.id, Waiting::Stays).await.tell();
     if is_moved {
         let links = house.catalog.links(firm.id).await?;
@@ -379,13 +386,31 @@ async fn make_default(house: &House, named: &Named, is_moved: bool) -> Result<Ex
     Ok(exit)
 }
 
-async fn set_uploads(house: &House, device: &Device, uploads: Uploads) -> Result<(), Error> {
+async fn set_uploads(
+    call: &Call,
+    house: &House,
+    (firm, device): (&Firm, &Device),
+    uploads: Uploads,
+) -> Result<(), Error> {
     let now = house.clock.read();
     house.catalog.set_uploads(device, uploads, now).await?;
-    print::line(&match uploads {
+    let text = match uploads {
         Uploads::On => format!("device `{}` may now put documents into /in", device.name),
         Uploads::Off => format!("device `{}` no longer has a folder /in", device.name),
-    })
+    };
+    let changed = json!({ "uploads": uploads.as_str() });
+    call.said(&said(firm, device, "changed", changed), &text)
+}
+
+/// What was done to a device, as a program is told it: what it has now stands under the names of `device show`.
+fn said(firm: &Firm, device: &Device, result: &str, now: Value) -> Value {
+    let mut value = json!({
+        "firm": firm.slug.as_str(), "device": device.name.as_str(), "result": result,
+    });
+    if let (Some(object), Value::Object(now)) = (value.as_object_mut(), now) {
+        object.extend(now);
+    }
+    value
 }
 
 fn means(device: &Device) -> String {

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 
 use super::call::variables;
-use super::init::shown;
+use super::print::shell_word;
 use crate::app::House;
 use crate::catalog::Doer;
+use crate::model::on_one_line;
 
 /// The longest command line that is remembered, in characters.
 const COMMAND_CHARS_MAX: usize = 2000;
@@ -23,7 +24,7 @@ pub(super) fn note_doer(house: &House) {
 pub(super) fn service(house: &House, command: &str) -> Doer {
     Doer {
         who: format!("{}, the service itself", who()),
-        command: one_line(command),
+        command: on_one_line(command).into_owned(),
         clock: house.clock.clone(),
     }
 }
@@ -35,7 +36,7 @@ pub(super) fn who() -> String {
     let name = name_of(&users, uid).unwrap_or("?");
     let by = variables().find(|(variable, _)| variable == "SUDO_USER");
     match by {
-        Some((_, by)) => one_line(&format!("{name} (uid {uid}), sudo by {by}")),
+        Some((_, by)) => on_one_line(&format!("{name} (uid {uid}), sudo by {by}")).into_owned(),
         None => format!("{name} (uid {uid})"),
     }
 }
@@ -54,13 +55,14 @@ fn name_of(users: &str, uid: u32) -> Option<&str> {
 fn told(arguments: impl Iterator<Item = OsString>) -> String {
     let words = arguments.map(|argument| {
         let argument = argument.to_string_lossy().into_owned();
-        shown(origin(&argument).as_ref())
+        shell_word(origin(&argument).as_ref())
     });
     let line = std::iter::once("sluis".to_owned()).chain(words);
-    let line = one_line(&line.collect::<Vec<_>>().join(" "));
+    let line = line.collect::<Vec<_>>().join(" ");
+    let line = on_one_line(&line);
     match line.char_indices().nth(COMMAND_CHARS_MAX) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
+        None => line.into_owned(),
     }
 }
 
@@ -78,10 +80,6 @@ fn origin(argument: &str) -> String {
         "/…"
     };
     format!("{scheme}://{host}{behind}")
-}
-
-fn one_line(text: &str) -> String {
-    super::print::plain(text).replace('\n', "\u{fffd}")
 }
 
 #[cfg(test)]

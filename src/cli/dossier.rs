@@ -56,7 +56,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         Command::List { firm } => list(call, &house, &firm).await,
         Command::Show(Named { firm, dossier }) => show(call, &house, &firm, &dossier).await,
         Command::Set(args) => set::set(call, &house, &args).await,
-        Command::Remove(Named { firm, dossier }) => remove(&house, &firm, &dossier).await,
+        Command::Remove(Named { firm, dossier }) => remove(call, &house, &firm, &dossier).await,
     }
 }
 
@@ -202,17 +202,18 @@ async fn show(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit
     Ok(Exit::Done)
 }
 
-async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
+async fn remove(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
     let firm = find_firm(house, firm).await?;
     let dossier = named(house, firm.id, what).await?;
     house
         .catalog
         .remove_dossier(firm.id, &dossier, house.clock.read())
         .await?;
-    print::line(&format!(
-        "removed dossier {} `{}`; its documents and their history stay",
-        dossier.id, dossier.name
-    ))?;
+    let (id, name) = (dossier.id, &dossier.name);
+    call.said(
+        &json!({ "firm": firm.slug.as_str(), "id": id, "name": name, "result": "removed" }),
+        &format!("removed dossier {id} `{name}`; its documents and their history stay"),
+    )?;
     Ok(Exit::Done)
 }
 

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::documents::short;
-use super::gone::gone;
 use super::select::{Selected, select};
 use super::story::{Telling, delivery_story, document_story};
 use super::{Error, Exit, beside, deliveries, documents, print};
@@ -160,7 +159,7 @@ async fn nothing(
     args: &Args,
     language: Language,
 ) -> Result<(), Error> {
-    let gone = gone(house, firm, &args.what).await?;
+    let gone = house.catalog.expired(firm.id, &args.what).await?;
     if !gone.is_empty() {
         return gone
             .iter()

@@ -35,7 +35,7 @@ pub(super) enum Command {
     },
     /// Change what a firm is called, or how it sends where its links do not say otherwise.
     Set(rules::SetFirm),
-    /// Remove a firm that never received anything.
+    /// Remove a firm that never had a device, dossier or document.
     Remove {
         /// Which.
         slug: String,
@@ -59,7 +59,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             show(call, &house, &firm).await?;
             Ok(exit)
         }
-        Command::Remove { slug } => remove(&house, &find_firm(&house, &slug).await?).await,
+        Command::Remove { slug } => remove(call, &house, &find_firm(&house, &slug).await?).await,
     }
 }
 
@@ -157,7 +157,7 @@ async fn show(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-async fn remove(house: &House, firm: &Firm) -> Result<Exit, Error> {
+async fn remove(call: &Call, house: &House, firm: &Firm) -> Result<Exit, Error> {
     house.catalog.remove_firm(firm.id).await?;
     let folder = drop_folder(house, firm.slug.as_str());
     let gone = fs::remove_dir(&folder).is_ok() || !folder.exists();
@@ -169,7 +169,11 @@ async fn remove(house: &House, firm: &Firm) -> Result<Exit, Error> {
             folder.display()
         )
     };
-    print::line(&format!("removed firm `{}`{rest}", firm.slug))?;
+    let left = (!gone).then(|| folder.display().to_string());
+    call.said(
+        &json!({ "firm": firm.slug.as_str(), "result": "removed", "drop_folder": left }),
+        &format!("removed firm `{}`{rest}", firm.slug),
+    )?;
     Ok(Exit::Done)
 }
 

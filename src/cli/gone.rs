@@ -2,18 +2,13 @@
 
 use super::Error;
 use crate::app::House;
-use crate::catalog::{Expired, Firm};
-
-/// Returns the documents of that name that have expired.
-pub(super) async fn gone(house: &House, firm: &Firm, what: &str) -> Result<Vec<Expired>, Error> {
-    Ok(house.catalog.expired(firm.id, what).await?)
-}
+use crate::catalog::Firm;
 
 /// Says that a document is not here: that there never was one, or since when it is gone.
 pub(super) async fn missing(house: &House, firm: &Firm, what: &str) -> Error {
-    let gone = match gone(house, firm, what).await {
+    let gone = match house.catalog.expired(firm.id, what).await {
         Ok(gone) => gone,
-        Err(error) => return error,
+        Err(failed) => return failed.into(),
     };
     let slug = &firm.slug;
     let Some(last) = gone.last() else {

@@ -17,18 +17,13 @@ use self::found::{Found, said_beside};
 use super::call::Call;
 use super::{Error, Exit, print};
 use crate::app::House;
+use crate::dropfolder::{BATCH_BYTES_MAX, BATCH_FILES_MAX};
 use crate::ingest::{self, Arrival, Outcome, Taken};
 use crate::model::{
     Declared, FirmId, HeldReason, Language, Origin, Said, Status, on_one_line, with_causes,
 };
 use crate::text;
 use crate::ubl::limits::DOCUMENT_BYTES_MAX;
-
-/// Files that are taken together: one transaction, so one wait for the disk.
-const BATCH_FILES_MAX: usize = 64;
-
-/// Bytes of files that are taken together, but for a file that is larger itself; twice as many are held in memory.
-const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The arguments of `ingest`.
 #[derive(Debug, clap::Args)]
@@ -152,7 +147,7 @@ impl Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.files.len() >= BATCH_FILES_MAX || self.bytes >= BATCH_BYTES_MAX
+        self.files.len() >= BATCH_FILES_MAX || self.bytes as u64 >= BATCH_BYTES_MAX
     }
 
     /// Reads and stores them, and begins anew.

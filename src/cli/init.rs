@@ -10,6 +10,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::call::{Call, variables};
+use super::print::shell_word;
 use super::{Error, Exit, doer, print};
 use crate::app::House;
 use crate::config::{Config, Sftp};
@@ -82,7 +83,7 @@ fn tell(file: &Path, is_new: bool, config: &Config, fingerprints: &[String]) -> 
 
 /// Says how it goes on; of a place that was set up before, that it was left alone.
 fn tell_next(file: &Path, was_there: bool, has_firms: bool) -> Result<(), Error> {
-    let sluis = format!("sluis --config {}", shown(file));
+    let sluis = format!("sluis --config {}", shell_word(file));
     if was_there {
         print::line("\nThis was set up already, and what was there was left as it is.")?;
     }
@@ -150,17 +151,6 @@ fn template(listen: SocketAddr) -> String {
     )
 }
 
-/// Returns a path as a shell takes it.
-pub(super) fn shown(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,11 +190,5 @@ mod tests {
                 "sluis.toml-old"
             ]
         );
-    }
-
-    #[test]
-    fn a_path_with_a_space_is_quoted_for_the_shell() {
-        assert_eq!(shown(Path::new("/srv/sluis.toml")), "/srv/sluis.toml");
-        assert_eq!(shown(Path::new("/it's mine")), r"'/it'\''s mine'");
     }
 }

@@ -64,11 +64,10 @@ pub(super) async fn retry(call: &Call, house: &House, args: &Retry) -> Result<Ex
             ));
         }
     }
-    if call.json {
-        print::json(&json!({ "retried": retried }))?;
-    } else {
-        print::line(&format!("{retried} letters are tried again"))?;
-    }
+    call.said(
+        &json!({ "firm": firm.slug.as_str(), "result": "retried", "retried": retried }),
+        &format!("{retried} letters are tried again"),
+    )?;
     Ok(Exit::failed_if(missing))
 }
 

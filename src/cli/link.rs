@@ -82,7 +82,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
             show(call, &house, &firm, &link).await
         }
         Command::Set(args) => rules::set(call, &house, &args).await,
-        Command::Remove(Named { firm, link }) => remove(&house, &firm, &link).await,
+        Command::Remove(Named { firm, link }) => remove(call, &house, &firm, &link).await,
     }
 }
 
@@ -343,7 +343,7 @@ pub(super) async fn show(
     Ok(Exit::Done)
 }
 
-async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
+async fn remove(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
     let firm = find_firm(house, firm).await?;
     let links = house.catalog.links(firm.id).await?;
     let link = find_link(&links, what)?;
@@ -353,10 +353,13 @@ async fn remove(house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
         .await?;
     // The dossier may have another one.
     let looked = look_again(house, firm.id, Waiting::Stays).await;
-    print::line(&format!(
-        "removed link {} (`{}` in `{}`)",
-        link.id, link.code, link.profile
-    ))?;
+    let (id, code, profile) = (link.id, &link.code, &link.profile);
+    call.said(
+        &json!({
+            "firm": firm.slug.as_str(), "id": id, "profile": profile, "code": code, "result": "removed",
+        }),
+        &format!("removed link {id} (`{code}` in `{profile}`)"),
+    )?;
     Ok(looked.tell())
 }
 

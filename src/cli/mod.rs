@@ -68,7 +68,8 @@ pub struct Cli {
     /// The configuration; else `sluis.toml` here, else `/etc/sluis/sluis.toml`.
     #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE", value_parser = named_file())]
     config: Option<PathBuf>,
-    /// For programs: one JSON object a line, and nothing else on standard output; `manual` and `completions` have none.
+    /// For programs: one JSON object a line, and nothing else on standard output; `serve`, `demo`, `manual`, `completions`
+    /// and `show` without `--out` have none.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -91,7 +92,7 @@ enum Command {
     Read(read::Args),
     /// Take files and folders in, and leave them where they are.
     Ingest(ingest::Args),
-    /// Add, list, show or remove accounting firms.
+    /// Add, list, show, change or remove accounting firms.
     #[command(subcommand)]
     Firm(firm::Command),
     /// Add, list, show, change or remove the client files of a firm.
@@ -100,7 +101,7 @@ enum Command {
     /// Join dossiers to accounting programs.
     #[command(subcommand)]
     Link(link::Command),
-    /// Add, list, show or remove SFTP logins.
+    /// Add, list, show, change or remove SFTP logins.
     #[command(subcommand)]
     Device(device::Command),
     /// Make a firm's devices, dossiers and links as a file says.

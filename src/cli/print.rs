@@ -4,6 +4,7 @@
 //! after ten lines (`sluis documents | head`): that is no error, and never a panic.
 
 use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -58,8 +59,19 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Returns `text` as one line, trimmed, without what would steer a terminal or break a line of the log.
-pub(crate) fn one_line(text: &str) -> String {
+pub(crate) fn trimmed_line(text: &str) -> String {
     plain(text.trim()).replace('\n', " ")
+}
+
+/// Returns a path, or another word, as a shell takes it.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -72,5 +84,11 @@ mod tests {
             plain("F-\u{1b}[2J\u{202e}17\n"),
             "F-\u{fffd}[2J\u{fffd}17\n"
         );
+    }
+
+    #[test]
+    fn a_path_with_a_space_is_quoted_for_the_shell() {
+        assert_eq!(shell_word(Path::new("/srv/sluis.toml")), "/srv/sluis.toml");
+        assert_eq!(shell_word(Path::new("/it's mine")), r"'/it'\''s mine'");
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::call::Call;
-use super::gone::{gone, missing};
+use super::gone::missing;
 use super::select::{Selected, select};
 use super::{Error, Exit, print};
 use crate::app::House;
@@ -77,7 +77,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     for one in found {
         receipts.extend(receipts_of(&house, &firm, &one).await?);
     }
-    if receipts.is_empty() && !gone(&house, &firm, what).await?.is_empty() {
+    if receipts.is_empty() && !house.catalog.expired(firm.id, what).await?.is_empty() {
         return Err(missing(&house, &firm, what).await);
     }
     if receipts.is_empty() {

@@ -272,11 +272,10 @@ async fn remove(call: &Call, args: &RunArgs) -> Result<Exit, Error> {
         let what = "could not remove the bytes of expired documents; the next run tries it again";
         Error::failed(what, source)
     })?;
-    if call.json {
-        print::json(&json!({ "result": "swept", "blobs": swept }))?;
-    } else {
-        print::line(&format!("{swept} blobs were removed that nothing names"))?;
-    }
+    call.said(
+        &json!({ "result": "swept", "blobs": swept }),
+        &format!("{swept} blobs were removed that nothing names"),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -362,10 +361,9 @@ async fn release(
             "firm `{slug}` has no legal hold {id}: `sluis retention show {slug}` lists those that lie"
         )));
     }
-    if call.json {
-        print::json(&json!({ "firm": slug, "result": "released", "hold": id }))?;
-    } else {
-        print::line(&format!("released hold {id}"))?;
-    }
+    call.said(
+        &json!({ "firm": slug, "result": "released", "hold": id }),
+        &format!("released hold {id}"),
+    )?;
     Ok(Exit::Done)
 }

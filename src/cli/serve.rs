@@ -53,7 +53,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
                     format!("Listening on {address}")
                 }
                 Err(refused) => {
-                    let why = on_one_line(&with_causes(&refused));
+                    let why = with_single_spaces(&with_causes(&refused));
                     error!("Did not reload, and goes on by the configuration that it has: {why}");
                     format!("Listening on {address}; did not reload: {why}")
                 }
@@ -109,7 +109,7 @@ fn tell_listening(house: &House, address: SocketAddr) -> Result<(), Error> {
 /// Says whether receivers can be told. Devices are served all the same, and meanwhile.
 async fn look_at_roots(house: &House) {
     if let Err(bad) = Poster::new(&house.config.webhooks).check_roots().await {
-        let why = on_one_line(&with_causes(&bad));
+        let why = with_single_spaces(&with_causes(&bad));
         error!("Could not use `[webhooks] roots`, and no receiver over https is told: {why}");
     }
 }
@@ -194,7 +194,7 @@ async fn note_reload(house: &House, counts: &[&str], waits: &[&str]) {
 }
 
 /// Where it stands in the file is told over several lines, for people.
-fn on_one_line(text: &str) -> String {
+fn with_single_spaces(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

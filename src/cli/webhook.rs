@@ -48,10 +48,7 @@ pub(super) struct Add {
     /// Which events, with commas between: `offered,collected,processed`; else all that are about documents.
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     events: Vec<EventKind>,
-    /// From now on; that is so unless `--from` says otherwise.
-    #[arg(long, conflicts_with = "from")]
-    from_now: bool,
-    /// From this event on, by its number in the firm's order.
+    /// From this event on, by its number in the firm's order; else from now on.
     #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(1..))]
     from: Option<i64>,
 }
@@ -204,7 +201,12 @@ async fn remove(call: &Call, house: &House, named: &Named) -> Result<Exit, Error
     let (firm, row) = find(house, &named.firm, named.id).await?;
     let (id, now) = (row.webhook.id, house.clock.read());
     house.catalog.remove_webhook(firm.id, id, now).await?;
-    said(call, &row, "removed", &format!("removed webhook {id}"))
+    said(
+        call,
+        (&firm, &row),
+        "removed",
+        &format!("removed webhook {id}"),
+    )
 }
 
 async fn pause(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> {
@@ -218,7 +220,7 @@ async fn pause(call: &Call, house: &House, named: &Named) -> Result<Exit, Error>
         true => format!("paused webhook {id}"),
         false => format!("webhook {id} was paused already"),
     };
-    said(call, &row, "paused", &text)
+    said(call, (&firm, &row), "paused", &text)
 }
 
 async fn resume(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> {
@@ -229,15 +231,19 @@ async fn resume(call: &Call, house: &House, named: &Named) -> Result<Exit, Error
         true => format!("resumed webhook {id}"),
         false => format!("webhook {id} was not paused"),
     };
-    said(call, &row, "active", &text)
+    said(call, (&firm, &row), "resumed", &text)
 }
 
-fn said(call: &Call, row: &WebhookRow, state: &str, text: &str) -> Result<Exit, Error> {
-    if call.json {
-        print::json(&json!({ "id": row.webhook.id, "state": state }))?;
-    } else {
-        print::line(text)?;
-    }
+fn said(
+    call: &Call,
+    (firm, row): (&Firm, &WebhookRow),
+    result: &str,
+    text: &str,
+) -> Result<Exit, Error> {
+    let value = json!({
+        "firm": firm.slug.as_str(), "id": row.webhook.id, "result": result,
+    });
+    call.said(&value, text)?;
     Ok(Exit::Done)
 }
 

@@ -310,7 +310,6 @@ mod tests {
         );
     }
 
-    #[cfg(unix)]
     #[test]
     fn of_two_names_that_are_no_text_each_is_another() {
         use std::os::unix::ffi::OsStringExt as _;

@@ -196,7 +196,6 @@ fn prepare(folder: &Path) -> Result<Held, Trouble> {
 }
 
 /// Returns when a file was written to last, or given its name.
-#[cfg(unix)]
 fn changed(found: &Metadata) -> Timestamp {
     use std::os::unix::fs::MetadataExt as _;
     Timestamp(found.mtime().max(found.ctime()).saturating_mul(1000))
@@ -221,16 +220,9 @@ fn nanoseconds(at: SystemTime) -> i128 {
     }
 }
 
-#[cfg(unix)]
 pub(super) fn identity(found: &Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
     (found.dev(), found.ino())
-}
-
-/// Elsewhere, size and time must do.
-#[cfg(not(unix))]
-pub(super) fn identity(_: &Metadata) -> (u64, u64) {
-    (0, 0)
 }
 
 #[cfg(test)]
@@ -317,7 +309,6 @@ mod tests {
         assert!(!root.path().join("none").exists());
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_is_never_followed() {
         use std::os::unix::fs::symlink;
@@ -364,7 +355,6 @@ mod tests {
         assert!(matches!(look.trouble, Some(Trouble::TooMany { .. })));
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_name_that_is_no_text_is_seen() {
         use std::ffi::OsStr;

@@ -20,6 +20,7 @@ use super::whole::{self, Bare, Ended, Whole, is_too_large, refusal, understand};
 use crate::ingest::{Arrival, Firm, Outcome, Taken};
 use crate::model::{Declared, Said, Timestamp, Veiled, on_one_line, with_causes};
 use crate::text::{Put, RejectionText, Why};
+use crate::ubl::limits::DOCUMENT_BYTES_MAX;
 
 /// How many files are taken together: one transaction, and one sync of the disk, for all of them.
 pub const BATCH_FILES_MAX: usize = 64;
@@ -28,7 +29,7 @@ pub const BATCH_FILES_MAX: usize = 64;
 pub const BATCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The largest file that is taken: the largest document that is delivered.
-pub const FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
+pub const FILE_BYTES_MAX: u64 = DOCUMENT_BYTES_MAX as u64;
 
 /// How many files of a batch are read, or removed, at a time: a disk may take a millisecond to free each.
 const AT_ONCE: usize = 8;

@@ -75,7 +75,6 @@ async fn a_document_of_which_nobody_understands_what_is_said_is_not_taken() {
     assert!(why.contains("aucun document de ce nom"), "{why}");
 }
 
-#[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn a_folder_or_a_link_in_the_place_of_what_is_said_is_a_fault_until_it_is_gone() {
     let root = Root::new();
@@ -333,7 +332,6 @@ async fn nothing_is_made_while_the_root_is_missing() {
     assert_eq!(root.fake.taken(), ["1 drop:F-1.xml kept"]);
 }
 
-#[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_no_text_is_taken_and_rejected_like_any_other() {
     use std::os::unix::ffi::OsStrExt as _;
@@ -353,7 +351,6 @@ async fn a_name_that_is_no_text_is_taken_and_rejected_like_any_other() {
     assert_eq!(files(&root.path("")).len(), 2);
 }
 
-#[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn a_file_that_may_not_be_read_waits_until_it_may() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use russh_sftp::protocol::Packet;
 use tracing::{info, warn};
 
-use super::limits::{HASHED_UNASKED_BYTES_MAX, NAME_BYTES_MAX};
+use super::limits::HASHED_UNASKED_BYTES_MAX;
 use super::refusing::read_only;
 use super::requests::no_handle;
 use super::serve::{Draft, Open, Session, Stop, ok};
 use super::status::Refusal;
+use super::uploading::check_name;
 use crate::mark::Act;
 use crate::model::{Digest, Veiled, VirtualPath};
 use crate::tree::{Entry, File, Place, Role};
@@ -50,13 +51,7 @@ impl Session {
         if self.rejected_at(&from).await?.is_some() {
             return Err(read_only().into());
         }
-        let Some(name) = to
-            .name()
-            .map(ToOwned::to_owned)
-            .filter(|name| name.len() <= NAME_BYTES_MAX)
-        else {
-            return Err(Refusal::denied("a file cannot have that name").into());
-        };
+        let name = check_name(&to)?.to_owned();
         if let Some(draft) = self.drafts.remove(&from.key()) {
             return self.rename_draft(id, draft, to).await;
         }

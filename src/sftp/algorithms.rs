@@ -141,7 +141,7 @@ pub(super) fn group_for(least: usize, liked: usize, most: usize) -> Option<DhGro
 }
 
 /// No algorithms: that signatures are told (RFC 8308), and strict key exchange, against Terrapin.
-const KEX_EXTENSIONS: [kex::Name; 4] = [
+pub(super) const KEX_EXTENSIONS: [kex::Name; 4] = [
     kex::EXTENSION_SUPPORT_AS_CLIENT,
     kex::EXTENSION_SUPPORT_AS_SERVER,
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,

@@ -8,7 +8,6 @@ use super::listing::Pages;
 use super::requests::no_handle;
 use super::serve::{Open, Session, Stop};
 use super::status::Refusal;
-use super::uploading::Writing;
 use crate::model::{ContentHash, HashName, VirtualPath};
 use crate::tree::{File, RejectedFile};
 
@@ -33,7 +32,7 @@ pub(super) const EXTENSIONS: &[(&str, &str)] = &[
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 const STATVFS: &str = "statvfs@openssh.com";
 const FSTATVFS: &str = "fstatvfs@openssh.com";
-const FSYNC: &str = "fsync@openssh.com";
+pub(super) const FSYNC: &str = "fsync@openssh.com";
 const LSETSTAT: &str = "lsetstat@openssh.com";
 const LIMITS: &str = "limits@openssh.com";
 const EXPAND_PATH: &str = "expand-path@openssh.com";
@@ -111,7 +110,7 @@ impl Session {
     /// refused nothing ever will be.
     fn sync(&mut self, id: u32, handle: &str) -> Answer {
         if let Some(Open::Upload(key, _)) = self.handles.get(handle)
-            && let Some(fault) = self.writing.get(key).and_then(Writing::fault)
+            && let Some(fault) = self.writing.get(key).and_then(|own| own.fault.as_ref())
         {
             return Err(fault.clone().told().into());
         }

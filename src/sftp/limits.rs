@@ -70,11 +70,9 @@ pub const CHANNELS_DEVICE_MAX: usize = 64;
 
 /// Channels that a connection asks for, one after the other, the refused ones among them.
 ///
-/// There is one more for each document that was collected over it: rclone that is cut off before it has compared
-/// takes away the copy that it has.
-///
 /// russh 0.65 keeps some 3.5 KB of each that the server closed first, and of each that it is asked for while
-/// keys are exchanged. rclone asks for one for each file that it compares.
+/// keys are exchanged. rclone asks for a channel for each file it compares, and removes its copy when it is cut off
+/// first; so each collected document allows one more.
 pub const CHANNELS_ASKED_MAX: usize = 10_000;
 
 /// Channels that a connection asks for and that do not count for its device.

@@ -172,9 +172,7 @@ impl Door {
             }
         }
     }
-}
 
-impl Door {
     /// Ends the sessions that may not go on, until the door closes.
     async fn watch(&self, closed: &CancellationToken) {
         let watching = async {

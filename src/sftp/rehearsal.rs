@@ -13,6 +13,7 @@ use russh::{Preferred, client, server};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::algorithms::KEX_EXTENSIONS;
 use super::transport::Transport;
 use crate::doctor::Rehearsed;
 use crate::guard::GuardConfig;
@@ -84,10 +85,7 @@ pub fn introduction(guard: &GuardConfig, own: IpAddr) -> &'static [u8] {
 /// Each algorithm by its name, and what a client would prefer that knows of its kind no other. Kinds of host
 /// keys of which there is none are left out.
 fn each(offered: &Preferred, kinds: &[Algorithm]) -> Vec<(String, Preferred)> {
-    let is_exchange = |name: &&russh::kex::Name| {
-        let name: &str = name.as_ref();
-        !name.starts_with("ext-info-") && !name.starts_with("kex-strict-")
-    };
+    let is_exchange = |name: &&russh::kex::Name| !KEX_EXTENSIONS.contains(name);
     let (exchanges, rules): (Vec<&russh::kex::Name>, Vec<&russh::kex::Name>) =
         offered.kex.iter().partition(is_exchange);
     let mut all = Vec::new();

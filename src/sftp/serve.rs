@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::answers::{Answers, Gone};
-use super::extended::EXTENSIONS;
+use super::extended::{EXTENSIONS, FSYNC};
 use super::frames::{Frames, Write, request_id};
 use super::given::Given;
 use super::handles::Handles;
@@ -396,7 +396,7 @@ const TRANSPORT_PROCESSES: &[&str] = &["SSH-2.0-OpenSSH", "SSH-2.0-PuTTY", "SSH-
 /// Says whether a request changes nothing of what is being put here.
 fn leaves_files_alone(asked: &Packet) -> bool {
     match asked {
-        Packet::Extended(asked) => asked.request == "fsync@openssh.com",
+        Packet::Extended(asked) => asked.request == FSYNC,
         asked => matches!(
             asked,
             Packet::Read(_)

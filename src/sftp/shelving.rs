@@ -12,7 +12,7 @@ use crate::upload::{Draft, Gone, LetGo};
 
 impl Session {
     /// Puts a file down that its writer has closed under a temporary name. He is told that all is well, so no other
-    /// that was closed goes for it.
+    /// closed file is dropped to make room.
     pub(super) fn put_aside(&self, path: VirtualPath, draft: Draft) -> Result<(), Refusal> {
         let (device, now) = (self.who.device, self.parts.clock.read());
         let shelf = &self.parts.shelf;
@@ -38,7 +38,7 @@ impl Session {
             .put_draft(self.who.device, path, draft, now);
     }
 
-    /// Puts a file down under the name of another, which goes for it.
+    /// Puts a file down under the name of another, which it replaces.
     pub(super) fn put_over(&self, path: VirtualPath, draft: Draft) {
         let (device, now) = (self.who.device, self.parts.clock.read());
         self.parts.shelf.put_over(device, path, draft, now);
@@ -67,7 +67,7 @@ impl Untold {
         let now = parts.clock.read();
         for gone in parts.shelf.sweep(now) {
             warn_of_gone(&gone);
-            // Else another is of its name, or it is still being written.
+            // Otherwise another file has its name now, or it is still being written.
             if gone.why == Gone::Old {
                 self.0.push_back(gone);
             }

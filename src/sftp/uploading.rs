@@ -386,11 +386,6 @@ impl Session {
 }
 
 impl Writing {
-    /// Why none of it will be taken, if a part of it was refused.
-    pub(super) fn fault(&self) -> Option<&Refusal> {
-        self.fault.as_ref()
-    }
-
     pub(super) fn sight(&self) -> Sight {
         Sight {
             path: self.path.clone(),
@@ -412,9 +407,10 @@ fn may_be_upload(path: &VirtualPath) -> bool {
     path.components().len() > 1 && is_in(path)
 }
 
-pub(super) fn check_name(path: &VirtualPath) -> Result<(), Refusal> {
+/// Returns the name at the end of a path, if a file may have it.
+pub(super) fn check_name(path: &VirtualPath) -> Result<&str, Refusal> {
     match path.name() {
-        Some(name) if name.len() <= NAME_BYTES_MAX => Ok(()),
+        Some(name) if name.len() <= NAME_BYTES_MAX => Ok(name),
         _ => Err(Refusal::denied("a file cannot have that name")),
     }
 }

@@ -11,6 +11,7 @@ mod spool;
 
 use crate::catalog;
 use crate::model::Rejected;
+use crate::ubl::limits::DOCUMENT_BYTES_MAX;
 
 pub use draft::{Draft, DraftRoom, MEMORY_BYTES_MAX, SESSION_BYTES_MAX};
 pub use quota::{Quota, Room, UploadLimits};
@@ -21,7 +22,7 @@ pub use shelf::{
 pub use spool::{Spool, Upload};
 
 /// The largest file that is taken, in bytes: the largest document that is delivered.
-pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
+pub const UPLOAD_BYTES_MAX: u64 = DOCUMENT_BYTES_MAX as u64;
 
 /// Bytes that were not taken.
 #[derive(Debug, thiserror::Error)]

@@ -149,7 +149,7 @@ impl Shelf {
         self.lock().entry(device).or_default().put(path, draft, now);
     }
 
-    /// Puts down a file that its writer has closed, if it can be kept: none that was closed before goes for it.
+    /// Puts down a file that its writer has closed, if it can be kept: no other closed file is dropped to make room.
     ///
     /// # Errors
     ///
@@ -341,7 +341,7 @@ impl Own {
         }
         let gone = &mut self.gone;
         self.drafts.retain(|_, kept| {
-            // Whose CLOSE was refused was told so.
+            // A writer whose CLOSE was refused knows already.
             if is_old(kept.since) && kept.draft.is_promised() {
                 gone.push((kept.path.clone(), kept.draft.bytes(), Gone::Old));
             }
@@ -351,7 +351,7 @@ impl Own {
             let Some(let_go) = self.goes_first().and_then(|key| self.drafts.remove(&key)) else {
                 return;
             };
-            // Whose CLOSE was refused was told so.
+            // A writer whose CLOSE was refused knows already.
             let promised = Some(let_go).filter(|kept| kept.draft.is_promised());
             let told = promised.map(|kept| (kept.path, kept.draft.bytes(), Gone::NoRoom));
             self.gone.extend(told);

@@ -396,7 +396,8 @@ async fn what_is_on_its_way_to_a_firm_that_was_removed_lands_at_no_other() {
 
     let taken = house.ingest.take(gone, vec![arrival], gateway.now()).await;
 
-    assert!(taken.is_err());
+    let why = with_causes(&taken.unwrap_err());
+    assert!(why.ends_with("firm 1 is not known"), "{why}");
     assert_ne!(gone, other.firm);
     assert_eq!(gateway.deliveries(&other).await, Vec::<String>::new());
 }

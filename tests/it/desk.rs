@@ -85,6 +85,16 @@ fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_it
 }
 
 #[test]
+fn a_firm_that_has_had_something_is_not_removed_and_is_named() {
+    let program = Program::init();
+    program.ok(&["dossier", "remove", "kantoor", BAKERY]);
+
+    let why = refused(&program, &["firm", "remove", "kantoor"]);
+
+    assert!(why.contains("firm `kantoor` has 1 dossiers"), "{why}");
+}
+
+#[test]
 fn of_many_who_give_a_dossier_a_number_at_once_none_undoes_another() {
     let program = Program::init();
     let numbers: Vec<_> = (1..7)

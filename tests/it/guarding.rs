@@ -99,13 +99,8 @@ impl Scene {
             assert!(!self.log_in(from, &self.device.name, &[wrong_key()]).await);
         }
         let bar = [format!("{from}/32 barred refused")];
-        self.until(async || self.written().await == bar).await;
+        until(async || self.written().await == bar).await;
         assert!(!self.greets(from).await);
-    }
-
-    /// Waits until it is so. The gateway notes how a connection ended when it has, which is soon after.
-    async fn until(&self, holds: impl AsyncFn() -> bool) {
-        until(holds).await;
     }
 
     async fn written(&self) -> Vec<String> {
@@ -188,7 +183,7 @@ async fn one_network_past_its_limit_is_turned_away_and_another_is_not() {
     assert!(scene.greets(OFFICE).await);
     scene.serves_the_honest().await;
     silent.pop();
-    scene.until(async || scene.greets(NOBODY).await).await;
+    until(async || scene.greets(NOBODY).await).await;
 }
 
 #[tokio::test]
@@ -210,7 +205,7 @@ async fn a_flood_of_silent_ones_is_bounded_and_open_sessions_go_on() {
     // A new session finds no room in this small house; the one that is open does not notice.
     assert_eq!(scene.honest.get(&scene.file).await.unwrap().len(), 2000);
     silent.clear();
-    scene.until(async || scene.greets(OFFICE).await).await;
+    until(async || scene.greets(OFFICE).await).await;
     scene.serves_the_honest().await;
 }
 
@@ -266,7 +261,7 @@ async fn whoever_says_nothing_more_is_gone_after_one_grace_time_for_all() {
 
     // Three times ten seconds bar a network.
     let bar = ["127.0.0.66/32 barred overdue"];
-    scene.until(async || scene.written().await == bar).await;
+    until(async || scene.written().await == bar).await;
     assert!(!scene.greets(NOBODY).await);
     scene.serves_the_honest().await;
 }
@@ -317,9 +312,7 @@ async fn an_unknown_login_costs_what_a_known_one_costs_and_reads_the_same() {
     let expected: Vec<_> = (0..4)
         .map(|at| format!("127.2.0.{at}/32 counting refused"))
         .collect();
-    known
-        .until(async || known.written().await == expected)
-        .await;
+    until(async || known.written().await == expected).await;
 }
 
 #[tokio::test]
@@ -366,9 +359,7 @@ async fn one_connection_tries_ten_times_and_no_more() {
 
     assert!(refused <= LOGINS_PER_CONNECTION_MAX, "{refused}");
     drop(tokio::time::timeout(PATIENCE, ssh).await.unwrap());
-    scene
-        .until(async || scene.written().await == ["127.0.0.66/32 counting refused"])
-        .await;
+    until(async || scene.written().await == ["127.0.0.66/32 counting refused"]).await;
 }
 
 #[tokio::test]
@@ -379,7 +370,7 @@ async fn whoever_only_looks_at_the_port_again_and_again_is_barred() {
     }
 
     let bar = ["127.0.0.66/32 barred no_attempt"];
-    scene.until(async || scene.written().await == bar).await;
+    until(async || scene.written().await == bar).await;
     assert!(!scene.greets(NOBODY).await);
     scene.serves_the_honest().await;
 }
@@ -433,7 +424,7 @@ async fn behind_one_address_a_device_logs_in_although_a_script_fails_there() {
     }
     // It would be barred. The script tries with eight connections at a time.
     let bar = [format!("{OFFICE}/32 barred refused")];
-    scene.until(async || scene.written().await == bar).await;
+    until(async || scene.written().await == bar).await;
     let mut scripts = Vec::new();
     for _ in 0..8 {
         let stream = scene.dial(OFFICE).await;
@@ -529,7 +520,7 @@ async fn while_the_catalog_fails_nobody_is_penalised_and_ends_are_noted_when_it_
 
     // The other is noted by the door itself, in its next round.
     logins.end_late().await;
-    scene.until(async || lasting().await == 0).await;
+    until(async || lasting().await == 0).await;
     let question = "select ended_at from session where id = 1";
     let ended: i64 = sqlx::query_scalar(question)
         .fetch_one(&outside)
@@ -605,9 +596,7 @@ async fn what_is_not_ssh_is_a_fault_and_a_forged_header_is_one() {
 
         let told = String::from_utf8_lossy(bytes).into_owned();
         let expected = ["127.0.0.66/32 barred protocol"];
-        scene
-            .until(async || scene.written().await == expected)
-            .await;
+        until(async || scene.written().await == expected).await;
         assert!(!scene.greets(NOBODY).await, "{told}");
         // The address that it forged is nobody's fault.
         scene.serves_the_honest().await;
@@ -646,7 +635,7 @@ async fn a_bar_outlives_a_restart_and_an_operator_lifts_it() {
             .await
             .starts_with("SSH-2.0")
     };
-    scene.until(greeted).await;
+    until(greeted).await;
 
     drop(Peer::connect(address, &scene.device).await);
     draining.cancel();
@@ -707,9 +696,7 @@ async fn behind_a_forwarder_every_client_has_its_own_address() {
     let forged = b"PROXY TCP6 2001:db8:7:8::1 ::1 1 22\r\nPROXY TCP4 127.0.0.1 127.0.0.1 1 22\r\n";
     hung_up(&mut scene.forwarded(forwarder, forged).await).await;
     let expected = ["2001:db8:7:8::/64 barred protocol"];
-    scene
-        .until(async || scene.written().await == expected)
-        .await;
+    until(async || scene.written().await == expected).await;
     scene.serves_the_honest().await;
 }
 

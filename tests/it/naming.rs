@@ -205,11 +205,13 @@ async fn the_folder_of_a_code_is_no_file() {
 
     let opened = open(&peer, "/in/ACME", CREATE).await;
     assert_eq!(opened, Err(StatusCode::Failure));
-    assert!(peer.remove("/in/ACME").await.is_err());
+    let removed = peer.remove("/in/ACME").await;
+    assert_eq!(removed, Err(StatusCode::PermissionDenied));
     peer.put("/in/F-1.xml.part", &invoice("F-1", 1000))
         .await
         .unwrap();
-    assert!(peer.rename("/in/F-1.xml.part", "/in/acme").await.is_err());
+    let moved = peer.rename("/in/F-1.xml.part", "/in/acme").await;
+    assert_eq!(moved, Err(StatusCode::PermissionDenied));
     let made = peer.sftp.mkdir("/in/ACME", FileAttributes::empty()).await;
     assert!(made.is_ok());
     let made = peer.sftp.mkdir("/in/NEW", FileAttributes::empty()).await;

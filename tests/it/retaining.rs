@@ -77,12 +77,10 @@ async fn what_was_collected_shows_for_sixty_days_and_reading_it_changes_nothing(
     assert_eq!(peer.list(DONE).await.unwrap(), [NAME]);
     assert_eq!(peer.get(&path).await.unwrap().len(), 2000);
     assert_eq!(peer.remove(&path).await, Err(StatusCode::PermissionDenied));
-    assert!(
-        peer.rename(&path, &format!("{INBOX}/{NAME}"))
-            .await
-            .is_err()
-    );
-    assert!(peer.put(&path, b"other").await.is_err());
+    let moved = peer.rename(&path, &format!("{INBOX}/{NAME}")).await;
+    assert_eq!(moved, Err(StatusCode::PermissionDenied));
+    let put = peer.put(&path, b"other").await;
+    assert_eq!(put, Err(StatusCode::Failure)); // its CLOSE: it is no copy
 
     gateway.pass_ms(DAY_MS);
     // Who has seen it may open it as long as he is connected; who comes now does not see it.

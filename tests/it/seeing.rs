@@ -738,6 +738,7 @@ const CHANGES: &[(&str, bool)] = &[
     ("device key set kantoor pc FINGERPRINT --expires 90d", true),
     ("device key remove kantoor pc FINGERPRINT", true),
     ("device set kantoor pc --from 192.0.2.0/24", true),
+    ("device set kantoor pc --password", true),
     ("device disable kantoor pc --reason moving", true),
     ("device enable kantoor pc", true),
     ("link set kantoor ACME --transfer manual", true),
@@ -858,7 +859,12 @@ fn whatever_a_command_changes_is_a_deed_and_what_only_reads_is_none() {
             ),
             _ => {}
         }
-        let done = run(line);
+        let done = run(&format!("{line} --json"));
+        let said = String::from_utf8(done.stdout.clone()).unwrap();
+        for one in said.lines() {
+            let told = serde_json::from_str::<Value>(one);
+            assert!(told.is_ok_and(|told| told.is_object()), "{line}: {one}");
+        }
         let why = [done.stdout, done.stderr].concat();
         let why = String::from_utf8_lossy(&why);
         assert_eq!(done.status.success(), *line != UNANSWERED, "{line}: {why}");

@@ -205,7 +205,12 @@ async fn a_handle_of_a_removed_file_is_not_of_the_next_one_of_that_name() {
         .await;
     peer.close(&old).await.unwrap();
 
-    assert!(stale.is_err(), "it writes to no file any more");
+    let stale = code(stale.unwrap_err());
+    assert_eq!(
+        stale,
+        StatusCode::NoSuchFile,
+        "it writes to no file any more"
+    );
     assert!(
         gateway.deliveries(&office).await.is_empty(),
         "half a file is not taken in"
@@ -356,7 +361,7 @@ async fn only_a_device_that_may_upload_has_the_folder() {
         peer.put(&path, &invoice(name, 5000)).await
     };
     assert_eq!(peer.list("/").await.unwrap(), ["expertm"]);
-    assert!(put("F-1").await.is_err());
+    assert_eq!(put("F-1").await, Err(StatusCode::NoSuchFile));
     let catalog = &gateway.house.catalog;
     let device = catalog.device(office.firm, "server").await.unwrap();
 
@@ -376,7 +381,12 @@ async fn only_a_device_that_may_upload_has_the_folder() {
         .await
         .unwrap();
 
-    assert!(peer.close(&handle).await.is_err(), "its right is gone");
+    let closed = peer.close(&handle).await;
+    assert_eq!(
+        closed,
+        Err(StatusCode::PermissionDenied),
+        "its right is gone"
+    );
     assert_eq!(peer.list("/in").await, Err(StatusCode::NoSuchFile));
     assert!(!peer.exists("/in/F-1.xml").await);
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
@@ -459,5 +469,6 @@ async fn nothing_else_can_be_done_with_the_folder() {
             .await
             .is_ok()
     );
-    assert!(peer.sftp.opendir("/in/F-1.xml").await.is_err());
+    let opened = peer.sftp.opendir("/in/F-1.xml").await;
+    assert_eq!(code(opened.unwrap_err()), StatusCode::NoSuchFile);
 }

@@ -4,27 +4,27 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::office::Office;
-use crate::cli::init::shown;
-use crate::cli::{Error, print};
+use crate::cli::Error;
+use crate::cli::print::{self, shell_word};
 
 /// Prints commands that work as they stand.
 pub(super) fn print(office: &Office, address: SocketAddr) -> Result<(), Error> {
     let port = address.port();
     let (pull, mount) = (
-        shown(&office.key_file("pull")),
-        shown(&office.key_file("mount")),
+        shell_word(&office.key_file("pull")),
+        shell_word(&office.key_file("mount")),
     );
-    let hosts = shown(&office.known_hosts());
+    let hosts = shell_word(&office.known_hosts());
     let folder = office.folder.display();
-    let beside = |name: &str| shown(Path::new(&format!("{folder}-{name}")));
+    let beside = |name: &str| shell_word(Path::new(&format!("{folder}-{name}")));
     let (got, mirror, drive) = (beside("got"), beside("mirror"), beside("drive"));
-    let drop = shown(&office.house.config.drop.root.join("demo"));
-    let next = shown(&office.folder.join("next-invoice.xml"));
+    let drop = shell_word(&office.house.config.drop.root.join("demo"));
+    let next = shell_word(&office.folder.join("next-invoice.xml"));
     let program = std::env::current_exe().unwrap_or_else(|_| "sluis".into());
     let sluis = format!(
         "{} --config {}",
-        shown(&program),
-        shown(&office.folder.join("sluis.toml"))
+        shell_word(&program),
+        shell_word(&office.folder.join("sluis.toml"))
     );
     let options = format!("-o IdentitiesOnly=yes -o UserKnownHostsFile={hosts}");
     print::line(&format!(

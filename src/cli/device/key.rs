@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::Named;
 use super::expiry::Expiry;
+use super::{Named, said};
 use crate::app::House;
 use crate::catalog::{Device, DeviceKey, KeptKey};
 use crate::cli::call::{Call, find_device, find_firm};
@@ -77,7 +77,12 @@ pub(super) async fn run(call: &Call, house: &House, command: &Command) -> Result
                 house.catalog.add_device_key(&device, &key, now).await?;
                 let until = expires_at.map_or_else(String::new, |at| format!(", until {at}"));
                 let (fingerprint, name) = (&key.fingerprint, &device.name);
-                print::line(&format!("added key {fingerprint} to `{name}`{until}"))?;
+                let expires_at = expires_at.map(|at| at.to_string());
+                let added = json!({ "fingerprint": fingerprint, "expires_at": expires_at });
+                call.said(
+                    &said(&firm, &device, "key_added", added),
+                    &format!("added key {fingerprint} to `{name}`{until}"),
+                )?;
             }
         }
         Command::Set {
@@ -89,18 +94,21 @@ pub(super) async fn run(call: &Call, house: &House, command: &Command) -> Result
             let change = (fingerprint.as_str(), at);
             house.catalog.set_key_expiry(&device, change, now).await?;
             let until = at.map_or_else(|| "for ever".to_owned(), |at| format!("until {at}"));
-            print::line(&format!(
-                "key {fingerprint} of `{}` is good {until}",
-                device.name
-            ))?;
+            let expires_at = at.map(|at| at.to_string());
+            let changed = json!({ "fingerprint": fingerprint, "expires_at": expires_at });
+            call.said(
+                &said(&firm, &device, "key_changed", changed),
+                &format!("key {fingerprint} of `{}` is good {until}", device.name),
+            )?;
         }
         Command::Remove { fingerprint, .. } => {
             let catalog = &house.catalog;
             catalog.remove_device_key(&device, fingerprint, now).await?;
-            print::line(&format!(
-                "removed key {fingerprint} from `{}`; sessions that it opened end within a second",
-                device.name
-            ))?;
+            let name = &device.name;
+            call.said(
+                &said(&firm, &device, "key_removed", json!({ "fingerprint": fingerprint })),
+                &format!("removed key {fingerprint} from `{name}`; sessions that it opened end within a second"),
+            )?;
             let is_last = !device
                 .keys
                 .iter()
@@ -151,7 +159,7 @@ fn named_keys(keys: Vec<DeviceKey>, comment: Option<&str>) -> Result<Vec<DeviceK
         ));
     }
     let named = |key| DeviceKey {
-        comment: print::one_line(comment),
+        comment: print::trimmed_line(comment),
         ..key
     };
     Ok(keys.into_iter().map(named).collect())

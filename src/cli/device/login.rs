@@ -1,9 +1,11 @@
 //! With what, from where, and whether at all does a device log in?
 
-use super::{Named, Set};
+use serde_json::json;
+
+use super::{Named, Set, said};
 use crate::app::House;
 use crate::catalog::Device;
-use crate::cli::call::{find_device, find_firm};
+use crate::cli::call::{Call, find_device, find_firm};
 use crate::cli::{Error, Exit, password, print};
 use crate::login::hash_password;
 
@@ -33,13 +35,13 @@ struct Change {
 }
 
 /// Changes what a device may do, and how it logs in.
-pub(super) async fn set(house: &House, set: &Set) -> Result<Exit, Error> {
+pub(super) async fn set(call: &Call, house: &House, set: &Set) -> Result<Exit, Error> {
     let firm = find_firm(house, &set.named.firm).await?;
     let device = find_device(house, &firm, &set.named.device).await?;
     // All that can be refused is, before anything is changed.
     let change = change_of(set, &device)?;
     if let Some(uploads) = set.uploads {
-        super::set_uploads(house, &device, uploads).await?;
+        super::set_uploads(call, house, (&firm, &device), uploads).await?;
     }
     let (catalog, name) = (&house.catalog, &device.name);
     if let Some(password) = &change.password {
@@ -48,22 +50,32 @@ pub(super) async fn set(house: &House, set: &Set) -> Result<Exit, Error> {
             .map_err(|source| Error::failed("could not hash the password", source.to_string()))?;
         let now = house.clock.read();
         catalog.set_password(&device, hash.as_deref(), now).await?;
-        match password {
-            Some(made) if change.is_made => print::line(&format!(
-                "password  {made}  (write it down: it is not shown again)"
-            ))?,
-            Some(_) => print::line(&format!("device `{name}` has a new password"))?,
-            None => print::line(&format!("device `{name}` has no password any more"))?,
-        }
+        let (changed, text) = match password {
+            Some(made) if change.is_made => (
+                json!({ "has_password": true, "password": made }),
+                format!("password  {made}  (write it down: it is not shown again)"),
+            ),
+            Some(_) => (
+                json!({ "has_password": true }),
+                format!("device `{name}` has a new password"),
+            ),
+            None => (
+                json!({ "has_password": false }),
+                format!("device `{name}` has no password any more"),
+            ),
+        };
+        call.said(&said(&firm, &device, "changed", changed), &text)?;
     }
     if set.login.is_some() || set.from.is_some() {
         let login = (set.login, set.from.as_ref());
         let (means, networks) = catalog
             .set_login(&device, login, house.clock.read())
             .await?;
-        print::line(&format!(
-            "device `{name}` logs in by {means}, from {networks}"
-        ))?;
+        let changed = json!({ "login_by": means.as_str(), "from": networks.to_string() });
+        call.said(
+            &said(&firm, &device, "changed", changed),
+            &format!("device `{name}` logs in by {means}, from {networks}"),
+        )?;
     }
     if set.changes_login() {
         print::note("a session that is open and could not log in so any more ends within a second");
@@ -101,7 +113,7 @@ fn change_of(set: &Set, device: &Device) -> Result<Change, Error> {
 
 /// Reads why a device may not log in: one line, neither empty nor long.
 pub(in crate::cli) fn reason(text: &str) -> Result<String, Error> {
-    let reason = print::one_line(text);
+    let reason = print::trimmed_line(text);
     if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
         return Err(Error::Refused(format!(
             "a reason has 1 to {REASON_CHARS_MAX} characters: whoever enables the device again should know it"
@@ -111,27 +123,36 @@ pub(in crate::cli) fn reason(text: &str) -> Result<String, Error> {
 }
 
 /// Keeps a device from logging in.
-pub(super) async fn disable(house: &House, named: &Named, reason: &str) -> Result<Exit, Error> {
+pub(super) async fn disable(
+    call: &Call,
+    house: &House,
+    named: &Named,
+    reason: &str,
+) -> Result<Exit, Error> {
     let reason = self::reason(reason)?;
     let firm = find_firm(house, &named.firm).await?;
     let device = find_device(house, &firm, &named.device).await?;
     let now = house.clock.read();
     house.catalog.disable_device(&device, &reason, now).await?;
-    print::line(&format!(
-        "device `{}` can no longer log in; its open sessions end within a second, and what it is offered waits",
-        device.name
-    ))?;
+    let name = &device.name;
+    call.said(
+        &said(&firm, &device, "disabled", json!({ "reason": reason })),
+        &format!("device `{name}` can no longer log in; its open sessions end within a second, and what it is offered waits"),
+    )?;
     Ok(Exit::Done)
 }
 
 /// Lets a device log in again.
-pub(super) async fn enable(house: &House, named: &Named) -> Result<Exit, Error> {
+pub(super) async fn enable(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> {
     let firm = find_firm(house, &named.firm).await?;
     let device = find_device(house, &firm, &named.device).await?;
     house
         .catalog
         .enable_device(&device, house.clock.read())
         .await?;
-    print::line(&format!("device `{}` can log in again", device.name))?;
+    call.said(
+        &said(&firm, &device, "enabled", json!({})),
+        &format!("device `{}` can log in again", device.name),
+    )?;
     Ok(Exit::Done)
 }

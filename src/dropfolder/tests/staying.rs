@@ -5,7 +5,6 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::world::{Root, files, seconds, until};
 
-#[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn what_is_taken_and_cannot_be_removed_is_not_taken_again_and_holds_nobody_up() {
     use std::os::unix::fs::PermissionsExt as _;

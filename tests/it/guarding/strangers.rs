@@ -3,7 +3,7 @@
 use sluis::sftp::limits::{BYTES_BEFORE_LOGIN_MAX, LOGINS_PER_CONNECTION_MAX};
 
 use super::{NOBODY, Scene, wrong_key};
-use crate::gateway::Login;
+use crate::gateway::{Login, until};
 use crate::hostile::ssh::{Ssh, string};
 use crate::interop::wait_until;
 use crate::peer::log_in;
@@ -67,9 +67,7 @@ async fn keys_are_exchanged_a_few_times_for_a_stranger_and_no_more() {
     assert!(exchanged > 2, "{exchanged}");
     assert!(exchanged <= BYTES_BEFORE_LOGIN_MAX / 250, "{exchanged}");
     let expected = ["127.0.0.66/32 counting no_attempt"];
-    scene
-        .until(async || scene.written().await == expected)
-        .await;
+    until(async || scene.written().await == expected).await;
     scene.serves_the_honest().await;
 }
 
@@ -119,9 +117,7 @@ async fn a_login_that_cannot_be_read_is_one_that_failed_and_does_not_bar_an_offi
 
         assert!(is_ended);
         let expected = ["127.0.0.66/32 counting refused"];
-        scene
-            .until(async || scene.written().await == expected)
-            .await;
+        until(async || scene.written().await == expected).await;
         assert!(scene.greets(NOBODY).await);
     }
 }
