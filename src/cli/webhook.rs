@@ -240,8 +240,9 @@ fn said(
     result: &str,
     text: &str,
 ) -> Result<Exit, Error> {
+    // By the name that other listings have, too.
     let value = json!({
-        "firm": firm.slug.as_str(), "id": row.webhook.id, "result": result,
+        "firm": firm.slug.as_str(), "id": row.webhook.id, "result": result, "state": result,
     });
     call.said(&value, text)?;
     Ok(Exit::Done)
