@@ -204,6 +204,27 @@ impl Marks {
         name: &str,
         clock: &Clock,
     ) -> Result<(), Error> {
+        match self.copied_once(who, places, digest, name, clock).await {
+            // It was sent anew, or taken back, between the look and the mark.
+            Err(Error::Missing) => {
+                let again = self.copied_once(who, places, digest, name, clock).await;
+                again.map_err(|failed| match failed {
+                    Error::Missing => Error::NoCopy,
+                    failed => failed,
+                })
+            }
+            done => done,
+        }
+    }
+
+    async fn copied_once(
+        &self,
+        who: &Who,
+        places: &[(LinkId, Flow)],
+        digest: Digest,
+        name: &str,
+        clock: &Clock,
+    ) -> Result<(), Error> {
         let mut copies = Vec::new();
         for &place in places {
             let of_it = self.catalog.copies(who.firm, who.device, place, digest);

@@ -9,7 +9,9 @@ use super::waiting::look_again;
 use super::{Error, Exit, print, table};
 use crate::app::House;
 use crate::catalog::{Dossier, Firm, Link};
-use crate::model::{DossierId, EnterpriseNumber, FirmId, Identifier, fold};
+use crate::model::{
+    DossierId, EnterpriseNumber, FirmId, Identifier, belgian_numbers_in, enterprise_digits_of, fold,
+};
 use crate::sending::Waiting;
 
 /// The commands about dossiers.
@@ -106,6 +108,13 @@ fn identifiers(raw: &[String]) -> Result<Vec<Identifier>, Error> {
         if identifier.enterprise_digits().is_some_and(is_odd) {
             print::note(&format!(
                 "note: the check digits of `{raw}` are wrong; was it typed as it is on the invoice?"
+            ));
+        }
+        let is_worded = identifier.key.starts_with("id:") || identifier.key.starts_with("vat:");
+        let within = belgian_numbers_in(raw).next().filter(|_| is_worded);
+        if let Some(within) = within.as_deref().and_then(enterprise_digits_of) {
+            print::note(&format!(
+                "note: `{raw}` is compared as it stands, words and all; is the number {within} meant? Then give that alone"
             ));
         }
         if !identifiers.iter().any(|other| other.key == identifier.key) {

@@ -31,17 +31,20 @@ fn a_number_that_a_dossier_lacks_is_added_and_what_waited_for_it_goes() {
     program.device("server", "pull", "ACME");
     program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
     assert_eq!(stands(&program), ["held unknown_dossier"]);
+    let bakery =
+        |change: [&'static str; 2]| [&["dossier", "set", "kantoor", BAKERY][..], &change].concat();
+    let noted = program.run(&bakery(["--add-id", "BE:EN:0239843188"]));
+    let noted = String::from_utf8(noted.stderr).unwrap();
+    assert!(noted.contains("is the number 0239843188 meant"), "{noted}");
     let told = program.ok(&["explain", "kantoor", "F-1"]);
     let numbers = told.split("Nummers erin: ").nth(1).unwrap();
     assert!(numbers.contains(THIRD) && numbers.contains(MILL), "{told}");
-    let bakery =
-        |change: [&'static str; 2]| [&["dossier", "set", "kantoor", BAKERY][..], &change].concat();
 
     program.ok(&bakery(["--add-id", THIRD]));
 
     assert!(stands(&program).contains(&"offered".to_owned()));
     let shown = program.json(&["dossier", "show", "kantoor", THIRD]);
-    assert_eq!(shown[0]["identifiers"].as_array().unwrap().len(), 2);
+    assert_eq!(shown[0]["identifiers"].as_array().unwrap().len(), 3);
     let why = refused(&program, &bakery(["--remove-id", MILL]));
     assert!(why.contains("has no number"), "{why}");
 }
