@@ -59,9 +59,12 @@ fn mounted(errand: &Errand<'_>, script: &str) -> Command {
     let script = [
         // What it could not upload must not be uploaded by the next one.
         "mnt=$(mktemp -d); rm -rf cache log",
-        "trap 'fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
+        // An unmount drops the closing of a file that its program has closed and rclone not yet.
+        "seen() { grep -c \"$1\" log; }",
+        "closed() { n=0; until [ $(seen '>Release: err=') -ge $(seen '>Open: fh=&{') ] || [ $n -ge 300 ]; do sleep 0.1; n=$((n+1)); done; }",
+        "trap 'closed; fusermount3 -uz \"$mnt\"; rmdir \"$mnt\"' EXIT",
         &format!(
-            "rclone {} mount s: \"$mnt\" {options} --daemon --cache-dir \"$PWD/cache\" -v --log-file \"$PWD/log\" || exit",
+            "rclone {} mount s: \"$mnt\" {options} --daemon --cache-dir \"$PWD/cache\" -vv --log-file \"$PWD/log\" || exit",
             config.join(" "),
         ),
         script,
