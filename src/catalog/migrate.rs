@@ -102,6 +102,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "words",
         include_str!("../../migrations/sqlite/0021_words.sql"),
     ),
+    (
+        22,
+        "abroad",
+        include_str!("../../migrations/sqlite/0022_abroad.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -452,6 +457,63 @@ mod tests {
         let business = "0208:0239843188|F-1|d|invoice|0208:0762986459";
         assert_eq!(row.get::<String, _>(0), business);
         assert_eq!(row.get::<String, _>(1), "0208:0239843188");
+    }
+
+    #[tokio::test]
+    async fn what_was_known_before_is_known_as_it_is_today() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            18,
+            r#"insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             create table given (key text, reading text);
+             insert into given values
+                ('0106:1|F-1|d|invoice', '{"type_code":"380","self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"},
+                    {"source":"vat","key":"vat:NL1"}]}}'),
+                ('0106:1|F-1|d|invoice', '{"type_code":"380","self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"},
+                    {"source":"endpoint","key":"vat:NL1"}]}}'),
+                ('0208:0239843188|F-1|d|invoice|0106:1', '{"type_code":"389","self_billed":true,"seller":{"ids":[
+                    {"source":"vat","key":"0208:0239843188"}]},"buyer":{"ids":[{"source":"legal_entity","key":"0106:1"},
+                    {"source":"vat","key":"vat:NL1"}]}}'),
+                ('0106:1|F-1|d|invoice', '{"kind":"invoice","type_code":"471","self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"}]},
+                    "buyer":{"ids":[{"source":"legal_entity","key":"0106:2"},{"source":"vat","key":"vat:NL2"}]}}'),
+                ('0106:1|F-1|d|invoice', '{"kind":"invoice","type_code":"502","self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"}]},
+                    "buyer":{"name":"B","ids":[]}}'),
+                ('0106:1|F-1|d|invoice', '{"kind":"invoice","type_code":"503","self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"}]}}'),
+                ('0106:1|F–1|d|invoice', '{"type_code":"380","self_billed":false,"seller":{"ids":[{"source":"legal_entity","key":"0106:1"}]}}'),
+                ('name:a–b|F-1|d|invoice', '{"type_code":"380","self_billed":false,"seller":{"name":"A–B","ids":[]}}'),
+                ('id:damaged|F-1|d|invoice', '{"type_code":"502","seller":{"ids":[{"sou'),
+                (null, '{"kind":"invoice","type_code":"471","self_billed":false}');
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             select 1, rowid, 1, rowid, 1, key, '', json(reading), 'x', 0 from given where json_valid(reading)
+             union all select 1, rowid, 1, rowid, 1, key, '', reading, 'x', 0 from given where not json_valid(reading)
+             order by 2"#,
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let rows =
+            sqlx::query("select business_key from document order by cast(digest as integer)")
+                .fetch_all(&catalog.readers)
+                .await
+                .unwrap();
+
+        let keys: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
+        let expected = [
+            Some("vat:NL1|F-1|d|invoice"),
+            Some("0106:1|F-1|d|invoice"),
+            Some("0208:0239843188|F-1|d|invoice|vat:NL1"),
+            Some("0106:1|F-1|d|invoice|vat:NL2"),
+            Some("0106:1|F-1|d|credit_note|name:b"),
+            Some("0106:1|F-1|d|credit_note"),
+            Some("0106:1|F-1|d|invoice"),
+            Some("name:a–b|F-1|d|invoice"),
+            Some("id:damaged|F-1|d|invoice"),
+            None,
+        ];
+        assert_eq!(keys, expected.map(|key| key.map(ToOwned::to_owned)));
     }
 
     #[tokio::test]

@@ -268,7 +268,7 @@ pub fn envelope_key(reading: &Reading) -> Option<String> {
 /// buyer wrote also the buyer, for then the number is one of his.
 ///
 /// None when one of the first four is missing, for then nothing can be said. Numbers are compared without
-/// case, spaces and leading zeros, with `/` and `-` alike, and what is no date as it is written.
+/// case, spaces and leading zeros, with `/` and all dashes alike, and what is no date as it is written.
 pub fn business_key(reading: &Reading) -> Option<String> {
     let number = reading.number.as_deref().map(comparable_number)?;
     let issued = reading.issued.as_ref().or(reading.issued_odd.as_ref())?;
@@ -304,7 +304,11 @@ fn comparable_number(number: &str) -> String {
         .chars()
         .filter(|c| !c.is_whitespace())
         .flat_map(char::to_uppercase)
-        .map(|c| if c == '/' { '-' } else { c })
+        .map(|c| match c {
+            // Word processors make a dash of a hyphen.
+            '/' | '\u{2010}'..='\u{2014}' | '\u{2212}' => '-',
+            other => other,
+        })
         .collect();
     let trimmed = squeezed.trim_start_matches('0');
     if trimmed.is_empty() {
@@ -315,10 +319,12 @@ fn comparable_number(number: &str) -> String {
 }
 
 /// A Belgian number before any other, for the same seller may write its legal number today and its VAT number
-/// tomorrow; an electronic address after both, for it may be somebody else's.
+/// tomorrow; abroad, where these are two, the VAT number, which an invoice across a border cannot leave out; an
+/// electronic address after both, for it may be somebody else's.
 fn party_key(party: &Party) -> Option<String> {
     let find = |counts: fn(&&PartyId) -> bool| party.ids.iter().find(counts);
     let id = find(|id| is_registration(id) && is_sure(id) && id.enterprise_digits().is_some())
+        .or_else(|| find(|id| is_registration(id) && is_sure(id) && id.key.starts_with("vat:")))
         .or_else(|| find(|id| is_registration(id) && is_sure(id)))
         .or_else(|| find(|id| is_sure(id)))
         .or_else(|| find(|id| is_number(&id.key)));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::named::Named;
-use super::plan::{is_coded, is_number};
+use super::plan::{is_coded, is_number, is_registration};
 use crate::model::{
     DossierId, EnterpriseNumber, Flow, HeldReason, Kind, PartyId, PartyIdSource, belgian_numbers_in,
 };
@@ -189,21 +189,22 @@ struct Found {
 }
 
 fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
-    let matched: Vec<Match> = party
-        .ids
-        .iter()
-        .filter_map(|id| {
-            let dossier = *dossiers.get(&id.key)?;
-            let (value, key) = (id.raw.clone(), id.key.clone());
-            Some(Match {
-                party: role.to_owned(),
-                source: id.source,
-                value,
-                key,
-                dossier,
-            })
+    let matching = |id: &PartyId, key: &str| {
+        Some(Match {
+            party: role.to_owned(),
+            source: id.source,
+            value: id.raw.clone(),
+            key: key.to_owned(),
+            dossier: *dossiers.get(key)?,
         })
-        .collect();
+    };
+    let ids = party.ids.iter();
+    let mut matched: Vec<Match> = ids.filter_map(|id| matching(id, &id.key)).collect();
+    if matched.is_empty() {
+        let worded = party.ids.iter().filter(|id| may_hold_a_number(id));
+        let numbers = worded.flat_map(|id| belgian_numbers_in(&id.raw).map(move |key| (id, key)));
+        matched = numbers.filter_map(|(id, key)| matching(id, &key)).collect();
+    }
     let dossier = matched.first().map(|first| first.dossier);
     let two_dossiers = matched.iter().any(|one| Some(one.dossier) != dossier);
     let against = strangers(role, party, &matched, dossiers);
@@ -214,6 +215,21 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
         against,
         contradicts,
     }
+}
+
+/// Whether a Belgian number that stands in an identifier, with words around it or under a scheme that nobody knows, is the
+/// party's: it is where its registrations stand, unless the register or the country is named, and is another.
+fn may_hold_a_number(id: &PartyId) -> bool {
+    let (scheme, number) = id.key.split_once(':').unwrap_or_default();
+    let begins = number.as_bytes().first_chunk::<3>();
+    let is_abroad = begins.is_some_and(|[_, _, third]| third.is_ascii_digit());
+    let names_another = match scheme {
+        "vat" => is_abroad && !number.starts_with("BE"),
+        // Thirteen digits are taken for a GLN.
+        "0088" => id.scheme.is_some(),
+        scheme => is_coded(scheme) || names_a_foreign_register(id),
+    };
+    is_registration(id) && !names_another
 }
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
@@ -369,6 +385,14 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "BE 0239.843.188 Griffie Gent"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0756996413 / 0762986459"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "5412345000013"), (Endpoint, BAKER)], "purchase 1 buyer_is_ours; "),
+            // Where nothing else says who it is, such a number does, if it is a dossier's.
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "BE 0762.986.459 Griffie Gent")], "purchase 2 buyer_is_ours; "),
+            (&[(Vat, "0762986459-001")], &[(LegalEntity, STRANGER)], "sale 2 seller_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "Griffie Gent 0500.453.583")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "Griffie 0762.986.459"), (Vat, "0239843188-1")], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0106:0762986459")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "PL0762986459")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(Endpoint, "0762986459@example.be")], "held unknown_dossier"),
         ];
         for (seller, buyer, expected) in table {
             assert_eq!(

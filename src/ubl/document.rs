@@ -188,8 +188,11 @@ fn kind(form: Form, type_code: Option<&str>) -> Kind {
 /// The type code (BT-3) of what only looks like an invoice, such as an offer or a paper for the customs.
 const PRO_FORMA: &str = "325";
 
-/// Type codes (BT-3) that are credit notes under whatever root: e-FFF writes 381 under `Invoice`.
-const CREDIT_CODES: [&str; 6] = ["381", "261", "396", "81", "83", "532"];
+/// Type codes (BT-3) that are credit notes under whatever root, as the code list of EN 16931 has them: e-FFF writes 381
+/// under `Invoice`. The last two, of a factor's and of an advance, came later.
+const CREDIT_CODES: [&str; 13] = [
+    "381", "261", "396", "81", "83", "532", "262", "296", "308", "420", "458", "502", "503",
+];
 
 fn is_self_billed(form: Form, reading: &Reading) -> bool {
     let code = reading.type_code.as_deref();
@@ -202,8 +205,9 @@ fn is_self_billed(form: Form, reading: &Reading) -> bool {
     by_root || by_code || names_it(&reading.customization) || names_it(&reading.profile)
 }
 
-/// Type codes (BT-3) of documents that the buyer writes.
-const SELF_BILLED_CODES: [&str; 3] = ["389", "527", "261"];
+/// Type codes (BT-3) of documents that the buyer writes; those from 471 on are corrections, advances and what a factor has,
+/// of the newer list.
+const SELF_BILLED_CODES: [&str; 8] = ["389", "527", "261", "471", "473", "500", "501", "502"];
 
 fn day(
     written: Option<String>,

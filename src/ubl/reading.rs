@@ -31,7 +31,7 @@ pub struct Reading {
     pub seller: Party,
     /// Who buys (BG-7).
     pub buyer: Party,
-    /// Whether the buyer wrote it (type codes 389, 527, 261, or a self-billing root or profile).
+    /// Whether the buyer wrote it (type codes such as 389, 527 or 261, or a self-billing root or profile).
     pub self_billed: bool,
     /// Specification identifier (BT-24), as written.
     pub customization: Option<String>,

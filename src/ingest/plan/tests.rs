@@ -232,6 +232,7 @@ fn numbers_are_compared_as_a_bookkeeper_would() {
     let key = |number| business_key(&invoice(number)).unwrap();
 
     assert_eq!(key("V01/15000001"), key("v01-15000001"));
+    assert_eq!(key("V01\u{2013}15"), key("V01-15"));
     assert_eq!(key("000 17"), key("17"));
     assert_ne!(key("17"), key("170"));
     assert_eq!(key("000"), key("0 00"));
@@ -320,6 +321,12 @@ fn an_address_that_two_sellers_share_makes_them_no_one() {
         (Endpoint, parent),
     ];
     assert_ne!(german, key(&dutch));
+    assert_eq!(
+        key(&dutch),
+        key(&[(Vat, "NL820098395B01")]),
+        "the legal number is left away"
+    );
+    assert_ne!(key(&dutch), key(&[(LegalEntity, "0106:87654321")]));
     assert_eq!(german, key(&[(Vat, "DE123456789"), (Endpoint, other)]));
     assert_eq!(german, key(&[(LegalEntity, "HRB 1"), (Vat, "DE123456789")]));
     assert_eq!(

@@ -194,6 +194,30 @@ fn a_pro_forma_is_remarked() {
     assert!(!told_of("380").contains("no invoice to book"));
 }
 
+#[test]
+fn type_codes_say_who_wrote_it_and_what_it_is() {
+    for (code, is_credit, is_self_billed) in [
+        ("380", false, false),
+        ("389", false, true),
+        ("261", true, true),
+        ("384", false, false),
+        ("472", false, false),
+        ("471", false, true),
+        ("473", false, true),
+        ("500", false, true),
+        ("501", false, true),
+        ("502", true, true),
+        ("503", true, false),
+        ("262", true, false),
+    ] {
+        let text = format!("{ROOT}<ID>1</ID><InvoiceTypeCode>{code}</InvoiceTypeCode></Invoice>");
+        let reading = read(text.as_bytes()).reading;
+
+        assert_eq!(reading.kind == Kind::CreditNote, is_credit, "{code}");
+        assert_eq!(reading.self_billed, is_self_billed, "{code}");
+    }
+}
+
 const SBDH: &str = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader";
 
 #[test]
