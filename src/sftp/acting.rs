@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use super::limits::HASHED_UNASKED_BYTES_MAX;
 use super::refusing::read_only;
 use super::requests::no_handle;
-use super::serve::{Draft, Open, Session, Stop, ok};
+use super::serve::{Copying, Open, Session, Stop, ok};
 use super::status::Refusal;
 use super::uploading::check_name;
 use crate::mark::Act;
@@ -27,7 +27,7 @@ impl Session {
         if let Some(file) = self.rejected_at(&path).await? {
             return self.remove_rejected(id, &file).await;
         }
-        if self.drafts.remove(&path.key()).is_some() {
+        if self.copies.remove(&path.key()).is_some() {
             // Its handles are of no file any more: another of that name is not theirs.
             self.move_handles(&path.key(), "");
             return Ok(Some(ok(id)));
@@ -52,8 +52,8 @@ impl Session {
             return Err(read_only().into());
         }
         let name = check_name(&to)?.to_owned();
-        if let Some(draft) = self.drafts.remove(&from.key()) {
-            return self.rename_draft(id, draft, to).await;
+        if let Some(copy) = self.copies.remove(&from.key()) {
+            return self.rename_copy(id, copy, to).await;
         }
         let file = self.file_to_act_on(&from).await?;
         let now = self.parts.clock.read();
@@ -99,70 +99,70 @@ impl Session {
                 .write_upload(id, (&key, is_append), offset, bytes)
                 .await;
         }
-        let Open::Draft(key) = open else {
+        let Open::Copy(key) = open else {
             return Err(Refusal::denied("this handle is not open for writing").into());
         };
-        let draft = self.drafts.get(key).cloned().ok_or_else(Refusal::missing)?;
+        let copy = self.copies.get(key).cloned().ok_or_else(Refusal::missing)?;
         // A refused copy leaves its file offered, which errs towards twice.
         self.parts.ingest.check_room()?;
-        let end = offset.saturating_add(bytes.len() as u64).max(draft.bytes);
-        if (self.written_bytes() - draft.bytes).saturating_add(end) > SESSION_BYTES_MAX {
+        let end = offset.saturating_add(bytes.len() as u64).max(copy.bytes);
+        if (self.written_bytes() - copy.bytes).saturating_add(end) > SESSION_BYTES_MAX {
             return Err(upload::Error::TooMuch.into());
         }
-        if end <= UPLOAD_BYTES_MAX && !draft.unfinished.resize(end) {
+        if end <= UPLOAD_BYTES_MAX && !copy.unfinished.resize(end) {
             return Err(upload::Error::TooMuchTogether.into());
         }
-        if let Err(failed) = self.parts.spool.write(&draft.upload, offset, bytes).await {
-            draft.unfinished.resize(draft.bytes);
+        if let Err(failed) = self.parts.spool.write(&copy.body, offset, bytes).await {
+            copy.unfinished.resize(copy.bytes);
             return Err(failed.into());
         }
-        if let Some(own) = self.drafts.get_mut(&draft.path.key()) {
+        if let Some(own) = self.copies.get_mut(&copy.path.key()) {
             own.bytes = end;
         }
         Ok(Some(ok(id)))
     }
 
-    /// Judges what was written. An empty file stays a draft, for some programs make a file first and write it then;
+    /// Judges what was written. An empty file stays, for some programs make a file first and write it then;
     /// so does what is no document yet while another handle may write on.
-    pub(super) async fn finish_draft(&mut self, id: u32, key: &str) -> Answer {
-        let Some(draft) = self.drafts.get(key).cloned() else {
+    pub(super) async fn finish_copy(&mut self, id: u32, key: &str) -> Answer {
+        let Some(copy) = self.copies.get(key).cloned() else {
             return Ok(Some(ok(id)));
         };
         let mut open = self.handles.iter();
-        let is_shared = open.any(|open| matches!(open, Open::Draft(other) if other == key));
+        let is_shared = open.any(|open| matches!(open, Open::Copy(other) if other == key));
         let now = self.parts.clock.read();
-        let there = match self.view.entry(&draft.path, now).await {
+        let there = match self.view.entry(&copy.path, now).await {
             Ok(Entry::File(there)) => Some(there.listed.digest),
             _ => None,
         };
-        if draft.bytes == 0 {
+        if copy.bytes == 0 {
             // Opened and closed, as `touch` does: what is there is not hidden by it.
             if there.is_some() && !is_shared {
-                self.drafts.remove(key);
+                self.copies.remove(key);
             }
             return Ok(Some(ok(id)));
         }
-        let digest = self.digest_of_copy(&draft).await?;
+        let digest = self.digest_of_copy(&copy).await?;
         if there.is_some() && there != digest {
             if !is_shared {
-                self.drafts.remove(key);
+                self.copies.remove(key);
             }
             return Err(Refusal::failed("another file of that name is there").into());
         }
-        let copied = self.note_copy(&draft, digest).await;
+        let copied = self.note_copy(&copy, digest).await;
         if let Err(mark::Error::NoCopy) = copied {
             if is_shared {
                 return Ok(Some(ok(id)));
             }
             // A mount does not pass a refused CLOSE on to its program, so the log must say it.
-            let (login, path, bytes) = (&self.who.login, draft.path.to_string(), draft.bytes);
+            let (login, path, bytes) = (&self.who.login, copy.path.to_string(), copy.bytes);
             let path = Veiled(&path);
             warn!(
                 session.id = self.who.session.0,
                 "Refused {bytes} bytes of `{login}` at {path}: they are no document that was offered there"
             );
         }
-        self.drafts.remove(key);
+        self.copies.remove(key);
         copied?;
         self.trace.processed += 1;
         info!(
@@ -174,22 +174,22 @@ impl Session {
 
     /// The digest of what was written; none where no document of that folder has so many bytes, so that one byte
     /// far behind the others does not cost the hash of all before it.
-    async fn digest_of_copy(&self, draft: &Draft) -> Result<Option<Digest>, Stop> {
-        if draft.bytes > HASHED_UNASKED_BYTES_MAX {
-            let (marks, places) = (&self.parts.marks, &draft.places);
-            if !marks.may_be_copy(&self.who, places, draft.bytes).await? {
+    async fn digest_of_copy(&self, copy: &Copying) -> Result<Option<Digest>, Stop> {
+        if copy.bytes > HASHED_UNASKED_BYTES_MAX {
+            let (marks, places) = (&self.parts.marks, &copy.places);
+            if !marks.may_be_copy(&self.who, places, copy.bytes).await? {
                 return Ok(None);
             }
         }
-        let (digest, _) = self.parts.spool.digest(&draft.upload).await?;
+        let (digest, _) = self.parts.spool.digest(&copy.body).await?;
         Ok(Some(digest))
     }
 
-    async fn note_copy(&self, draft: &Draft, digest: Option<Digest>) -> Result<(), mark::Error> {
+    async fn note_copy(&self, copy: &Copying, digest: Option<Digest>) -> Result<(), mark::Error> {
         let digest = digest.ok_or(mark::Error::NoCopy)?;
-        let name = draft.path.name().unwrap_or_default();
+        let name = copy.path.name().unwrap_or_default();
         let (marks, clock) = (&self.parts.marks, &self.parts.clock);
-        let copied = marks.copied(&self.who, &draft.places, digest, name, clock);
+        let copied = marks.copied(&self.who, &copy.places, digest, name, clock);
         copied.await
     }
 
@@ -218,24 +218,24 @@ impl Session {
         }
     }
 
-    async fn rename_draft(&mut self, id: u32, draft: Draft, to: VirtualPath) -> Answer {
+    async fn rename_copy(&mut self, id: u32, copy: Copying, to: VirtualPath) -> Answer {
         let now = self.parts.clock.read();
         let role = self.view.role(&to.parent(), now).await;
-        let is_its = |places: &[_]| places.iter().any(|place| draft.places.contains(place));
+        let is_its = |places: &[_]| places.iter().any(|place| copy.places.contains(place));
         let fits = matches!(role, Ok(Some(Role::Processed(places))) if is_its(&places));
         if !fits {
-            self.drafts.insert(draft.path.key(), draft);
+            self.copies.insert(copy.path.key(), copy);
             return Err(
                 Refusal::denied("a file may be moved within its processed folder only").into(),
             );
         }
-        let (old, new) = (draft.path.key(), to.key());
-        if self.drafts.contains_key(&new) {
-            self.drafts.insert(old, draft);
+        let (old, new) = (copy.path.key(), to.key());
+        if self.copies.contains_key(&new) {
+            self.copies.insert(old, copy);
             return Err(Refusal::failed("a file of that name is being written").into());
         }
         self.move_handles(&old, &new);
-        self.drafts.insert(new, Draft { path: to, ..draft });
+        self.copies.insert(new, Copying { path: to, ..copy });
         Ok(Some(ok(id)))
     }
 
@@ -254,15 +254,15 @@ impl Session {
     }
 
     /// SETSTAT of a file that is being written into a processed folder: cuts it off. The rest is ignored.
-    pub(super) async fn cut_draft(&mut self, key: &str, bytes: u64) -> Result<(), Stop> {
-        let Some(draft) = self.drafts.get_mut(key) else {
+    pub(super) async fn cut_copy(&mut self, key: &str, bytes: u64) -> Result<(), Stop> {
+        let Some(copy) = self.copies.get_mut(key) else {
             return Ok(());
         };
         // A longer size is a wish for room.
-        if bytes < draft.bytes {
-            self.parts.spool.cut(&draft.upload, bytes).await?;
-            draft.bytes = bytes;
-            draft.unfinished.resize(bytes);
+        if bytes < copy.bytes {
+            self.parts.spool.cut(&copy.body, bytes).await?;
+            copy.bytes = bytes;
+            copy.unfinished.resize(bytes);
         }
         Ok(())
     }

@@ -118,7 +118,7 @@ impl Session {
     }
 
     async fn hash_at(&mut self, path: &VirtualPath, asked: &HashAsked) -> Result<Vec<u8>, Stop> {
-        if self.drafts.contains_key(&path.key()) {
+        if self.copies.contains_key(&path.key()) {
             return Err(being_written().into());
         }
         let now = self.parts.clock.read();

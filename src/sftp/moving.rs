@@ -70,7 +70,7 @@ impl Session {
     /// Has the handles of what was written under one name be of another; of none, where that is empty.
     pub(super) fn move_handles(&mut self, old: &str, new: &str) {
         for open in self.handles.iter_mut() {
-            if let Open::Upload(key, _) | Open::Draft(key) = open
+            if let Open::Upload(key, _) | Open::Copy(key) = open
                 && key == old
             {
                 new.clone_into(key);

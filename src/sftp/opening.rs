@@ -80,7 +80,7 @@ impl Session {
 
     async fn begin_or_resume(&mut self, path: VirtualPath, goes_on: GoesOn) -> Result<(), Refusal> {
         check_name(&path)?;
-        if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
+        if self.writing.len() + self.copies.len() >= DRAFTS_MAX {
             return Err(too_many_files());
         }
         let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;

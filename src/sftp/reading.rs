@@ -10,7 +10,7 @@ use super::given::Given;
 use super::limits::{DRAFTS_MAX, FOLDERS_MAX, IO_BYTES_MAX};
 use super::listing::Listing;
 use super::requests::no_handle;
-use super::serve::{Draft, Open, Session, Stop, ok};
+use super::serve::{Copying, Open, Session, Stop, ok};
 use super::status::Refusal;
 use super::uploading::check_name;
 use crate::collect::End;
@@ -62,11 +62,11 @@ impl Session {
             return self.open_rejected(id, file, flags);
         }
         let intent = intent(flags);
-        if let Some(draft) = self.drafts.get(&path.key()).cloned() {
+        if let Some(copy) = self.copies.get(&path.key()).cloned() {
             if flags.contains(OpenFlags::TRUNCATE) && intent != Intent::CreateNew {
-                self.cut_draft(&path.key(), 0).await?;
+                self.cut_copy(&path.key(), 0).await?;
             }
-            return self.open_draft(id, intent, &draft.path);
+            return self.open_copy(id, intent, &copy.path);
         }
         let now = self.parts.clock.read();
         let entry = match self.view.entry(&path, now).await {
@@ -97,44 +97,44 @@ impl Session {
                 Err(Refusal::failed("documents are read-only").into())
             }
             (None, Intent::Read | Intent::Change) => Err(Refusal::missing().into()),
-            (Some(Entry::File(_)) | None, _) => self.begin_draft(id, path).await,
+            (Some(Entry::File(_)) | None, _) => self.begin_copy(id, path).await,
         }
     }
 
     /// Only a processed folder takes files: copies of what was offered.
-    async fn begin_draft(&mut self, id: u32, path: VirtualPath) -> Answer {
+    async fn begin_copy(&mut self, id: u32, path: VirtualPath) -> Answer {
         check_name(&path)?;
         let now = self.parts.clock.read();
         let Some(Role::Processed(places)) = self.view.role(&path.parent(), now).await? else {
             return Err(Refusal::denied("files are not written to this folder").into());
         };
-        if self.writing.len() + self.drafts.len() >= DRAFTS_MAX {
+        if self.writing.len() + self.copies.len() >= DRAFTS_MAX {
             return Err(too_many_files().into());
         }
         self.parts.ingest.check_room()?;
         let unfinished = self.room.begin_file().ok_or_else(too_many_files)?;
-        let upload = self.parts.spool.begin().await?;
+        let body = self.parts.spool.begin().await?;
         let key = path.key();
-        self.drafts.insert(
+        self.copies.insert(
             key.clone(),
-            Draft {
-                upload,
+            Copying {
+                body,
                 bytes: 0,
                 path,
                 places,
                 unfinished: Arc::new(unfinished),
             },
         );
-        let handle = self.handles.open(Open::Draft(key))?;
+        let handle = self.handles.open(Open::Copy(key))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
 
-    fn open_draft(&mut self, id: u32, intent: Intent, path: &VirtualPath) -> Answer {
+    fn open_copy(&mut self, id: u32, intent: Intent, path: &VirtualPath) -> Answer {
         match intent {
             Intent::CreateNew => Err(Refusal::failed("a file of that name is there").into()),
             Intent::Read => Err(Refusal::denied("this file is still being written").into()),
             Intent::Create | Intent::Change => {
-                let handle = self.handles.open(Open::Draft(path.key()))?;
+                let handle = self.handles.open(Open::Copy(path.key()))?;
                 Ok(Some(Packet::Handle(Handle { id, handle })))
             }
         }
@@ -147,7 +147,7 @@ impl Session {
         let (content, given) = match open {
             Open::File { content, given, .. } => (content, Some(Arc::clone(given))),
             Open::Rejected { content, .. } => (content, None),
-            Open::Folder(_) | Open::Draft(_) | Open::Upload(..) => {
+            Open::Folder(_) | Open::Copy(_) | Open::Upload(..) => {
                 return Err(Refusal::failed("this handle is not open for reading").into());
             }
         };
@@ -176,7 +176,7 @@ impl Session {
         let answer = match self.handles.close(handle) {
             None => Err(no_handle().into()),
             Some(Open::Folder(_) | Open::Rejected { .. }) => Ok(Some(ok(id))),
-            Some(Open::Draft(key)) => self.finish_draft(id, &key).await,
+            Some(Open::Copy(key)) => self.finish_copy(id, &key).await,
             Some(Open::Upload(key, _)) => self.close_upload(id, &key).await,
             Some(open @ Open::File { .. }) => {
                 self.mark_read(open, End::Closed).await?;

@@ -47,7 +47,7 @@ impl Session {
         Ok(Some(attributes_packet(id, &attributes)))
     }
 
-    /// What stands at a path, the session's own drafts among it.
+    /// What stands at a path, the session's own copies among it.
     pub(super) async fn attributes_at(&mut self, path: &VirtualPath) -> Result<Attributes, Stop> {
         if let Some(upload) = self.upload_at(path).await? {
             return Ok(upload);
@@ -55,8 +55,8 @@ impl Session {
         if let Some(file) = self.rejected_at(path).await? {
             return Ok(file.attributes);
         }
-        if let Some(draft) = self.drafts.get(&path.key()) {
-            let bytes = self.parts.spool.size(&draft.upload).await?;
+        if let Some(copy) = self.copies.get(&path.key()) {
+            let bytes = self.parts.spool.size(&copy.body).await?;
             return Ok(Attributes {
                 is_folder: false,
                 bytes,
@@ -76,9 +76,9 @@ impl Session {
                 bytes: 0,
                 at: self.who.since,
             },
-            Some(Open::Draft(key)) => {
-                let draft = self.drafts.get(key).ok_or_else(Refusal::missing)?;
-                let bytes = self.parts.spool.size(&draft.upload).await?;
+            Some(Open::Copy(key)) => {
+                let copy = self.copies.get(key).ok_or_else(Refusal::missing)?;
+                let bytes = self.parts.spool.size(&copy.body).await?;
                 Attributes {
                     is_folder: false,
                     bytes,
@@ -106,7 +106,7 @@ impl Session {
         if self.is_upload(&path).await? {
             self.set_upload(&path, wanted).await?;
         } else if let Some(bytes) = wanted.size {
-            self.cut_draft(&path.key(), bytes).await?;
+            self.cut_copy(&path.key(), bytes).await?;
         }
         let session = self.who.session.0;
         debug!(

@@ -29,7 +29,7 @@ use crate::mark::Marks;
 use crate::model::{Clock, Declared, Flow, LinkId, VirtualPath};
 use crate::sending::Sending;
 use crate::tree::{Content, File, RejectedFile, Tree, View, Who};
-use crate::upload::{Quota, Rejections, Shelf, Spool, Upload};
+use crate::upload::{Quota, Rejections, Shelf, Spool, Spooled};
 use crate::wellness::Part;
 
 /// What every session is served with. All have the same one.
@@ -67,8 +67,8 @@ pub(super) struct Session {
     pub(super) who: Arc<Who>,
     pub(super) view: View,
     pub(super) handles: Handles<Open>,
-    /// Files that this session has begun to write, by path key: nobody else sees them.
-    pub(super) drafts: HashMap<String, Draft>,
+    /// Copies that this session is writing into processed folders, by path key: nobody else sees them.
+    pub(super) copies: HashMap<String, Copying>,
     /// Files in `/in` that this session is writing, by path key.
     pub(super) writing: HashMap<String, Writing>,
     pub(super) answers: Answers,
@@ -100,16 +100,16 @@ pub(super) enum Open {
         file: RejectedFile,
         content: Content,
     },
-    /// A file in a processed folder that is being written.
-    Draft(String),
+    /// A copy that is being written into a processed folder.
+    Copy(String),
     /// A file in `/in` that is being written, and whether each write goes to its end.
     Upload(String, bool),
 }
 
-/// A file in the processed folder that is being written.
+/// A copy that is being written into a processed folder.
 #[derive(Debug, Clone)]
-pub(super) struct Draft {
-    pub(super) upload: Upload,
+pub(super) struct Copying {
+    pub(super) body: Spooled,
     /// Up to where it was written.
     pub(super) bytes: u64,
     pub(super) path: VirtualPath,
@@ -133,7 +133,7 @@ impl Session {
             who,
             view,
             handles: Handles::default(),
-            drafts: HashMap::new(),
+            copies: HashMap::new(),
             writing: HashMap::new(),
             answers,
             trace: Trace::default(),
@@ -254,14 +254,14 @@ impl Session {
     async fn last_close(&mut self, id: u32, handle: &str, is_plain: bool) -> Result<(), Stop> {
         let is_put = matches!(
             self.handles.get(handle),
-            Some(Open::Upload(..) | Open::Draft(_))
+            Some(Open::Upload(..) | Open::Copy(_))
         );
         if is_put && !is_plain {
             return Ok(());
         }
         match self.handles.close(handle) {
             Some(Open::Upload(key, _)) => self.close_upload(id, &key).await.map(drop),
-            Some(Open::Draft(key)) => self.finish_draft(id, &key).await.map(drop),
+            Some(Open::Copy(key)) => self.finish_copy(id, &key).await.map(drop),
             Some(open) => {
                 self.end_handle(open, End::Closed).await;
                 Ok(())

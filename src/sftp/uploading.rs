@@ -109,7 +109,7 @@ impl Session {
     /// How many bytes the files have together that this session is writing.
     pub(super) fn written_bytes(&self) -> u64 {
         let uploads = self.writing.values().map(|own| own.draft.bytes());
-        let copies = self.drafts.values().map(|own| own.bytes);
+        let copies = self.copies.values().map(|own| own.bytes);
         uploads.chain(copies).fold(0, u64::saturating_add)
     }
 
@@ -369,10 +369,10 @@ impl Session {
     ) -> Result<(), Stop> {
         let path = match self.handles.get(handle) {
             Some(Open::Upload(key, _)) => self.writing.get(key).map(|own| own.path.clone()),
-            Some(Open::Draft(key)) => {
+            Some(Open::Copy(key)) => {
                 let key = key.clone();
                 return match wanted.size {
-                    Some(bytes) => self.cut_draft(&key, bytes).await,
+                    Some(bytes) => self.cut_copy(&key, bytes).await,
                     None => Ok(()),
                 };
             }

@@ -19,7 +19,7 @@ pub use rejections::{Owner, Rejections};
 pub use shelf::{
     Gone, LetGo, SHELF_BYTES_MAX, SHELF_DRAFTS_MAX, SHELF_MS, SIGHTS_MAX, Shelf, Sight,
 };
-pub use spool::{Spool, Upload};
+pub use spool::{Spool, Spooled};
 
 /// The largest file that is taken, in bytes: the largest document that is delivered.
 pub const UPLOAD_BYTES_MAX: u64 = DOCUMENT_BYTES_MAX as u64;

@@ -13,7 +13,7 @@ use crate::blobs::{Unnamed, cannot_store};
 use crate::model::Digest;
 use crate::wellness::{Cause, Wellness};
 
-/// Where uploads wait: a folder on a disk with room for them. A clone is the same.
+/// Where what is written waits: a folder on a disk with room for them. A clone is the same.
 #[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
@@ -22,7 +22,7 @@ pub struct Spool {
 
 /// A file that is being written, without a name: it is gone when the process is.
 #[derive(Debug, Clone)]
-pub struct Upload {
+pub struct Spooled {
     file: Arc<Mutex<File>>,
 }
 
@@ -46,10 +46,10 @@ impl Spool {
     /// # Errors
     ///
     /// When the disk has no room for it.
-    pub async fn begin(&self) -> Result<Upload, Error> {
+    pub async fn begin(&self) -> Result<Spooled, Error> {
         let folder = self.folder.clone();
         let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(folder)).await?;
-        made.map(|file| Upload {
+        made.map(|file| Spooled {
             file: Arc::new(Mutex::new(file)),
         })
         .map_err(|source| self.disk(source))
@@ -60,7 +60,7 @@ impl Spool {
     /// # Errors
     ///
     /// When it would be past the limit, or the disk does not take it.
-    pub async fn write(&self, upload: &Upload, offset: u64, bytes: Bytes) -> Result<(), Error> {
+    pub async fn write(&self, spooled: &Spooled, offset: u64, bytes: Bytes) -> Result<(), Error> {
         if offset.saturating_add(bytes.len() as u64) > UPLOAD_BYTES_MAX {
             return Err(Error::TooLarge {
                 bytes_max: UPLOAD_BYTES_MAX,
@@ -70,7 +70,7 @@ impl Spool {
             file.seek(SeekFrom::Start(offset))?;
             file.write_all(&bytes)
         };
-        self.with(upload, write).await
+        self.with(spooled, write).await
     }
 
     /// Cuts it off after this many bytes.
@@ -78,8 +78,8 @@ impl Spool {
     /// # Errors
     ///
     /// When the disk does not do it.
-    pub async fn cut(&self, upload: &Upload, bytes: u64) -> Result<(), Error> {
-        self.with(upload, move |file| file.set_len(bytes)).await
+    pub async fn cut(&self, spooled: &Spooled, bytes: u64) -> Result<(), Error> {
+        self.with(spooled, move |file| file.set_len(bytes)).await
     }
 
     /// Returns the digest of what was written, and its size in bytes.
@@ -87,8 +87,8 @@ impl Spool {
     /// # Errors
     ///
     /// When the disk does not give it back.
-    pub async fn digest(&self, upload: &Upload) -> Result<(Digest, u64), Error> {
-        self.with(upload, |file| {
+    pub async fn digest(&self, spooled: &Spooled) -> Result<(Digest, u64), Error> {
+        self.with(spooled, |file| {
             file.seek(SeekFrom::Start(0))?;
             let (mut hasher, mut size) = (Sha256::new(), 0);
             let mut block = vec![0; 64 * 1024];
@@ -109,8 +109,8 @@ impl Spool {
     /// # Errors
     ///
     /// When the disk does not tell.
-    pub async fn size(&self, upload: &Upload) -> Result<u64, Error> {
-        self.with(upload, |file| Ok(file.metadata()?.len())).await
+    pub async fn size(&self, spooled: &Spooled) -> Result<u64, Error> {
+        self.with(spooled, |file| Ok(file.metadata()?.len())).await
     }
 
     /// Begins a file that may become a blob.
@@ -125,10 +125,10 @@ impl Spool {
 
     async fn with<T: Send + 'static>(
         &self,
-        upload: &Upload,
+        spooled: &Spooled,
         work: impl FnOnce(&mut File) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let file = Arc::clone(&upload.file);
+        let file = Arc::clone(&spooled.file);
         let done = tokio::task::spawn_blocking(move || {
             work(&mut file.lock().unwrap_or_else(PoisonError::into_inner))
         });
@@ -154,19 +154,19 @@ mod tests {
     async fn bytes_written_out_of_order_have_the_digest_of_the_whole() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::in_folder(folder.path());
-        let upload = spool.begin().await.unwrap();
+        let spooled = spool.begin().await.unwrap();
 
         spool
-            .write(&upload, 5, Bytes::from_static(b"67890"))
+            .write(&spooled, 5, Bytes::from_static(b"67890"))
             .await
             .unwrap();
         spool
-            .write(&upload, 0, Bytes::from_static(b"12345"))
+            .write(&spooled, 0, Bytes::from_static(b"12345"))
             .await
             .unwrap();
 
         assert_eq!(
-            spool.digest(&upload).await.unwrap(),
+            spool.digest(&spooled).await.unwrap(),
             (Digest::of(b"1234567890"), 10)
         );
         assert_eq!(
@@ -180,20 +180,20 @@ mod tests {
     async fn one_byte_past_the_limit_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::in_folder(folder.path());
-        let upload = spool.begin().await.unwrap();
+        let spooled = spool.begin().await.unwrap();
 
         assert!(
             spool
-                .write(&upload, UPLOAD_BYTES_MAX - 1, vec![1].into())
+                .write(&spooled, UPLOAD_BYTES_MAX - 1, vec![1].into())
                 .await
                 .is_ok()
         );
         assert!(matches!(
-            spool.write(&upload, UPLOAD_BYTES_MAX, vec![1].into()).await,
+            spool.write(&spooled, UPLOAD_BYTES_MAX, vec![1].into()).await,
             Err(Error::TooLarge { .. })
         ));
         assert!(matches!(
-            spool.write(&upload, u64::MAX, vec![1].into()).await,
+            spool.write(&spooled, u64::MAX, vec![1].into()).await,
             Err(Error::TooLarge { .. })
         ));
     }
