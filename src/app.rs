@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::reload::Renewed;
 
+pub(crate) use self::private::user_name;
 use self::reload::Memory;
 use crate::blobs::{self, Blobs};
 use crate::catalog::{self, Catalog, Firm};
@@ -85,6 +86,17 @@ pub enum Error {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The data is another user's, and this runs as root.
+    #[error(
+        "`{}` belongs to the user {user}, who could not write what root makes there: do this as that user, with `sudo -u '{user}' sluis …`",
+        path.display()
+    )]
+    NotRoots {
+        /// The catalog.
+        path: PathBuf,
+        /// Its name, or its number as `sudo` takes it.
+        user: String,
+    },
     /// The folder of the documents is not the one that the catalog names them in.
     #[error(
         "the folder of the documents, `{}`, is empty or not there, and the catalog names documents: mount its disk or put it back, or `sluis restore` a backup",
@@ -145,6 +157,7 @@ impl House {
         if !config.catalog_file().exists() {
             return Err(Error::NoData { path: config.data });
         }
+        private::not_as_root(&config.catalog_file())?;
         if blobs::hold_nothing(&config.blob_folder()) {
             let catalog = Catalog::open(&config.catalog_file()).await?;
             let names_any = catalog.names_documents().await;
@@ -175,6 +188,7 @@ impl House {
     ///
     /// When something cannot be made or opened.
     pub async fn make_without_keys(config: Config) -> Result<Self, Error> {
+        private::not_as_root(&config.catalog_file())?;
         let folders = [
             config.data.clone(),
             config.key_folder(),

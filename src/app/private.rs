@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
+use super::Error;
+
 /// What group and others may do.
 const OF_OTHERS: u32 = 0o077;
 
@@ -18,6 +20,33 @@ pub(super) fn of_catalog(file: &Path) -> [PathBuf; 3] {
         let mut name = file.as_os_str().to_owned();
         name.push(end);
         name.into()
+    })
+}
+
+/// Refuses to do as root what makes files beside this one, where it is another user's: that user could not write them.
+pub(super) fn not_as_root(file: &Path) -> Result<(), Error> {
+    let owner = fs::metadata(file).map_or(0, |found| found.uid());
+    if owner == 0 || !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::NotRoots {
+        path: file.to_owned(),
+        user: user_name(owner).unwrap_or_else(|| format!("#{owner}")),
+    })
+}
+
+/// Returns the name of a user, as `/etc/passwd` has it.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_in(&users, uid).map(ToOwned::to_owned)
+}
+
+/// The name of a user, in the form of `passwd(5)`.
+fn name_in(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(uid)).then_some(name)
     })
 }
 
@@ -43,6 +72,32 @@ pub(super) fn keep(paths: impl IntoIterator<Item = PathBuf>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn root_makes_nothing_beside_what_is_anothers() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        not_as_root(&file).unwrap();
+        fs::write(&file, "").unwrap();
+        not_as_root(&file).unwrap();
+
+        let is_root = rustix::process::geteuid().is_root();
+        let another = std::os::unix::fs::chown(&file, Some(7_654_321), None);
+
+        assert_eq!(another.is_ok(), is_root);
+        let refused = not_as_root(&file).map_err(|refused| refused.to_string());
+        assert_eq!(refused.is_err(), is_root);
+        let told = refused.err().unwrap_or_default();
+        assert_eq!(told.contains("sudo -u '#7654321' sluis"), is_root, "{told}");
+    }
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nkevin:x:1000:1000::/home/kevin:/bin/sh\n";
+
+        assert_eq!(name_in(users, 1000), Some("kevin"));
+        assert_eq!(name_in(users, 100), None);
+    }
 
     #[test]
     fn what_others_could_read_they_cannot_any_more() {

@@ -11,8 +11,12 @@ use crate::catalog::{self, Device, Dossier, Firm, Link};
 use crate::config::Config;
 use crate::model::{DeviceId, fold, normalise};
 
-/// Where a configuration is looked for when none is named.
-const PLACES: [&str; 2] = ["sluis.toml", "/etc/sluis/sluis.toml"];
+/// Where a configuration is looked for when none is named: the last is where the package puts it.
+pub(super) const PLACES: [&str; 3] = [
+    "sluis.toml",
+    "/etc/sluis/sluis.toml",
+    "/var/lib/sluis/sluis.toml",
+];
 
 /// How many candidates an error names: more would not be read.
 const CANDIDATES_MAX: usize = 10;
@@ -32,10 +36,14 @@ impl Call {
         if let Some(named) = &self.config {
             return Ok(named.clone());
         }
-        let found = PLACES.iter().map(Path::new).find(|place| place.exists());
+        // One that cannot be looked at is there: to read it says who may.
+        let may_be = |place: &&Path| !matches!(place.try_exists(), Ok(false));
+        let found = PLACES.iter().map(Path::new).find(may_be);
         found.map(Path::to_owned).ok_or_else(|| {
-            let text = "there is no configuration, neither `sluis.toml` here nor `/etc/sluis/sluis.toml`: `sluis init DIR` makes one, `--config FILE` names another";
-            Error::Refused(text.to_owned())
+            let [here, etc, package] = PLACES;
+            Error::Refused(format!(
+                "there is no configuration, neither `{here}` here nor `{etc}` nor `{package}`: `sluis init DIR` makes one, `--config FILE` names another"
+            ))
         })
     }
 

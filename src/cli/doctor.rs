@@ -148,7 +148,7 @@ fn files(file: &Path, config: &Config) -> Vec<Finding> {
         found.push(Finding::warn(
             "user",
             "this runs as root",
-            "run the service and every command as the user `sluis`: what root makes, the service may not write",
+            "run the service and every command as the user `sluis`: who serves as root has all of the machine to lose",
         ));
     }
     found

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::call::variables;
 use super::print::shell_word;
-use crate::app::House;
+use crate::app::{House, user_name};
 use crate::catalog::Doer;
 use crate::model::on_one_line;
 
@@ -32,22 +32,12 @@ pub(super) fn service(house: &House, command: &str) -> Doer {
 /// The operating system's user, and who became that.
 pub(super) fn who() -> String {
     let uid = rustix::process::getuid().as_raw();
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = name_of(&users, uid).unwrap_or("?");
+    let name = user_name(uid).unwrap_or_else(|| "?".to_owned());
     let by = variables().find(|(variable, _)| variable == "SUDO_USER");
     match by {
         Some((_, by)) => on_one_line(&format!("{name} (uid {uid}), sudo by {by}")).into_owned(),
         None => format!("{name} (uid {uid})"),
     }
-}
-
-/// The name of a user, in the form of `passwd(5)`.
-fn name_of(users: &str, uid: u32) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
-        (number.parse() == Ok(uid)).then_some(name)
-    })
 }
 
 /// The command line as a shell takes it. No secret is an argument; but what stands behind the host of an address
@@ -131,13 +121,5 @@ mod tests {
         assert_eq!(line(&[&long]), format!("sluis {long}"));
         let cut = line(&[&format!("{long}y")]);
         assert_eq!(cut, format!("sluis {long}…"));
-    }
-
-    #[test]
-    fn a_user_is_found_by_number() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nkevin:x:1000:1000::/home/kevin:/bin/sh\n";
-
-        assert_eq!(name_of(users, 1000), Some("kevin"));
-        assert_eq!(name_of(users, 100), None);
     }
 }

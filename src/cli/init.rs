@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use super::call::{Call, variables};
+use super::call::{Call, PLACES, variables};
 use super::print::shell_word;
 use super::{Error, Exit, doer, print};
 use crate::app::House;
@@ -83,7 +83,12 @@ fn tell(file: &Path, is_new: bool, config: &Config, fingerprints: &[String]) -> 
 
 /// Says how it goes on; of a place that was set up before, that it was left alone.
 fn tell_next(file: &Path, was_there: bool, has_firms: bool) -> Result<(), Error> {
-    let sluis = format!("sluis --config {}", shell_word(file));
+    let is_found = PLACES.iter().any(|place| file == Path::new(place));
+    let sluis = if is_found {
+        "sluis".to_owned()
+    } else {
+        format!("sluis --config {}", shell_word(file))
+    };
     if was_there {
         print::line("\nThis was set up already, and what was there was left as it is.")?;
     }

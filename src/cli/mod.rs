@@ -65,7 +65,7 @@ use crate::model::with_causes;
 #[derive(Debug, Parser)]
 #[command(name = "sluis", version, propagate_version = true)]
 pub struct Cli {
-    /// The configuration; else `sluis.toml` here, else `/etc/sluis/sluis.toml`.
+    /// The configuration; else `sluis.toml` here, in `/etc/sluis` or in `/var/lib/sluis`.
     #[arg(long, global = true, env = "SLUIS_CONFIG", value_name = "FILE", value_parser = named_file())]
     config: Option<PathBuf>,
     /// For programs: one JSON object a line, and nothing else on standard output; `serve`, `demo`, `manual`, `completions`

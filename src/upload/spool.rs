@@ -189,7 +189,9 @@ mod tests {
                 .is_ok()
         );
         assert!(matches!(
-            spool.write(&spooled, UPLOAD_BYTES_MAX, vec![1].into()).await,
+            spool
+                .write(&spooled, UPLOAD_BYTES_MAX, vec![1].into())
+                .await,
             Err(Error::TooLarge { .. })
         ));
         assert!(matches!(
