@@ -102,7 +102,7 @@ pub(super) struct Add {
     /// How it works: `pull` (a script fetches), `mount` (a mounted drive), `bridge` (our agent) or `source` (only uploads).
     #[arg(long)]
     kind: DeviceKind,
-    /// A file with its public key, or with several as in `authorized_keys`. May be repeated.
+    /// A file with its public key, or with several as in `authorized_keys`; `-` is standard input. May be repeated.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// Until when its keys are good: their last day, such as 2027-01-31, or `90d`, `6mo`, `1y`.

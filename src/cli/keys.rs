@@ -11,9 +11,15 @@ use super::Error;
 use crate::catalog::DeviceKey;
 use crate::login::weakness;
 
-/// Reads the public keys in a file: one in OpenSSH's form, or several as in `authorized_keys`.
+/// Reads the public keys in a file, or for `-` on standard input: one in OpenSSH's form, or several as in
+/// `authorized_keys`.
 pub(super) fn read(path: &Path) -> Result<Vec<DeviceKey>, Error> {
-    let text = fs::read_to_string(path).map_err(Error::file("read the key", path))?;
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        fs::read_to_string(path)
+    };
+    let text = text.map_err(Error::file("read the key", path))?;
     let keys = parse(&text);
     keys.map_err(|why| {
         Error::Refused(format!(

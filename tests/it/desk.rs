@@ -502,6 +502,25 @@ fn whoever_adds_a_device_that_is_there_is_told_how_it_gets_another_key() {
 }
 
 #[test]
+fn a_key_comes_on_standard_input_too() {
+    let program = Program::init();
+    program.device_of("server", "pull");
+    let public = std::fs::File::open(program.path("server.pub")).unwrap();
+
+    let mut add = program.command(&[
+        "device", "add", "kantoor", "scanner", "--kind", "pull", "--key", "-",
+    ]);
+    let added = add.stdin(public).status().unwrap();
+
+    assert!(added.success());
+    let keys = program.json(&["device", "key", "list", "kantoor", "scanner"]);
+    assert_eq!(keys.len(), 1);
+    let add = ["device", "key", "add", "kantoor", "scanner", "--key", "-"];
+    let why = refused(&program, &add);
+    assert!(why.contains("there is no key in it"), "{why}");
+}
+
+#[test]
 fn a_device_that_lost_its_last_key_is_told_of() {
     let program = Program::init();
     program.device("server", "pull", "ACME");

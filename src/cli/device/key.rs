@@ -22,7 +22,7 @@ pub(in crate::cli) enum Command {
         /// The device.
         #[command(flatten)]
         named: Named,
-        /// A file with its public key, or with several. May be repeated.
+        /// A file with its public key, or with several; `-` is standard input. May be repeated.
         #[arg(long = "key", value_name = "FILE", required = true)]
         keys: Vec<PathBuf>,
         /// What it is called, instead of what its file says.
