@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use crate::catalog::Known;
 use crate::ingest::named::{Named, route_named};
-use crate::ingest::route::{DossierIndex, Route, Routing, route};
+use crate::ingest::route::{DossierIndex, Route, Routing, may_hold_a_number, route};
+use crate::layout::is_invisible;
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, DossierId, Duplicates, EnterpriseNumber, Flow, HeldReason,
-    Kind, LinkId, PartyId, PartyIdSource, Timestamp,
+    Kind, LinkId, PartyId, PartyIdSource, Timestamp, belgian_numbers_in,
 };
 use crate::transfer::{self, Books, Calendar, Judgement, Readiness, Rule};
 use crate::ubl::{Party, Reading};
@@ -282,7 +283,8 @@ pub fn business_key(reading: &Reading) -> Option<String> {
 }
 
 /// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's alone, may be borne
-/// by several, and then nothing says that one is a newer version of the other.
+/// by several, and then nothing says that one is a newer version of the other. Nor does `CONCEPT` or `0` in the place of
+/// the document's number.
 ///
 /// An electronic address is often a parent's or a provider's, so it counts only where no other number stands.
 pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
@@ -292,7 +294,10 @@ pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
         let counts = |id: &PartyId| is_sure(id) && (by_address || is_registration(id));
         party.ids.iter().any(counts)
     };
-    if is_known(&reading.seller) && (!reading.self_billed || is_known(&reading.buyer)) {
+    let number = reading.number.as_deref().unwrap_or_default();
+    let is_numbered = number.contains(|c: char| c.is_numeric() && c != '0');
+    let is_buyer_known = !reading.self_billed || is_known(&reading.buyer);
+    if is_numbered && is_known(&reading.seller) && is_buyer_known {
         choice
     } else {
         Duplicates::Hold
@@ -302,7 +307,7 @@ pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
 fn comparable_number(number: &str) -> String {
     let squeezed: String = number
         .chars()
-        .filter(|c| !c.is_whitespace())
+        .filter(|c| !c.is_whitespace() && !is_invisible(*c))
         .flat_map(char::to_uppercase)
         .map(|c| match c {
             // Word processors make a dash of a hyphen.
@@ -319,12 +324,19 @@ fn comparable_number(number: &str) -> String {
 }
 
 /// A Belgian number before any other, for the same seller may write its legal number today and its VAT number
-/// tomorrow; abroad, where these are two, the VAT number, which an invoice across a border cannot leave out; an
+/// tomorrow, and words around it; abroad, where these are two, the VAT number, which an invoice across a border cannot leave out; an
 /// electronic address after both, for it may be somebody else's.
 fn party_key(party: &Party) -> Option<String> {
     let find = |counts: fn(&&PartyId) -> bool| party.ids.iter().find(counts);
-    let id = find(|id| is_registration(id) && is_sure(id) && id.enterprise_digits().is_some())
-        .or_else(|| find(|id| is_registration(id) && is_sure(id) && id.key.starts_with("vat:")))
+    let belgian = find(|id| is_registration(id) && is_sure(id) && id.enterprise_digits().is_some());
+    let worded = || {
+        let mut ids = party.ids.iter().filter(|id| may_hold_a_number(id));
+        ids.find_map(|id| belgian_numbers_in(&id.raw).next())
+    };
+    if let Some(key) = belgian.map(|id| id.key.clone()).or_else(worded) {
+        return Some(key);
+    }
+    let id = find(|id| is_registration(id) && is_sure(id) && id.key.starts_with("vat:"))
         .or_else(|| find(|id| is_registration(id) && is_sure(id)))
         .or_else(|| find(|id| is_sure(id)))
         .or_else(|| find(|id| is_number(&id.key)));

@@ -219,18 +219,23 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
 
 /// Whether a Belgian number that stands in an identifier, with words around it or under a scheme that nobody knows, is the
 /// party's: it is where its registrations stand, unless the register or the country is named, and is another.
-fn may_hold_a_number(id: &PartyId) -> bool {
+pub(super) fn may_hold_a_number(id: &PartyId) -> bool {
     let (scheme, number) = id.key.split_once(':').unwrap_or_default();
-    let begins = number.as_bytes().first_chunk::<3>();
-    let is_abroad = begins.is_some_and(|[_, _, third]| third.is_ascii_digit());
     let names_another = match scheme {
-        "vat" => is_abroad && !number.starts_with("BE"),
+        "vat" => TEN_DIGITS_ABROAD.iter().any(|country| {
+            let number = number.strip_prefix(country);
+            number.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        }),
         // Thirteen digits are taken for a GLN.
         "0088" => id.scheme.is_some(),
         scheme => is_coded(scheme) || names_a_foreign_register(id),
     };
     is_registration(id) && !names_another
 }
+
+/// Countries whose VAT numbers may have ten digits, as a Belgian one has. Other letters before a number are words: `O.N.`,
+/// `N.E.`, `H.R.`, `Nr.`
+const TEN_DIGITS_ABROAD: [&str; 8] = ["BG", "CZ", "PL", "RO", "RU", "SK", "TR", "UA"];
 
 /// An electronic address says where a document was sent, not whose it is: when the party's legal or
 /// VAT number is a sound Belgian number of somebody else, or such a number stands in it among other words or under a
@@ -392,6 +397,8 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "Griffie 0762.986.459"), (Vat, "0239843188-1")], "held parties_disagree"),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0106:0762986459")], "held unknown_dossier"),
             (&[(LegalEntity, STRANGER)], &[(Vat, "PL0762986459")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "O.N. 0762.986.459")], "purchase 2 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "H.R. 0762.986.459")], "purchase 2 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(Endpoint, "0762986459@example.be")], "held unknown_dossier"),
         ];
         for (seller, buyer, expected) in table {

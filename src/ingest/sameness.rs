@@ -22,6 +22,7 @@ pub(super) fn may_replace(newer: &Reading, older: &Reading) -> bool {
     written(newer) == written(older)
         && are_of_one_type(newer, older)
         && may_be_one(&newer.seller, &older.seller)
+        && !are_two_places(&newer.seller, &older.seller)
         && buyers_agree
 }
 
@@ -36,11 +37,22 @@ fn are_of_one_type(newer: &Reading, older: &Reading) -> bool {
         let code = reading.type_code.clone();
         code.unwrap_or_else(|| usual(reading.kind).to_owned())
     };
-    let gives_back = |reading: &Reading| {
-        let amount = reading.payable.as_deref().unwrap_or_default();
-        amount.starts_with('-') && amount.contains(|c: char| matches!(c, '1'..='9'))
+    let signs_agree = match (gives_back(newer), gives_back(older)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
     };
-    code(newer) == code(older) && gives_back(newer) == gives_back(older)
+    code(newer) == code(older) && signs_agree
+}
+
+/// Whether an amount is below nothing; none where it is no number, and so says neither.
+fn gives_back(reading: &Reading) -> Option<bool> {
+    let Some(amount) = reading.payable.as_deref() else {
+        return Some(false);
+    };
+    let digits = amount.strip_prefix(['-', '+']).unwrap_or(amount);
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let is_nothing = !digits.contains(|c: char| matches!(c, '1'..='9'));
+    is_number.then(|| amount.starts_with('-') && !is_nothing)
 }
 
 fn written(reading: &Reading) -> Option<String> {
@@ -64,9 +76,16 @@ fn may_be_one(one: &Party, other: &Party) -> bool {
     names_agree && legal(one, other) && legal(other, one) && vat_agrees
 }
 
-/// Several branches of one seller may each count from one, and so may bear one number on one day: then only the
-/// buyers tell two invoices apart, by numbers of one scheme of which they share none, or where they share no number
-/// at all by two names. `NVT` is none that they share, and an address may be their provider's.
+/// Several branches of one seller may each count from one, and so may bear one number on one day: a GLN, the number of an
+/// establishment, or an address of its own then says which it is.
+fn are_two_places(one: &Party, other: &Party) -> bool {
+    disagree(one, other, |id| id.source == PartyIdSource::Identification)
+        || disagree(one, other, |id| id.source == PartyIdSource::Endpoint)
+}
+
+/// Where nothing tells the branches of a seller apart, only the buyers tell two invoices of theirs, by numbers of one
+/// scheme of which they share none, or where they share no number at all by two names. Two who have no number are nobody
+/// that is known: many are called `Particulier`. `NVT` is none that they share, and an address may be their provider's.
 fn are_surely_two(one: &Party, other: &Party) -> bool {
     let legal = |id: &PartyId| id.source == PartyIdSource::LegalEntity;
     let listed = |id: &PartyId| id.source == PartyIdSource::Identification;
@@ -81,6 +100,12 @@ fn are_surely_two(one: &Party, other: &Party) -> bool {
         || disagree(one, other, listed)
         || disagree_by_address(one, other)
         || (!share_one && have_two_names(one, other))
+        || !(is_anybody(one) || is_anybody(other))
+}
+
+/// Whether a party has any number, be it an address.
+fn is_anybody(party: &Party) -> bool {
+    party.ids.iter().any(|id| is_number(&id.key))
 }
 
 /// Whether both have such numbers of one scheme, and none of those in common.
@@ -137,7 +162,7 @@ mod tests {
 
     #[test]
     fn whatever_says_that_two_sellers_are_two_counts() {
-        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        use PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
         const BAKER: &str = "0239843188";
         const UNIT: &str = "BE0500453583";
         type Ids<'a> = &'a [(PartyIdSource, &'a str)];
@@ -153,6 +178,12 @@ mod tests {
             (&[(LegalEntity, "HRB 12345"), (Vat, "DE123456789")], &[(LegalEntity, "HRB 678"), (Vat, "DE123456789")], false),
             // Numbers that each office counts for itself.
             (&[(LegalEntity, "1234"), (Vat, "DE123456789")], &[(LegalEntity, "1234"), (Vat, "NL820098395B01")], false),
+            // Two shops of one.
+            (&[(LegalEntity, BAKER), (Identification, "0088:5412345000013")], &[(LegalEntity, BAKER), (Identification, "0088:5412345000020")], false),
+            (&[(LegalEntity, BAKER), (Identification, "2.123.456.789")], &[(LegalEntity, BAKER), (Identification, "2.123.456.888")], false),
+            (&[(LegalEntity, BAKER), (Endpoint, "0088:5412345000013")], &[(LegalEntity, BAKER), (Endpoint, "0088:5412345000020")], false),
+            (&[(LegalEntity, BAKER), (Identification, "K1")], &[(LegalEntity, BAKER)], true),
+            (&[(LegalEntity, BAKER), (Endpoint, BAKER)], &[(LegalEntity, BAKER), (Endpoint, "0088:5412345000020")], true),
         ];
         for (one, other, expected) in table {
             for (one, other) in [(one, other), (other, one)] {
@@ -179,6 +210,9 @@ mod tests {
             (Some("384"), "121.00", false),
             (Some("386"), "121.00", false),
             (Some("380"), "-121.00", false),
+            (Some("380"), "121.00-", false),
+            (Some("380"), "\u{2212}121.00", false),
+            (Some("380"), "EUR 121.00", false),
         ] {
             let other = of(code, payable);
             assert_eq!(may_replace(&other, &invoice), may, "{code:?} {payable}");
@@ -268,7 +302,12 @@ mod tests {
                 let first = to("Jan Maes", one);
                 let may = may_replace(&to("An Claes", other), &first);
                 assert_eq!(may, *expected, "{one:?} and {other:?}");
-                assert!(may_replace(&to("JAN MAES", other), &first));
+                // Who has no number may be another of that name.
+                let is_known = one
+                    .iter()
+                    .chain(*other)
+                    .any(|(_, raw)| raw.contains(|c: char| matches!(c, '1'..='9')));
+                assert_eq!(may_replace(&to("JAN MAES", other), &first), is_known);
             }
         }
     }

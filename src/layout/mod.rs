@@ -17,6 +17,7 @@ mod template;
 pub use file_name::{FILE_NAME_CHARS_MAX, FileFacts, file_name};
 pub use file_template::{FILE_TEXT_CHARS_MAX, FileTemplate};
 pub use folders::{FolderRole, LinkFacts, MissingFact};
+pub(crate) use legal::is_invisible;
 pub use legal::{
     BadCode, DOSSIER_CODE_CHARS_MAX, FOLDER_CHARS_MAX, check_code, safe_file_name, safe_folder_name,
 };

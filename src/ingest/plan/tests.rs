@@ -16,7 +16,7 @@ pub(crate) fn invoice(number: &str) -> Reading {
         currency: Some("EUR".to_owned()),
         payable: Some("121.00".to_owned()),
         seller: party(&[(PartyIdSource::LegalEntity, "0500453583")]),
-        buyer: Party::default(),
+        buyer: party(&[(PartyIdSource::LegalEntity, "0451827384")]),
         self_billed: false,
         customization: None,
         profile: None,
@@ -233,6 +233,7 @@ fn numbers_are_compared_as_a_bookkeeper_would() {
 
     assert_eq!(key("V01/15000001"), key("v01-15000001"));
     assert_eq!(key("V01\u{2013}15"), key("V01-15"));
+    assert_eq!(key("\u{feff}V01\u{ad}15"), key("V0115"));
     assert_eq!(key("000 17"), key("17"));
     assert_ne!(key("17"), key("170"));
     assert_eq!(key("000"), key("0 00"));
@@ -287,6 +288,7 @@ fn what_stands_for_no_number_makes_no_two_sellers_one() {
     let held = |seller: Party, self_billed| {
         let reading = Reading {
             seller,
+            buyer: Party::default(),
             self_billed,
             ..invoice("F-1")
         };
@@ -333,6 +335,52 @@ fn an_address_that_two_sellers_share_makes_them_no_one() {
         key(&[(LegalEntity, "NVT"), (Endpoint, parent)]),
         key(&[(Endpoint, parent)])
     );
+}
+
+#[test]
+fn a_belgian_seller_is_one_however_its_number_is_written() {
+    use PartyIdSource::{LegalEntity, Vat};
+    let key = |id: PartyId| {
+        let seller = Party {
+            name: None,
+            ids: vec![id],
+        };
+        business_key(&Reading {
+            seller,
+            ..invoice("F-1")
+        })
+    };
+    let plain = key(PartyId::new(Vat, None, "BE0500453583"));
+    for (scheme, raw) in [
+        (Some("VAT"), "0500453583"),
+        (Some("BE:EN"), "0500.453.583"),
+        (Some("UN/ECE 5153"), "0500453583"),
+        (None, "BTW BE 0500.453.583 RPR Gent"),
+        (None, "KBO 0500.453.583"),
+        (None, "O.N. 0500.453.583"),
+        (None, "BE0500453583-001"),
+    ] {
+        let written = key(PartyId::new(LegalEntity, scheme, raw));
+        assert_eq!(written, plain, "{scheme:?} {raw}");
+    }
+    for (scheme, raw) in [
+        (Some("0106"), "0500453583"),
+        (Some("NL:KVK"), "0500453583"),
+        (None, "PL0500453583"),
+    ] {
+        let other = key(PartyId::new(LegalEntity, scheme, raw));
+        assert_ne!(other, plain, "{scheme:?} {raw}");
+    }
+}
+
+#[test]
+fn nothing_gives_way_where_the_document_has_no_number_of_its_own() {
+    for placeholder in ["/", "0", "000", "undefined", "NVT", "CONCEPT"] {
+        let choice = choice_for(&invoice(placeholder), Duplicates::Replace);
+        assert_eq!(choice, Duplicates::Hold, "{placeholder}");
+    }
+    let choice = choice_for(&invoice("F-1"), Duplicates::Replace);
+    assert_eq!(choice, Duplicates::Replace);
 }
 
 #[test]
