@@ -134,7 +134,7 @@ impl Lookout {
     }
 
     async fn look_at(&self, firm: &Firm, now: Timestamp) -> Result<Noticed, catalog::Error> {
-        let facts = self.facts(firm).await?;
+        let facts = self.facts(firm, now).await?;
         let is_over = |alarm: &&Alarm| !facts.is_up(alarm, now);
         let over: Vec<_> = facts.up.iter().filter(is_over).copied().collect();
         let forgotten = self.forgotten(firm.id, &facts, now).await?;
@@ -150,8 +150,8 @@ impl Lookout {
         })
     }
 
-    async fn facts(&self, firm: &Firm) -> Result<Facts, catalog::Error> {
-        let mut devices = self.catalog.watched(firm.id, self.begun).await?;
+    async fn facts(&self, firm: &Firm, now: Timestamp) -> Result<Facts, catalog::Error> {
+        let mut devices = self.catalog.watched(firm.id, self.begun, now).await?;
         for one in &mut devices {
             one.presence.waits_since = self.catalog.waits_since(firm.id, one.device).await?;
         }

@@ -311,7 +311,8 @@ impl Wellness {
         let rest = rest_after(state.over.get(&part).copied(), now);
         let trouble = state.troubles.get_mut(&part)?;
         let (since, rest) = *trouble.tended.get_or_insert((now, rest));
-        if now.0.saturating_sub(since.0) < rest {
+        // After a clock that was set back it would rest until that time comes round.
+        if since <= now && now.0.saturating_sub(since.0) < rest {
             return None;
         }
         let trouble = state.troubles.remove(&part)?;
@@ -393,6 +394,23 @@ mod tests {
         assert!(wellness.worked(Part::CatalogWrites, NOW).is_some());
         assert!(wellness.is_well() && wellness.ready().is_ok());
         assert!(fail(), "a new trouble is news");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_rest_longer() {
+        let wellness = Wellness::default();
+        let fail = || wellness.failed(Part::BlobWrites, Cause::Full, "no room");
+        fail();
+        assert!(wellness.worked(Part::BlobWrites, NOW).is_some());
+        fail();
+        let soon = NOW.plus_ms(1000);
+        assert_eq!(wellness.worked(Part::BlobWrites, soon), None, "it rests");
+
+        assert!(
+            wellness
+                .worked(Part::BlobWrites, NOW.plus_ms(-3_600_000))
+                .is_some()
+        );
     }
 
     #[test]

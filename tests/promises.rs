@@ -78,6 +78,9 @@ const PROMISES: &[(&str, &[Number])] = &[
     ("Channels at a time", &[Number(Things, LIMITS, "CHANNELS_OWN"), Number(Things, LIMITS, "CHANNELS_DEVICE_MAX")]),
     ("Channels asked for, while their connection lasts", &[Number(Things, LIMITS, "CHANNELS_ASKED_OWN"), Number(Things, LIMITS, "CHANNELS_ASKED_DEVICE_MAX")]),
     ("Files being written; their bytes", &[Number(Things, LIMITS, "DRAFTS_OWN"), Number(Bytes, LIMITS, "DRAFT_BYTES_OWN"), Number(Things, LIMITS, "DRAFTS_DEVICE_MAX"), Number(Bytes, LIMITS, "DRAFT_BYTES_DEVICE_MAX")]),
+    ("Files left unfinished in `/in`", &[Number(Things, "src/upload/shelf.rs", "SHELF_DRAFTS_MAX"), Number(Bytes, "src/upload/shelf.rs", "SHELF_BYTES_MAX"), Number(Millis, "src/upload/shelf.rs", "SHELF_MS")]),
+    ("Names of what was taken from `/in`", &[Number(Things, "src/upload/shelf.rs", "SIGHTS_MAX")]),
+    ("Files in `/rejected`", &[Number(Things, "src/catalog/rejections.rs", "REJECTED_MAX"), Number(Millis, "src/catalog/rejections.rs", "REJECTED_MS")]),
     ("Separate spans of what open files were given", &[Number(Things, "src/collect/coverage.rs", "SPANS_MAX"), Number(Things, LIMITS, "SPANS_DEVICE_MAX")]),
     ("Bytes in one direction under one key", &[Number(Bytes, LIMITS, "REKEY_BYTES_MAX"), Number(Bytes, LIMITS, "REKEY_BYTES_MIN")]),
     ("Time under one key", &[Number(Millis, LIMITS, "REKEY_MAX"), Number(Seconds, "src/config.rs", "REKEY_SECONDS")]),
@@ -105,6 +108,7 @@ const PROMISES: &[(&str, &[Number])] = &[
 /// Rows whose numbers are no constants: of a library, of a default that is a table, or of the code's shape.
 const OTHERS: &[&str] = &[
     "Connections that have not logged in",
+    "Networks that none of this counts for",
     "Cost of refused keys or passwords",
     "A network is barred from",
     "PROXY header",

@@ -354,7 +354,11 @@ fn replace(file: &File, target: &Path, folder: &Path) -> io::Result<bool> {
         }
         linked => linked,
     };
-    linked?;
+    match linked {
+        // Of a name that is taken the kernel says so before it looks from where it is linked.
+        Err(away) if away.kind() == io::ErrorKind::CrossesDevices => return Ok(false),
+        linked => linked,
+    }?;
     // What stands there may be named by rows: it makes room for bytes that are safe, and for no others.
     file.sync_all()?;
     fs::rename(&staged, target)?;

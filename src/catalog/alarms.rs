@@ -56,7 +56,8 @@ pub struct Overdue {
 
 const WATCHED: &str = "select d.*,
        (select max(coalesce(s.ended_at, s.started_at)) from
-          (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as s) as seen,
+          (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as s
+        where coalesce(s.ended_at, s.started_at) <= $4) as seen,
        (select count(*) from
           (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as o
         where o.ended_at is null and o.started_at >= $2) as connected,
@@ -107,16 +108,23 @@ impl Catalog {
     }
 
     /// Returns the devices of `firm` in use. One is there now if a connection lasts that began after `begun`, when
-    /// this server did: of one that was killed, connections have no end.
+    /// this server did: of one that was killed, connections have no end. What is later than `now` was by a clock that
+    /// was wrong, and counts for nothing.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn watched(&self, firm: FirmId, begun: Timestamp) -> Result<Vec<Watched>, Error> {
+    pub async fn watched(
+        &self,
+        firm: FirmId,
+        begun: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Watched>, Error> {
         let rows = query(WATCHED)
             .bind(firm.0)
             .bind(begun.0)
             .bind(SESSIONS_ASKED)
+            .bind(now.0)
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(watched).collect()
@@ -358,6 +366,7 @@ fn watched(row: &AnyRow) -> Result<Watched, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Durability;
     use crate::catalog::deliveries::tests::office;
     use crate::catalog::tree::tests::plan;
 
@@ -379,6 +388,31 @@ mod tests {
                 let all = plan.lines().any(|step| step == format!("SCAN {table}"));
                 assert!(!all, "{question}\n\n{plan}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_of_a_clock_that_was_ahead_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+        let mut tx = catalog.begin(Durability::Kill).await.unwrap();
+        for (began, ended) in [(1000, Some(2000)), (900_000, Some(900_500)), (3000, None)] {
+            query("insert into session (firm_id, device_id, address, software, credential, started_at, ended_at)
+                   values ($1, $2, '', '', '', $3, $4)")
+                .bind(firm.0)
+                .bind(device.0)
+                .bind(began)
+                .bind(ended)
+                .execute(&mut *tx.inner)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        for (now, seen) in [(2500, 2000), (4000, 3000), (1_000_000, 900_500)] {
+            let watched = catalog.watched(firm, Timestamp(0), Timestamp(now)).await;
+            let presence = watched.unwrap()[0].presence;
+            assert_eq!(presence.seen, Some(Timestamp(seen)), "at {now}");
         }
     }
 }

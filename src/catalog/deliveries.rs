@@ -377,7 +377,7 @@ pub(super) mod tests {
     }
 
     /// Adds a dossier with a link, of which documents are offered from then on.
-    async fn link(catalog: &Catalog, firm: FirmId, code: &str) {
+    pub(in crate::catalog) async fn link(catalog: &Catalog, firm: FirmId, code: &str) {
         let dossier = catalog.add_dossier(firm, code, &[], NOW).await.unwrap();
         let new = NewLink {
             dossier,

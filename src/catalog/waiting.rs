@@ -115,7 +115,8 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::deliveries::tests::office;
+    use crate::catalog::Durability;
+    use crate::catalog::deliveries::tests::{link, offer, office};
     use crate::catalog::tree::tests::plan;
 
     #[tokio::test]
@@ -132,5 +133,31 @@ mod tests {
                 assert!(!all, "{question}\n\n{plan}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_counted_since_the_oldest_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, firm, device) = office(&folder.path().join("c.sqlite")).await;
+        let waits = async || {
+            let found = catalog.waiting_devices().await.unwrap();
+            (found[0].count, found[0].oldest)
+        };
+        link(&catalog, firm, "A").await;
+        assert_eq!(waits().await, (0, None));
+
+        for number in ["old", "new", "fetched"] {
+            offer(&catalog, firm, device, number).await;
+        }
+        let mut tx = catalog.begin(Durability::Kill).await.unwrap();
+        for change in [
+            "update delivery set offered_at = 3000 - 1000 * id",
+            "update delivery set state = 'collected', collected_at = 9000 where name = 'fetched'",
+        ] {
+            query(change).execute(&mut *tx.inner).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        assert_eq!(waits().await, (2, Some(Timestamp(1000))));
     }
 }

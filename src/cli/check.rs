@@ -15,11 +15,12 @@ use crate::app::{self, House};
 use crate::catalog::WebhookRow;
 use crate::config::Config;
 use crate::dispatch::Poster;
+use crate::doctor::Grade;
 use crate::guard::GuardConfig;
 use crate::hostkeys;
 use crate::model::{Flow, with_causes};
 use crate::seeing::NOT_HERE;
-use crate::sftp::introduction;
+use crate::sftp::{HostKeys, introduction};
 use crate::telemetry;
 use crate::tending::room;
 
@@ -61,7 +62,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
         ),
     )?;
     report.say("host keys", host_keys(&config))?;
-    report.say("port", port(&config))?;
+    report.say("port", port(&config).await)?;
     for (check, finding) in outward(&config).await {
         report.say(check, finding)?;
     }
@@ -207,29 +208,15 @@ fn host_keys(config: &Config) -> Finding {
     Ok(hostkeys::fingerprints(&keys).join(", "))
 }
 
-/// A port is right when it is free, or when we are there already.
-fn port(config: &Config) -> Finding {
-    let address = config.sftp.listen;
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(format!(
-            "{address} is free; `sluis serve` will listen there"
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            served(address, &config.guard)
-        }
-        Err(error) => Err(format!("{address} cannot be listened on: {error}")),
-    }
-}
-
-fn served(address: SocketAddr, guard: &GuardConfig) -> Finding {
-    let taken = format!("{address} is taken by another program: end it, or listen elsewhere");
-    match banner(address, guard) {
-        Ok(banner) if banner.starts_with("SSH-2.0-Sluis") => Ok(format!(
-            "{address} is being served by {}",
-            banner.trim_end()
-        )),
-        Ok(banner) => Err(format!("{taken}; it says `{}`", banner.trim_end())),
-        Err(_) => Err(taken),
+/// A port is right when it is free, or when we are there already: another Sluis shows another host key.
+async fn port(config: &Config) -> Finding {
+    let keys = hostkeys::read(&config.key_folder(), config.credentials.as_deref());
+    let keys = keys.unwrap_or_else(|_| HostKeys(Vec::new())); // told above
+    let found = super::doctor::port(config, &keys).await;
+    match (found.grade, found.advice) {
+        (Grade::Wrong, Some(advice)) => Err(format!("{}: {advice}", found.detail)),
+        (Grade::Wrong, None) => Err(found.detail),
+        (Grade::Ok | Grade::Warn, _) => Ok(found.detail),
     }
 }
 
@@ -335,20 +322,5 @@ mod tests {
         answers(ours.leak()).unwrap();
         drop(listener);
         assert!(metrics(address).unwrap().contains("is free"));
-    }
-
-    #[test]
-    fn a_port_that_another_program_has_is_wrong() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let other = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
-        });
-
-        let finding = served(address, &GuardConfig::default()).unwrap_err();
-
-        other.join().unwrap();
-        assert!(finding.contains("SSH-2.0-OpenSSH_9.9"), "{finding}");
     }
 }

@@ -204,7 +204,8 @@ fn kind(key: &PrivateKey) -> &'static str {
     }
 }
 
-async fn port(config: &Config, keys: &HostKeys) -> Finding {
+/// Looks who listens where we are to.
+pub(super) async fn port(config: &Config, keys: &HostKeys) -> Finding {
     let listen = config.sftp.listen;
     let found = match TcpListener::bind(listen) {
         Ok(_) => AtPort::Free,

@@ -283,10 +283,9 @@ pub fn business_key(reading: &Reading) -> Option<String> {
 }
 
 /// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's alone, may be borne
-/// by several, and then nothing says that one is a newer version of the other. Nor does `CONCEPT` or `0` in the place of
-/// the document's number.
+/// by several, and then nothing says that one is a newer version of the other.
 ///
-/// An electronic address is often a parent's or a provider's, so it counts only where no other number stands.
+/// Nor does `CONCEPT` or `0` in the place of the document's number. An electronic address is often a parent's or a provider's, so it counts only where no other number stands.
 pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
     let is_known = |party: &Party| {
         let has_other = |id: &PartyId| id.source != PartyIdSource::Endpoint && is_number(&id.key);

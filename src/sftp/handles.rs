@@ -99,6 +99,14 @@ mod tests {
 
         assert_ne!(again, first, "a handle is never given out twice");
         assert_eq!(handles.get(&first), None);
-        assert_eq!(handles.get(&"1".repeat(HANDLE_BYTES_MAX + 1)), None);
+        // None that long is ever given out: the limit keeps what a peer says from being looked up.
+        for (bytes, found) in [
+            (HANDLE_BYTES_MAX, Some(&mut 7)),
+            (HANDLE_BYTES_MAX + 1, None),
+        ] {
+            let handle = "1".repeat(bytes);
+            handles.open.insert(handle.clone(), 7);
+            assert_eq!(handles.get(&handle), found, "{bytes}");
+        }
     }
 }

@@ -270,6 +270,24 @@ fn a_check_finds_what_is_wrong_before_a_start_does() {
     assert!(folder.contains("cannot be written to"), "{found:?}");
 }
 
+#[test]
+fn a_check_tells_its_own_server_from_another_one() {
+    let mut program = Program::init();
+    program.serve();
+    let address = program.address.unwrap().to_string();
+    listen(&program, &address);
+    let other = Program::init();
+    listen(&other, &address);
+
+    assert_eq!(wrong(&program), []);
+    let found = wrong(&other);
+
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "port");
+    assert!(found[0].1.contains("with another host key"), "{found:?}");
+    assert_eq!(program.terminate(), Some(0));
+}
+
 /// Changes the catalog past the program.
 async fn change(program: &Program, statements: &'static str) {
     use sqlx::Connection as _;

@@ -683,6 +683,21 @@ async fn a_session_that_asks_for_nothing_ends_and_a_peer_that_is_dead_is_found()
 }
 
 #[test]
+fn a_key_is_called_what_whoever_added_it_says() {
+    let program = Program::init();
+    program.device_of("server", "pull");
+    let second = program.device_of("second", "pull");
+    let public = program.path("second.pub");
+    let key = ["device", "key", "add", "kantoor", "server", "--key"];
+    let comment = [public.to_str().unwrap(), "--comment", "Kevin's laptop"];
+    program.ok(&[&key[..], &comment].concat());
+    let keys = program.json(&["device", "key", "list", "kantoor", "server"]);
+    let added = fingerprint(&second.login.key);
+    let added = keys.iter().find(|key| key["fingerprint"] == added.as_str());
+    assert_eq!(added.unwrap()["comment"], "Kevin's laptop");
+}
+
+#[test]
 fn an_operator_decides_how_a_device_logs_in() {
     let program = Program::init();
     let device = program.device("server", "pull", "ACME");

@@ -163,6 +163,9 @@ async fn what_happens_is_counted_and_prometheus_can_read_it() {
     peer.put("/in/F-2.xml", &invoice("F-2", 3000))
         .await
         .unwrap();
+    // Of a firm that is nobody's here: it is held.
+    let strange = invoice_between("0477472701", "0899965307", "F-3", 1000);
+    peer.put("/in/F-3.xml", &strange).await.unwrap();
     peer.put("/in/note.xml", b"no document at all")
         .await
         .unwrap();
@@ -180,7 +183,8 @@ async fn what_happens_is_counted_and_prometheus_can_read_it() {
             "sluis_documents_total{outcome=\"kept\"} 2",
             "sluis_documents_total{outcome=\"recognised\"} 1",
             "sluis_documents_total{outcome=\"quarantined\"} 1",
-            "sluis_ingest_seconds_count 4",
+            "sluis_documents_total{outcome=\"held\"} 1",
+            "sluis_ingest_seconds_count 5",
             "sluis_deliveries_marked_total{state=\"collected\"} 1",
             "sluis_mark_seconds_count 1",
             "sluis_deliveries_waiting{firm=\"kantoor\",device=\"server\"} 1",

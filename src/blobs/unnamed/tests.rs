@@ -42,6 +42,29 @@ async fn what_was_written_becomes_the_blob_and_has_no_other_name() {
     assert_eq!(names_in(&folder.path().join("blobs")), 1);
 }
 
+#[tokio::test]
+async fn what_was_written_on_another_disk_becomes_a_blob_also_where_one_is_already() {
+    let (folder, blobs, near) = scene().await;
+    let spool = tempfile::tempdir_in("/dev/shm").unwrap();
+    let disk = |path: &Path| fs::metadata(path).unwrap().dev();
+    assert_ne!(disk(spool.path()), disk(folder.path()));
+    let far = Unnamed::begin(spool.path()).await.unwrap();
+    for unnamed in [&near, &far] {
+        let written = unnamed.write(0, Bytes::from_static(b"1234567890"));
+        written.await.unwrap();
+    }
+
+    let first = blobs.keep(&far).await.unwrap();
+    let again = blobs.keep(&far).await.unwrap();
+    let linked = blobs.keep(&near).await.unwrap();
+    let over = blobs.keep(&far).await.unwrap();
+
+    assert!([again, linked, over].iter().all(|stored| *stored == first));
+    assert_eq!(blobs.whole(first.digest()).await.unwrap(), "1234567890");
+    assert_eq!(names_in(&folder.path().join("blobs")), 1);
+    assert!(blobs.never_failed());
+}
+
 /// How many files are there, whatever listings of the store leave out.
 fn names_in(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
