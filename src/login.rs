@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 pub use ends::UNENDED_MAX;
-pub use holdings::{Holdings, LISTINGS_DEVICE_MAX, Remembered, Sum};
+pub use holdings::{Holdings, LISTINGS_DEVICE_MAX, Remembered, Sum, Turn};
 pub use judging::Refused;
 pub use passwords::hash_password;
 pub use strength::{RSA_BITS_MAX, RSA_BITS_MIN, Weakness, weakness};

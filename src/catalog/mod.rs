@@ -20,6 +20,7 @@ mod finds;
 mod firms;
 mod forgetting;
 mod in_use;
+mod large;
 mod legal_holds;
 mod letters;
 mod links;
@@ -59,6 +60,9 @@ pub use events::{Event, EventRow};
 pub use expiring::{Candidate, Expired};
 pub use finds::SessionRow;
 pub use firms::{Dossier, Firm, FirmRules};
+#[cfg(test)]
+pub(crate) use large::tests::large_folder_for_tests;
+pub use large::{LargeFolder, PART_FILES, Shown};
 pub use legal_holds::{LegalHold, NewLegalHold};
 pub use letters::{Dead, DeliveryFacts, DocumentFacts, Letter, LetterState, Settlement, Unsettled};
 pub use links::{Link, LinkRules, NewLink};

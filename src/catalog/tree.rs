@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::rows::Columns as _;
+use super::rows::{Columns as _, stored_size};
 use super::uploads::uploads;
 use super::{Catalog, Error};
 use crate::model::fold;
@@ -69,7 +69,12 @@ pub struct Since {
 ///
 /// A question for what nobody has collected and one for what was lately, so that what the folder showed in
 /// other years is not gone through.
-const INBOX: &str = "select string_agg(id || ' ' || document_id || ' ' || state || ' ' ||
+///
+/// None is read where what was never collected is too much already: the index counts that.
+const INBOX: &str = "with waiting as (select count(*) as files from (select 1 from delivery
+     where device_id = $2 and folder_key = $3 and current = 1
+       and link_id = $6 and flow = $7 and collected_at is null limit $10) as uncollected)
+     select (select files from waiting) as waiting, count(*) as files, string_agg(id || ' ' || document_id || ' ' || state || ' ' ||
             (read_at is not null) || ' ' || digest || ' ' || bytes || ' ' || coalesce(offered_at, 0) || ' ' || name, char(10)) as lines
      from (select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
@@ -79,7 +84,8 @@ const INBOX: &str = "select string_agg(id || ' ' || document_id || ' ' || state 
        and link_id = $6 and flow = $7 and collected_at between $4 and $8 and state = 'collected'
      union all select * from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and current = 1
-       and link_id = $6 and flow = $7 and act = 'copied' and processed_at between $5 and $9 and state = 'processed') as listed";
+       and link_id = $6 and flow = $7 and act = 'copied' and processed_at between $5 and $9 and state = 'processed'
+     limit case when (select files from waiting) < $10 then $10 else 0 end) as listed";
 
 const ONE: &str = "select id, document_id, name, moved_name, state, read_at, digest, bytes, offered_at from delivery
      where firm_id = $1 and device_id = $2 and folder_key = $3 and name_key = $8 and current = 1
@@ -147,7 +153,8 @@ pub(super) use placed;
 const PLACED: &str = placed!("select folder, link_id, flow from placed");
 
 impl Catalog {
-    /// Returns the files of `device` in the inbox folder with this key, by name.
+    /// Returns the files of `device` in the inbox folder with this key, by name; none where they are more than `most`:
+    /// see [`Catalog::large_folder`].
     ///
     /// # Errors
     ///
@@ -157,9 +164,10 @@ impl Catalog {
         firm: FirmId,
         device: DeviceId,
         (link, flow): (LinkId, Flow),
-        folder_key: &str,
+        (folder_key, most): (&str, usize),
         since: Since,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<Option<Vec<Listed>>, Error> {
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
         let row = query(INBOX)
             .bind(firm.0)
             .bind(device.0)
@@ -170,10 +178,15 @@ impl Catalog {
             .bind(flow.as_str())
             .bind(since.collected_until.0)
             .bind(since.copied_until.0)
+            .bind(stored_size(most).saturating_add(1))
             .fetch_one(&self.readers)
             .await;
         let row = self.asked(row)?;
-        beside(row.text_or("lines")?, |text| from_lines(text).map(by_name)).await
+        if row.size("waiting")?.max(row.size("files")?) > most {
+            return Ok(None);
+        }
+        let files = beside(row.text_or("lines")?, |text| from_lines(text).map(by_name));
+        files.await.map(Some)
     }
 
     /// Returns one file of `device` in an inbox folder.
@@ -419,7 +432,7 @@ fn from_line(line: &str) -> Result<Listed, Error> {
 }
 
 /// Reads one field. What is wrong is told by it alone: the line ends with a name, which is for no log.
-fn field<T: FromStr>(what: &'static str, text: &str) -> Result<T, Error> {
+pub(super) fn field<T: FromStr>(what: &'static str, text: &str) -> Result<T, Error> {
     text.parse().map_err(|_| Error::Stored {
         what,
         value: text.to_owned(),

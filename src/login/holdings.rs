@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::Timestamp;
 
@@ -41,7 +41,8 @@ pub struct Holdings {
     pub file_bytes: Sum,
     /// Separate spans of what open files were given, beside the same.
     pub spans: Sum,
-    listing: Semaphore,
+    listing: Arc<Semaphore>,
+    counting: Arc<Semaphore>,
     /// The latest time that any of them has seen.
     latest: AtomicI64,
 }
@@ -59,7 +60,8 @@ impl Default for Holdings {
             files: Sum::default(),
             file_bytes: Sum::default(),
             spans: Sum::default(),
-            listing: Semaphore::new(LISTINGS_DEVICE_MAX),
+            listing: Arc::new(Semaphore::new(LISTINGS_DEVICE_MAX)),
+            counting: Arc::new(Semaphore::new(1)),
             latest: AtomicI64::new(i64::MIN),
         }
     }
@@ -67,8 +69,13 @@ impl Default for Holdings {
 
 impl Holdings {
     /// Waits until fewer than [`LISTINGS_DEVICE_MAX`] listings are made.
-    pub async fn turn_to_list(&self) -> Option<SemaphorePermit<'_>> {
-        self.listing.acquire().await.ok() // it is never closed
+    pub async fn turn_to_list(&self) -> Turn {
+        Turn::of(&self.listing).await
+    }
+
+    /// Waits until nobody counts a large folder that is still read: two of them would else both fit.
+    pub async fn turn_to_count(&self) -> Turn {
+        Turn::of(&self.counting).await
     }
 
     /// Returns what time it is for the device's connections: what the clock says, but not less than before while one
@@ -101,6 +108,20 @@ impl Holdings {
         }
         let device = Arc::clone(self);
         Some(Remembered { device, files })
+    }
+}
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    async fn of(turns: &Arc<Semaphore>) -> Self {
+        let turn = Arc::clone(turns).acquire_owned().await;
+        let permit = turn.ok(); // they are never closed
+        Self { _permit: permit }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A listing is a snapshot: what changes after OPENDIR does not move its pages.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use russh_sftp::protocol::{FileAttributes, FileMode};
 use super::limits::{PAGE_BYTES_MAX, PAGE_BYTES_WIDE_MAX, PAGE_ENTRIES_MAX, PAGE_ENTRIES_WIDE_MAX};
 use super::room::Held;
 use crate::model::Timestamp;
-use crate::tree::{Attributes, Item, Items, Listed};
+use crate::tree::{Attributes, Item, Items, Listed, Shown};
 
 /// A folder that is being listed.
 #[derive(Debug)]
@@ -21,13 +22,16 @@ pub(super) struct Listing {
     attributes: Attributes,
     files: Arc<Vec<Listed>>,
     next: usize,
+    /// What has come of a large folder, and whether that is not all yet.
+    arrived: VecDeque<Shown>,
+    is_expecting: bool,
     uploads: std::vec::IntoIter<Item>,
     lines: Lines,
     pages: Pages,
     /// The next page, where it was written before it was asked for.
     ahead: Vec<u8>,
     /// Where its entries are counted while it is open.
-    held: Option<Held>,
+    held: Option<Arc<Held>>,
 }
 
 /// How large the pages of a listing are.
@@ -69,6 +73,8 @@ impl Listing {
             attributes: items.attributes,
             files: items.files,
             next: 0,
+            arrived: VecDeque::new(),
+            is_expecting: false,
             uploads: items.uploads.into_iter(),
             lines: Lines {
                 now,
@@ -83,11 +89,32 @@ impl Listing {
     }
 
     /// Returns it with what counts its entries.
-    pub(super) fn holding(self, held: Held) -> Self {
+    pub(super) fn holding(self, held: Arc<Held>) -> Self {
         Self {
             held: Some(held),
             ..self
         }
+    }
+
+    /// Returns one of a folder of which more is to come.
+    pub(super) fn expecting(self) -> Self {
+        Self {
+            is_expecting: true,
+            ..self
+        }
+    }
+
+    /// Says whether the next page is still to be written, and what has come would not fill it, nor is it all.
+    pub(super) fn wants_more(&self) -> bool {
+        self.is_expecting && !self.is_ahead() && self.arrived.len() < self.pages.limits().0
+    }
+
+    /// Takes the next files of a large folder; none, when that was all.
+    pub(super) fn give(&mut self, part: Vec<Shown>) {
+        if part.is_empty() {
+            self.is_expecting = false;
+        }
+        self.arrived.extend(part);
     }
 
     /// Writes the next entries as the answer to request `id`; says whether there were any.
@@ -127,6 +154,8 @@ impl Listing {
             } else if let Some(file) = self.files.get(self.next) {
                 put_entry(out, &file.name, &Attributes::of(file), &mut self.lines);
                 self.next += 1;
+            } else if let Some(file) = self.arrived.pop_front() {
+                put_entry(out, &file.name, &Attributes::from(&file), &mut self.lines);
             } else if let Some(item) = self.uploads.next() {
                 put_entry(out, &item.name, &item.attributes, &mut self.lines);
             } else {
@@ -137,6 +166,7 @@ impl Listing {
         if count == 0 {
             // Not every client closes what it has read.
             self.files = Arc::default();
+            self.arrived = VecDeque::new();
             self.held = None;
             self.ahead = Vec::new();
             return;
@@ -272,6 +302,7 @@ mod tests {
     fn items(files: Vec<Listed>) -> Items {
         Items {
             uploads: Vec::new(),
+            large: None,
             folders: vec![".".to_owned(), "..".to_owned()],
             attributes: Attributes {
                 is_folder: true,

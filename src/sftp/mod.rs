@@ -7,6 +7,7 @@ mod acting;
 mod admission;
 mod algorithms;
 mod answers;
+mod arriving;
 mod attempt;
 mod blocks;
 mod channels;
@@ -15,6 +16,7 @@ mod connect;
 mod connection;
 mod exec;
 mod extended;
+mod folder;
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

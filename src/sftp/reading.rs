@@ -6,9 +6,9 @@ use russh_sftp::protocol::{Handle, OpenFlags, Packet, StatusCode};
 use tracing::{info, warn};
 
 use super::answers::Wanted;
+use super::folder::{Folder, entries};
 use super::given::Given;
 use super::limits::{DRAFTS_MAX, FOLDERS_MAX, IO_BYTES_MAX};
-use super::listing::Listing;
 use super::requests::no_handle;
 use super::serve::{Copying, Open, Session, Stop, ok};
 use super::status::Refusal;
@@ -238,27 +238,32 @@ impl Session {
         if room.is_refused(&key) {
             return Err(too_many().into());
         }
-        let _turn_of_device = room.device().turn_to_list().await;
+        let turn_of_device = room.device().turn_to_list().await;
         let now = self.parts.clock.read();
         let mut items = self.view.list(&path, now).await?;
         items.uploads.extend(self.uploads_in(&path));
-        let entries = items.folders.len() + items.files.len() + items.uploads.len();
+        let entries = entries(&items);
         room.note_size(&key, entries);
+        let turns = (turn_of_device, room.turn_to_count(entries).await);
         let held = room.hold(entries).ok_or_else(too_many)?;
         self.trace.listed += 1;
-        let listing = Listing::new(items, self.pages, now).holding(held);
-        let handle = self.handles.open(Open::Folder(listing))?;
+        let folder = Folder::new(items, (self.pages, now), held, turns);
+        let handle = self.handles.open(Open::Folder(Box::new(folder)))?;
         Ok(Some(Packet::Handle(Handle { id, handle })))
     }
 
-    pub(super) fn read_folder(&mut self, id: u32, handle: &str) -> Answer {
+    pub(super) async fn read_folder(&mut self, id: u32, handle: &str) -> Answer {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());
         };
-        let Open::Folder(listing) = open else {
+        let Open::Folder(folder) = open else {
             return Err(Refusal::failed("not a folder").into());
         };
-        if listing.page(id, self.answers.buffer()) {
+        if folder.waits() {
+            // What is answered already is not kept back for it.
+            self.answers.send().await.map_err(|_| Stop::Gone)?;
+        }
+        if folder.page(id, self.answers.buffer()).await? {
             if !self.is_ahead_elsewhere(handle) {
                 self.listed_last = Some(handle.to_owned());
             }
@@ -272,14 +277,14 @@ impl Session {
         let Some(last) = self.listed_last.as_deref().filter(|last| *last != handle) else {
             return false;
         };
-        matches!(self.handles.get(last), Some(Open::Folder(listing)) if listing.is_ahead())
+        matches!(self.handles.get(last), Some(Open::Folder(folder)) if folder.is_ahead())
     }
 
     /// Writes the page that is asked for next, while the client reads the one that it was sent.
     pub(super) fn look_ahead(&mut self) {
         let last = self.listed_last.as_deref();
-        if let Some(Open::Folder(listing)) = last.and_then(|last| self.handles.get(last)) {
-            listing.look_ahead();
+        if let Some(Open::Folder(folder)) = last.and_then(|last| self.handles.get(last)) {
+            folder.look_ahead();
         }
     }
 }

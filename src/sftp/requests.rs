@@ -28,7 +28,7 @@ impl Session {
                 self.check_handle(asked.id, &asked.handle)
             }
             Packet::OpenDir(asked) => self.open_folder(asked.id, &asked.path).await,
-            Packet::ReadDir(asked) => self.read_folder(asked.id, &asked.handle),
+            Packet::ReadDir(asked) => self.read_folder(asked.id, &asked.handle).await,
             Packet::Remove(asked) => self.remove(asked.id, &asked.filename).await,
             Packet::MkDir(asked) => self.make_folder(asked.id, &asked.path).await,
             Packet::RmDir(asked) => self.remove_folder(asked.id, &asked.path).await,

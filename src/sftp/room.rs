@@ -18,7 +18,7 @@ use super::limits::{
     WAITING_BYTES_TOGETHER_MAX,
 };
 use super::portion::{Bounds, Portion};
-use crate::login::Holdings;
+use crate::login::{Holdings, Turn};
 
 /// How many folders a connection remembers to be large; a device has not that many.
 const LARGE_FOLDERS_MAX: usize = 1024;
@@ -73,7 +73,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Held {
     room: Arc<Room>,
-    entries: usize,
+    small: usize,
+    large: AtomicUsize,
 }
 
 /// A file that is being written, until it is dropped.
@@ -164,6 +165,15 @@ impl Room {
         &self.device
     }
 
+    /// Waits until each large folder of the device that is open is counted to its end, if so many entries are those of
+    /// one, or of its first part. Until it is counted itself the turn is its own.
+    pub(super) async fn turn_to_count(&self, entries: usize) -> Option<Turn> {
+        if is_small(entries) {
+            return None;
+        }
+        Some(self.device.turn_to_count().await)
+    }
+
     /// Holds the entries of a listing; none if it may not be open beside the others. A small one nearly always may:
     /// a mount is one connection for all programs, and one of them may be in the middle of a large one.
     pub(super) fn hold(self: &Arc<Self>, entries: usize) -> Option<Held> {
@@ -177,8 +187,16 @@ impl Room {
             return None;
         }
         self.listed.fetch_add(entries, Ordering::Relaxed);
-        let room = Arc::clone(self);
-        Some(Held { room, entries })
+        let (small, large) = if is_small(entries) {
+            (entries, 0)
+        } else {
+            (0, entries)
+        };
+        Some(Held {
+            room: Arc::clone(self),
+            small,
+            large: large.into(),
+        })
     }
 
     /// Notes that a document was collected.
@@ -255,15 +273,23 @@ impl Drop for Place {
     }
 }
 
+impl Held {
+    /// Counts more entries of the same folder, which may be of any size.
+    pub(super) fn grow(&self, entries: usize) {
+        self.large.fetch_add(entries, Ordering::Relaxed);
+        self.room.listed.fetch_add(entries, Ordering::Relaxed);
+        self.room.device.large.add(entries);
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        let (room, entries) = (&self.room, self.entries);
-        room.listed.fetch_sub(entries, Ordering::Relaxed);
-        if is_small(entries) {
-            room.small.give(&room.device.small, entries);
-        } else {
-            room.device.large.subtract(entries);
+        let (room, large) = (&self.room, *self.large.get_mut());
+        room.listed.fetch_sub(self.small + large, Ordering::Relaxed);
+        if self.small > 0 {
+            room.small.give(&room.device.small, self.small);
         }
+        room.device.large.subtract(large);
     }
 }
 
@@ -352,6 +378,45 @@ mod tests {
         assert!(!room.is_refused("/large") && room.hold(large).is_some());
         drop(open);
         assert_eq!(room.device.large.count() + room.device.small.count(), 0);
+    }
+
+    #[test]
+    fn what_comes_of_a_folder_counts_as_it_comes_and_is_never_refused() {
+        let room = Arc::new(Room::default());
+        let large = LISTED_SMALL_MAX + 1;
+        let open = room.hold(large).unwrap();
+        let other = room.hold(large).unwrap();
+
+        open.grow(LISTED_FILES_MAX);
+        open.grow(LISTED_FILES_DEVICE_MAX);
+
+        let sum = 2 * large + LISTED_FILES_MAX + LISTED_FILES_DEVICE_MAX;
+        assert_eq!(room.device.large.count(), sum);
+        drop(other);
+        room.note_size("/large", large);
+        assert!(room.is_refused("/large") && room.hold(large).is_none());
+        drop(open);
+        assert!(!room.is_refused("/large") && room.hold(large).is_some());
+        assert_eq!(room.device.large.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_large_folder_is_counted_after_another_and_a_small_one_waits_for_none() {
+        let device = Arc::<Holdings>::default();
+        let rooms = connections(&device, 2);
+        let large = LISTED_SMALL_MAX + 1;
+        let turn = rooms[0].turn_to_count(large).await;
+        assert!(turn.is_some());
+
+        assert!(rooms[1].turn_to_count(LISTED_SMALL_MAX).await.is_none());
+        tokio::select! {
+            biased;
+            _ = rooms[1].turn_to_count(large) => panic!("the first is not counted yet"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(turn);
+
+        assert!(rooms[1].turn_to_count(large).await.is_some());
     }
 
     #[test]

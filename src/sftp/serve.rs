@@ -13,11 +13,12 @@ use tracing::{debug, error, warn};
 
 use super::answers::{Answers, Gone};
 use super::extended::{EXTENSIONS, FSYNC};
+use super::folder::Folder;
 use super::frames::{Frames, Write, request_id};
 use super::given::Given;
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
-use super::listing::{Listing, Pages};
+use super::listing::Pages;
 use super::room::{Room, Unfinished};
 use super::status::Refusal;
 use super::trace::Trace;
@@ -94,7 +95,7 @@ pub(super) enum Open {
         given: Arc<Given>,
     },
     /// A folder that is being listed.
-    Folder(Listing),
+    Folder(Box<Folder>),
     /// What was not accepted: reading it counts nothing.
     Rejected {
         file: RejectedFile,

@@ -7,6 +7,7 @@ use std::io;
 
 use russh_sftp::protocol::{Packet, StatusCode};
 
+use super::arriving::Unfinished;
 use super::handles::TooMany;
 use crate::model::{InvalidPath, with_causes};
 use crate::wellness::{Cause, Part, Unready, Wellness};
@@ -110,6 +111,15 @@ impl From<tree::Error> for Refusal {
             tree::Error::Catalog(_) | tree::Error::Blobs(_) | tree::Error::Place(_) => {
                 Self::ours(&error)
             }
+        }
+    }
+}
+
+impl From<Unfinished> for Refusal {
+    fn from(error: Unfinished) -> Self {
+        match error {
+            Unfinished::Failed(error) => error.into(),
+            Unfinished::Torn => Self::ours(&error),
         }
     }
 }

@@ -6,8 +6,9 @@ use crate::catalog::{Listed, Moment};
 use crate::login::{Holdings, Remembered};
 use crate::model::{Flow, LinkId, fold};
 
-/// The most files of a listing that are remembered for the requests that follow it: some 200 bytes each.
-const REMEMBERED_MAX: usize = 20_000;
+/// The most files of a listing that are remembered for the requests that follow it: some 200 bytes each. Where there
+/// are more, the folder is sent while it is read.
+pub(super) const REMEMBERED_MAX: usize = 20_000;
 
 /// The most that all sessions of a device remember. What is not remembered is asked of the catalog.
 const REMEMBERED_DEVICE_MAX: usize = 400_000;

@@ -17,9 +17,9 @@ pub use crate::login::Who;
 pub use content::Content;
 pub use folders::{Folders, Role};
 pub use rejected::RejectedFile;
-pub use view::{Attributes, Entry, File, Item, Items, Place, Tree, View};
+pub use view::{Attributes, Entry, File, Item, Items, Large, Place, Tree, View};
 
-pub use crate::catalog::Listed;
+pub use crate::catalog::{LargeFolder, Listed, PART_FILES, Shown};
 use crate::{blobs, catalog, ingest};
 
 /// A question that the tree did not answer.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use super::Error;
 use super::content::Content;
 use super::folders::Role;
-use super::kept::{Kept, Memory};
+use super::kept::{Kept, Memory, REMEMBERED_MAX};
 use super::made::Made;
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, Listed, Moment, QUESTION_WAITS_MS_MAX, Since};
+use crate::catalog::{Catalog, LargeFolder, Listed, Moment, QUESTION_WAITS_MS_MAX, Shown, Since};
 use crate::ingest::place::Places;
 use crate::layout::{AfterCollected, Profile};
 use crate::login::Who;
@@ -83,16 +83,25 @@ pub struct Attributes {
 }
 
 /// The lines of a folder.
-#[derive(Debug, Clone)]
 pub struct Items {
     /// `.`, `..` and the folders in it, which have the same attributes.
     pub folders: Vec<String>,
     /// Theirs.
     pub attributes: Attributes,
-    /// The files in it, by name.
+    /// The files in it, by name; of a large folder none.
     pub files: Arc<Vec<Listed>>,
+    /// Those of a large folder.
+    pub large: Option<Large>,
     /// What the device has put into it, or saw refused; of the former the tree knows none.
     pub uploads: Vec<Item>,
+}
+
+/// The files of a large folder.
+pub struct Large {
+    /// The first ones.
+    pub first: Vec<Shown>,
+    /// Where the others come from, as they are at this moment.
+    pub rest: LargeFolder,
 }
 
 /// A file that a device has put somewhere.
@@ -242,47 +251,76 @@ impl View {
             Some(Role::Rejected) => self.rejected(now).await?,
             _ => Vec::new(),
         };
-        let files = match role {
+        let (files, large) = match role {
             Some(Role::Inbox(links)) => {
                 let (links, key) = (Arc::clone(links), path.key());
-                let files = Arc::new(self.inbox(made, &links, &key, now).await?);
-                self.kept = None; // what it held is free for this one
-                let device = &self.who.device_holds;
-                self.kept = Kept::folder(at, (links, key), &files, device);
-                files
+                match self.inbox(made, &links, &key, now).await? {
+                    Some(files) => {
+                        let files = Arc::new(files);
+                        self.kept = None; // what it held is free for this one
+                        let device = &self.who.device_holds;
+                        self.kept = Kept::folder(at, (links, key), &files, device);
+                        (files, None)
+                    }
+                    None => {
+                        let large = self.large(made, &links, &key, now).await?;
+                        self.kept = None;
+                        (Arc::default(), Some(large))
+                    }
+                }
             }
-            Some(Role::Processed(links)) => Arc::new(self.done_with(made, links, now).await?),
-            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => Arc::default(),
+            Some(Role::Processed(links)) => {
+                (Arc::new(self.done_with(made, links, now).await?), None)
+            }
+            Some(Role::In | Role::InDossier(_) | Role::Rejected) | None => (Arc::default(), None),
         };
         Ok(Items {
             folders,
             attributes,
             files,
+            large,
             uploads,
         })
     }
 
-    /// Returns the files of all links of an inbox folder, by name.
+    /// Returns the files of all links of an inbox folder, by name; none where those of one are too many to remember.
     async fn inbox(
         &self,
         made: &Made,
         links: &[(LinkId, Flow)],
         folder_key: &str,
         now: Timestamp,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<Option<Vec<Listed>>, Error> {
         let (firm, device) = (self.who.firm, self.who.device);
         let mut all = Vec::new();
         for &of in links {
             let since = self.since(made, of.0, now);
-            let catalog = &self.tree.catalog;
-            let files = catalog.inbox(firm, device, of, folder_key, since).await?;
+            let (catalog, folder) = (&self.tree.catalog, (folder_key, REMEMBERED_MAX));
+            let files = catalog.inbox(firm, device, of, folder, since).await?;
+            let Some(files) = files else { return Ok(None) };
             let is_first = all.is_empty();
             all.extend(files);
             if !is_first {
                 all.sort_by_cached_key(|file: &Listed| fold(&file.name));
             }
         }
-        Ok(all)
+        Ok(Some(all))
+    }
+
+    /// Begins to read the files of all links of a large inbox folder, those of one after those of another.
+    async fn large(
+        &self,
+        made: &Made,
+        links: &[(LinkId, Flow)],
+        folder_key: &str,
+        now: Timestamp,
+    ) -> Result<Large, Error> {
+        let (firm, device) = (self.who.firm, self.who.device);
+        let of = links.iter().map(|of| (*of, self.since(made, of.0, now)));
+        let (catalog, of) = (&self.tree.catalog, of.collect());
+        let mut rest = catalog.large_folder(firm, device, folder_key, of).await?;
+        let first = rest.next().await?;
+        Ok(Large { first, rest })
     }
 
     /// Returns the files of all links of a processed folder, those of one after those of another.
@@ -434,6 +472,16 @@ impl Attributes {
             is_folder: false,
             bytes: listed.bytes,
             at: listed.offered_at,
+        }
+    }
+}
+
+impl From<&Shown> for Attributes {
+    fn from(shown: &Shown) -> Self {
+        Self {
+            is_folder: false,
+            bytes: shown.bytes,
+            at: shown.offered_at,
         }
     }
 }

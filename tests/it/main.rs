@@ -12,6 +12,7 @@ mod backing;
 mod clients;
 mod clocks;
 mod copies;
+mod crowded;
 mod desk;
 mod doctoring;
 mod evidence;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::deliveries::tests::{NOW, offer, office};
+use crate::catalog::large::{COLLECTED, COPIED, OFFERED};
 use crate::catalog::marks::NAME_IN_USE;
 use crate::catalog::names::NAME_USED;
 
@@ -24,10 +25,14 @@ async fn a_session_asks_by_index_and_never_goes_through_all_files() {
     let next = "(device_id=? AND folder_key=? AND link_id=? AND flow>?)";
     let collected = inbox.replace("collected_at=?", "collected_at>? AND collected_at<?");
     let copied = "(device_id=? AND folder_key=? AND processed_at>? AND processed_at<?)";
+    let after = inbox.replace("collected_at=?", "collected_at=? AND rowid>?");
     for (question, by) in [
         (INBOX, inbox),
         (INBOX, collected.as_str()),
         (INBOX, copied),
+        (OFFERED, after.as_str()),
+        (COLLECTED, collected.as_str()),
+        (COPIED, copied),
         (ONE, "(device_id=? AND folder_key=? AND name_key=?)"),
         (DONE, "(link_id=? AND flow=?)"),
         (DONE_ONE, "(link_id=? AND flow=? AND name_key=?)"),
@@ -48,6 +53,9 @@ async fn a_session_asks_by_index_and_never_goes_through_all_files() {
             let all = plan.lines().any(|step| step == format!("SCAN {table}"));
             assert!(!all, "{question}\n\n{plan}");
         }
+        let is_sorted_first =
+            [OFFERED, COLLECTED, COPIED].contains(&question) && plan.contains("TEMP B-TREE");
+        assert!(!is_sorted_first, "{question}\n\n{plan}");
     }
 }
 
