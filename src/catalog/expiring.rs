@@ -87,7 +87,7 @@ impl Catalog {
     }
 
     /// Returns the documents of `firm` that are gone and were called so: by number, digest or its beginning,
-    /// delivery (`d12`) or id.
+    /// delivery (`d12`, `delivery:12`) or id (`12`, `document:12`).
     ///
     /// # Errors
     ///
@@ -97,15 +97,17 @@ impl Catalog {
         let id = |text: &str| text.parse::<i64>().unwrap_or(-1);
         let is_digest = what.len() >= 6 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digest = if is_digest { what } else { "-" };
+        let mut prefixes = ["delivery:", "d"].into_iter();
+        let delivery = prefixes.find_map(|word| what.strip_prefix(word));
         let rows = query(
             "select * from expired where firm_id = $1 and (lower(number) = $2 or document_id = $3
                 or digest like $4 or content_digest like $4 or deliveries like $5) order by document_id limit 10",
         )
         .bind(firm.0)
         .bind(what.to_lowercase())
-        .bind(id(what))
+        .bind(id(what.strip_prefix("document:").unwrap_or(what)))
         .bind(format!("{}%", digest.to_ascii_lowercase()))
-        .bind(format!("%,{},%", id(what.strip_prefix('d').unwrap_or("-"))))
+        .bind(format!("%,{},%", id(delivery.unwrap_or("-"))))
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(expired).collect()

@@ -22,7 +22,7 @@ use crate::sending::{self, Destination, Released};
 pub(super) struct Approve {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     what: Vec<String>,
     /// All of this dossier that waits for approval.
     #[arg(long)]
@@ -37,7 +37,7 @@ pub(super) struct Approve {
 pub(super) struct Hold {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
     /// Why, for those who come across it.
@@ -50,7 +50,7 @@ pub(super) struct Hold {
 pub(super) struct Move {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
     /// To the books of this dossier: by its name, any of its numbers, or its id.
@@ -69,7 +69,7 @@ pub(super) struct Move {
 pub(super) struct Reclassify {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
     /// As what: purchase or sale.
@@ -100,7 +100,7 @@ pub(super) async fn approve(call: &Call, args: &Approve) -> Result<Exit, Error> 
         }
     }
     for what in &args.what {
-        match desk.find(what).await {
+        match desk.find_standing(what).await {
             Ok(found) => desk.approve(found.document.id).await?,
             Err(error) => desk.refuse(what, &error)?,
         }
@@ -112,7 +112,7 @@ pub(super) async fn approve(call: &Call, args: &Approve) -> Result<Exit, Error> 
 pub(super) async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
     let mut desk = Desk::open(call, &args.firm).await?;
     for what in &args.what {
-        let found = match desk.find(what).await {
+        let found = match desk.find_standing(what).await {
             Ok(found) => found,
             Err(error) => {
                 desk.refuse(what, &error)?;
@@ -168,6 +168,12 @@ fn to_move(deliveries: &[DeliveryRow]) -> Vec<&DeliveryRow> {
     }
 }
 
+/// Whether there is a delivery of it that was not taken back.
+fn stands(one: &Selected) -> bool {
+    let mut rows = one.deliveries.iter().map(|row| &row.delivery);
+    rows.any(|own| own.is_current && own.state != State::Withdrawn)
+}
+
 /// Where decisions are taken one after the other, and what became of each is told.
 struct Desk {
     json: bool,
@@ -198,7 +204,20 @@ impl Desk {
 
     /// Finds the one document that was meant.
     async fn find(&self, what: &str) -> Result<Selected, Error> {
+        let found = select(&self.house, &self.firm, what).await?;
+        self.only_one(what, found).await
+    }
+
+    /// Finds it where what was withdrawn can no longer be meant, while another with its number stands.
+    async fn find_standing(&self, what: &str) -> Result<Selected, Error> {
         let mut found = select(&self.house, &self.firm, what).await?;
+        if found.iter().any(stands) {
+            found.retain(stands);
+        }
+        self.only_one(what, found).await
+    }
+
+    async fn only_one(&self, what: &str, mut found: Vec<Selected>) -> Result<Selected, Error> {
         match (found.pop(), found.is_empty()) {
             (Some(one), true) => Ok(one),
             (Some(one), false) => {

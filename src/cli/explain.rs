@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::documents::short;
-use super::select::{Selected, select};
+use super::select::{Selected, look_up};
 use super::story::{Telling, delivery_story, document_story};
 use super::{Error, Exit, beside, deliveries, documents, print};
 use crate::app::House;
@@ -18,7 +18,7 @@ use crate::text::{self, Sentence, Word};
 pub(super) struct Args {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`).
     what: String,
     /// In which language: en, fr or nl; else in the firm's.
     #[arg(long, value_parser = told_in)]
@@ -36,7 +36,7 @@ fn told_in(text: &str) -> Result<Language, String> {
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let language = args.language.unwrap_or(firm.language);
-    let found = select(&house, &firm, &args.what).await?;
+    let found = look_up(&house, &firm, &args.what).await?;
     if found.is_empty() {
         nothing(call, (&house, &firm), args, language).await?;
         return Ok(Exit::Failed);

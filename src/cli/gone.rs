@@ -1,6 +1,7 @@
 //! What is said of a document that is not here?
 
 use super::Error;
+use super::select::{Selected, look_up};
 use crate::app::House;
 use crate::catalog::Firm;
 
@@ -12,7 +13,10 @@ pub(super) async fn missing(house: &House, firm: &Firm, what: &str) -> Error {
     };
     let slug = &firm.slug;
     let Some(last) = gone.last() else {
-        return Error::Refused(format!("firm `{slug}` has no such document"));
+        return match look_up(house, firm, what).await {
+            Ok(own) => Error::Refused(format!("firm `{slug}` has no such document{}", hint(&own))),
+            Err(failed) => failed,
+        };
     };
     Error::Refused(format!(
         "document {} ({}) expired on {}, and its bytes are gone: `sluis firm show {slug}` says how long firm `{slug}` keeps documents; whoever sent it can send it again",
@@ -20,4 +24,15 @@ pub(super) async fn missing(house: &House, firm: &Firm, what: &str) -> Error {
         last.number.as_deref().unwrap_or("without a number"),
         last.expired_at
     ))
+}
+
+/// A bare number that nobody's document bears, and that is our own id of one.
+fn hint(own: &[Selected]) -> String {
+    own.first().map_or_else(String::new, |own| {
+        let id = own.document.id;
+        format!(
+            "; our own document {id} is named `document:{id}`: {}",
+            own.told()
+        )
+    })
 }

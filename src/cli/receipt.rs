@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::gone::missing;
-use super::select::{Selected, select};
+use super::select::{Selected, look_up};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::audit;
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Of which firm.
     #[arg(required = true)]
     firm: Option<String>,
-    /// Of which document: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Of which document: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`).
     #[arg(required = true)]
     what: Option<String>,
 }
@@ -72,7 +72,7 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (firm, what) = (firm.unwrap_or_default(), what.unwrap_or_default());
     let (house, firm) = call.firm(firm).await?;
     let mut receipts = Vec::new();
-    let found = select(&house, &firm, what).await?;
+    let found = look_up(&house, &firm, what).await?;
     let is_here = !found.is_empty();
     for one in found {
         receipts.extend(receipts_of(&house, &firm, &one).await?);

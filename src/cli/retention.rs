@@ -75,7 +75,7 @@ impl RunArgs {
 pub(super) struct Hold {
     /// Of which firm.
     firm: String,
-    /// One document: by number, file name, digest or its beginning, delivery (`d12`) or id.
+    /// One document: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(long)]
     document: Option<String>,
     /// Every document that was ever for this dossier.

@@ -1,7 +1,7 @@
 //! Which document or delivery is meant by what a person typed?
 //!
-//! It may be an invoice's number, a file's name, a digest or its beginning, a delivery as `d12`, or a
-//! document's id. The first of these that finds something is what was meant.
+//! It may be an invoice's number, a file's name, a delivery as `d12`, or a digest or its beginning: the first of these
+//! that finds something is what was meant. `delivery:12` and `document:12` are ours alone, and never anybody's number.
 
 use super::Error;
 use super::documents::short;
@@ -11,6 +11,9 @@ use crate::model::{DeliveryId, DocumentId, fold};
 
 /// The shortest beginning of a digest that names it.
 const DIGEST_DIGITS_MIN: usize = 6;
+
+/// The shortest one without a letter, as many as are shown: fewer may be the number of an invoice that is still to come.
+const DIGEST_DECIMALS_MIN: usize = 12;
 
 /// A document that was meant, and the deliveries of it that were.
 pub(super) struct Selected {
@@ -41,12 +44,16 @@ enum Question {
     Digest(String),
 }
 
-/// Finds what was meant; nothing is no error.
+/// Finds what was meant; nothing is no error. A bare number is never our own id of a document: it may be that of an
+/// invoice which has not come yet, and another one would be changed in its place.
 pub(super) async fn select(house: &House, firm: &Firm, what: &str) -> Result<Vec<Selected>, Error> {
     for question in questions(what) {
         let found = ask(house, firm, &question).await?;
         if let (Question::Digest(beginning), true) = (&question, found.len() > 1) {
             unique(&found, beginning)?;
+        }
+        if matches!(question, Question::Number(_) | Question::File(_)) && !found.is_empty() {
+            is_no_delivery(house, firm, what, &found).await?;
         }
         if !found.is_empty() {
             return Ok(found);
@@ -55,32 +62,58 @@ pub(super) async fn select(house: &House, firm: &Firm, what: &str) -> Result<Vec
     Ok(Vec::new())
 }
 
-/// Exact names come before beginnings, and what people write on paper before our own ids.
+/// Finds what was meant by somebody who only looks: a bare number that is nobody else's may be our own id.
+pub(super) async fn look_up(
+    house: &House,
+    firm: &Firm,
+    what: &str,
+) -> Result<Vec<Selected>, Error> {
+    let found = select(house, firm, what).await?;
+    match id(what.trim()) {
+        Some(id) if found.is_empty() => ask(house, firm, &Question::Document(DocumentId(id))).await,
+        _ => Ok(found),
+    }
+}
+
+/// Exact names come before beginnings.
 fn questions(what: &str) -> Vec<Question> {
     let what = what.trim();
     if what.is_empty() {
         return Vec::new();
     }
-    let id = |text: &str| -> Option<i64> {
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        text.parse().ok().filter(|_| digits)
-    };
+    let after = |prefix: &str| what.strip_prefix(prefix).and_then(id);
+    if let Some(id) = after("delivery:") {
+        return vec![Question::Delivery(DeliveryId(id))];
+    }
+    if let Some(id) = after("document:") {
+        return vec![Question::Document(DocumentId(id))];
+    }
     let mut all = vec![
         Question::Number(what.to_owned()),
         Question::File(file_name(what).to_owned()),
     ];
-    all.extend(
-        what.strip_prefix('d')
-            .and_then(id)
-            .map(|id| Question::Delivery(DeliveryId(id))),
-    );
-    all.extend(id(what).map(|id| Question::Document(DocumentId(id))));
+    all.extend(delivery(what).map(Question::Delivery));
     let digest = what.to_ascii_lowercase();
     let is_hex = digest.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_hex && (DIGEST_DIGITS_MIN..=64).contains(&digest.len()) {
+    let shortest = if id(what).is_some() {
+        DIGEST_DECIMALS_MIN
+    } else {
+        DIGEST_DIGITS_MIN
+    };
+    if is_hex && (shortest..=64).contains(&digest.len()) {
         all.push(Question::Digest(digest));
     }
     all
+}
+
+fn id(text: &str) -> Option<i64> {
+    let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_digits.then(|| text.parse().ok())?
+}
+
+/// The delivery that is written so, as pages and commands name them.
+fn delivery(what: &str) -> Option<DeliveryId> {
+    what.strip_prefix('d').and_then(id).map(DeliveryId)
 }
 
 /// People paste whole paths, theirs or ours.
@@ -122,6 +155,34 @@ async fn ask(house: &House, firm: &Firm, question: &Question) -> Result<Vec<Sele
     Ok(found)
 }
 
+/// What is written as a delivery is also somebody's number or file: which of the two is meant, a person must say.
+async fn is_no_delivery(
+    house: &House,
+    firm: &Firm,
+    what: &str,
+    found: &[Selected],
+) -> Result<(), Error> {
+    let Some(id) = delivery(what.trim()) else {
+        return Ok(());
+    };
+    let delivered = ask(house, firm, &Question::Delivery(id)).await?;
+    let Some(own) = delivered.first() else {
+        return Ok(());
+    };
+    let is_that = |one: &Selected| one.document.id == own.document.id && one.deliveries.len() == 1;
+    if let [one] = found
+        && is_that(one)
+    {
+        return Ok(());
+    }
+    let named: Vec<_> = found.iter().map(Selected::told).collect();
+    Err(Error::Refused(format!(
+        "`{what}` could be a delivery, of {}, or a number or file, of {}: name the delivery as `delivery:{id}`, or the document by its digest",
+        own.told(),
+        named.join(", ")
+    )))
+}
+
 /// The beginning of two digests names neither.
 fn unique(found: &[Selected], beginning: &str) -> Result<(), Error> {
     if beginning.len() == 64 {
@@ -158,14 +219,21 @@ mod tests {
                 Question::Delivery(DeliveryId(12))
             ]
         );
+        assert_eq!(questions("D12"), [number("D12"), file("D12")]);
+        for short in ["005", "123456", "12345678901"] {
+            assert_eq!(questions(short), [number(short), file(short)], "{short}");
+        }
         assert_eq!(
-            questions("123456"),
-            [
-                number("123456"),
-                file("123456"),
-                Question::Document(DocumentId(123_456)),
-                Question::Digest("123456".to_owned())
-            ]
+            questions("123456789012").last(),
+            Some(&Question::Digest("123456789012".to_owned()))
+        );
+        let delivery = Question::Delivery(DeliveryId(12));
+        assert_eq!(questions("delivery:12"), [delivery]);
+        let document = Question::Document(DocumentId(12));
+        assert_eq!(questions("document:12"), [document]);
+        assert_eq!(
+            questions("document:"),
+            [number("document:"), file("document:")]
         );
         assert_eq!(
             questions("ABCDEF0"),
@@ -214,10 +282,14 @@ mod tests {
             &digest[..6],
             &file,
             "self-billed.xml",
-            &one.document.id.to_string(),
+            &format!("document:{}", one.document.id),
         ] {
             assert_eq!(found(what).await, ["demo:self-billed.xml"], "{what}");
         }
+        let own = one.document.id.to_string();
+        assert!(found(&own).await.is_empty(), "it may be anybody's number");
+        let seen = look_up(&office.house, &office.firm, &own).await.unwrap();
+        assert_eq!(seen[0].document.id, one.document.id);
         let delivery = format!("d{}", one.deliveries[1].delivery.id);
         let selected = select(&office.house, &office.firm, &delivery)
             .await

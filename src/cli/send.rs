@@ -26,7 +26,7 @@ use crate::{sending, text};
 pub(super) struct Send {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     what: Vec<String>,
     /// All that waits of this dossier.
     #[arg(long)]
@@ -47,7 +47,7 @@ pub(super) struct Send {
 pub(super) struct Resend {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     what: Vec<String>,
     /// All of this dossier.
     #[arg(long)]
@@ -73,7 +73,7 @@ pub(super) struct Resend {
 pub(super) struct Replace {
     /// Of which firm.
     firm: String,
-    /// Which newer documents: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which newer documents: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
     /// To this device, whatever its link says.
@@ -86,7 +86,7 @@ pub(super) struct Replace {
 pub(super) struct Withdraw {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
     /// Why, for those who read the history.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::gone::missing;
-use super::select::{select, several};
+use super::select::{look_up, several};
 use super::{Error, Exit, print};
 use crate::model::Digest;
 
@@ -18,7 +18,7 @@ use crate::model::Digest;
 pub(super) struct Args {
     /// Of which firm.
     firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`) or document id.
+    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`).
     what: String,
     /// Into this file, which is made; else to standard output.
     #[arg(long, value_name = "FILE")]
@@ -31,7 +31,7 @@ pub(super) struct Args {
 /// Writes the bytes of one document, as they are.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let mut found = select(&house, &firm, &args.what).await?;
+    let mut found = look_up(&house, &firm, &args.what).await?;
     let one = match (found.pop(), found.is_empty()) {
         (Some(one), true) => one,
         (Some(one), false) => {

@@ -33,6 +33,7 @@ mod mounting;
 mod moving;
 mod naming;
 mod peer;
+mod picking;
 mod program;
 mod protocol;
 mod pulling;

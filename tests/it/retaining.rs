@@ -533,6 +533,7 @@ fn what_is_held_stays_and_of_what_is_gone_is_said_since_when() {
     for arguments in [
         &["resend", "kantoor", &digest, "--reason", "lost"][..],
         &["receipt", "kantoor", &digest],
+        &["receipt", "kantoor", "document:1"],
         &hold,
     ] {
         let said = refused(&program, arguments);
