@@ -92,6 +92,20 @@ pub enum Error {
         /// Which.
         id: DeliveryId,
     },
+    /// The first is not where this one would take its place.
+    #[error(
+        "delivery {id} would take the place of nothing, for the first stands elsewhere, as {}: {}",
+        stands.join(" and "),
+        elsewhere(withdrawable)
+    )]
+    Elsewhere {
+        /// Which.
+        id: DeliveryId,
+        /// Where the earlier ones stand.
+        stands: Vec<String>,
+        /// Those of them that nobody has collected.
+        withdrawable: Vec<DeliveryId>,
+    },
     /// There is no place to show it.
     #[error("delivery {id} cannot be shown")]
     Place {
@@ -103,6 +117,20 @@ pub enum Error {
     /// The catalog did not answer.
     #[error("could not write down what is sent")]
     Catalog(#[from] catalog::Error),
+}
+
+/// What to do about earlier ones in other books, some of which can be taken back.
+fn elsewhere(withdrawable: &[DeliveryId]) -> String {
+    let first = match withdrawable {
+        [] => "take that out of those books by hand, and `send` this one".to_owned(),
+        ids => {
+            let ids: Vec<_> = ids.iter().map(|id| format!("d{id}")).collect();
+            format!("`withdraw` {} and try again", ids.join(" and "))
+        }
+    };
+    format!(
+        "{first}; or, if this one belongs there too, `move` or `reclassify` it, and replace there"
+    )
 }
 
 /// How a delivery must stand to be sent, where it was chosen from a list that may be old by now.

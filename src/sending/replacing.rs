@@ -1,15 +1,16 @@
 //! What becomes of a document that is sent by hand and looks like an earlier one?
 
 use super::{Error, Sending, event, shown, told_of};
-use crate::catalog::{Delivery, Document, Durability, Event, Offer, Tx, Uncollected};
+use crate::catalog::{Delivery, DeliveryRow, Document, Durability, Event, Offer, Tx, Uncollected};
 use crate::ingest::plan::Planned;
 use crate::ingest::revise;
 use crate::ingest::route::{Routing, Rule};
 use crate::ingest::waits_for;
 use crate::model::{
-    DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, HeldReason, State, Timestamp,
+    DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, Flow, HeldReason, State,
+    Timestamp,
 };
-use crate::transfer::{Judgement, decided};
+use crate::transfer::{Earlier, Judgement, Stand, decided, elsewhere};
 
 /// Whether a delivery that a person sends may go.
 pub(super) enum Weighed {
@@ -25,7 +26,8 @@ impl Sending {
     ///
     /// # Errors
     ///
-    /// When it is not held, looks like no other, has no link or no device, or the catalog does not answer.
+    /// When it is not held, looks like no other, has no link or no device, when it would take the place of nothing while
+    /// an earlier one stands in other books, or the catalog does not answer.
     pub async fn replace(
         &self,
         firm: FirmId,
@@ -61,6 +63,9 @@ impl Sending {
         {
             (planned.replaces, planned.revision_of) = (replaces, revision_of);
         }
+        if planned.replaces.is_empty() && planned.revision_of.is_none() {
+            self.stands_nowhere_else(&delivery, &earlier).await?;
+        }
         let placing = self.place(&mut tx, &delivery, (&link, device), &document, now);
         let offer = placing.await?;
         if !tx.offer(&delivery, device, &offer, now).await? {
@@ -82,6 +87,40 @@ impl Sending {
         tx.tell(firm, now, told);
         tx.commit().await?;
         Ok(offer)
+    }
+
+    /// Refuses where the first is in books that the newer does not come to: whoever says that it is to go would be told
+    /// that it went.
+    async fn stands_nowhere_else(
+        &self,
+        newer: &Delivery,
+        earlier: &[Earlier],
+    ) -> Result<(), Error> {
+        let catalog = &self.ingest.catalog;
+        let own = catalog.deliveries_of(newer.firm, newer.document).await?;
+        let own = own.iter().filter(|one| !one.is_moved).map(planned);
+        let own: Vec<_> = own.map(|one| one.books()).collect();
+        let left = elsewhere(&own, earlier);
+        let (mut stands, mut withdrawable) = (Vec::new(), Vec::new());
+        for one in &left {
+            let rows = catalog.delivery_rows_of(newer.firm, one.document).await?;
+            let row = rows.iter().find(|row| row.delivery.id == one.delivery);
+            stands.extend(row.map(stands_as));
+            if one.stand != Stand::Had {
+                withdrawable.push(one.delivery);
+            }
+        }
+        if stands.is_empty() {
+            return Ok(());
+        }
+        stands.sort();
+        withdrawable.sort();
+        let id = newer.id;
+        Err(Error::Elsewhere {
+            id,
+            stands,
+            withdrawable,
+        })
     }
 
     /// Decides of a delivery that a person sends now what becomes of the earlier ones that it looks like. What
@@ -155,6 +194,17 @@ async fn note_revision(
     tx.note_revision(delivery.firm, delivery.id, of).await?;
     let ids = (delivery.document, delivery.id);
     Ok(revise::revised(planned, ids, device))
+}
+
+/// Where a delivery stands, for a person.
+fn stands_as(row: &DeliveryRow) -> String {
+    let own = &row.delivery;
+    let flow = own.flow.map_or("of", |flow| match flow {
+        Flow::Purchase => "purchase of",
+        Flow::Sale => "sale of",
+    });
+    let dossier = row.dossier_name.as_deref().unwrap_or("nobody yet");
+    format!("d{} ({flow} `{dossier}`, {})", own.id, own.state.as_str())
 }
 
 /// A held delivery as it would be planned, if nothing held it.

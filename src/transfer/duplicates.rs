@@ -126,6 +126,19 @@ pub fn decided(books: Books, earlier: &[Earlier]) -> Judgement {
     }
 }
 
+/// Returns the earlier ones that stand where no delivery of the newer document, each for some of `own` books, takes
+/// their place.
+pub fn elsewhere<'a>(own: &[Books], earlier: &'a [Earlier]) -> Vec<&'a Earlier> {
+    let stands = |row: &Earlier| !matches!(row.stand, Stand::Withdrawn | Stand::Moved);
+    let reaches = |books: &Books, row: &Earlier| {
+        // What waits for a link may come to have any of its books.
+        let is_loose = books.link.is_none() || row.stand == Stand::Had;
+        is_here(*books, row) || (is_loose && is_same_books(*books, row))
+    };
+    let is_left = |row: &&Earlier| stands(row) && !own.iter().any(|books| reaches(books, row));
+    earlier.iter().filter(is_left).collect()
+}
+
 /// Whether of one earlier document something stands against replacing it without a person.
 fn is_doubtful(books: Books, rows: &[&Earlier]) -> bool {
     let own: Vec<_> = rows
@@ -330,6 +343,31 @@ mod tests {
         assert_eq!(by_hand(&[(HERE, Stand::Had)]), "[] revises 1");
         assert_eq!(by_hand(&[(HERE, Stand::Moved)]), "[]");
         assert_eq!(by_hand(&[(OTHER_DOSSIER, Stand::Untouched)]), "[]");
+    }
+
+    #[test]
+    fn what_stands_where_the_newer_does_not_come_is_left() {
+        use Stand::{Had, Held, Moved, Touched, Untouched, Withdrawn};
+        let left = |own: &[Books], row| {
+            let earlier = earlier(&[&[row]]);
+            let found = elsewhere(own, &earlier);
+            found.iter().map(|one| one.delivery.0).collect::<Vec<_>>()
+        };
+
+        let no_link = Held(HeldReason::NoLink);
+        for books in [OTHER_DOSSIER, OTHER_FLOW, OTHER_PROGRAM] {
+            for stand in [Untouched, Touched, no_link] {
+                assert_eq!(left(&[HERE], (books, stand)), [10], "{books:?} {stand:?}");
+                assert_eq!(left(&[HERE, books], (books, stand)), [0; 0], "{books:?}");
+            }
+            for stand in [Withdrawn, Moved] {
+                assert_eq!(left(&[HERE], (books, stand)), [0; 0], "{books:?} {stand:?}");
+            }
+        }
+        assert_eq!(left(&[HERE], (OTHER_DOSSIER, Had)), [10]);
+        assert_eq!(left(&[HERE], (OTHER_PROGRAM, Had)), [0; 0], "a revision");
+        assert_eq!(left(&[NO_LINK], (HERE, Untouched)), [0; 0]);
+        assert_eq!(left(&[HERE], (NOBODYS, no_link)), [0; 0]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod duplicates;
 mod tests;
 
 pub use calendar::{Calendar, InvalidHour, NightHour};
-pub use duplicates::{Books, EARLIER_MAX, Earlier, Judgement, Stand, decided, judge};
+pub use duplicates::{Books, EARLIER_MAX, Earlier, Judgement, Stand, decided, elsewhere, judge};
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;

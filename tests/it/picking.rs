@@ -1,7 +1,10 @@
 //! Does a command act on what was named, and on nothing else?
 
-use crate::gateway::invoice;
+use crate::gateway::{MILL, invoice, invoice_between};
 use crate::program::Program;
+
+/// The number of a third enterprise.
+const THIRD: &str = "0477472701";
 
 /// Runs a command that must be refused, and returns what it said.
 fn refused(program: &Program, arguments: &[&str]) -> String {
@@ -72,5 +75,61 @@ fn of_two_with_one_number_the_one_that_stands_is_approved() {
     program.ok(&["approve", "kantoor", "P1"]);
 
     assert_eq!(program.states(), ["withdrawn", "offered"]);
+}
+
+/// The mill's F-1 to the bakery, and once more to another client; that one is held.
+fn to_another_client() -> Program {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let words = ["dossier", "add", "kantoor", "--name", "Derde"];
+    program.ok(&[&words[..], &["--id", THIRD]].concat());
+    program.link(THIRD, "DERDE", "server");
+    program.ingest(&[invoice("F-1", 900)]);
+    program.ingest(&[invoice_between(MILL, THIRD, "F-1", 900)]);
+    assert_eq!(program.states(), ["offered", "held"]);
+    program
+}
+
+#[test]
+fn what_would_replace_nothing_is_not_sent_and_says_where_the_first_stands() {
+    let program = to_another_client();
+
+    let output = program.run(&["replace", "kantoor", "d2", "--json"]);
+
+    assert!(!output.status.success());
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let why = told["reason"].as_str().unwrap();
+    assert_eq!(told["result"], "refused");
+    for word in ["d1 (purchase of `De Korenaar`, offered)", "`withdraw` d1"] {
+        assert!(why.contains(word), "{word}: {why}");
+    }
+    assert_eq!(program.states(), ["offered", "held"]);
+    program.ok(&["withdraw", "kantoor", "d1"]);
+    program.ok(&["replace", "kantoor", "d2"]);
+    assert_eq!(program.states(), ["withdrawn", "offered"]);
+}
+
+#[test]
+fn what_was_collected_for_another_client_is_revised_in_his_books_or_sent_beside() {
+    let program = to_another_client();
+    program.query("update delivery set state = 'collected' where id = 1 returning id");
+
+    let why = refused(&program, &["replace", "kantoor", "d2"]);
+
+    for word in [
+        "d1 (purchase of `De Korenaar`, collected)",
+        "by hand",
+        "`move`",
+    ] {
+        assert!(why.contains(word), "{word}: {why}");
+    }
+    let to = ["--dossier", "De Korenaar", "--reason", "his"];
+    program.ok(&[&["move", "kantoor", "d2"][..], &to].concat());
+    program.ok(&["replace", "kantoor", "d3"]);
+    let rows = program.json(&["deliveries", "kantoor"]);
+    assert_eq!(
+        (&rows[2]["state"], &rows[2]["revision_of"]),
+        (&"offered".into(), &1.into())
+    );
 }
 
