@@ -9,7 +9,7 @@ use super::{Error, doer, print};
 use crate::app::House;
 use crate::catalog::{self, Device, Dossier, Firm, Link};
 use crate::config::Config;
-use crate::model::{DeviceId, fold, normalise};
+use crate::model::{DeviceId, Identifier, fold};
 
 /// Where a configuration is looked for when none is named: the last is where the package puts it.
 pub(super) const PLACES: [&str; 3] = [
@@ -192,9 +192,10 @@ pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'
 
 /// Returns the dossiers that are called so: by number, name or id.
 pub(super) fn called<'a>(dossiers: &'a [Dossier], what: &str) -> Vec<&'a Dossier> {
-    let (key, name) = (normalise(None, what), fold(what.trim()));
+    let (typed, name) = (Identifier::new(what), fold(what.trim()));
     let is_meant = |dossier: &&Dossier| {
-        let by_number = dossier.identifiers.iter().any(|own| own.key == key);
+        let is_it = |own: &Identifier| typed.as_ref().is_some_and(|typed| own.key == typed.key);
+        let by_number = dossier.identifiers.iter().any(is_it);
         by_number || fold(&dossier.name) == name || dossier.id.to_string() == what.trim()
     };
     dossiers.iter().filter(is_meant).collect()
@@ -288,7 +289,7 @@ fn some_of(known: impl Iterator<Item = String>) -> (String, String) {
 mod tests {
     use super::*;
     use crate::catalog::LinkRules;
-    use crate::model::{DossierId, FirmId, Identifier, Language, LinkId};
+    use crate::model::{DossierId, FirmId, Language, LinkId};
 
     fn dossier(id: i64, name: &str, number: &str) -> Dossier {
         Dossier {

@@ -24,7 +24,7 @@ pub(super) enum Command {
         /// Its name for people, and for profiles that put it in a folder.
         #[arg(long)]
         name: String,
-        /// A number by which invoices name it: enterprise, VAT or other number, or SCHEME:VALUE. May be repeated.
+        /// A number by which invoices name it: enterprise, VAT or other number, or SCHEME:VALUE, the scheme as documents write it (`0106`, `GLN`). May be repeated.
         #[arg(long = "id", required = true, value_name = "NUMBER")]
         ids: Vec<String>,
     },
@@ -110,11 +110,16 @@ fn identifiers(raw: &[String]) -> Result<Vec<Identifier>, Error> {
                 "note: the check digits of `{raw}` are wrong; was it typed as it is on the invoice?"
             ));
         }
-        let is_worded = identifier.key.starts_with("id:") || identifier.key.starts_with("vat:");
+        let (scheme, _) = identifier.key.split_once(':').unwrap_or_default();
+        let is_worded = !scheme.bytes().all(|byte| byte.is_ascii_digit());
         let within = belgian_numbers_in(raw).next().filter(|_| is_worded);
         if let Some(within) = within.as_deref().and_then(enterprise_digits_of) {
             print::note(&format!(
                 "note: `{raw}` is compared as it stands, words and all; is the number {within} meant? Then give that alone"
+            ));
+        } else if is_worded && !matches!(scheme, "id" | "vat") {
+            print::note(&format!(
+                "note: `{raw}` is compared with numbers whose scheme is written `{scheme}`; most documents write four digits there, and `sluis explain` shows which"
             ));
         }
         if !identifiers.iter().any(|other| other.key == identifier.key) {

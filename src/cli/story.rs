@@ -13,7 +13,8 @@ use crate::ingest::named::Named;
 use crate::ingest::route::{Match, Routing, Rule, Stranger};
 use crate::layout::AfterCollected;
 use crate::model::{
-    DeviceKind, DocumentId, EventKind, Flow, Language, PartyId, PartyIdSource, State, Timestamp,
+    DeviceKind, DocumentId, EventKind, Flow, Identifier, Language, PartyId, PartyIdSource, State,
+    Timestamp,
 };
 use crate::retention::HoldOn;
 use crate::text::{self, Leaves, Path, Sentence, Twin};
@@ -300,7 +301,7 @@ fn routed(telling: &Telling<'_>, row: &DeliveryRow, story: &mut Vec<Said>) {
             telling.say(story, &Sentence::Matched(&matched));
         }
         let of = |one: &Stranger| {
-            let stood = stood(one.source, &one.value);
+            let stood = stood(one.source, Identifier::as_typed(&one.value, &one.key));
             format!("{}, {stood}", whose(&one.party))
         };
         let against = against.iter().map(of).collect::<Vec<_>>().join("; ");

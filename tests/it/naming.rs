@@ -352,7 +352,7 @@ fn what_speaks_against_an_address_is_told_and_is_no_stranger_once_the_dossier_ha
     for line in [
         "the numbers of one party contradict each other",
         &format!("Known numbers in it: buyer, Peppol address `{BAKERY}`."),
-        "Numbers of somebody else in it: buyer, enterprise number `12345678`.",
+        "Numbers of somebody else in it: buyer, enterprise number `0106:12345678`.",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }

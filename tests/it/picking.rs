@@ -1,6 +1,6 @@
 //! Does a command act on what was named, and on nothing else?
 
-use crate::gateway::{MILL, invoice, invoice_between};
+use crate::gateway::{BAKERY, MILL, invoice, invoice_between};
 use crate::program::Program;
 
 /// The number of a third enterprise.
@@ -131,5 +131,38 @@ fn what_was_collected_for_another_client_is_revised_in_his_books_or_sent_beside(
         (&rows[2]["state"], &rows[2]["revision_of"]),
         (&"offered".into(), &1.into())
     );
+}
+
+#[test]
+fn a_number_is_shown_as_it_is_added_with_its_scheme() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let french = |number: &str, scheme: &str, value: &str| {
+        let text = String::from_utf8(invoice_between(MILL, THIRD, number, 900)).unwrap();
+        let own = format!("schemeID=\"0208\">{THIRD}");
+        text.replace(&own, &format!("schemeID=\"{scheme}\">{value}"))
+            .into_bytes()
+    };
+    program.ingest(&[
+        french("F-1", "SIREN", "732 829 320"),
+        french("F-2", "0088", "5412345000013"),
+        french("F-3", "0106", "12345678"),
+    ]);
+    let add =
+        |number: &str| program.run(&["dossier", "set", "kantoor", BAKERY, "--add-id", number]);
+
+    let told = program.ok(&["explain", "kantoor", "F-1"]);
+    assert!(told.contains("`siren:732829320`"), "{told}");
+    let told = program.ok(&["explain", "kantoor", "F-3"]);
+    assert!(told.contains("`0106:12345678`"), "{told}");
+    let noted = add("siren:732829320");
+    let noted = String::from_utf8(noted.stderr).unwrap();
+    assert!(noted.contains("whose scheme is written `siren`"), "{noted}");
+    add("GLN:5412345000013");
+    add("0106:12345678");
+
+    assert_eq!(program.states(), ["offered"; 3]);
+    let shown = program.json(&["dossier", "show", "kantoor", "SIREN:732829320"]);
+    assert_eq!(shown[0]["name"], "De Korenaar");
 }
 

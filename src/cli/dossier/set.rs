@@ -9,7 +9,7 @@ use crate::catalog::{Dossier, Link};
 use crate::cli::call::{Call, find_firm};
 use crate::cli::waiting::{Looked, look_again};
 use crate::cli::{Error, Exit, link, print};
-use crate::model::{Identifier, normalise};
+use crate::model::Identifier;
 use crate::sending::Waiting;
 
 /// The arguments of `dossier set`.
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Set {
     /// Its new name.
     #[arg(long)]
     name: Option<String>,
-    /// A number that it has too: enterprise, VAT or other number, or SCHEME:VALUE. May be repeated.
+    /// A number that it has too: enterprise, VAT or other number, or SCHEME:VALUE, the scheme as documents write it (`0106`, `GLN`). May be repeated.
     #[arg(long = "add-id", id = "add_ids", value_name = "NUMBER")]
     add_ids: Vec<String>,
     /// A number that it does not have after all. May be repeated.
@@ -68,7 +68,7 @@ fn changed(old: &Dossier, args: &Set, added: &[Identifier]) -> Result<Dossier, S
         }
     }
     for raw in &args.remove_ids {
-        let key = normalise(None, raw);
+        let typed = Identifier::new(raw);
         let before = new.identifiers.len();
         // As it was written goes first: an older version may have kept it under another key.
         let is_written = |own: &Identifier| own.raw.trim() == raw.trim();
@@ -77,7 +77,7 @@ fn changed(old: &Dossier, args: &Set, added: &[Identifier]) -> Result<Dossier, S
             if by_word {
                 !is_written(own)
             } else {
-                own.key != key
+                typed.as_ref().is_none_or(|typed| own.key != typed.key)
             }
         });
         if new.identifiers.len() == before {
