@@ -17,6 +17,8 @@ pub struct DocumentRow {
     pub id: DocumentId,
     /// The original bytes.
     pub digest: Digest,
+    /// What devices get.
+    pub content: Digest,
     /// Their number.
     pub bytes: u64,
     /// What was read.
@@ -144,6 +146,7 @@ pub(super) fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
     Ok(DocumentRow {
         id: DocumentId(row.int("id")?),
         digest: row.word("digest")?,
+        content: row.word("content_digest")?,
         bytes: row.size("bytes")?,
         reading: reading(row)?,
         received_at: row.at("received_at")?,

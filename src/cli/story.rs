@@ -137,7 +137,8 @@ pub(super) fn document_story(telling: &Telling<'_>, document: &DocumentRow) -> V
         parties: parties.then_some((seller.as_str(), buyer.as_str())),
     };
     telling.say(&mut story, &read);
-    if reading.sbdh.is_some() {
+    // Where nothing was cut out of it, the envelope itself is the content.
+    if reading.sbdh.is_some() && document.content != document.digest {
         telling.say(&mut story, &Sentence::Unwrapped);
     }
     for remark in &reading.remarks {

@@ -1,6 +1,6 @@
 //! Does a command act on what was named, and on nothing else?
 
-use crate::gateway::{BAKERY, MILL, invoice, invoice_between};
+use crate::gateway::{BAKERY, MILL, fixture, invoice, invoice_between};
 use crate::program::Program;
 
 /// The number of a third enterprise.
@@ -166,3 +166,17 @@ fn a_number_is_shown_as_it_is_added_with_its_scheme() {
     assert_eq!(shown[0]["name"], "De Korenaar");
 }
 
+#[test]
+fn only_what_was_in_an_envelope_is_said_to_be_delivered_of_it() {
+    let program = Program::init();
+    program.ingest(&[fixture("sbdh-invoice.xml"), fixture("sbdh-binary.xml")]);
+
+    let says = |what: &str| {
+        let story = &program.json(&["explain", "kantoor", what])[0]["explanation"];
+        let steps = story.as_array().unwrap().iter();
+        steps.clone().any(|step| step["step"] == "unwrapped")
+    };
+
+    assert!(says("1"));
+    assert!(!says("2"));
+}
