@@ -366,7 +366,6 @@ fn watched(row: &AnyRow) -> Result<Watched, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Durability;
     use crate::catalog::deliveries::tests::office;
     use crate::catalog::tree::tests::plan;
 
