@@ -39,6 +39,14 @@ fn words(code: RemarkCode) -> [&'static str; 2] {
             "ce n'est pas du XML que l'on sache lire, mais peut-être une image, une archive ou un texte",
             "het is geen leesbare XML, maar misschien een afbeelding, een archief of een tekst",
         ],
+        RemarkCode::Archive => [
+            "ce n'est pas du XML, mais une archive (ZIP ou gzip) ou un document bureautique",
+            "het is geen XML, maar een archief (ZIP of gzip) of een kantoordocument",
+        ],
+        RemarkCode::BeforeDeclaration => [
+            "quelque chose précède la déclaration XML, le plus souvent un espace ou une ligne vide",
+            "er staat iets vóór de XML-declaratie, meestal een spatie of een lege regel",
+        ],
         RemarkCode::BrokenXml => [
             "le XML est coupé ou mal formé",
             "de XML is afgebroken of onjuist opgebouwd",
@@ -89,5 +97,32 @@ fn words(code: RemarkCode) -> [&'static str; 2] {
             "ce n'est pas une facture électronique structurée",
             "het is geen gestructureerde elektronische factuur",
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ubl::read;
+
+    #[test]
+    fn what_a_sender_can_mend_is_told_in_his_language() {
+        let of = |language, bytes: &[u8]| reasons(language, &read(bytes).reading.remarks);
+        let archives = [&b"PK\x03\x04"[..], b"\x1f\x8b"];
+        let moved = b"\n<?xml version='1.0'?><a/>";
+
+        for bytes in archives {
+            assert!(of(Language::Fr, bytes).contains("une archive (ZIP ou gzip)"));
+            assert!(of(Language::Nl, bytes).contains("een archief (ZIP of gzip)"));
+        }
+        assert!(of(Language::En, archives[0]).contains("a ZIP archive"));
+        assert_eq!(
+            of(Language::Fr, moved),
+            "quelque chose précède la déclaration XML, le plus souvent un espace ou une ligne vide (ligne 2)"
+        );
+        assert_eq!(
+            of(Language::Nl, moved),
+            "er staat iets vóór de XML-declaratie, meestal een spatie of een lege regel (regel 2)"
+        );
     }
 }

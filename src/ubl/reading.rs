@@ -184,8 +184,12 @@ pub enum RemarkCode {
     Empty,
     /// It is not XML.
     NotXml,
+    /// It is an archive, or an office document, which is one inside.
+    Archive,
     /// It begins as XML, and breaks.
     BrokenXml,
+    /// Something stands before its XML declaration.
+    BeforeDeclaration,
     /// It declares a document type or an entity, which is never read.
     DtdOrEntity,
     /// Elements are nested past the limit.
@@ -216,10 +220,12 @@ pub enum RemarkCode {
 
 impl RemarkCode {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Empty,
         Self::NotXml,
+        Self::Archive,
         Self::BrokenXml,
+        Self::BeforeDeclaration,
         Self::DtdOrEntity,
         Self::TooDeep,
         Self::TooLarge,

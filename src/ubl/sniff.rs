@@ -22,8 +22,8 @@ pub(super) fn stranger(bytes: &[u8]) -> Option<Stranger> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Some(unreadable(RemarkCode::Empty, "there is nothing in it"));
     }
-    if let Some((_, told)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Some(unreadable(RemarkCode::NotXml, *told));
+    if let Some((_, code, told)) = MAGIC.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
+        return Some(unreadable(*code, *told));
     }
     if may_be_xml(bytes) {
         return None;
@@ -92,14 +92,14 @@ fn may_be_xml(bytes: &[u8]) -> bool {
 const CARRIED: [&[u8]; 3] = [b"factur-x.xml", b"zugferd-invoice.xml", b"xrechnung.xml"];
 
 #[rustfmt::skip]
-const MAGIC: &[(&[u8], &str)] = &[
-    (b"PK\x03\x04",         "it is not XML: it is a ZIP archive or an office document"),
-    (b"\x1f\x8b",           "it is not XML: it is a gzip archive"),
-    (b"\x89PNG",            "it is not XML: it is a picture (PNG)"),
-    (b"\xff\xd8\xff",       "it is not XML: it is a picture (JPEG)"),
-    (b"\xd0\xcf\x11\xe0",   "it is not XML: it is an old office document or mail"),
-    (b"\xff\xfe\x00\x00",   "it is in UTF-32, which is not read"),
-    (b"\x00\x00\xfe\xff",   "it is in UTF-32, which is not read"),
+const MAGIC: &[(&[u8], RemarkCode, &str)] = &[
+    (b"PK\x03\x04",         RemarkCode::Archive, "it is not XML: it is a ZIP archive or an office document"),
+    (b"\x1f\x8b",           RemarkCode::Archive, "it is not XML: it is a gzip archive"),
+    (b"\x89PNG",            RemarkCode::NotXml,  "it is not XML: it is a picture (PNG)"),
+    (b"\xff\xd8\xff",       RemarkCode::NotXml,  "it is not XML: it is a picture (JPEG)"),
+    (b"\xd0\xcf\x11\xe0",   RemarkCode::NotXml,  "it is not XML: it is an old office document or mail"),
+    (b"\xff\xfe\x00\x00",   RemarkCode::NotXml,  "it is in UTF-32, which is not read"),
+    (b"\x00\x00\xfe\xff",   RemarkCode::NotXml,  "it is in UTF-32, which is not read"),
 ];
 
 #[cfg(test)]
@@ -152,6 +152,10 @@ mod tests {
         assert_eq!(stranger(b"{}").unwrap().code, RemarkCode::NotXml);
         let twice = b"\xef\xbb\xbf\xef\xbb\xbf<a/>";
         assert!(told(twice).unwrap().1.contains("second byte order mark"));
-        assert_eq!(stranger(b"PK\x03\x04").unwrap().kind, Kind::Unreadable);
+        for archive in [&b"PK\x03\x04"[..], b"\x1f\x8b"] {
+            let stranger = stranger(archive).unwrap();
+            assert_eq!(stranger.kind, Kind::Unreadable);
+            assert_eq!(stranger.code, RemarkCode::Archive);
+        }
     }
 }

@@ -213,6 +213,11 @@ impl<'v, V: Visitor> Walk<'v, V> {
                 "it declares a document type, which is never read",
                 start,
             )),
+            Event::Decl(_) if start > 0 && !self.root_seen => Err(Fault::new(
+                RemarkCode::BeforeDeclaration,
+                "something stands before the XML declaration, mostly a space or an empty line",
+                start,
+            )),
             Event::Decl(_) if start > 0 => {
                 Err(malformed("an XML declaration stands inside", start))
             }

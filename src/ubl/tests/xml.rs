@@ -288,6 +288,37 @@ fn where_no_currency_is_named_that_of_the_amount_counts() {
 }
 
 #[test]
+fn what_stands_before_the_declaration_is_told() {
+    let declaration = "<?xml version='1.0'?>";
+    let invoice = format!("{ROOT}<ID>1</ID></Invoice>");
+    let before = "something stands before the XML declaration, mostly a space or an empty line";
+    for (text, expected) in [
+        (
+            format!(" {declaration}{invoice}"),
+            format!("{before} (line 1, byte 1)"),
+        ),
+        (
+            format!("\n{declaration}{invoice}"),
+            format!("{before} (line 2, byte 1)"),
+        ),
+        (
+            format!("<!-- -->{declaration}{invoice}"),
+            format!("{before} (line 1, byte 8)"),
+        ),
+    ] {
+        let read = read(text.as_bytes());
+        assert_eq!(
+            (read.reading.kind, told(&read)),
+            (Kind::Unreadable, expected)
+        );
+        assert_eq!(read.reading.remarks[0].code, RemarkCode::BeforeDeclaration);
+    }
+    let read = read(format!("{invoice}{declaration}").as_bytes());
+    assert!(told(&read).contains("an XML declaration stands inside"));
+    assert_eq!(read.reading.remarks[0].code, RemarkCode::BrokenXml);
+}
+
+#[test]
 fn an_envelope_must_hold_one_document() {
     let header = "<StandardBusinessDocumentHeader/>";
     #[rustfmt::skip]
