@@ -87,9 +87,11 @@ impl Attachments {
         if self.found.len() >= ATTACHMENTS_MAX {
             return;
         }
-        let real = object.measure.fault().is_none() && is_pdf(&object.measure.head());
+        let begins_as_pdf = is_pdf(&object.measure.head());
+        let real = object.measure.fault().is_none() && begins_as_pdf;
         let declared = object.mime.as_deref().is_some_and(is_pdf_type);
-        if declared && !real {
+        // What cannot be decoded may be anything.
+        if declared && !begins_as_pdf && !object.measure.is_strange() {
             let told = format!("{label} calls itself a PDF, but its content is none");
             remarks.add(RemarkCode::Odd, told);
         }
@@ -264,6 +266,29 @@ mod tests {
             ("JVBER", "ends in the middle of its base64"),
         ] {
             let (_, remarks) = listed(vec![(object("text/csv", content), NOTHING)]);
+            assert_eq!(remarks, [format!("attachment 1 (`a.pdf`) {told}")]);
+        }
+    }
+
+    #[test]
+    fn a_pdf_in_faulty_base64_is_not_called_something_else() {
+        let whole = PDF.repeat(2) + "Jw==";
+        let unpadded = whole.trim_end_matches('=').to_owned();
+        for (content, told) in [
+            (
+                unpadded,
+                "lacks the padding of its base64, or ends in the middle",
+            ),
+            (
+                format!("{PDF}_-0="),
+                "is base64 for URLs, with `-` or `_` in it, which not every program reads",
+            ),
+            (
+                format!("data:application/pdf;base64,{PDF}"),
+                "is not valid base64",
+            ),
+        ] {
+            let (_, remarks) = listed(vec![(object("application/pdf", &content), NOTHING)]);
             assert_eq!(remarks, [format!("attachment 1 (`a.pdf`) {told}")]);
         }
     }

@@ -10,6 +10,8 @@ use crate::ubl::limits::PDF_START_BYTES_MAX;
 pub(super) struct Base64 {
     digits: u64,
     padding: u64,
+    /// How many of the digits are those of the alphabet for URLs (RFC 4648 §5).
+    of_urls: u64,
     /// How many characters are neither digits, padding nor spaces, or digits after padding.
     strange: u64,
     head: Vec<u8>,
@@ -32,9 +34,13 @@ impl Base64 {
         for &byte in block {
             match BASE64_CLASSES[usize::from(byte)] {
                 Class::Digit if self.padding == 0 => self.digit(byte),
+                Class::UrlDigit if self.padding == 0 => {
+                    self.of_urls += 1;
+                    self.digit(if byte == b'-' { b'+' } else { b'/' });
+                }
                 Class::Padding => self.padding += 1,
                 Class::Space => {}
-                Class::Digit | Class::Strange => self.strange += 1,
+                Class::Digit | Class::UrlDigit | Class::Strange => self.strange += 1,
             }
         }
     }
@@ -55,11 +61,24 @@ impl Base64 {
     /// Returns what is wrong with it as a whole.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let whole = self.padding <= 2 && (self.digits + self.padding).is_multiple_of(4);
-        match (self.strange, whole) {
-            (0, true) => None,
-            (0, false) => Some("ends in the middle of its base64"),
-            _ => Some("is not valid base64"),
+        if self.is_strange() {
+            return Some("is not valid base64");
         }
+        if self.of_urls > 0 {
+            return Some(
+                "is base64 for URLs, with `-` or `_` in it, which not every program reads",
+            );
+        }
+        match self.digits % 4 {
+            _ if whole => None,
+            2 | 3 => Some("lacks the padding of its base64, or ends in the middle"),
+            _ => Some("ends in the middle of its base64"),
+        }
+    }
+
+    /// Whether it holds what is in no base64, so that nobody knows what it would be decoded.
+    pub(super) fn is_strange(&self) -> bool {
+        self.strange > 0
     }
 
     /// Returns the first bytes, decoded.
@@ -88,12 +107,13 @@ fn is_digit(byte: u8) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Digit,
+    UrlDigit,
     Padding,
     Space,
     Strange,
 }
 
-/// RFC 4648 §4, and the spaces that XML allows in between.
+/// RFC 4648 §4 and §5, and the spaces that XML allows in between.
 const BASE64_CLASSES: [Class; 256] = {
     let mut classes = [Class::Strange; 256];
     let mut byte = 0;
@@ -105,6 +125,7 @@ const BASE64_CLASSES: [Class; 256] = {
         let character = byte as u8;
         classes[byte] = match character {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => Class::Digit,
+            b'-' | b'_' => Class::UrlDigit,
             b'=' => Class::Padding,
             b' ' | b'\t' | b'\r' | b'\n' => Class::Space,
             _ => Class::Strange,
@@ -136,6 +157,31 @@ mod tests {
             measure.add(&"A".repeat(HEAD_DIGITS + 400));
             measure.add(&format!("{}{strange}{}", "A".repeat(101), "A".repeat(99)));
             assert_eq!(measure.fault(), Some("is not valid base64"), "{strange}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_called_by_its_name() {
+        for (text, told) in [
+            ("JVBERi0xLjQKJQ==", None),
+            (
+                "JVBERi0xLjQKJQ",
+                Some("lacks the padding of its base64, or ends in the middle"),
+            ),
+            (
+                "JVBERi0xLjQKJQ=",
+                Some("lacks the padding of its base64, or ends in the middle"),
+            ),
+            ("JVBERi0xLjQKJ", Some("ends in the middle of its base64")),
+            (
+                "JVBERi0xLjQK_-0=",
+                Some("is base64 for URLs, with `-` or `_` in it, which not every program reads"),
+            ),
+            ("JVBERi0xLjQK*Q==", Some("is not valid base64")),
+        ] {
+            let mut measure = Base64::default();
+            measure.add(text);
+            assert_eq!(measure.fault(), told, "{text}");
         }
     }
 
