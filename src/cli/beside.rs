@@ -121,6 +121,7 @@ pub(super) fn json_of(beside: &[Beside]) -> Value {
             "document": one.document.id, "digest": one.document.digest.to_string(),
             "kind": reading.kind.as_str(), "number": reading.number, "issued": reading.issued,
             "payable": reading.payable, "currency": reading.currency,
+            "payable_currency": reading.payable_currency,
             "received_at": one.document.received_at.to_string(), "source": one.document.source,
             "differs": differs.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
         })

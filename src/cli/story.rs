@@ -115,11 +115,7 @@ pub(super) fn document_story(telling: &Telling<'_>, document: &DocumentRow) -> V
         on == HoldOn::Firm || on == HoldOn::Document(document.id)
     });
     let reading = &document.reading;
-    let currency = reading.currency.as_deref().unwrap_or_default();
-    let amount = reading
-        .payable
-        .as_ref()
-        .map(|payable| format!("{payable} {currency}"));
+    let amount = reading.amount();
     if document.outcome == "quarantined" {
         let why = document.reason.as_deref().unwrap_or("?");
         let remarks = &reading.remarks;
@@ -133,10 +129,14 @@ pub(super) fn document_story(telling: &Telling<'_>, document: &DocumentRow) -> V
         self_billed: reading.self_billed,
         number: reading.number.as_deref(),
         issued: reading.issued.as_deref(),
-        amount: amount.as_deref().map(str::trim),
+        amount: amount.as_deref(),
         parties: parties.then_some((seller.as_str(), buyer.as_str())),
     };
     telling.say(&mut story, &read);
+    let accounts = reading.accounts.as_deref().unwrap_or_default().join(", ");
+    if !accounts.is_empty() {
+        telling.say(&mut story, &Sentence::Accounts(&accounts));
+    }
     // Where nothing was cut out of it, the envelope itself is the content.
     if reading.sbdh.is_some() && document.content != document.digest {
         telling.say(&mut story, &Sentence::Unwrapped);

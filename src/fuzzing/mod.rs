@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::model::{Kind, on_one_line};
 use crate::ubl::limits::{
-    ATTACHMENTS_MAX, IDS_PER_PARTY_MAX, REFERENCES_MAX, REMARKS_MAX, TEXT_BYTES_MAX,
+    ACCOUNTS_MAX, ATTACHMENTS_MAX, IDS_PER_PARTY_MAX, REFERENCES_MAX, REMARKS_MAX, TEXT_BYTES_MAX,
     XML_ATTRIBUTE_BYTES_MAX,
 };
 use crate::ubl::{self, Reading, show};
@@ -60,6 +60,9 @@ fn check_limits(reading: &Reading) {
         assert!(party.ids.iter().all(|id| id.raw.len() <= TEXT_BYTES_MAX));
         check_value(party.name.as_deref());
     }
+    let accounts = reading.accounts.iter().flatten();
+    assert!(accounts.clone().count() <= ACCOUNTS_MAX);
+    accounts.for_each(|account| check_value(Some(account.as_str())));
     for value in [
         &reading.type_code,
         &reading.number,
@@ -68,6 +71,7 @@ fn check_limits(reading: &Reading) {
         &reading.due,
         &reading.currency,
         &reading.payable,
+        &reading.payable_currency,
         &reading.customization,
         &reading.profile,
     ] {

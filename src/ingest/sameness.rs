@@ -24,6 +24,7 @@ pub(super) fn may_replace(newer: &Reading, older: &Reading) -> bool {
         && may_be_one(&newer.seller, &older.seller)
         && !are_two_places(&newer.seller, &older.seller)
         && buyers_agree
+        && !are_paid_elsewhere(newer, older)
 }
 
 /// A pro forma (325) or an advance (386) is no newer version of the invoice (380) that bears its number; nor, for all
@@ -148,6 +149,13 @@ fn registrations(party: &Party) -> impl Iterator<Item = &PartyId> {
     party.ids.iter().filter(counts)
 }
 
+/// Whether both name accounts to pay to, and share none: whoever wants another's money sends his invoice again so.
+fn are_paid_elsewhere(one: &Reading, other: &Reading) -> bool {
+    let named = |reading: &Reading| reading.compared_accounts().unwrap_or_default();
+    let (its, others) = (named(one), named(other));
+    !its.is_empty() && !others.is_empty() && its.is_disjoint(&others)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +225,35 @@ mod tests {
             let other = of(code, payable);
             assert_eq!(may_replace(&other, &invoice), may, "{code:?} {payable}");
             assert_eq!(may_replace(&invoice, &other), may, "{code:?} {payable}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_paid_to_another_account_takes_no_place() {
+        const OURS: &str = "BE71 0961 2345 6769";
+        const OTHER: &str = "BE68539007547034";
+        type Accounts<'a> = Option<&'a [&'a str]>;
+        #[rustfmt::skip]
+        let table: &[(Accounts<'_>, Accounts<'_>, bool)] = &[
+            (Some(&[OURS]), Some(&[OURS]), true),
+            (Some(&[OURS]), Some(&["be71096123456769"]), true),
+            (Some(&[OURS]), Some(&[OTHER, OURS]), true),
+            (Some(&[OURS]), Some(&[OTHER]), false),
+            (Some(&[OURS, "X1"]), Some(&[OTHER, "X2"]), false),
+            // One names none, or was read before they were.
+            (Some(&[OURS]), Some(&[]), true),
+            (Some(&[OURS]), None, true),
+            (None, None, true),
+        ];
+        let paid_to = |accounts: Accounts<'_>| Reading {
+            accounts: accounts.map(|all| all.iter().map(ToString::to_string).collect()),
+            ..invoice("F-1")
+        };
+        for (one, other, expected) in table {
+            for (one, other) in [(one, other), (other, one)] {
+                let may = may_replace(&paid_to(*one), &paid_to(*other));
+                assert_eq!(may, *expected, "{one:?} and {other:?}");
+            }
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
+        Sentence::Accounts(accounts) => format!("Account to pay to: {accounts}."),
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Remark: {text}."),
         Sentence::Quarantined { why, .. } => format!(

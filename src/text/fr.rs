@@ -15,6 +15,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
+        Sentence::Accounts(accounts) => format!("Compte à créditer : {accounts}."),
         Sentence::Unwrapped => "Il est venu dans une enveloppe Peppol (SBDH) ; c'est le document à l'intérieur qui est délivré.".to_owned(),
         Sentence::Remark(text) => format!("Remarque : {text}."),
         Sentence::Quarantined { why, remarks } => {

@@ -16,6 +16,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> String {
             by(door)
         ),
         Sentence::Read { .. } => read(sentence),
+        Sentence::Accounts(accounts) => format!("Rekening waarop te betalen: {accounts}."),
         Sentence::Unwrapped => UNWRAPPED.to_owned(),
         Sentence::Remark(text) => format!("Opmerking: {text}."),
         Sentence::Quarantined { why, remarks } => quarantined(why, remarks),

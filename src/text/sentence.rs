@@ -41,6 +41,8 @@ pub enum Sentence<'a> {
         /// Who sells, and who buys; a response has neither.
         parties: Option<(&'a str, &'a str)>,
     },
+    /// To which accounts it is to be paid.
+    Accounts(&'a str),
     /// It came in an envelope, and is delivered without.
     Unwrapped,
     /// What a person should know about the reading, in the reader's own words.
@@ -236,6 +238,7 @@ impl Sentence<'_> {
             Self::Received { .. } => "received",
             Self::ReceivedAgain { .. } => "recognised",
             Self::Read { .. } => "read_as",
+            Self::Accounts(_) => "accounts",
             Self::Unwrapped => "unwrapped",
             Self::Remark(_) => "remark",
             Self::Quarantined { .. } => "quarantined",

@@ -218,6 +218,11 @@ fn name(language: Language, field: Field) -> &'static str {
         Field::DueDate => ["due date", "échéance", "vervaldag"],
         Field::Seller => ["seller", "vendeur", "verkoper"],
         Field::Buyer => ["buyer", "acheteur", "koper"],
+        Field::Accounts => [
+            "account to pay to",
+            "compte à créditer",
+            "rekening waarop te betalen",
+        ],
         Field::References => ["references", "références", "verwijzingen"],
         Field::Attachments => ["attachments", "pièces jointes", "bijlagen"],
     };

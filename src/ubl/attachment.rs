@@ -104,6 +104,7 @@ impl Attachments {
                 name: object.name,
                 mime: object.mime,
                 bytes,
+                base64_digest: Some(object.measure.text_digest().to_string()),
                 is_invoice_pdf: false,
             },
         });

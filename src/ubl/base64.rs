@@ -1,8 +1,10 @@
-//! How much is this base64, and how does it begin?
+//! How much is this base64, how does it begin, and is it the same as another?
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
+use crate::model::Digest;
 use crate::ubl::limits::PDF_START_BYTES_MAX;
 
 /// Measures base64 that comes in parts, and keeps its beginning.
@@ -15,6 +17,8 @@ pub(super) struct Base64 {
     /// How many characters are neither digits, padding nor spaces, or digits after padding.
     strange: u64,
     head: Vec<u8>,
+    /// Of everything but spaces and padding: lines may be cut otherwise.
+    hasher: Sha256,
 }
 
 impl Base64 {
@@ -24,6 +28,7 @@ impl Base64 {
             let is_plain = self.padding == 0 && self.head.len() >= HEAD_DIGITS;
             if is_plain && block.iter().fold(true, |all, byte| all & is_digit(*byte)) {
                 self.digits += block.len() as u64;
+                self.hasher.update(block);
             } else {
                 self.add_one_by_one(block);
             }
@@ -31,8 +36,11 @@ impl Base64 {
     }
 
     fn add_one_by_one(&mut self, block: &[u8]) {
+        let mut said = [0; BLOCK];
+        let mut room = said.iter_mut();
         for &byte in block {
-            match BASE64_CLASSES[usize::from(byte)] {
+            let class = BASE64_CLASSES[usize::from(byte)];
+            match class {
                 Class::Digit if self.padding == 0 => self.digit(byte),
                 Class::UrlDigit if self.padding == 0 => {
                     self.of_urls += 1;
@@ -42,7 +50,14 @@ impl Base64 {
                 Class::Space => {}
                 Class::Digit | Class::UrlDigit | Class::Strange => self.strange += 1,
             }
+            if !matches!(class, Class::Padding | Class::Space)
+                && let Some(next) = room.next()
+            {
+                *next = byte;
+            }
         }
+        let rest = room.len();
+        self.hasher.update(&said[..BLOCK - rest]);
     }
 
     fn digit(&mut self, byte: u8) {
@@ -79,6 +94,11 @@ impl Base64 {
     /// Whether it holds what is in no base64, so that nobody knows what it would be decoded.
     pub(super) fn is_strange(&self) -> bool {
         self.strange > 0
+    }
+
+    /// Returns the digest of the text so far, without spaces and padding.
+    pub(super) fn text_digest(&self) -> Digest {
+        Digest::from_hasher(self.hasher.clone())
     }
 
     /// Returns the first bytes, decoded.
@@ -183,6 +203,30 @@ mod tests {
             measure.add(text);
             assert_eq!(measure.fault(), told, "{text}");
         }
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_text_however_its_lines_are_cut() {
+        let text = "QUJD".repeat(HEAD_DIGITS) + "RA==";
+        let of = |parts: &[&str]| {
+            let mut measure = Base64::default();
+            parts.iter().for_each(|part| measure.add(part));
+            measure.text_digest()
+        };
+        let expected = Digest::of(text.trim_end_matches('=').as_bytes());
+
+        assert_eq!(of(&[&text]), expected);
+        for cut in [1, 63, 64, 76, HEAD_DIGITS + 7] {
+            let (head, tail) = text.split_at(cut);
+            assert_eq!(of(&[head, "\r\n ", tail]), expected, "{cut}");
+        }
+        let other = text.replacen("RA==", "RQ==", 1);
+        assert_ne!(of(&[&other]), expected);
+        assert_ne!(
+            of(&[&text, "A"]),
+            expected,
+            "also what stands behind the padding"
+        );
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! What does an invoice, credit note, response or Cross Industry Invoice say?
 
 use crate::model::Kind;
+use crate::ubl::accounts::Accounts;
 use crate::ubl::customization::{self, Status};
 use crate::ubl::reference::References;
 use crate::ubl::remarks::{Fault, Remarks, shown};
@@ -28,6 +29,7 @@ struct Document<'r> {
     reading: Reading,
     due_of_payment: Option<String>,
     currency_of_amount: Option<String>,
+    accounts: Accounts,
     /// Which fields were read from an element in no namespace.
     from_none: Vec<Field>,
     seller: Side,
@@ -74,6 +76,7 @@ impl<'r> Document<'r> {
             reading: Reading::nothing(Kind::Other),
             due_of_payment: None,
             currency_of_amount: None,
+            accounts: Accounts::default(),
             from_none: Vec::new(),
             seller: Side::new(vocabulary.sellers),
             buyer: Side::new(vocabulary.buyers),
@@ -99,11 +102,13 @@ impl<'r> Document<'r> {
                 }
                 return;
             }
+            Field::Account => return self.accounts.leaf(leaf, self.remarks),
             Field::Currency => &mut reading.currency,
             Field::Payable => {
-                let currency = leaf.attributes.value("currencyID");
+                // An attribute may be long, and have lines.
+                let currency = leaf.attributes.value("currencyID").map(shown);
                 let first = &mut self.currency_of_amount;
-                *first = first.take().or_else(|| currency.map(ToOwned::to_owned));
+                *first = first.take().or(currency);
                 &mut reading.payable
             }
             Field::Customization => &mut reading.customization,
@@ -144,13 +149,8 @@ impl<'r> Document<'r> {
         reading.seller = self.seller.finish("seller", remarks);
         reading.buyer = self.buyer.finish("buyer", remarks);
         remark_missing(&reading, remarks);
-        if reading.currency.is_none() && self.currency_of_amount.is_some() {
-            reading.currency = self.currency_of_amount;
-            remarks.add(
-                RemarkCode::Missing,
-                "it has no currency of its own; that of the amount due is taken",
-            );
-        }
+        set_currency(&mut reading, self.currency_of_amount, remarks);
+        reading.accounts = Some(self.accounts.finish(remarks));
         let issued = reading.issued.take();
         reading.issued = day(issued.clone(), "issue", vocabulary, remarks);
         reading.issued_odd = issued.filter(|_| reading.issued.is_none());
@@ -252,6 +252,30 @@ fn remark_missing(reading: &Reading, remarks: &mut Remarks) {
     ];
     for (_, what) in missing.iter().filter(|(absent, _)| *absent) {
         remarks.add(RemarkCode::Missing, format!("it has no {what}"));
+    }
+}
+
+/// The amount due is in the currency that stands beside it, which should be the document's.
+fn set_currency(reading: &mut Reading, of_amount: Option<String>, remarks: &mut Remarks) {
+    let Some(of_amount) = of_amount else {
+        return;
+    };
+    match &reading.currency {
+        None => {
+            reading.currency = Some(of_amount);
+            let told = "it has no currency of its own; that of the amount due is taken";
+            remarks.add(RemarkCode::Missing, told);
+        }
+        Some(own) if reading.payable.is_some() && !own.eq_ignore_ascii_case(&of_amount) => {
+            let told = format!(
+                "the amount due is in `{}`, and the document in `{}`",
+                shown(&of_amount),
+                shown(own)
+            );
+            remarks.add(RemarkCode::Odd, told);
+            reading.payable_currency = Some(of_amount);
+        }
+        Some(_) => {}
     }
 }
 

@@ -38,6 +38,9 @@ pub const REFERENCES_MAX: usize = 500;
 /// hundred bytes, and what is nested under long names would be searched for each of them.
 pub const REFERENCE_PATH_BYTES_MAX: usize = 512;
 
+/// Accounts to pay to that are kept of one document: a large supplier names some ten.
+pub const ACCOUNTS_MAX: usize = 32;
+
 /// Identifiers kept of one party, those that are trusted most.
 pub const IDS_PER_PARTY_MAX: usize = 32;
 

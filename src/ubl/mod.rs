@@ -4,9 +4,10 @@
 //!
 //! ```text
 //! bytes ─▶ sniff ─▶ decode ─▶ root ─▶ sbdh (the envelope, opened) ─▶ document ─▶ Reading
-//!                                                xml (one walk) ─▶ party, reference, attachment
+//!                                                xml (one walk) ─▶ party, accounts, reference, attachment
 //! ```
 
+mod accounts;
 mod attachment;
 mod base64;
 mod customization;

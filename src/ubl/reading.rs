@@ -1,9 +1,11 @@
 //! What was read from a document?
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::accounts::compared;
 use crate::model::{EnterpriseNumber, Kind, PartyId, PartyIdSource};
 
 /// What [`read`](crate::ubl::read) made of some bytes. Reading never fails: what went wrong is a remark.
@@ -26,6 +28,13 @@ pub struct Reading {
     pub currency: Option<String>,
     /// Amount due for payment (BT-115), as written.
     pub payable: Option<String>,
+    /// The currency that stands beside that amount, where it is not the document's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payable_currency: Option<String>,
+    /// Accounts to pay to (BT-84), as written, each once. Absent where nobody looked: in what was read before they
+    /// were, and in what cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Vec<String>>,
     /// Who sells (BG-4), also when the buyer wrote the invoice. Nobody in a response: its sender and
     /// receiver are neither seller nor buyer by that.
     pub seller: Party,
@@ -59,6 +68,8 @@ impl Reading {
             due: None,
             currency: None,
             payable: None,
+            payable_currency: None,
+            accounts: None,
             seller: Party::default(),
             buyer: Party::default(),
             self_billed: false,
@@ -69,6 +80,23 @@ impl Reading {
             sbdh: None,
             remarks: Vec::new(),
         }
+    }
+
+    /// Returns the amount due with its currency.
+    pub fn amount(&self) -> Option<String> {
+        let amount = self.payable.as_deref()?;
+        let currency = self.payable_currency.as_ref().or(self.currency.as_ref());
+        Some(
+            format!("{amount} {}", currency.map_or("", String::as_str))
+                .trim()
+                .to_owned(),
+        )
+    }
+
+    /// Returns the accounts to pay to as two documents are compared by them: without spaces and case, in order.
+    pub fn compared_accounts(&self) -> Option<BTreeSet<String>> {
+        let accounts = self.accounts.as_ref()?.iter();
+        Some(accounts.map(|account| compared(account)).collect())
     }
 }
 
@@ -133,6 +161,10 @@ pub struct Attachment {
     pub mime: Option<String>,
     /// Size once decoded, in bytes.
     pub bytes: u64,
+    /// The digest of its base64 as it stands there, without spaces and padding, in hexadecimal. Absent in what was read
+    /// before it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64_digest: Option<String>,
     /// Whether it is the picture of the invoice itself; at most one is.
     pub is_invoice_pdf: bool,
 }

@@ -19,6 +19,8 @@ pub fn json_line(file: &str, reading: &Reading) -> Value {
         "due": reading.due,
         "currency": reading.currency,
         "payable": reading.payable,
+        "payable_currency": reading.payable_currency,
+        "accounts": reading.accounts,
         "seller": party(&reading.seller),
         "buyer": party(&reading.buyer),
         "self_billed": reading.self_billed,
@@ -42,6 +44,9 @@ pub fn text(file: &str, reading: &Reading) -> String {
             line(&mut lines, &format!("{role}: {name} ({})", ids.join(", ")));
         }
     }
+    for account in reading.accounts.iter().flatten() {
+        line(&mut lines, &format!("account: {account}"));
+    }
     for attachment in &reading.attachments {
         line(&mut lines, &attachment_text(attachment));
     }
@@ -63,20 +68,17 @@ fn headline(reading: &Reading) -> String {
     if reading.self_billed {
         headline.push_str(", self-billed");
     }
-    let currency = reading.currency.as_deref().unwrap_or_default();
+    let amount = reading.amount();
     let facts = [
         ("", reading.number.as_deref()),
         ("of ", reading.issued.as_deref()),
         ("due ", reading.due.as_deref()),
-        ("for ", reading.payable.as_deref()),
+        ("for ", amount.as_deref()),
     ];
     for (before, fact) in facts {
         if let Some(fact) = fact {
             write!(headline, " {before}{fact}").unwrap_or_default(); // a string takes all
         }
-    }
-    if reading.payable.is_some() {
-        write!(headline, " {currency}").unwrap_or_default();
     }
     headline.trim_end().to_owned()
 }

@@ -17,6 +17,8 @@ pub(super) enum Field {
     DueOfPayment,
     Currency,
     Payable,
+    /// Said once for each way of paying, and every one counts.
+    Account,
     Customization,
     Profile,
 }
@@ -50,6 +52,7 @@ pub(super) const UBL: Vocabulary = Vocabulary {
         ("PaymentMeans/PaymentDueDate",     Field::DueOfPayment),
         ("DocumentCurrencyCode",            Field::Currency),
         ("LegalMonetaryTotal/PayableAmount", Field::Payable),
+        ("PaymentMeans/PayeeFinancialAccount/ID", Field::Account),
         ("CustomizationID",                 Field::Customization),
         ("ProfileID",                       Field::Profile),
     ],
@@ -80,6 +83,8 @@ pub(super) const CII: Vocabulary = Vocabulary {
         ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/InvoiceCurrencyCode", Field::Currency),
         ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/SpecifiedTradePaymentTerms/DueDateDateTime/DateTimeString", Field::DueOfPayment),
         ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/SpecifiedTradeSettlementHeaderMonetarySummation/DuePayableAmount", Field::Payable),
+        ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/IBANID", Field::Account),
+        ("SupplyChainTradeTransaction/ApplicableHeaderTradeSettlement/SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/ProprietaryID", Field::Account),
         ("HeaderExchangedDocument/ID",                              Field::Number),
         ("HeaderExchangedDocument/IssueDateTime/DateTimeString",    Field::Issued),
         ("HeaderExchangedDocument/TypeCode",                        Field::TypeCode),
@@ -87,6 +92,8 @@ pub(super) const CII: Vocabulary = Vocabulary {
         ("SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeSettlement/InvoiceCurrencyCode", Field::Currency),
         ("SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeSettlement/SpecifiedTradePaymentTerms/DueDateDateTime/DateTimeString", Field::DueOfPayment),
         ("SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeSettlement/SpecifiedTradeSettlementMonetarySummation/DuePayableAmount", Field::Payable),
+        ("SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeSettlement/SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/IBANID", Field::Account),
+        ("SpecifiedSupplyChainTradeTransaction/ApplicableSupplyChainTradeSettlement/SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/ProprietaryID", Field::Account),
     ],
     sellers: &[
         "SupplyChainTradeTransaction/ApplicableHeaderTradeAgreement/SellerTradeParty",

@@ -928,6 +928,60 @@ fn a_bookkeeper_sees_the_first_beside_the_newer_and_decides() {
     assert_eq!(program.states(), ["withdrawn", "offered", "offered"]);
 }
 
+/// Version `nth` of the invoice F-1, to be paid to this account, with a picture of this content.
+fn paid_to(account: &str, content: &str) -> Vec<u8> {
+    const TOTAL: &str = "<cac:LegalMonetaryTotal>";
+    let means = format!(
+        "<cac:PaymentMeans><cac:PayeeFinancialAccount><cbc:ID>{account}</cbc:ID></cac:PayeeFinancialAccount>\
+         </cac:PaymentMeans>{TOTAL}"
+    );
+    let picture = format!(
+        "<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject \
+         mimeCode=\"application/pdf\" filename=\"f.pdf\">{content}</cbc:EmbeddedDocumentBinaryObject>\
+         </cac:Attachment></cac:AdditionalDocumentReference><cac:AccountingSupplierParty>"
+    );
+    let text = String::from_utf8(version(1)).unwrap();
+    let text = text.replacen(TOTAL, &means, 1);
+    let text = text.replacen("<cac:AccountingSupplierParty>", &picture, 1);
+    text.into_bytes()
+}
+
+/// The classic fraud: the supplier's invoice once more, to be paid to somebody else.
+#[test]
+fn an_invoice_that_is_to_be_paid_to_another_account_waits_for_a_person_who_sees_it() {
+    const OURS: &str = "BE71 0961 2345 6769";
+    const OTHER: &str = "BE68539007547034";
+    const PDF: &str = "JVBERi0xLjQK";
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+
+    program.ingest(&[paid_to(OURS, PDF), paid_to(OTHER, PDF)]);
+
+    assert_eq!(program.states(), ["offered", "held"]);
+    let told = program.ok(&["explain", "kantoor", "d2", "--language", "nl"]);
+    for line in [
+        "Rekening waarop te betalen: BE68539007547034.",
+        "Verschil, rekening waarop te betalen: hier BE68539007547034, daar BE71 0961 2345 6769.",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let documents = program.json(&["documents", "kantoor"]);
+    assert_eq!(documents[1]["accounts"][0], OTHER);
+    let story = &program.json(&["explain", "kantoor", "d2"])[0]["looks_like"][0];
+    assert_eq!(story["differs"][0]["field"], "accounts");
+
+    // Written otherwise it is the same account; and a picture of the same size may be another.
+    program.ok(&["withdraw", "kantoor", "d2"]);
+    program.ingest(&[paid_to("be71096123456769", "JVBERi0xLjUK")]);
+    assert_eq!(program.states(), ["withdrawn", "withdrawn", "offered"]);
+    let told = program.ok(&["explain", "kantoor", "d3", "--language", "fr"]);
+    let line = "Différence, pièces jointes : ici f.pdf (9 bytes, ";
+    assert!(told.contains(line), "{told}");
+    // Only from the second.
+    assert_eq!(told.matches("Différence, compte").count(), 1, "{told}");
+}
+
 #[test]
 fn a_firms_choice_is_set_shown_written_and_applied() {
     let program = Program::init();

@@ -15,6 +15,8 @@ pub(crate) fn invoice(number: &str) -> Reading {
         due: None,
         currency: Some("EUR".to_owned()),
         payable: Some("121.00".to_owned()),
+        payable_currency: None,
+        accounts: None,
         seller: party(&[(PartyIdSource::LegalEntity, "0500453583")]),
         buyer: party(&[(PartyIdSource::LegalEntity, "0451827384")]),
         self_billed: false,

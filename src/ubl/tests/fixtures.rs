@@ -189,8 +189,25 @@ fn a_program_sees_every_key_and_null_for_what_is_absent() {
 
     assert_eq!(
         line.to_string(),
-        r#"{"attachments":[],"buyer":{"ids":[],"name":null},"currency":null,"customization":null,"due":null,"file":"post/not-xml.txt","issued":null,"kind":"unreadable","number":null,"payable":null,"profile":null,"references":[],"remarks":["it is not XML: it does not begin with `<`"],"sbdh":null,"self_billed":false,"seller":{"ids":[],"name":null},"type_code":null}"#
+        r#"{"accounts":null,"attachments":[],"buyer":{"ids":[],"name":null},"currency":null,"customization":null,"due":null,"file":"post/not-xml.txt","issued":null,"kind":"unreadable","number":null,"payable":null,"payable_currency":null,"profile":null,"references":[],"remarks":["it is not XML: it does not begin with `<`"],"sbdh":null,"self_billed":false,"seller":{"ids":[],"name":null},"type_code":null}"#
     );
+}
+
+#[test]
+fn what_was_kept_before_accounts_and_contents_were_read_comes_back_without() {
+    let mut kept = serde_json::to_value(read(fixture!("ubl-be.xml")).reading).unwrap();
+    kept.as_object_mut().unwrap().remove("accounts").unwrap();
+    for file in kept["attachments"].as_array_mut().unwrap() {
+        file.as_object_mut()
+            .unwrap()
+            .remove("base64_digest")
+            .unwrap();
+    }
+
+    let back: Reading = serde_json::from_value(kept).unwrap();
+
+    assert_eq!(back.accounts, None);
+    assert_eq!(back.attachments[0].base64_digest, None);
 }
 
 #[test]

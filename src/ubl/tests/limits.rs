@@ -3,9 +3,9 @@
 use super::told;
 use crate::model::{Kind, on_one_line};
 use crate::ubl::limits::{
-    DOCUMENT_BYTES_MAX, IDS_PER_PARTY_MAX, REFERENCE_PATH_BYTES_MAX, REFERENCES_MAX, REMARKS_MAX,
-    TEXT_BYTES_MAX, XML_ATTRIBUTE_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAME_BYTES_MAX,
-    XML_NAMESPACES_MAX,
+    ACCOUNTS_MAX, DOCUMENT_BYTES_MAX, IDS_PER_PARTY_MAX, REFERENCE_PATH_BYTES_MAX, REFERENCES_MAX,
+    REMARKS_MAX, TEXT_BYTES_MAX, XML_ATTRIBUTE_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_DEPTH_MAX,
+    XML_NAME_BYTES_MAX, XML_NAMESPACES_MAX,
 };
 use crate::ubl::{Read, RemarkCode, read};
 
@@ -178,6 +178,26 @@ fn one_identifier_past_the_limit_is_counted_and_not_kept() {
     assert!(told(&past).contains(expected), "{}", told(&past));
     let within = from_one_with(IDS_PER_PARTY_MAX, "", 0);
     assert!(!told(&within).contains("identifiers"));
+}
+
+#[test]
+fn one_account_past_the_limit_is_counted_and_not_kept() {
+    let with = |count: usize| {
+        let means = |nth| {
+            let account = format!("<ID>A{nth}</ID>");
+            format!(
+                "<PaymentMeans><PayeeFinancialAccount>{account}</PayeeFinancialAccount></PaymentMeans>"
+            )
+        };
+        invoice(&(0..count).map(means).collect::<String>())
+    };
+
+    let past = with(ACCOUNTS_MAX + 1);
+
+    assert_eq!(past.reading.accounts.as_ref().unwrap().len(), ACCOUNTS_MAX);
+    let expected = "it names 33 accounts to pay to; 32 are listed";
+    assert!(told(&past).contains(expected), "{}", told(&past));
+    assert!(!told(&with(ACCOUNTS_MAX)).contains("accounts"));
 }
 
 #[test]

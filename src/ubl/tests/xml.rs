@@ -2,7 +2,7 @@
 
 use super::{fixture, keys, told};
 use crate::model::Kind;
-use crate::ubl::{RemarkCode, read};
+use crate::ubl::{RemarkCode, read, show};
 
 const ROOT: &str = "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'>";
 
@@ -267,24 +267,66 @@ fn of_two_elements_the_one_in_a_namespace_counts() {
 }
 
 #[test]
-fn where_no_currency_is_named_that_of_the_amount_counts() {
+fn the_amount_is_in_the_currency_beside_it() {
     let invoice = |named: &str, amount: &str| {
         let text = format!(
             "<Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'>{named}\
              <LegalMonetaryTotal><PayableAmount {amount}>1.00</PayableAmount></LegalMonetaryTotal></Invoice>"
         );
         let read = read(text.as_bytes());
-        let is_told = told(&read).contains("that of the amount due is taken");
-        (read.reading.currency.unwrap_or_default(), is_told)
+        let taken = told(&read).contains("that of the amount due is taken");
+        let other = told(&read).contains("the amount due is in `USD`, and the document in `EUR`");
+        let amount = read.reading.amount().unwrap_or_default();
+        (
+            read.reading.currency.unwrap_or_default(),
+            amount,
+            [taken, other],
+        )
     };
     let named = "<DocumentCurrencyCode>EUR</DocumentCurrencyCode>";
 
-    assert_eq!(invoice("", "currencyID='USD'"), ("USD".to_owned(), true));
-    assert_eq!(
-        invoice(named, "currencyID='USD'"),
-        ("EUR".to_owned(), false)
-    );
-    assert_eq!(invoice("", ""), (String::new(), false));
+    #[rustfmt::skip]
+    let table = [
+        ("",    "currencyID='USD'", "USD", "1.00 USD", [true, false]),
+        (named, "currencyID='USD'", "EUR", "1.00 USD", [false, true]),
+        (named, "currencyID='eur'", "EUR", "1.00 EUR", [false, false]),
+        (named, "",                 "EUR", "1.00 EUR", [false, false]),
+        ("",    "",                 "",    "1.00",     [false, false]),
+    ];
+    let long = format!("currencyID='E&#10;{}'", "U".repeat(5000));
+    let (shown, _, _) = invoice("", &long);
+    assert!(shown.starts_with("E U") && shown.len() < 90, "{shown}");
+    for (named, amount, currency, shown, remarked) in table {
+        let expected = (currency.to_owned(), shown.to_owned(), remarked);
+        assert_eq!(invoice(named, amount), expected, "{named} {amount}");
+    }
+}
+
+#[test]
+fn the_accounts_to_pay_to_are_read_each_once() {
+    let means = |account: &str| {
+        format!(
+            "<PaymentMeans><PayeeFinancialAccount><ID>{account}</ID><FinancialInstitutionBranch><ID>KREDBEBB</ID>\
+             </FinancialInstitutionBranch></PayeeFinancialAccount><PayerFinancialAccount><ID>BE1</ID>\
+             </PayerFinancialAccount></PaymentMeans>"
+        )
+    };
+    let all = ["BE71 0961 2345 6769", "be71096123456769", " ", "001-123"].map(means);
+    let credit = "<CreditNote xmlns='urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2'>";
+    for (root, end) in [(ROOT, "</Invoice>"), (credit, "</CreditNote>")] {
+        let of = |means: &str| {
+            let read = read(format!("{root}<ID>1</ID>{means}{end}").as_bytes());
+            (
+                read.reading.accounts.clone().unwrap(),
+                show::text("f", &read.reading),
+            )
+        };
+
+        let (accounts, text) = of(&all.concat());
+        assert_eq!(accounts, ["BE71 0961 2345 6769", "001-123"]);
+        assert!(text.contains("\n  account: 001-123\n"), "{text}");
+        assert!(of("").0.is_empty());
+    }
 }
 
 #[test]
