@@ -223,7 +223,7 @@ mod tests {
         let expected = [
             "total: 242.00 EUR | 121.00 EUR",
             "due: 2026-04-14 | -",
-            "buyer: (BE0239843188) | -",
+            "buyer: (BE0239843188) | (0451827384)",
             "attachments: scan.pdf (9 bytes) | -",
         ];
         assert_eq!(told(&newer, &older), expected);
