@@ -60,7 +60,7 @@ pub const WORDS: &[Word] = words! {
     "an option": "--config=/dev/null",
     "a template": "{seq}{dossier_code}{{}}%s%n",
     "invisible": "\u{200b}\u{feff}\u{ad}\u{2060}",
-    "tags": "a\u{e0041}\u{e007f}",
+    "tags": "t\u{e0041}\u{e007f}",
     "marks": "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
     "noncharacters": "a\u{fffd}b\u{f8ff}",
     "long": LONG,
