@@ -5,8 +5,8 @@
 //! middle of all that. At the end every promise is looked at. The seed is printed; `SLUIS_SOAK_SEED` gives it back,
 //! and `SLUIS_SOAK_SECONDS` has it go on for longer than the ordinary run.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -28,6 +28,9 @@ const TOGETHER: usize = 4;
 
 /// How often each of what the honest device does must have succeeded at the end.
 const DONE_MIN: usize = 3;
+
+/// How often somebody connects who means harm, before he has enough.
+const KNOCKS: usize = 100;
 
 /// Rounds at least in which nobody is killed: by then each act that must succeed has come.
 const QUIET_ROUNDS_MIN: usize = 12;
@@ -61,16 +64,41 @@ enum Act {
     Drop,
     /// An operator ingests one.
     Ingest,
-    /// Somebody connects, many times, and says little.
-    Knock { times: usize },
-    /// Somebody asks for everything and takes nothing.
+    /// Somebody means harm.
+    Harm(Harm),
+}
+
+/// What somebody does who means harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Harm {
+    /// Connects, many times, and says little.
+    Knock,
+    /// Asks for everything and takes nothing.
     Greedy,
-    /// Somebody opens without end.
+    /// Opens without end.
     Open,
-    /// Somebody sends what cannot be framed.
+    /// Sends what cannot be framed.
     Torn,
-    /// Somebody begins keys, and does not end them.
+    /// Begins keys, and does not end them.
     Keys,
+}
+
+/// All of it. Each is done once before chance decides, so that no run goes without one.
+const HARMS: [Harm; 5] = [
+    Harm::Knock,
+    Harm::Greedy,
+    Harm::Open,
+    Harm::Torn,
+    Harm::Keys,
+];
+
+/// How some acts happen together.
+#[derive(Debug, Clone, Copy)]
+enum Round {
+    /// Only peaceful ones, and the server is killed in the middle.
+    Deadly,
+    /// Any, and perhaps one that is due.
+    Quiet(Option<Harm>),
 }
 
 /// The world: the program, two devices, and what is known.
@@ -87,6 +115,8 @@ struct World {
     connects: AtomicUsize,
     /// Documents that were put in with an OK.
     puts: AtomicUsize,
+    /// How often each harm was done to its end.
+    harms: Mutex<BTreeMap<Harm, usize>>,
 }
 
 /// A sequence that a seed gives (xorshift64*).
@@ -115,13 +145,7 @@ impl Random {
             6 => Act::PutHalf,
             7 => Act::Drop,
             8 => Act::Ingest,
-            9 => Act::Knock {
-                times: 1 + self.below(30),
-            },
-            10 => Act::Greedy,
-            11 => Act::Open,
-            12 => Act::Torn,
-            _ => Act::Keys,
+            drawn => Act::Harm(HARMS[drawn - 9]),
         }
     }
 }
@@ -146,17 +170,17 @@ fn whatever_happens_together_leaves_every_promise_kept() {
     let kills_until = Duration::from_secs(seconds / 2);
 
     while begun.elapsed() < kills_until {
-        world.round(&mut random, true);
+        world.round(&mut random, Round::Deadly);
         world.restart(&mut random);
     }
     world.is_deadly.store(false, Ordering::SeqCst);
     // What is taken only once has been taken after this, and each device waits for nothing.
-    world.round(&mut random, false);
+    world.round(&mut random, Round::Quiet(None));
     world.settle();
     let before = world.held();
-    let mut rounds = 0;
+    let (mut rounds, mut due) = (0, HARMS.into_iter());
     while begun.elapsed() < Duration::from_secs(seconds) || rounds < QUIET_ROUNDS_MIN {
-        world.round(&mut random, false);
+        world.round(&mut random, Round::Quiet(due.next()));
         rounds += 1;
     }
     world.settle();
@@ -165,14 +189,27 @@ fn whatever_happens_together_leaves_every_promise_kept() {
         now.0 <= before.0 + SLACK_KIB && now.1 <= before.1
     });
     println!(
-        "{} acts; held before and after, in KiB and files: {before:?}, {:?}",
+        "{} acts, of harm {:?}; held before and after, in KiB and files: {before:?}, {:?}",
         world.acts.load(Ordering::SeqCst),
+        world.harms.lock().unwrap(),
         world.held()
     );
     assert_eq!(world.program.terminate(), Some(0));
     assert!(world.program.has_no_session());
     world.check();
     world.check_done();
+}
+
+/// Connects many times, and says little: nothing, half a handshake, or all of one.
+fn knock(address: SocketAddr) {
+    for nth in 0..KNOCKS {
+        let stream = TcpStream::connect(address).unwrap();
+        match nth % 10 {
+            0 => Ssh::over(stream).cut(),
+            1..5 => Ssh::greet(stream).cut(),
+            _ => {}
+        }
+    }
 }
 
 impl World {
@@ -192,12 +229,17 @@ impl World {
             is_deadly: AtomicBool::new(true),
             connects: AtomicUsize::new(0),
             puts: AtomicUsize::new(0),
+            harms: Mutex::default(),
         }
     }
 
-    /// Has some acts happen together, and perhaps the server killed in the middle.
-    fn round(&self, random: &mut Random, ends_in_a_kill: bool) {
-        let acts: Vec<_> = (0..TOGETHER).map(|_| random.act(ends_in_a_kill)).collect();
+    /// Has some acts happen together.
+    fn round(&self, random: &mut Random, round: Round) {
+        let ends_in_a_kill = matches!(round, Round::Deadly);
+        let mut acts: Vec<_> = (0..TOGETHER).map(|_| random.act(ends_in_a_kill)).collect();
+        if let Round::Quiet(Some(due)) = round {
+            acts[0] = Act::Harm(due);
+        }
         let until = random.below(2 * TOGETHER);
         let address = self.program.address.unwrap();
         let (program, world) = (&self.program, self);
@@ -242,16 +284,23 @@ impl World {
             Act::PutHalf => self.succeeded(act, runtime.block_on(self.put_half(address))),
             Act::Drop => self.drop_one(),
             Act::Ingest => self.ingest(),
-            Act::Knock { times } => (0..times).for_each(|_| Ssh::dial(address).cut()),
-            Act::Greedy => self.greedy(address),
-            Act::Open => self.open(address),
-            Act::Torn => self.torn(address),
-            Act::Keys => {
+            Act::Harm(harm) => self.harm(harm, address),
+        }
+    }
+
+    fn harm(&self, harm: Harm, address: SocketAddr) {
+        match harm {
+            Harm::Knock => knock(address),
+            Harm::Greedy => self.greedy(address),
+            Harm::Open => self.open(address),
+            Harm::Torn => self.torn(address),
+            Harm::Keys => {
                 let mut ssh = self.enemy(address);
                 ssh.begin_keys().unwrap();
                 ssh.cut();
             }
         }
+        *self.harms.lock().unwrap().entry(harm).or_default() += 1;
     }
 
     /// What an honest device does fails only when the server is killed.
@@ -428,7 +477,7 @@ impl World {
         )
     }
 
-    /// A server that refuses everything keeps every promise.
+    /// A server that refuses everything keeps every promise, and so does one to whom nobody does harm.
     fn check_done(&self) {
         let known = self.known.lock().unwrap();
         let done = [
@@ -439,6 +488,10 @@ impl World {
         ];
         for (what, times) in done {
             assert!(times >= DONE_MIN, "{what}: {times} times");
+        }
+        let harms = self.harms.lock().unwrap();
+        for harm in HARMS {
+            assert!(harms.contains_key(&harm), "nobody did {harm:?}");
         }
     }
 
