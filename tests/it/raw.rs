@@ -1,21 +1,26 @@
 //! How does a test speak SFTP packet by packet?
 
+use std::net::SocketAddr;
+
 use russh::ChannelMsg;
 
 use crate::gateway::{Gateway, Login};
 use crate::peer::log_in;
 
-/// A raw channel with the subsystem started: packets are written by hand.
-pub async fn raw(
-    gateway: &Gateway,
-    device: &Login,
-) -> (
+/// A connection, and a channel of it.
+type Raw = (
     russh::client::Handle<crate::peer::Trusting>,
     russh::Channel<russh::client::Msg>,
-) {
-    let (ssh, _) = log_in(gateway.address, device, Default::default())
-        .await
-        .unwrap();
+);
+
+/// A raw channel with the subsystem started: packets are written by hand.
+pub async fn raw(gateway: &Gateway, device: &Login) -> Raw {
+    raw_at(gateway.address, device).await
+}
+
+/// The same at this server.
+pub async fn raw_at(address: SocketAddr, device: &Login) -> Raw {
+    let (ssh, _) = log_in(address, device, Default::default()).await.unwrap();
     let channel = ssh.channel_open_session().await.unwrap();
     channel.request_subsystem(true, "sftp").await.unwrap();
     (ssh, channel)

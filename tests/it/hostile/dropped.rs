@@ -74,6 +74,7 @@ fn every_document_is_taken_or_put_aside_with_its_reason() {
 #[test]
 fn whatever_a_file_is_called_and_whatever_is_no_file() {
     let (scene, folder) = serving();
+    let beside = Beside::begin(&scene);
     let secret = scene.program.path("secret.xml");
     std::fs::write(&secret, honest("SECRET")).unwrap();
     let (mut names, kept) = (names::files(), names::files().len());
@@ -102,6 +103,7 @@ fn whatever_a_file_is_called_and_whatever_is_no_file() {
     until_gone(&folder, names.iter().map(PathBuf::from));
     put(&scene, &folder.join("last.xml"), &honest("LAST"));
     until_gone(&folder, ["last.xml".into()]);
+    beside.check();
 
     // The hard link is a file of its own; its other name, and what is no file, stays.
     assert_eq!(std::fs::metadata(&secret).unwrap().nlink(), 1);
@@ -148,6 +150,7 @@ fn whatever_a_file_is_called_and_whatever_is_no_file() {
 #[test]
 fn what_is_said_beside_a_document_and_means_harm_puts_it_aside() {
     let (scene, folder) = serving();
+    let beside = Beside::begin(&scene);
     let said: Vec<Vec<u8>> = vec![
         b"{\"status\": \"draft\", \"status\": \"paid\"}".to_vec(),
         format!("{{\"status\": {}", "[".repeat(8_000)).into_bytes(),
@@ -176,6 +179,7 @@ fn what_is_said_beside_a_document_and_means_harm_puts_it_aside() {
 
     until_gone(&folder, documents.chain(["last.xml".into()]));
 
+    beside.check();
     for at in 0..said.len() {
         assert!(folder.join(format!("rejected/{at}.xml")).exists(), "{at}");
         let told = std::fs::read_to_string(folder.join(format!("rejected/{at}.xml.txt"))).unwrap();

@@ -1,12 +1,14 @@
 //! What do files of setup, and answers of receivers, do that mean harm?
 
-use super::checks::{Scene, check_text, honest};
+use super::checks::{Beside, Scene, check_text, honest};
 use super::names::WORDS;
 use crate::interop::wait_until;
 
 #[test]
 fn a_firms_file_that_means_harm_is_refused_and_changes_nothing() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    scene.program.serve();
+    let beside = Beside::begin(&scene);
     let file = scene.program.path("kantoor.toml");
     let before = scene.program.ok(&["export", "kantoor"]);
     let deep = format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -52,11 +54,14 @@ fn a_firms_file_that_means_harm_is_refused_and_changes_nothing() {
             .contains("is larger than")
     );
     assert_eq!(scene.program.ok(&["export", "kantoor"]), before);
+    beside.check();
 }
 
 #[test]
 fn whatever_a_dossier_is_called_its_folder_stays_in_its_place() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    scene.program.serve();
+    let beside = Beside::begin(&scene);
     let mut file = "[firm]\nslug = \"kantoor\"\n".to_owned();
     file += &scene
         .program
@@ -112,6 +117,7 @@ fn whatever_a_dossier_is_called_its_folder_stays_in_its_place() {
         let code = link["code"].as_str().unwrap();
         assert_eq!(sluis::layout::safe_folder_name(code), code);
     }
+    beside.check();
     scene.check_all();
 }
 
@@ -126,7 +132,7 @@ fn toml_text(text: &str) -> String {
 
 #[test]
 fn a_profile_that_means_harm_is_refused_by_name() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     let folder = scene.program.path("profiles");
     std::fs::create_dir(&folder).unwrap();
     let file = scene.program.path("sluis/sluis.toml");
@@ -145,6 +151,9 @@ fn a_profile_that_means_harm_is_refused_by_name() {
     let own = folder.join("own.toml");
     std::fs::write(&own, profile("own/{dossier_code}/in", "{seq}_{number}")).unwrap();
     scene.program.ok(&["check"]);
+    // What checks it reads the same files as a server that runs, which goes on with those that it has.
+    scene.program.serve();
+    let beside = Beside::begin(&scene);
     let deep = format!("a = {}", "[".repeat(100_000));
     let long = "{dossier_code}".repeat(100_000);
     #[rustfmt::skip]
@@ -171,6 +180,7 @@ fn a_profile_that_means_harm_is_refused_by_name() {
         check_text(&["check"], &told);
         assert!(String::from_utf8(told).unwrap().contains("own"), "{begun}");
     }
+    beside.check();
 }
 
 #[test]
@@ -192,12 +202,14 @@ fn what_a_receiver_answers_is_shown_plainly() {
     });
     scene.program.ok(&["webhook", "add", "kantoor", &url]);
     scene.program.serve();
+    let beside = Beside::begin(&scene);
 
     scene.program.ingest(&[honest("F-1")]);
     answering.join().unwrap();
 
     let failed = "select count(*) from letter where error <> ''";
     wait_until(|| scene.program.query(failed)[0][0] > 0);
+    beside.check();
     for command in [
         &["webhook", "list", "kantoor"][..],
         &["webhook", "dead", "kantoor"],

@@ -42,7 +42,9 @@ fn a_folder_of_harm_is_taken_in() {
 
 #[test]
 fn names_and_things_that_are_no_files_harm_nobody() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    scene.program.serve();
+    let beside = Beside::begin(&scene);
     let folder = scene.program.path("in");
     std::fs::create_dir(&folder).unwrap();
     let names = names::files();
@@ -69,6 +71,7 @@ fn names_and_things_that_are_no_files_harm_nobody() {
         .program
         .run(&["ingest", "kantoor", folder.to_str().unwrap(), "--json"]);
     check_text(&["ingest", "--json"], &again.stdout);
+    beside.check();
     scene.check_all();
 }
 

@@ -7,28 +7,37 @@ use super::documents::Becomes;
 use super::names::WORDS;
 use crate::peer::Peer;
 use crate::raw::{packet, text};
-use crate::uploading::{CREATE, open, scene};
+use crate::uploading::{CREATE, open};
 
-#[test]
-fn every_document_is_kept_whichever_folder_it_is_put_into() {
+/// A server of which the device may put documents in.
+fn serving() -> Scene {
     let mut scene = Scene::new();
     scene
         .program
         .ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
     scene.program.serve();
+    scene
+}
+
+async fn connect(scene: &Scene) -> Peer {
+    Peer::connect(scene.program.address.unwrap(), &scene.device.login).await
+}
+
+#[test]
+fn every_document_is_kept_whichever_folder_it_is_put_into() {
+    let scene = serving();
     let mut table = scene.documents();
     // Here an empty file is one that is not finished: it is refused, and there is nothing to keep.
     table.retain(|one| !one.bytes.is_empty());
     let beside = Beside::begin(&scene);
     let before = peak_mib(scene.program.process());
-    let address = scene.program.address.unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
 
     runtime.block_on(async {
-        let peer = Peer::connect(address, &scene.device.login).await;
+        let peer = connect(&scene).await;
         // A test machine may need longer than this client's ten seconds to read ten megabytes.
         peer.sftp.set_timeout(600);
         for (at, hostile) in table.iter().enumerate() {
@@ -39,7 +48,7 @@ fn every_document_is_kept_whichever_folder_it_is_put_into() {
             assert_eq!(put, Ok(()), "`{}`", hostile.name);
             // Somebody else at the same time.
             if at % 16 == 0 {
-                let other = Peer::connect(address, &scene.device.login).await;
+                let other = connect(&scene).await;
                 assert!(
                     other.list("/expertm/ACME").await.is_ok(),
                     "`{}`",
@@ -69,8 +78,9 @@ fn every_document_is_kept_whichever_folder_it_is_put_into() {
 
 #[tokio::test]
 async fn whatever_a_file_is_called_it_is_taken_under_a_name_of_ours() {
-    let (gateway, office, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
+    let scene = serving();
+    let beside = Beside::begin(&scene);
+    let peer = connect(&scene).await;
     let mut count = 0;
     for word in WORDS.iter().filter(|word| word.text.len() < 250) {
         for folder in ["/in", "/in/ACME"] {
@@ -127,21 +137,19 @@ async fn whatever_a_file_is_called_it_is_taken_under_a_name_of_ours() {
         Ok(())
     );
 
-    let deliveries = gateway.deliveries(&office).await;
+    peer.leave().await;
 
-    assert_eq!(deliveries.len(), count + 2);
-    for path in &deliveries {
-        let name = path.strip_prefix("/expertm/ACME/Te Verwerken/Aankopen/20260314-");
-        let name = name.and_then(|name| name.strip_suffix(" offered")).unwrap();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        assert!(name.chars().all(plain), "{path}");
-    }
+    beside.check();
+    assert_eq!(scene.program.states(), vec!["offered"; count + 2]);
+    scene.check_kept(&[]);
+    scene.check_all();
 }
 
 #[tokio::test]
 async fn what_nobody_can_read_is_given_back_under_a_harmless_name() {
-    let (gateway, _, scanner) = scene().await;
-    let peer = gateway.connect(&scanner).await;
+    let scene = serving();
+    let beside = Beside::begin(&scene);
+    let peer = connect(&scene).await;
     let mut kept = Vec::new();
     for (at, word) in WORDS.iter().enumerate() {
         let name = word.text.replace('/', "\u{2215}");
@@ -150,7 +158,7 @@ async fn what_nobody_can_read_is_given_back_under_a_harmless_name() {
         }
         let bytes = format!("no document {at}").into_bytes();
         peer.put(&format!("/in/{name}"), &bytes).await.unwrap();
-        kept.push((word.what, Digest::of(&bytes)));
+        kept.push((word.what, Digest::of(&bytes).to_string()));
     }
 
     let listed = peer.list("/rejected").await.unwrap();
@@ -173,15 +181,24 @@ async fn what_nobody_can_read_is_given_back_under_a_harmless_name() {
             "{name:?}"
         );
     }
+    peer.leave().await;
+    beside.check();
+    let documents = scene.program.json(&["documents", "kantoor"]);
     for (what, digest) in kept {
-        assert!(gateway.house.blobs.whole(digest).await.is_ok(), "{what}");
+        assert!(
+            documents.iter().any(|one| one["digest"] == digest),
+            "{what}"
+        );
     }
+    scene.check_all();
 }
 
 #[tokio::test]
 async fn a_name_that_is_no_text_and_one_that_lies_of_its_length() {
-    let (gateway, office, scanner) = scene().await;
-    let (_ssh, mut channel) = crate::raw::raw(&gateway, &scanner).await;
+    let scene = serving();
+    let beside = Beside::begin(&scene);
+    let address = scene.program.address.unwrap();
+    let (_ssh, mut channel) = crate::raw::raw_at(address, &scene.device.login).await;
     let name = |bytes: &[u8]| {
         let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
         [&length[..], bytes].concat()
@@ -207,9 +224,12 @@ async fn a_name_that_is_no_text_and_one_that_lies_of_its_length() {
 
     // VERSION, a handle, three refusals, and the session goes on.
     assert_eq!(seen, [2, 102, 101, 101, 101, 104]);
-    let peer = gateway.connect(&scanner).await;
+    let peer = connect(&scene).await;
     peer.put("/in/LAST.xml", &honest("LAST")).await.unwrap();
-    assert_eq!(gateway.deliveries(&office).await.len(), 1);
+    peer.leave().await;
+    beside.check();
+    assert_eq!(scene.program.states(), ["offered"]);
+    scene.check_all();
 }
 
 /// The types of whole packets.
