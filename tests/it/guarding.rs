@@ -121,7 +121,7 @@ impl Scene {
     }
 }
 
-async fn dial(to: SocketAddr, from: Ipv4Addr) -> TcpStream {
+pub async fn dial(to: SocketAddr, from: Ipv4Addr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((from, 0).into()).unwrap();
     socket.connect(to).await.unwrap()

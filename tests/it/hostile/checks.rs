@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,9 +21,12 @@ use crate::program::{Device, Program};
 /// batch of the drop folder. What expands would take gigabytes.
 pub const GROWTH_MIB_MAX: u64 = 320;
 
-/// How long whoever is served beside the table waits for a listing at most. Clients give up after ten seconds; the rest
-/// is for a machine that runs other tests meanwhile.
+/// How long whoever is served beside the table waits for a listing at most: so long for a machine that runs other tests
+/// meanwhile, once. Mostly it is served before a client gives up: [`Waits::check`].
 const LISTED_MAX: Duration = Duration::from_secs(60);
+
+/// What a client waits for an answer before it gives up, as many do.
+const GIVES_UP: Duration = Duration::from_secs(10);
 
 /// What an allocator may keep back of the table, in MiB, when it has gone through. Seen was 13: once its largest
 /// document, which is handed back only when another of that size comes. The documents of the table are 42 together,
@@ -202,12 +205,35 @@ impl Scene {
     }
 }
 
+/// How long somebody waited for each thing that he asked for. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub struct Waits(Arc<Mutex<Vec<Duration>>>);
+
+impl Waits {
+    pub fn note(&self, wait: Duration) {
+        self.0.lock().unwrap().push(wait);
+    }
+
+    /// How many things he has got.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Asserts that one half of what he got, after so many, came before a client gives up.
+    pub fn check(&self, after: usize, what: &str) {
+        let mut waits = self.0.lock().unwrap()[after..].to_vec();
+        waits.sort();
+        let median = waits[waits.len() / 2];
+        assert!(median < GIVES_UP, "{what}: {median:?} of {waits:?}");
+    }
+}
+
 /// Another device, which lists its folder again and again as long as this lives, and the memory that the server had
 /// before.
 pub struct Beside {
     process: u32,
     before: u64,
-    lists: Arc<AtomicUsize>,
+    lists: Waits,
     stop: Arc<AtomicBool>,
     listing: Option<JoinHandle<()>>,
 }
@@ -221,8 +247,8 @@ impl Beside {
         let login = program.device_of("beside", "pull").login;
         program.link(ELSEWHERE, "BESIDE", "beside");
         let address = program.address.unwrap();
-        let (lists, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let (counted, stopped) = (Arc::clone(&lists), Arc::clone(&stop));
+        let (lists, stop) = (Waits::default(), Arc::<AtomicBool>::default());
+        let (noted, stopped) = (lists.clone(), Arc::clone(&stop));
         let listing = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -231,10 +257,11 @@ impl Beside {
             runtime.block_on(async {
                 let peer = Peer::connect(address, &login).await;
                 while !stopped.load(Ordering::SeqCst) {
+                    let begun = tokio::time::Instant::now();
                     let listed = peer.list("/expertm/BESIDE/Te Verwerken/Aankopen");
                     let listed = tokio::time::timeout(LISTED_MAX, listed).await;
                     assert_eq!(listed, Ok(Ok(Vec::new())), "it waits, or is refused");
-                    counted.fetch_add(1, Ordering::SeqCst);
+                    noted.note(begun.elapsed());
                 }
             });
         });
@@ -253,19 +280,20 @@ impl Beside {
 
     /// Waits until it has been answered three times more.
     fn is_served(&self) {
-        let before = self.lists.load(Ordering::SeqCst);
+        let before = self.lists.count();
         wait_until(|| {
             assert!(
                 !self.listing.as_ref().unwrap().is_finished(),
                 "it is not served"
             );
-            self.lists.load(Ordering::SeqCst) >= before + 3
+            self.lists.count() >= before + 3
         });
     }
 
     /// Asserts that it was answered all along and is still, and that memory comes back to where it was.
     pub fn check(mut self) {
         self.is_served();
+        self.lists.check(0, "beside the table");
         let bound = self.before + SLACK_MIB;
         wait_until(|| resident_mib(self.process) <= bound);
         self.stop.store(true, Ordering::SeqCst);

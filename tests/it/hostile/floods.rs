@@ -1,9 +1,12 @@
 //! What does the real program hold while somebody floods it, and afterwards?
 
+mod strangers;
+mod wrong;
+
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use sluis::sftp::limits::{
     WAITING_BYTES_OWN,
 };
 
+use super::checks::Waits;
 use super::ssh::{self, Ssh};
 use crate::gateway::{Login, invoice};
 use crate::interop::{MULTIPLY, Over, wait_until};
@@ -32,8 +36,8 @@ const LARGE_BYTES: usize = 4_000_000;
 /// What `MULTIPLY` makes of one delivery.
 const FILES: i64 = 100_000;
 
-/// How long the honest device waits for its file at most, beside whatever floods. Clients give up after ten seconds;
-/// the rest is for a machine that runs other tests meanwhile.
+/// How long the honest device waits for its file at most, beside whatever floods: so long for a machine that runs other
+/// tests meanwhile, once. Mostly it is served before a client gives up: [`Waits::check`].
 const PULLED_MAX: Duration = Duration::from_secs(60);
 
 /// The program, with an honest device that pulls a small file all the time, and a hostile one.
@@ -44,9 +48,29 @@ struct Scene {
     large: String,
     /// And its folder, of a hundred thousand.
     folder: String,
-    pulls: Arc<AtomicUsize>,
+    /// The small one.
+    small: String,
+    pulls: Waits,
     stop: Arc<AtomicBool>,
     honest: Option<JoinHandle<()>>,
+}
+
+/// What a flood leaves open.
+trait Open {
+    /// Pulls the plug.
+    fn cut(self);
+}
+
+impl Open for Ssh {
+    fn cut(self) {
+        self.cut();
+    }
+}
+
+impl Open for TcpStream {
+    fn cut(self) {
+        drop(self.shutdown(Shutdown::Both));
+    }
 }
 
 /// What the program holds.
@@ -63,6 +87,11 @@ impl Scene {
 
     /// With this line in its configuration, and so many files in the hostile device's folder.
     fn start_with(line: &str, files: i64) -> Self {
+        Self::start_as(line, "", files)
+    }
+
+    /// And with these lines at its end.
+    fn start_as(line: &str, last: &str, files: i64) -> Self {
         let mut program = Program::init();
         let hostile = program.device("evil", "mount", "EVIL").login;
         let honest = program.device("server", "pull", "ACME").login;
@@ -70,7 +99,7 @@ impl Scene {
         let lines = std::fs::read_to_string(&config).unwrap();
         let lines = lines.replacen("[sftp]\n", &format!("[sftp]\n{line}\n"), 1);
         assert!(lines.contains(line));
-        std::fs::write(&config, lines).unwrap();
+        std::fs::write(&config, lines + "\n" + last).unwrap();
         let small = invoice("F-0", 2000);
         program.ingest(&[small.clone(), invoice("F-1", LARGE_BYTES)]);
         let rows = program.json(&["deliveries", "kantoor"]);
@@ -83,25 +112,27 @@ impl Scene {
             (*paths.iter().find(is_it).unwrap()).to_owned()
         };
         let (file, large) = (path("/ACME/", "_F-0_"), path("/EVIL/", "_F-1_"));
+        let theirs = path("/EVIL/", "_F-0_");
         if files > 2 {
-            let theirs = "(select min(id) from delivery where folder_key like '%/evil/%')";
-            program.query(&MULTIPLY.replace("(select min(id) from delivery)", theirs));
+            let first = "(select min(id) from delivery where folder_key like '%/evil/%')";
+            program.query(&MULTIPLY.replace("(select min(id) from delivery)", first));
         }
         let count = "select count(*) from delivery where folder_key like '%/evil/%'";
         assert_eq!(program.query(count), [[files]]);
         program.serve();
-        let (pulls, stop) = (Arc::default(), Arc::default());
+        let (pulls, stop) = (Waits::default(), Arc::default());
         let address = program.address.unwrap();
         let pulling = pull(
             address,
             honest,
             (file, small),
-            Arc::clone(&pulls),
+            pulls.clone(),
             Arc::clone(&stop),
         );
         let scene = Self {
             folder: large.rsplit_once('/').unwrap().0.to_owned(),
             large,
+            small: theirs,
             hostile,
             program,
             pulls,
@@ -130,11 +161,11 @@ impl Scene {
     }
 
     fn serves_the_honest_times(&self, times: usize) {
-        let before = self.pulls.load(Ordering::SeqCst);
+        let before = self.pulls.count();
         wait_until(|| {
             let honest = self.honest.as_ref().unwrap();
             assert!(!honest.is_finished(), "the honest device is not served");
-            self.pulls.load(Ordering::SeqCst) >= before + times
+            self.pulls.count() >= before + times
         });
     }
 
@@ -156,14 +187,15 @@ impl Scene {
     }
 
     /// Lets somebody flood, and looks while what it leaves open is open, and when it is gone.
-    fn withstands(&self, what: &str, flood: impl FnOnce(&Self) -> Vec<Ssh>) {
-        let before = self.held();
+    fn withstands<T: Open>(&self, what: &str, flood: impl FnOnce(&Self) -> Vec<T>) {
+        let (before, pulled) = (self.held(), self.pulls.count());
         std::fs::write(format!("/proc/{}/clear_refs", self.program.process()), "5").unwrap();
 
         let open = flood(self);
         self.serves_the_honest();
         let peak = self.status("VmHWM:").saturating_sub(before.kib);
-        open.into_iter().for_each(Ssh::cut);
+        self.pulls.check(pulled, what);
+        open.into_iter().for_each(Open::cut);
 
         let is_back = |held: Held| held.kib <= before.kib + SLACK_KIB && held.files <= before.files;
         wait_until(|| is_back(self.held()));
@@ -188,7 +220,7 @@ fn pull(
     address: std::net::SocketAddr,
     login: Login,
     (file, expected): (String, Vec<u8>),
-    pulls: Arc<AtomicUsize>,
+    pulls: Waits,
     stop: Arc<AtomicBool>,
 ) -> impl FnOnce() + Send {
     move || {
@@ -205,9 +237,10 @@ fn pull(
                     assert!(bytes == expected, "the honest device got other bytes");
                     peer.close(&handle).await.unwrap();
                 };
+                let begun = tokio::time::Instant::now();
                 let pulled = tokio::time::timeout(PULLED_MAX, pulled).await;
                 assert_eq!(pulled, Ok(()), "the honest device waits");
-                pulls.fetch_add(1, Ordering::SeqCst);
+                pulls.note(begun.elapsed());
             }
         });
     }
@@ -635,7 +668,7 @@ fn a_peer_that_has_not_logged_in_holds_nothing() {
             drop(stream.read_to_end(&mut rest));
             assert!(rest.len() < 1000);
         }
-        Vec::new()
+        Vec::<Ssh>::new()
     });
     scene.withstands(
         "packets that are too large, before and after the keys",
@@ -646,7 +679,7 @@ fn a_peer_that_has_not_logged_in_holds_nothing() {
             let mut late = scene.log_in();
             let sent = late.send(&[&[ssh::IGNORE][..], &string_of(1 << 20)].concat());
             assert!(sent.is_err() || late.is_ended());
-            Vec::new()
+            Vec::<Ssh>::new()
         },
     );
 }

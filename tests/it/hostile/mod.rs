@@ -6,9 +6,9 @@
 //! honest document right behind it comes in as ever.
 //!
 //! What a device that means harm does to the server, and to whoever is served beside it: `packets` sends SFTP
-//! that is wrong in one place, `floods` sends SSH and SFTP without end, to the real program, and looks at its
-//! memory; `ssh` is what they speak with. After each, the server lives, its memory is where it was, and another
-//! device was served all along.
+//! that is wrong in one place; `floods` sends SSH and SFTP without end, to the real program, and looks at its memory, also
+//! after what `packets` sends and after strangers whom the guard counts and bars; `ssh` is what they speak with. After
+//! each, the server lives, its memory is where it was, and another device was served all along.
 
 mod asking;
 mod checks;

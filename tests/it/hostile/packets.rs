@@ -25,7 +25,7 @@ const EXTENDED: u8 = 200;
 
 const STATUS: u8 = 101;
 const DATA: u8 = 103;
-const ATTRS: u8 = 105;
+pub const ATTRS: u8 = 105;
 
 const EOF: u32 = 1;
 const MISSING: u32 = 2;
@@ -155,7 +155,7 @@ fn attributes(flags: u32, rest: &[u8]) -> Vec<u8> {
 const ID: u32 = 4711;
 
 /// What a wrong request is answered with: a kind of packet, and for a status its code.
-type Expected = (u8, u32);
+pub type Expected = (u8, u32);
 
 fn status(code: u32) -> Expected {
     (STATUS, code)
@@ -163,7 +163,7 @@ fn status(code: u32) -> Expected {
 
 /// Requests that are wrong, and one past each limit; the last ones of each pair are just inside.
 #[expect(clippy::too_many_lines, reason = "it is a table")]
-fn cases(file: &str) -> Vec<(&'static str, Vec<u8>, Expected)> {
+pub fn cases(file: &str) -> Vec<(&'static str, Vec<u8>, Expected)> {
     let long = |bytes: usize| format!("/{}", "d/".repeat(bytes / 2)[..bytes - 1].to_owned());
     let name = |bytes: usize| format!("{INBOX}/{}", "n".repeat(bytes));
     let everything = u32::MAX;
@@ -366,9 +366,8 @@ async fn each_wrong_request_is_answered_and_the_next_one_is_served() {
     scene.serves_the_honest().await;
 }
 
-#[tokio::test]
-async fn what_cannot_be_framed_ends_the_session_and_no_other() {
-    let scene = Scene::start().await;
+/// What cannot be framed, sent as the first of a session, and whether INIT in it is answered before the session ends.
+pub fn unframed() -> [(&'static str, Vec<u8>, bool); 6] {
     let init = packet(INIT, &3_u32.to_be_bytes());
     let past = u32::try_from(PACKET_BYTES_MAX + 1)
         .unwrap()
@@ -379,7 +378,7 @@ async fn what_cannot_be_framed_ends_the_session_and_no_other() {
         .to_be_bytes()
         .to_vec();
     let smuggled = ask(STAT, ID, &text("/"));
-    for (what, sent, answers) in [
+    [
         ("no content", [&init[..], &[0; 4], &smuggled].concat(), true),
         (
             "one byte too large",
@@ -389,8 +388,14 @@ async fn what_cannot_be_framed_ends_the_session_and_no_other() {
         ("4 GiB", [&init[..], &[0xFF; 4], &smuggled].concat(), true),
         ("torn", [&init[..], &whole, b"x"].concat(), true),
         ("before INIT", smuggled.clone(), false),
-        ("no INIT, and too large", past.clone(), false),
-    ] {
+        ("no INIT, and too large", past, false),
+    ]
+}
+
+#[tokio::test]
+async fn what_cannot_be_framed_ends_the_session_and_no_other() {
+    let scene = Scene::start().await;
+    for (what, sent, answers) in unframed() {
         let mut talk = scene.silent().await;
         talk.send(&sent).await;
         talk.channel.eof().await.unwrap();

@@ -24,6 +24,7 @@ pub const REQUEST_FAILURE: u8 = 82;
 pub const CHANNEL_OPEN: u8 = 90;
 pub const WINDOW_ADJUST: u8 = 93;
 pub const DATA: u8 = 94;
+pub const EOF: u8 = 96;
 pub const CLOSE: u8 = 97;
 pub const CHANNEL_REQUEST: u8 = 98;
 
@@ -80,42 +81,56 @@ impl Ssh {
     }
 
     /// Has exchanged versions over this connection, and no keys yet.
-    pub fn greet(mut stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(&[VERSION, b"\r\n"].concat()).unwrap();
+    pub fn greet(stream: TcpStream) -> Self {
+        Self::try_greet(stream).unwrap()
+    }
+
+    /// The same, or fails where it is turned away.
+    pub fn try_greet(mut stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         let mut server_version = Vec::new();
         let mut byte = [0];
         while byte != *b"\n" {
-            stream.read_exact(&mut byte).unwrap();
+            stream.read_exact(&mut byte)?;
             server_version.extend(byte);
         }
+        if !server_version.starts_with(b"SSH-2.0-") {
+            return Err(io::Error::other("it is turned away"));
+        }
         server_version.truncate(server_version.len() - 2);
-        Self {
+        // Behind theirs: whom it turns away it does not hear, and what it told would be lost with that.
+        stream.write_all(&[VERSION, b"\r\n"].concat())?;
+        Ok(Self {
             stream,
             server_version,
             session: Vec::new(),
             channels: 0,
             sealing: None,
             opening: None,
-        }
+        })
     }
 
     /// Connects, and logs in.
     pub fn log_in(address: SocketAddr, login: &Login) -> Self {
         let mut ssh = Self::dial(address);
-        ssh.settle_login().unwrap();
+        ssh.offer(login).unwrap();
+        ssh.until(52).unwrap();
+        ssh
+    }
+
+    /// Asks to be let in with this key, and does not wait for the answer.
+    pub fn offer(&mut self, login: &Login) -> io::Result<()> {
+        self.settle_login()?;
         let key = login.key.key_data().ed25519().unwrap();
         let pair = Ed25519KeyPair::from_seed_unchecked(key.private.as_ref()).unwrap();
         let blob = string(&login.key.public_key().to_bytes().unwrap());
         let user = [text(&login.name), text("ssh-connection"), text("publickey")].concat();
         let asked = [&[50][..], &user, &[1], &text("ssh-ed25519"), &blob].concat();
-        let signed = pair.sign(&[string(&ssh.session), asked.clone()].concat());
+        let signed = pair.sign(&[string(&self.session), asked.clone()].concat());
         let signature = [text("ssh-ed25519"), string(signed.as_ref())].concat();
-        ssh.send(&[asked, string(&signature)].concat()).unwrap();
-        ssh.until(52).unwrap();
-        ssh
+        self.send(&[asked, string(&signature)].concat())
     }
 
     /// Sends one packet.
