@@ -285,7 +285,8 @@ pub fn business_key(reading: &Reading) -> Option<String> {
 /// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's alone, may be borne
 /// by several, and then nothing says that one is a newer version of the other.
 ///
-/// Nor does `CONCEPT` or `0` in the place of the document's number. An electronic address is often a parent's or a provider's, so it counts only where no other number stands.
+/// Nor does `CONCEPT` or `0` in the place of the document's number. An electronic address is often a parent's or a
+/// provider's, so it counts only where no other number stands.
 pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
     let is_known = |party: &Party| {
         let has_other = |id: &PartyId| id.source != PartyIdSource::Endpoint && is_number(&id.key);
@@ -323,8 +324,8 @@ fn comparable_number(number: &str) -> String {
 }
 
 /// A Belgian number before any other, for the same seller may write its legal number today and its VAT number
-/// tomorrow, and words around it; abroad, where these are two, the VAT number, which an invoice across a border cannot leave out; an
-/// electronic address after both, for it may be somebody else's.
+/// tomorrow, and words around it; abroad, where these are two, the VAT number, which an invoice across a border cannot
+/// leave out; an electronic address after both, for it may be somebody else's.
 fn party_key(party: &Party) -> Option<String> {
     let find = |counts: fn(&&PartyId) -> bool| party.ids.iter().find(counts);
     let belgian = find(|id| is_registration(id) && is_sure(id) && id.enterprise_digits().is_some());

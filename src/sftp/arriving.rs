@@ -91,9 +91,11 @@ impl Arriving {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::path::Path;
+
     use super::super::room::Room;
     use super::*;
-    use crate::catalog::large_folder_for_tests;
+    use crate::catalog::{Catalog, large_folder_for_tests};
     use crate::login::{Holdings, LISTINGS_DEVICE_MAX};
 
     pub(in crate::sftp) type Parts = mpsc::UnboundedSender<Part>;
@@ -106,6 +108,17 @@ pub(super) mod tests {
     /// How many entries a device holds.
     pub(in crate::sftp) fn held_by(device: &Holdings) -> usize {
         device.large.count() + device.small.count()
+    }
+
+    /// A large folder that is being read: of its 11 000 files the first 2000 are counted already.
+    async fn scene(folder: &Path) -> (Catalog, Arc<Holdings>, Arc<Held>, Arriving) {
+        let (catalog, rest) = large_folder_for_tests(folder, 9_000).await;
+        let device = Arc::<Holdings>::default();
+        let room = Arc::new(Room::of(Arc::clone(&device)));
+        let turns = (device.turn_to_list().await, room.turn_to_count(2_000).await);
+        let held = Arc::new(room.hold(2_000).unwrap());
+        let arriving = Arriving::begin(rest, Arc::clone(&held), turns);
+        (catalog, device, held, arriving)
     }
 
     /// Waits for all turns of a device, and gives them back.
@@ -121,12 +134,7 @@ pub(super) mod tests {
     async fn a_folder_is_read_and_counted_to_its_end_though_nobody_takes_it_and_then_others_may_list()
      {
         let folder = tempfile::tempdir().unwrap();
-        let (catalog, rest) = large_folder_for_tests(folder.path(), 9_000).await;
-        let device = Arc::<Holdings>::default();
-        let room = Arc::new(Room::of(Arc::clone(&device)));
-        let turns = (device.turn_to_list().await, room.turn_to_count(2_000).await);
-        let held = Arc::new(room.hold(2_000).unwrap());
-        let mut arriving = Arriving::begin(rest, Arc::clone(&held), turns);
+        let (catalog, device, held, mut arriving) = scene(folder.path()).await;
 
         all_turns(&device).await;
         catalog.close().await;
@@ -145,12 +153,8 @@ pub(super) mod tests {
     async fn whoever_lets_go_of_a_folder_frees_its_turns_its_room_and_its_connection() {
         for is_begun in [true, false] {
             let folder = tempfile::tempdir().unwrap();
-            let (catalog, rest) = large_folder_for_tests(folder.path(), 9_000).await;
-            let device = Arc::<Holdings>::default();
-            let room = Arc::new(Room::of(Arc::clone(&device)));
-            let turns = (device.turn_to_list().await, room.turn_to_count(2_000).await);
-            let held = Arc::new(room.hold(2_000).unwrap());
-            let mut arriving = Arriving::begin(rest, held, turns);
+            let (catalog, device, held, mut arriving) = scene(folder.path()).await;
+            drop(held); // its task has it
             if is_begun {
                 assert!(!arriving.next().await.unwrap().is_empty());
             }
