@@ -1,6 +1,6 @@
 //! What holds whoever has not logged in, and who is served all along?
 
-mod strangers;
+pub mod strangers;
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -337,6 +337,34 @@ async fn a_guess_takes_its_time_whoever_it_is_about() {
         // The first refusals of an agent take next to nothing, the further ones do.
         assert!(took >= Duration::from_millis(100), "{login}: {took:?}");
     }
+}
+
+#[tokio::test]
+async fn an_honest_client_with_a_wrong_key_first_is_not_slowed() {
+    let scene = Scene::start("").await;
+    let (mut first, mut fourth) = (Duration::MAX, Duration::MAX);
+    // The quickest of five, for a machine may be busy; the networks are five, so that none is narrowed or barred.
+    for at in 0..5 {
+        let stream = scene.dial(Ipv4Addr::new(127, 3, 0, at)).await;
+        let mut ssh = client::connect_stream(Arc::default(), stream, Trusting)
+            .await
+            .unwrap();
+        for key in 0..4 {
+            let asked = tokio::time::Instant::now();
+            assert!(!offer(&mut ssh, &scene.device.name, &[wrong_key()]).await);
+            match key {
+                0 => first = first.min(asked.elapsed()),
+                3 => fourth = fourth.min(asked.elapsed()),
+                _ => {}
+            }
+        }
+        let right = [scene.device.key.clone()];
+        assert!(offer(&mut ssh, &scene.device.name, &right).await);
+    }
+
+    // A guess is slowed from the fourth on.
+    assert!(fourth >= Duration::from_millis(100), "{fourth:?}");
+    assert!(first * 2 < fourth, "{first:?} {fourth:?}");
 }
 
 #[tokio::test]

@@ -7,8 +7,10 @@ use std::time::Duration;
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm as Argon2Algorithm, Argon2, Params, Version};
 use russh::client::{AuthResult, Handle};
+use russh::keys::ssh_key::Mpint;
 use russh::keys::ssh_key::private::RsaKeypair;
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
+use russh::keys::ssh_key::public::{DsaPublicKey, KeyData};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{MethodKind, MethodSet, client};
 use sluis::catalog::{Catalog, Device, DeviceKey};
 use sluis::login::{Answer, Knock, Logins, NotBegun, hash_password};
@@ -18,6 +20,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::gateway::{Gateway, Login, Office, PATIENCE, invoice, until};
+use crate::guarding::strangers::would_do;
+use crate::hostile::ssh::Ssh;
 use crate::peer::{Peer, Trusting, dial, log_in};
 use crate::program::Program;
 use crate::uploading::{CREATE, open, size, write};
@@ -556,6 +560,44 @@ async fn a_weak_key_is_refused_though_it_is_the_devices() {
     assert_eq!(told.unwrap(), no(false, REFUSED));
 
     assert!(by_key(&mut ssh, &with(&sound)).await.success());
+}
+
+#[tokio::test]
+async fn a_dsa_key_would_not_do_though_it_is_the_devices() {
+    // RFC 4252 §5.1 and §7.
+    const FAILURE: u8 = 51;
+    const WOULD_DO: u8 = 60;
+    let scene = Scene::start(DeviceKind::Pull).await;
+    let number = || Mpint::from_positive_bytes(&[0x7f; 128]);
+    let dsa = DsaPublicKey::new(number(), number(), number(), number()).unwrap();
+    let dsa = PublicKey::from(KeyData::Dsa(dsa));
+    let added = DeviceKey {
+        fingerprint: dsa.fingerprint(HashAlg::Sha256).to_string(),
+        public_key: dsa.to_openssh().unwrap(),
+        comment: String::new(),
+        expires_at: None,
+    };
+    let device = scene.device().await;
+    let added = scene
+        .outside
+        .add_device_key(&device, &added, scene.now())
+        .await;
+    added.unwrap();
+    let (address, login) = (scene.gateway.address, scene.login.clone());
+
+    // No client makes one any more, so it is offered packet by packet.
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut told = Vec::new();
+        for (kind, key) in [("ssh-dss", &dsa), ("ssh-ed25519", login.key.public_key())] {
+            let mut ssh = Ssh::dial(address);
+            ssh.settle_login().unwrap();
+            let blob = key.to_bytes().unwrap();
+            ssh.send(&would_do(&login.name, kind, &blob)).unwrap();
+            told.push(ssh.receive().map(|packet| packet[0]).ok());
+        }
+        told
+    });
+    assert_eq!(asking.await.unwrap(), [Some(FAILURE), Some(WOULD_DO)]);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ fn asked(login: &[u8], method: &str, rest: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a key of this kind would do, without proof (RFC 4252 §7).
-fn would_do(login: &str, kind: &str, blob: &[u8]) -> Vec<u8> {
+pub fn would_do(login: &str, kind: &str, blob: &[u8]) -> Vec<u8> {
     let rest = [&[0][..], &text(kind), &string(blob)].concat();
     asked(login.as_bytes(), "publickey", &rest)
 }
