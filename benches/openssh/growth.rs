@@ -13,56 +13,74 @@ const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 /// How many files the small folder holds, which is looked at.
 const LOOKED_AT: usize = 200;
 
-/// Microseconds of an act, at one size of the catalog.
-struct Costs {
-    list: f64,
-    stat: f64,
-    open: f64,
-    mark: f64,
-    start: f64,
+/// A server with a catalog of one size, and microseconds of each act, a figure a round.
+struct Grown {
+    size: usize,
+    rig: Rig,
+    started: f64,
     rest: u64,
+    acts: [Vec<f64>; 4],
 }
 
-/// Looks at the same small folder beside more and more deliveries of the same device.
+/// Looks at the same small folder beside more and more deliveries of the same device. The sizes take turns, for a
+/// machine that is slower a minute later would tell of growth that is none.
 pub fn run(rounds: usize) {
-    let found: Vec<_> = SIZES.iter().map(|size| at_size(*size, rounds)).collect();
-    let first = &found[0];
+    let mut grown = SIZES.map(Grown::start);
+    for _ in 0..rounds {
+        for one in &mut grown {
+            one.measure();
+        }
+    }
     println!(
         "| deliveries | listing | stat | open | mark | start, s | memory at rest, MiB |\n|---|---|---|---|---|---|---|"
     );
-    for (size, costs) in SIZES.iter().zip(&found) {
+    let first = grown[0].acts.clone().map(median);
+    for one in grown {
+        let acts = one.acts.map(median);
+        let [list, stat, open, mark] = std::array::from_fn(|at| acts[at] / first[at]);
         println!(
-            "| {size} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
-            costs.list / first.list,
-            costs.stat / first.stat,
-            costs.open / first.open,
-            costs.mark / first.mark,
-            costs.start,
-            costs.rest / 1024
+            "| {} | {list:.2} | {stat:.2} | {open:.2} | {mark:.2} | {:.2} | {} |",
+            one.size,
+            one.started,
+            one.rest / 1024
         );
     }
 }
 
-fn at_size(size: usize, rounds: usize) -> Costs {
-    let mut rig = Rig::start();
-    rig.fill(LOOKED_AT, 20_000);
-    // The rest stands in another folder of the same device and link.
-    rig.change(copies(size - LOOKED_AT + 1).replace(
-        "select * from delivery order by id limit 1",
-        "select *, replace(folder, 'Aankopen', 'Archief') as f2 from delivery order by id limit 1",
-    ).replace("folder, folder_key, digest, bytes, created_at, offered_at, replace", "replace(folder, 'Aankopen', 'Archief'), replace(folder_key, 'aankopen', 'archief'), digest, bytes, created_at, offered_at, replace"));
-    let start = Instant::now();
-    rig.serve(Side::Sluis);
-    let started = start.elapsed().as_secs_f64();
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    let rest = memory(rig.pid(Side::Sluis));
-    let mut found: [Vec<f64>; 4] = Default::default();
-    for _ in 0..rounds {
-        let costs = acts(&rig);
-        for (all, one) in found.iter_mut().zip(costs) {
+impl Grown {
+    fn start(size: usize) -> Self {
+        let mut rig = Rig::start();
+        rig.fill(LOOKED_AT, 20_000);
+        // The rest stands in another folder of the same device and link.
+        rig.change(copies(size - LOOKED_AT + 1).replace(
+            "select * from delivery order by id limit 1",
+            "select *, replace(folder, 'Aankopen', 'Archief') as f2 from delivery order by id limit 1",
+        ).replace("folder, folder_key, digest, bytes, created_at, offered_at, replace", "replace(folder, 'Aankopen', 'Archief'), replace(folder_key, 'aankopen', 'archief'), digest, bytes, created_at, offered_at, replace"));
+        let start = Instant::now();
+        rig.serve(Side::Sluis);
+        let started = start.elapsed().as_secs_f64();
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let rest = memory(rig.pid(Side::Sluis));
+        Self {
+            size,
+            rig,
+            started,
+            rest,
+            acts: Default::default(),
+        }
+    }
+
+    fn measure(&mut self) {
+        let costs = acts(&self.rig);
+        for (all, one) in self.acts.iter_mut().zip(costs) {
             all.push(one);
         }
-        rig.cli(&[
+        let [list, stat, open, mark] = costs;
+        eprintln!(
+            "{}: list {list:.0} µs, stat {stat:.0} µs, open {open:.0} µs, mark {mark:.0} µs",
+            self.size
+        );
+        self.rig.cli(&[
             "resend",
             "bench",
             "--dossier",
@@ -70,18 +88,6 @@ fn at_size(size: usize, rounds: usize) -> Costs {
             "--reason",
             "once more",
         ]);
-    }
-    let [list, stat, open, mark] = found.map(median);
-    eprintln!(
-        "{size}: list {list:.0} µs, stat {stat:.0} µs, open {open:.0} µs, mark {mark:.0} µs, start {started:.2} s, rest {rest} KiB"
-    );
-    Costs {
-        list,
-        stat,
-        open,
-        mark,
-        start: started,
-        rest,
     }
 }
 

@@ -7,7 +7,8 @@ use super::documents::short;
 use super::explain::Said;
 use super::story::Telling;
 use crate::catalog::{DeliveryRow, DocumentRow, EventRow};
-use crate::model::{EventKind, State};
+use crate::ingest::doubt;
+use crate::model::{Doubt, EventKind, State};
 use crate::text::{self, Twin, TwinRead};
 use crate::ubl::differences::{Difference, differences};
 
@@ -16,6 +17,7 @@ pub(super) struct Beside {
     document: DocumentRow,
     deliveries: Vec<(DeliveryRow, TwinRead)>,
     differs: Vec<Difference>,
+    doubt: Option<Doubt>,
 }
 
 /// Finds what a document looks like, oldest first; nothing where none of its deliveries says that it does.
@@ -43,6 +45,7 @@ pub(super) async fn find(
         found.push(Beside {
             deliveries: rows.collect(),
             differs: differences(&document.reading, &older.reading),
+            doubt: doubt(&document.reading, &older.reading),
             document: older,
         });
     }
@@ -95,6 +98,9 @@ pub(super) fn story(telling: &Telling<'_>, beside: &[Beside]) -> Vec<Said> {
         if one.differs.is_empty() {
             say(Twin::Alike);
         }
+        if let Some(doubt) = one.doubt {
+            say(Twin::Doubted(doubt));
+        }
     }
     story
 }
@@ -123,7 +129,8 @@ pub(super) fn json_of(beside: &[Beside]) -> Value {
             "payable": reading.payable, "currency": reading.currency,
             "payable_currency": reading.payable_currency,
             "received_at": one.document.received_at.to_string(), "source": one.document.source,
-            "differs": differs.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
+            "differs": differs.collect::<Vec<_>>(),
+            "doubt": one.doubt.map(Doubt::as_str), "deliveries": deliveries.collect::<Vec<_>>(),
         })
     };
     beside.iter().map(one).collect()

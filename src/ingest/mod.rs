@@ -22,4 +22,5 @@ pub use firms::Firm;
 pub use readers::{Readers, Reads};
 pub use receive::{GROUP_FILES_MAX, PutAs, Written};
 pub use run::{Arrival, Error, Ingest, Outcome, Prepared, Taken};
+pub use sameness::doubt;
 pub(crate) use write::{Facts, named_in, routing_json, waits_for};

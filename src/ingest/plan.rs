@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Known;
 use crate::ingest::named::{Named, route_named};
 use crate::ingest::route::{DossierIndex, Route, Routing, may_hold_a_number, route};
+use crate::ingest::sameness::doubt_alone;
 use crate::layout::is_invisible;
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, DossierId, Duplicates, EnterpriseNumber, Flow, HeldReason,
@@ -282,25 +283,11 @@ pub fn business_key(reading: &Reading) -> Option<String> {
     Some(key)
 }
 
-/// Returns what a firm's choice comes to for one document: a name, and a number that is nobody's alone, may be borne
-/// by several, and then nothing says that one is a newer version of the other.
-///
-/// Nor does `CONCEPT` or `0` in the place of the document's number. An electronic address is often a parent's or a
-/// provider's, so it counts only where no other number stands.
+/// Returns what a firm's choice comes to for one document.
 pub fn choice_for(reading: &Reading, choice: Duplicates) -> Duplicates {
-    let is_known = |party: &Party| {
-        let has_other = |id: &PartyId| id.source != PartyIdSource::Endpoint && is_number(&id.key);
-        let by_address = !party.ids.iter().any(has_other);
-        let counts = |id: &PartyId| is_sure(id) && (by_address || is_registration(id));
-        party.ids.iter().any(counts)
-    };
-    let number = reading.number.as_deref().unwrap_or_default();
-    let is_numbered = number.contains(|c: char| c.is_numeric() && c != '0');
-    let is_buyer_known = !reading.self_billed || is_known(&reading.buyer);
-    if is_numbered && is_known(&reading.seller) && is_buyer_known {
-        choice
-    } else {
-        Duplicates::Hold
+    match doubt_alone(reading) {
+        Some(_) => Duplicates::Hold,
+        None => choice,
     }
 }
 
@@ -352,7 +339,7 @@ pub(super) fn is_registration(id: &PartyId) -> bool {
 /// Whether an identifier is one enterprise's alone: a sound Belgian number, a VAT number where VAT numbers stand,
 /// or a number of a scheme that has a code. What a party is called in somebody's lists is not, nor is what was
 /// written because a field wanted something, nor a number that each court or each office counts for itself.
-fn is_sure(id: &PartyId) -> bool {
+pub(super) fn is_sure(id: &PartyId) -> bool {
     let (scheme, _) = id.key.split_once(':').unwrap_or_default();
     let is_one_registers = match (id.enterprise_digits(), scheme) {
         (Some(digits), _) => digits.parse::<EnterpriseNumber>().is_ok(),

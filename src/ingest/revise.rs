@@ -2,7 +2,7 @@
 
 use super::Ingest;
 use super::plan::{Planned, choice_for, suspect};
-use super::sameness::may_replace;
+use super::sameness::doubt_of_two;
 use crate::catalog::{self, Event, Known, Tx, Uncollected};
 use crate::evidence::replay::{REPLACED, REVISION};
 use crate::model::{
@@ -59,7 +59,7 @@ impl Ingest {
         };
         let older = tx.earlier_readings(firm, business_key, document).await?;
         let mut older = older.iter().filter(|(id, _)| stands(*id));
-        let gives_way = |older: &Reading| may_replace(reading, older);
+        let gives_way = |older: &Reading| doubt_of_two(reading, older).is_none();
         known.is_doubtful = !older.all(|(_, older)| older.as_ref().is_some_and(gives_way));
         Ok(())
     }

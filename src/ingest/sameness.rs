@@ -4,27 +4,67 @@
 //! takes a document away without anybody is not: whatever says that they are two, counts.
 
 use super::named::words;
-use super::plan::{is_number, is_registration};
-use crate::model::{Kind, PartyId, PartyIdSource};
+use super::plan::{is_number, is_registration, is_sure};
+use crate::model::{Doubt, Kind, PartyId, PartyIdSource};
 use crate::ubl::{Party, Reading};
 
-/// Whether a document may take the place of an older one with the same business key: the number is written alike
-/// but for case and spaces, both are one type of document, and nothing says that the sellers are two, nor the buyers.
+/// Returns what speaks against it that a document takes the place of an older one with the same business key, if
+/// anything does: of the newer by itself, or of the two.
 ///
 /// Of the buyer less is asked, where the number is not his: a corrected name, or a number that was added, is what
 /// newer versions come for.
-pub(super) fn may_replace(newer: &Reading, older: &Reading) -> bool {
+pub fn doubt(newer: &Reading, older: &Reading) -> Option<Doubt> {
+    doubt_alone(newer).or_else(|| doubt_of_two(newer, older))
+}
+
+/// Returns why nothing gives way to a document, whatever it looks like: a name, and a number that is nobody's alone, may
+/// be borne by several, and `CONCEPT` or `0` is no number of a document.
+///
+/// An electronic address is often a parent's or a provider's, so it counts only where no other number stands.
+pub(super) fn doubt_alone(reading: &Reading) -> Option<Doubt> {
+    let is_known = |party: &Party| {
+        let has_other = |id: &PartyId| id.source != PartyIdSource::Endpoint && is_number(&id.key);
+        let by_address = !party.ids.iter().any(has_other);
+        let counts = |id: &PartyId| is_sure(id) && (by_address || is_registration(id));
+        party.ids.iter().any(counts)
+    };
+    let number = reading.number.as_deref().unwrap_or_default();
+    let speaks = [
+        (
+            !number.contains(|c: char| c.is_numeric() && c != '0'),
+            Doubt::Number,
+        ),
+        (!is_known(&reading.seller), Doubt::Seller),
+        (
+            reading.self_billed && !is_known(&reading.buyer),
+            Doubt::Buyer,
+        ),
+    ];
+    first(speaks)
+}
+
+/// Returns what says that a document is no newer version of that one: a number that is written otherwise but for case
+/// and spaces, another type, two sellers, two buyers, another account.
+pub(super) fn doubt_of_two(newer: &Reading, older: &Reading) -> Option<Doubt> {
     let buyers_agree = if newer.self_billed {
         may_be_one(&newer.buyer, &older.buyer)
     } else {
         !are_surely_two(&newer.buyer, &older.buyer)
     };
-    written(newer) == written(older)
-        && are_of_one_type(newer, older)
-        && may_be_one(&newer.seller, &older.seller)
-        && !are_two_places(&newer.seller, &older.seller)
-        && buyers_agree
-        && !is_paid_elsewhere(newer, older)
+    let sellers_agree =
+        may_be_one(&newer.seller, &older.seller) && !are_two_places(&newer.seller, &older.seller);
+    first([
+        (written(newer) != written(older), Doubt::Number),
+        (!sellers_agree, Doubt::Seller),
+        (!buyers_agree, Doubt::Buyer),
+        (!are_of_one_type(newer, older), Doubt::Type),
+        (is_paid_elsewhere(newer, older), Doubt::Account),
+    ])
+}
+
+fn first(speaks: impl IntoIterator<Item = (bool, Doubt)>) -> Option<Doubt> {
+    let mut speaks = speaks.into_iter();
+    speaks.find_map(|(is_so, doubt)| is_so.then_some(doubt))
 }
 
 /// A pro forma (325) or an advance (386) is no newer version of the invoice (380) that bears its number; nor, for all
@@ -161,10 +201,40 @@ mod tests {
     use super::*;
     use crate::ingest::plan::tests::{invoice, party};
 
+    fn may_replace(newer: &Reading, older: &Reading) -> bool {
+        doubt_of_two(newer, older).is_none()
+    }
+
     fn by(seller: &[(PartyIdSource, &str)], number: &str) -> Reading {
         Reading {
             seller: party(seller),
             ..invoice(number)
+        }
+    }
+
+    #[test]
+    fn what_speaks_against_one_is_named() {
+        let self_billed = Reading {
+            self_billed: true,
+            buyer: Party::default(),
+            ..invoice("F-1")
+        };
+        let paid_back = Reading {
+            payable: Some("-121.00".to_owned()),
+            ..invoice("F-1")
+        };
+        #[rustfmt::skip]
+        let table = [
+            (invoice("F-1"),                           None),
+            (invoice("CONCEPT"),                       Some(Doubt::Number)),
+            (invoice("F-01"),                          Some(Doubt::Number)),
+            (by(&[], "F-1"),                           Some(Doubt::Seller)),
+            (by(&[(PartyIdSource::Vat, "BE0871234571")], "F-1"), Some(Doubt::Seller)),
+            (self_billed,                              Some(Doubt::Buyer)),
+            (paid_back,                                Some(Doubt::Type)),
+        ];
+        for (newer, expected) in table {
+            assert_eq!(doubt(&newer, &invoice("F-1")), expected, "{newer:?}");
         }
     }
 

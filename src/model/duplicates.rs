@@ -45,3 +45,31 @@ impl FromStr for Duplicates {
         }
     }
 }
+
+/// Why nobody but a person can say whether a document is a newer version of one that it looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// One of the two numbers is none, or they are not written alike.
+    Number,
+    /// The seller is not known by a number that is one enterprise's alone, or the two may be of two sellers or shops.
+    Seller,
+    /// The buyers may be two, or, where the number is the buyer's, he is not known by one of his alone.
+    Buyer,
+    /// They are not of one type, or one gives back what the other charges, for all that is known.
+    Type,
+    /// The newer names an account to pay to that the older does not.
+    Account,
+}
+
+impl Doubt {
+    /// Returns the word that JSON uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Seller => "seller",
+            Self::Buyer => "buyer",
+            Self::Type => "type",
+            Self::Account => "account",
+        }
+    }
+}

@@ -37,7 +37,7 @@ pub use device::{DeviceKind, Uploads};
 pub use digest::{Digest, InvalidDigest};
 pub use document::{Flow, Kind};
 pub use dossier::Identifier;
-pub use duplicates::Duplicates;
+pub use duplicates::{Doubt, Duplicates};
 pub use event::EventKind;
 pub use firm::{InvalidName, Language, Name};
 pub use ids::{

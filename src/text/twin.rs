@@ -1,7 +1,7 @@
 //! What is said of a document that looks like an earlier one?
 
 use super::{flow, kind, pick, state};
-use crate::model::{DocumentId, Flow, Kind, Language, State};
+use crate::model::{DocumentId, Doubt, Flow, Kind, Language, State};
 use crate::ubl::differences::Field;
 
 /// One thing that is said of two documents that look alike. Instants are shown in the office's time zone.
@@ -46,6 +46,8 @@ pub enum Twin<'a> {
     },
     /// Nothing that was read differs.
     Alike,
+    /// Why only a person can say whether it is a newer version of the earlier one.
+    Doubted(Doubt),
     /// A delivery was offered as a revision.
     RevisionOf(DocumentId),
     /// A delivery was withdrawn, for a newer document took its place.
@@ -74,6 +76,7 @@ impl Twin<'_> {
             Self::Stands { .. } => "earlier_stands",
             Self::Differs { .. } => "differs",
             Self::Alike => "alike",
+            Self::Doubted(_) => "doubted",
             Self::RevisionOf(_) => "revision_of",
             Self::ReplacedBy { .. } => "replaced_by",
         }
@@ -110,6 +113,7 @@ pub fn twin(language: Language, said: &Twin<'_>) -> String {
             ],
         )
         .to_owned(),
+        Twin::Doubted(why) => doubted(language, *why),
         Twin::RevisionOf(id) => match language {
             Language::Fr => format!(
                 "Il est une révision du document {id}, qui avait déjà été récupéré : corrigez ce qui en est comptabilisé."
@@ -132,6 +136,48 @@ pub fn twin(language: Language, said: &Twin<'_>) -> String {
                 format!("It was withdrawn on {at}, for document {id} took its place.")
             }
         },
+    }
+}
+
+fn doubted(language: Language, why: Doubt) -> String {
+    let because = match why {
+        Doubt::Number => [
+            "one of the numbers is none, or they are not written alike",
+            "l'un des numéros n'en est pas un, ou ils ne sont pas écrits de la même façon",
+            "een van de nummers is er geen, of ze zijn niet gelijk geschreven",
+        ],
+        Doubt::Seller => [
+            "the seller is not known by a number of its own alone, or they may be of two sellers or shops",
+            "le vendeur n'est pas connu par un numéro qui n'est qu'à lui, ou ils sont peut-être de deux vendeurs ou magasins",
+            "de verkoper is niet bekend met een nummer van hem alleen, of ze zijn misschien van twee verkopers of winkels",
+        ],
+        Doubt::Buyer => [
+            "the buyers may be two",
+            "les acheteurs sont peut-être deux",
+            "de kopers zijn misschien twee",
+        ],
+        Doubt::Type => [
+            "they are not of one type, or one may give back what the other charges",
+            "ils ne sont pas du même type, ou l'un rend peut-être ce que l'autre facture",
+            "ze zijn niet van één type, of het ene geeft misschien terug wat het andere aanrekent",
+        ],
+        Doubt::Account => [
+            "it is to be paid to an account that the earlier one does not name",
+            "il est à payer sur un compte que l'autre ne mentionne pas",
+            "het moet betaald worden op een rekening die het eerdere niet noemt",
+        ],
+    };
+    let because = pick(language, because);
+    match language {
+        Language::Fr => {
+            format!("Il n'est pas sûr que ce soit une nouvelle version de celui-là : {because}.")
+        }
+        Language::Nl => {
+            format!("Het is niet zeker dat het een nieuwere versie daarvan is: {because}.")
+        }
+        Language::En | Language::De => {
+            format!("It is not sure to be a newer version of that one: {because}.")
+        }
     }
 }
 
@@ -273,6 +319,11 @@ mod tests {
             stands,
             differs,
             Twin::Alike,
+            Twin::Doubted(Doubt::Number),
+            Twin::Doubted(Doubt::Seller),
+            Twin::Doubted(Doubt::Buyer),
+            Twin::Doubted(Doubt::Type),
+            Twin::Doubted(Doubt::Account),
             Twin::RevisionOf(DocumentId(5)),
         ] {
             assert_ne!(twin(Language::Nl, &said), twin(Language::Fr, &said));
