@@ -87,7 +87,7 @@ from known_by k where k.document = document.id and k.side = 'seller' and busines
 
 update document set business_key = rtrim(business_key, replace(business_key, '|', '')) || k.key
 from known_by k where k.document = document.id and k.side = 'buyer' and business_key is not null
-  and json_extract(reading, '$.self_billed') = 1
+  and case when json_valid(reading) then json_extract(reading, '$.self_billed') end = 1
   and k.key <> substr(business_key, length(rtrim(business_key, replace(business_key, '|', ''))) + 1);
 
 drop table known_by;

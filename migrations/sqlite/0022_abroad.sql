@@ -41,7 +41,7 @@ from known_by k where k.document = document.id and k.side = 'seller' and busines
 
 update document set business_key = rtrim(business_key, replace(business_key, '|', '')) || k.key
 from known_by k where k.document = document.id and k.side = 'buyer' and business_key is not null
-  and json_extract(reading, '$.self_billed') = 1 and k.key glob 'vat:*'
+  and case when json_valid(reading) then json_extract(reading, '$.self_billed') end = 1 and k.key glob 'vat:*'
   and k.key <> substr(business_key, length(rtrim(business_key, replace(business_key, '|', ''))) + 1);
 
 create table coded as
@@ -53,14 +53,14 @@ where json_valid(reading)
 update document set reading = json_set(reading, '$.kind', 'credit_note'),
     business_key = substr(business_key, 1, length(business_key) - length('invoice')) || 'credit_note'
 where id in (select document from coded where code in ('262', '296', '308', '420', '458', '502', '503'))
-  and json_extract(reading, '$.kind') = 'invoice' and json_extract(reading, '$.self_billed') = 0;
+  and case when json_valid(reading) then json_extract(reading, '$.kind') end = 'invoice' and case when json_valid(reading) then json_extract(reading, '$.self_billed') end = 0;
 
 update document set reading = json_set(reading, '$.self_billed', json('true')),
     business_key = business_key || '|' || coalesce(
         (select key from known_by k where k.document = document.id and k.side = 'buyer'),
         'name:' || lower(json_extract(reading, '$.buyer.name')), '')
 where id in (select document from coded where code in ('471', '473', '500', '501', '502'))
-  and json_extract(reading, '$.self_billed') = 0;
+  and case when json_valid(reading) then json_extract(reading, '$.self_billed') end = 0;
 
 update document set business_key = replace(replace(replace(replace(replace(replace(business_key,
     char(0x2010), '-'), char(0x2011), '-'), char(0x2012), '-'), char(0x2013), '-'), char(0x2014), '-'), char(0x2212), '-')

@@ -24,8 +24,11 @@ pub(super) fn of_catalog(file: &Path) -> [PathBuf; 3] {
 }
 
 /// Refuses to do as root what makes files beside this one, where it is another user's: that user could not write them.
+/// Where nothing is yet, it is whose the folder is, or the one above it: the folder of a house, not a home.
 pub(super) fn not_as_root(file: &Path) -> Result<(), Error> {
-    let owner = fs::metadata(file).map_or(0, |found| found.uid());
+    let mut nearest = file.ancestors().take(3);
+    let found = nearest.find_map(|path| fs::metadata(path).ok());
+    let owner = found.map_or(0, |found| found.uid());
     if owner == 0 || !rustix::process::geteuid().is_root() {
         return Ok(());
     }
@@ -89,6 +92,15 @@ mod tests {
         assert_eq!(refused.is_err(), is_root);
         let told = refused.err().unwrap_or_default();
         assert_eq!(told.contains("sudo -u '#7654321' sluis"), is_root, "{told}");
+
+        // Where nothing is made yet.
+        let house = folder.path().join("house");
+        fs::create_dir(&house).unwrap();
+        let another = std::os::unix::fs::chown(&house, Some(7_654_321), None);
+        assert_eq!(another.is_ok(), is_root);
+        let refused = not_as_root(&house.join("data/catalog.sqlite"));
+        assert_eq!(refused.is_err(), is_root);
+        not_as_root(&house.join("new/data/catalog.sqlite")).unwrap();
     }
 
     #[test]

@@ -55,9 +55,8 @@ pub struct Overdue {
 }
 
 const WATCHED: &str = "select d.*,
-       (select max(coalesce(s.ended_at, s.started_at)) from
-          (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as s
-        where coalesce(s.ended_at, s.started_at) <= $4) as seen,
+       (select max(case when s.ended_at <= $4 then s.ended_at when s.started_at <= $4 then s.started_at end) from
+          (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as s) as seen,
        (select count(*) from
           (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as o
         where o.ended_at is null and o.started_at >= $2) as connected,
@@ -408,7 +407,13 @@ mod tests {
         }
         tx.commit().await.unwrap();
 
-        for (now, seen) in [(2500, 2000), (4000, 3000), (1_000_000, 900_500)] {
+        // At 1500 by a right clock the first has begun, and its end is of one that was ahead.
+        for (now, seen) in [
+            (1500, 1000),
+            (2500, 2000),
+            (4000, 3000),
+            (1_000_000, 900_500),
+        ] {
             let watched = catalog.watched(firm, Timestamp(0), Timestamp(now)).await;
             let presence = watched.unwrap()[0].presence;
             assert_eq!(presence.seen, Some(Timestamp(seen)), "at {now}");

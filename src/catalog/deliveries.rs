@@ -52,6 +52,13 @@ pub struct Offer {
     pub name: String,
 }
 
+impl Offer {
+    /// Returns its path.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.folder, self.name)
+    }
+}
+
 /// A delivery as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {

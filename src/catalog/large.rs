@@ -2,8 +2,8 @@
 //!
 //! In parts, all of one snapshot: no file comes twice, and none is missed, whatever is marked meanwhile. Each part is
 //! a question that an index answers in its own order, from where the one before ended; so it takes as long as its
-//! files, not as all of them, and nothing is sorted. The order is that in which files were offered, then that in
-//! which others were collected or copied.
+//! files, not as all of them, and nothing is sorted. Of each link the order is that in which documents came, of
+//! those that wait, and then that in which others were collected or copied.
 
 use std::collections::VecDeque;
 

@@ -39,7 +39,7 @@ const BEFORE: &str = "select 'business' as level, min(o.id) as id from document 
 /// By the index of business keys, then by that of documents. What went through a link that is out of use may have gone
 /// again through another.
 const EARLIER: &str = "select v.id, v.document_id, v.dossier_id, v.link_id, v.flow, v.current, v.state, v.reason, v.moved_at,
-        case when v.read_at is not null or v.progress is not null
+        v.duplicate_of, v.revision_of, case when v.read_at is not null or v.progress is not null
              or exists (select 1 from delivery g where g.document_id = v.document_id and g.current = 0
                   and g.dossier_id = v.dossier_id and g.flow = v.flow and (g.read_at is not null or g.progress is not null)
                   and (g.link_id = v.link_id
@@ -291,6 +291,9 @@ fn earlier(row: &AnyRow) -> Result<Earlier, Error> {
             flow: row.word_or("flow")?,
             link: row.int_or("link_id")?.map(LinkId),
         },
+        is_beside: !matches!(stand, Stand::Held(_))
+            && row.int_or("duplicate_of")?.is_some()
+            && row.int_or("revision_of")?.is_none(),
         stand,
     })
 }

@@ -1,9 +1,11 @@
 //! How is a document sent by hand, sent again, or taken back?
 
-use clap::builder::NonEmptyStringValueParser;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+mod args;
+
 use serde_json::json;
+
+use args::{Only, Period};
+pub(super) use args::{Replace, Resend, Send, Withdraw};
 
 use super::call::{Call, find_device, find_link};
 use super::documents::PAGE_ROWS;
@@ -13,125 +15,17 @@ use super::link::receiver;
 use super::select::{select, several};
 use super::{Error, Exit, print};
 use crate::app::House;
-use crate::catalog::{Delivery, DeliveryRow, Firm};
+use crate::catalog::{Delivery, DeliveryRow, Firm, Offer};
 use crate::model::{
-    DeliveryId, DeviceId, DossierId, HeldReason, Language, LinkId, State, with_causes,
+    DeliveryId, DeviceId, DocumentId, DossierId, HeldReason, Language, LinkId, State, with_causes,
 };
-use crate::sending::Expected;
+use crate::sending::{Expected, Replaced};
 use crate::{sending, text};
-
-/// The arguments of `send`.
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "all", "since", "until"]))]
-pub(super) struct Send {
-    /// Of which firm.
-    firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
-    what: Vec<String>,
-    /// All that waits of this dossier.
-    #[arg(long)]
-    dossier: Option<String>,
-    /// All that waits.
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    period: Period,
-    /// To this device, whatever its link says.
-    #[arg(long)]
-    device: Option<String>,
-}
-
-/// The arguments of `resend`.
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "since", "until"]))]
-pub(super) struct Resend {
-    /// Of which firm.
-    firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
-    what: Vec<String>,
-    /// All of this dossier.
-    #[arg(long)]
-    dossier: Option<String>,
-    #[command(flatten)]
-    period: Period,
-    /// Of a dossier or a period: what was `collected` (or processed), what `waiting` is offered still, or `all`.
-    #[arg(long, value_enum, default_value = "collected")]
-    only: Only,
-    /// Why, for those who read the history.
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    reason: String,
-    /// Also what was withdrawn because a newer document took its place.
-    #[arg(long)]
-    replaced: bool,
-    /// Through this link of its dossier, where its own was removed: by its code, as `expertm/KORENAAR`, or by its id.
-    #[arg(long)]
-    link: Option<String>,
-}
-
-/// The arguments of `replace`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Replace {
-    /// Of which firm.
-    firm: String,
-    /// Which newer documents: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
-    #[arg(required = true)]
-    what: Vec<String>,
-    /// To this device, whatever its link says.
-    #[arg(long)]
-    device: Option<String>,
-}
-
-/// The arguments of `withdraw`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Withdraw {
-    /// Of which firm.
-    firm: String,
-    /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
-    #[arg(required = true)]
-    what: Vec<String>,
-    /// Why, for those who read the history.
-    #[arg(long, default_value = "withdrawn by hand")]
-    reason: String,
-}
-
-/// The dates of documents between which all are meant.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub(super) struct Period {
-    /// All of this date or later (the document's own, or else that of its arrival): `2026-01-01`.
-    #[arg(long, value_name = "DATE")]
-    since: Option<Date>,
-    /// All of this date or earlier.
-    #[arg(long, value_name = "DATE")]
-    until: Option<Date>,
-}
-
-impl Period {
-    fn is_given(self) -> bool {
-        self.since.is_some() || self.until.is_some()
-    }
-
-    fn holds(self, row: &DeliveryRow, zone: &TimeZone) -> bool {
-        let issued = row.issued.as_deref().and_then(|date| date.parse().ok());
-        let date: Date = issued.unwrap_or_else(|| row.created_at.date_in(zone));
-        self.since.is_none_or(|since| date >= since) && self.until.is_none_or(|until| date <= until)
-    }
-}
-
-/// Which of many deliveries are sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Only {
-    /// Those that were collected or processed.
-    Collected,
-    /// Those that are offered still.
-    Waiting,
-    /// Both.
-    All,
-}
 
 /// What is done with a delivery.
 enum Deed<'a> {
     Send(Option<DeviceId>),
-    Replace(Option<DeviceId>),
+    Replace(Option<DeviceId>, Option<DocumentId>),
     Resend(&'a Resend, Option<LinkId>),
     Withdraw(&'a str),
 }
@@ -139,7 +33,7 @@ enum Deed<'a> {
 impl Deed<'_> {
     fn participle(&self) -> &'static str {
         match self {
-            Self::Send(_) | Self::Replace(_) => "sent",
+            Self::Send(_) | Self::Replace(..) => "sent",
             Self::Resend(..) => "resent",
             Self::Withdraw(_) => "withdrawn",
         }
@@ -150,7 +44,7 @@ impl Deed<'_> {
         let state = delivery.state;
         match self {
             Self::Send(_) => state == State::Held,
-            Self::Replace(_) => state == State::Held && delivery.duplicate_of.is_some(),
+            Self::Replace(..) => state == State::Held && delivery.duplicate_of.is_some(),
             Self::Resend(..) => state != State::Held,
             Self::Withdraw(_) => matches!(state, State::Held | State::Offered),
         }
@@ -223,8 +117,22 @@ pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
 pub(super) async fn replace(call: &Call, args: &Replace) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let device = asked(&house, &firm, args.device.as_deref()).await?;
-    let mut hands = Hands::new(call, house, firm, Deed::Replace(device));
+    let of = match args.of.as_deref() {
+        None => None,
+        Some(what) => Some(only_document(&house, &firm, what).await?),
+    };
+    let mut hands = Hands::new(call, house, firm, Deed::Replace(device, of));
     hands.take(None, Period::default(), &args.what).await
+}
+
+/// Returns the one document that is meant.
+async fn only_document(house: &House, firm: &Firm, what: &str) -> Result<DocumentId, Error> {
+    let found = select(house, firm, what).await?;
+    match &found[..] {
+        [] => Err(missing(house, firm, what).await),
+        [one] => Ok(one.document.id),
+        _ => Err(several(what, &found)),
+    }
 }
 
 /// Takes back what nobody has collected.
@@ -402,7 +310,10 @@ impl<'a> Hands<'a> {
                 let sent = sending.send_as(firm, id, expected, device, now).await;
                 sent.map(Some)
             }
-            Deed::Replace(device) => sending.replace(firm, id, device, now).await.map(Some),
+            Deed::Replace(device, of) => match sending.replace(firm, id, (device, of), now).await {
+                Ok(replaced) => return self.tell_replaced(row, &replaced).await,
+                Err(refused) => Err(refused),
+            },
             Deed::Resend(args, link) => {
                 let is_replaced = row.delivery.replaced_by.is_some();
                 let expected = if args.replaced && is_replaced {
@@ -418,7 +329,7 @@ impl<'a> Hands<'a> {
         };
         match done {
             Ok(offer) => {
-                let path = offer.map(|offer| format!("{}/{}", offer.folder, offer.name));
+                let path = offer.as_ref().map(Offer::path);
                 let id = self.now(row).await?;
                 self.tell(row, self.deed.participle(), (id, path.as_deref()), None)
             }
@@ -428,6 +339,31 @@ impl<'a> Hands<'a> {
                 self.tell(row, "refused", (id, None), Some(&with_causes(&refused)))
             }
         }
+    }
+
+    /// Says what was sent, what was taken back for it, and what stays elsewhere.
+    async fn tell_replaced(&mut self, row: &DeliveryRow, replaced: &Replaced) -> Result<(), Error> {
+        let path = replaced.offer.path();
+        self.tell(row, "sent", (row.delivery.id, Some(&path)), None)?;
+        let took = format!("document {} takes its place", row.delivery.document);
+        let stays = "it was collected there: take it out of those books by hand";
+        let withdrawn = replaced
+            .withdrawn
+            .iter()
+            .map(|one| (one, "withdrawn", &took[..]));
+        let left = replaced.left.iter().map(|one| (one, "left", stays));
+        for (&(id, document), result, why) in withdrawn.chain(left) {
+            let rows = self
+                .house
+                .catalog
+                .delivery_rows_of(self.firm.id, document)
+                .await?;
+            if let Some(of) = rows.iter().find(|of| of.delivery.id == id) {
+                let whose = of.dossier_name.as_deref().unwrap_or_default();
+                self.tell(of, result, (id, None), Some(&format!("{whose}: {why}")))?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the delivery that stands in the place of `row` now: another, once it was sent again.

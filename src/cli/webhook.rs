@@ -204,7 +204,7 @@ async fn remove(call: &Call, house: &House, named: &Named) -> Result<Exit, Error
     said(
         call,
         (&firm, &row),
-        "removed",
+        ("removed", "removed"),
         &format!("removed webhook {id}"),
     )
 }
@@ -220,7 +220,7 @@ async fn pause(call: &Call, house: &House, named: &Named) -> Result<Exit, Error>
         true => format!("paused webhook {id}"),
         false => format!("webhook {id} was paused already"),
     };
-    said(call, (&firm, &row), "paused", &text)
+    said(call, (&firm, &row), ("paused", "paused"), &text)
 }
 
 async fn resume(call: &Call, house: &House, named: &Named) -> Result<Exit, Error> {
@@ -231,18 +231,17 @@ async fn resume(call: &Call, house: &House, named: &Named) -> Result<Exit, Error
         true => format!("resumed webhook {id}"),
         false => format!("webhook {id} was not paused"),
     };
-    said(call, (&firm, &row), "resumed", &text)
+    said(call, (&firm, &row), ("resumed", "active"), &text)
 }
 
 fn said(
     call: &Call,
     (firm, row): (&Firm, &WebhookRow),
-    result: &str,
+    (result, state): (&str, &str),
     text: &str,
 ) -> Result<Exit, Error> {
-    // By the name that other listings have, too.
     let value = json!({
-        "firm": firm.slug.as_str(), "id": row.webhook.id, "result": result, "state": result,
+        "firm": firm.slug.as_str(), "id": row.webhook.id, "result": result, "state": state,
     });
     call.said(&value, text)?;
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ mod through;
 pub use by_hand::{Destination, Moved};
 pub use release::Waiting;
 pub use released::{Released, Unlooked};
+pub use replacing::Replaced;
 
 use crate::catalog::{self, Delivery, Document, Durability, Event, Link, NewDelivery, Offer, Tx};
 use crate::evidence::replay::{REPLACED, Resent};
@@ -92,9 +93,20 @@ pub enum Error {
         /// Which.
         id: DeliveryId,
     },
-    /// The first is not where this one would take its place.
+    /// It looks like several documents, and a person must say of which it is a version.
     #[error(
-        "delivery {id} would take the place of nothing, for the first stands elsewhere, as {}: {}",
+        "delivery {id} looks like documents that are not surely versions of one another: {}; say in whose place it comes, with `--of document:…`",
+        stands.join(", ")
+    )]
+    OfWhich {
+        /// Which.
+        id: DeliveryId,
+        /// Where they stand.
+        stands: Vec<String>,
+    },
+    /// The first is not, or not only, where this one would take its place.
+    #[error(
+        "delivery {id} would not take the place of what stands elsewhere, as {}: {}",
         stands.join(" and "),
         elsewhere(withdrawable)
     )]
@@ -228,7 +240,7 @@ impl Sending {
         let reason = delivery.reason.map_or("", HeldReason::as_str).to_owned();
         told.extend([
             event(&delivery, EventKind::Released, device, reason),
-            event(&delivery, EventKind::Offered, device, shown(&offer)),
+            event(&delivery, EventKind::Offered, device, offer.path()),
         ]);
         tx.tell(firm, now, told);
         tx.commit().await?;
@@ -366,7 +378,7 @@ impl Sending {
         };
         let told = [
             event(&next, EventKind::Resent, device, said.to_string()),
-            event(&next, EventKind::Offered, device, shown(&offer)),
+            event(&next, EventKind::Offered, device, offer.path()),
         ];
         tx.tell(firm, now, told);
         tx.commit().await?;
@@ -449,10 +461,6 @@ fn not_held(delivery: &Delivery) -> Error {
         state: delivery.state.as_str(),
         advice: "only what is held is sent; `resend` sends again",
     }
-}
-
-fn shown(offer: &Offer) -> String {
-    format!("{}/{}", offer.folder, offer.name)
 }
 
 fn told_of(delivery: &Delivery, kind: EventKind, detail: String) -> Event {

@@ -4,7 +4,7 @@
 //! never counts, and two that release at the same time send once.
 
 use super::released::{Done, Released, Tally};
-use super::{Error, Sending, by_hand, event, shown, told_of};
+use super::{Error, Sending, by_hand, event, told_of};
 use crate::catalog::{Delivery, Document, Durability, NewDelivery, Tx, Uncollected};
 use crate::ingest::named::Named;
 use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
@@ -361,7 +361,7 @@ impl Sending {
                 told.push(event(&moved, EventKind::Released, device, reason));
             }
             told.extend(revised(plan, (held.document, id), plan.device));
-            told.push(event(&moved, EventKind::Offered, device, shown(offer)));
+            told.push(event(&moved, EventKind::Offered, device, offer.path()));
         } else if plan.hold != held.reason || plan.due != held.due || replaces.is_none() {
             let why = waits_for(plan);
             told.push(told_of(&moved, EventKind::Held, why));

@@ -1,16 +1,16 @@
 //! What becomes of a document that is sent by hand and looks like an earlier one?
 
-use super::{Error, Sending, event, shown, told_of};
+use super::{Error, Sending, event, told_of};
 use crate::catalog::{Delivery, DeliveryRow, Document, Durability, Event, Offer, Tx, Uncollected};
 use crate::ingest::plan::Planned;
 use crate::ingest::revise;
 use crate::ingest::route::{Routing, Rule};
-use crate::ingest::waits_for;
+use crate::ingest::{doubt, waits_for};
 use crate::model::{
     DeliveryId, DeviceId, DocumentId, Duplicates, EventKind, FirmId, Flow, HeldReason, State,
     Timestamp,
 };
-use crate::transfer::{Earlier, Judgement, Stand, decided, elsewhere};
+use crate::transfer::{Earlier, Judgement, Stand, are_several, decided, elsewhere, standing};
 
 /// Whether a delivery that a person sends may go.
 pub(super) enum Weighed {
@@ -20,21 +20,33 @@ pub(super) enum Weighed {
     Waits(Event, DocumentId),
 }
 
+/// What came of sending a delivery in the place of earlier ones.
+#[derive(Debug)]
+pub struct Replaced {
+    /// Where it is offered.
+    pub offer: Offer,
+    /// What was taken back for it, of which document.
+    pub withdrawn: Vec<(DeliveryId, DocumentId)>,
+    /// What stays in books to which it does not come: what somebody has collected there.
+    pub left: Vec<(DeliveryId, DocumentId)>,
+}
+
 impl Sending {
-    /// Sends a held delivery in the place of the earlier ones that it looks like: what of those was not
-    /// collected is taken back, and of what was it is a revision.
+    /// Sends a held delivery in the place of the earlier ones that it looks like, or of those of one document: what of
+    /// them was not collected is taken back, and of what was it is a revision.
     ///
     /// # Errors
     ///
-    /// When it is not held, looks like no other, has no link or no device, when it would take the place of nothing while
-    /// an earlier one stands in other books, or the catalog does not answer.
+    /// When it is not held, looks like no other, has no link or no device, when earlier ones stand in other books from
+    /// which they could be withdrawn, or it would take the place of nothing, when several documents stand that are not
+    /// surely versions of one, or the catalog does not answer.
     pub async fn replace(
         &self,
         firm: FirmId,
         id: DeliveryId,
-        device: Option<DeviceId>,
+        (device, of): (Option<DeviceId>, Option<DocumentId>),
         now: Timestamp,
-    ) -> Result<Offer, Error> {
+    ) -> Result<Replaced, Error> {
         let catalog = &self.ingest.catalog;
         let (mut tx, _) = catalog.begin_at(firm, Durability::PowerCut).await?;
         let delivery = catalog.delivery(firm, id).await?;
@@ -45,13 +57,14 @@ impl Sending {
         let device = self.device(firm, &delivery, &link, device).await?;
         let document = catalog.document(firm, delivery.document).await?;
         let mut planned = planned(&delivery);
-        let earlier = match document.business_key.as_deref() {
+        let mut earlier = match document.business_key.as_deref() {
             Some(key) => {
                 let asking = self.ingest.earlier(&mut tx, firm, key, Some(document.id));
                 asking.await?
             }
             None => Vec::new(),
         };
+        earlier.retain(|row| of.is_none_or(|of| row.document == of));
         // In an envelope of the same name, or without a number: nothing says which it would replace.
         if earlier.is_empty() {
             return Err(Error::Alone { id });
@@ -63,9 +76,10 @@ impl Sending {
         {
             (planned.replaces, planned.revision_of) = (replaces, revision_of);
         }
-        if planned.replaces.is_empty() && planned.revision_of.is_none() {
-            self.stands_nowhere_else(&delivery, &earlier).await?;
-        }
+        let goes_on = !planned.replaces.is_empty() || planned.revision_of.is_some();
+        self.are_versions_of_one(&mut tx, (firm, id, &document), &planned, &earlier)
+            .await?;
+        let left = self.left_elsewhere(&delivery, &earlier, goes_on).await?;
         let placing = self.place(&mut tx, &delivery, (&link, device), &document, now);
         let offer = placing.await?;
         if !tx.offer(&delivery, device, &offer, now).await? {
@@ -78,24 +92,71 @@ impl Sending {
         }
         let newer = (document.id, &mut planned);
         let mut told = revise::replace(&mut tx, firm, newer, Uncollected::Any, now).await?;
+        let withdrawn = told
+            .iter()
+            .filter_map(|told| told.delivery.zip(told.document))
+            .collect();
         told.extend(note_revision(&mut tx, &delivery, &planned, Some(device)).await?);
         let reason = delivery.reason.map_or("", HeldReason::as_str).to_owned();
         told.extend([
             event(&delivery, EventKind::Released, device, reason),
-            event(&delivery, EventKind::Offered, device, shown(&offer)),
+            event(&delivery, EventKind::Offered, device, offer.path()),
         ]);
         tx.tell(firm, now, told);
         tx.commit().await?;
-        Ok(offer)
+        Ok(Replaced {
+            offer,
+            withdrawn,
+            left,
+        })
     }
 
-    /// Refuses where the first is in books that the newer does not come to: whoever says that it is to go would be told
+    /// Refuses where several earlier documents stand in the newer one's place, and not all of them are surely versions
+    /// of it: a seller may count anew in each branch, and a person has said of one that it is another. A command that
+    /// named none of them would take all of them back.
+    async fn are_versions_of_one(
+        &self,
+        tx: &mut Tx,
+        (firm, id, newer): (FirmId, DeliveryId, &Document),
+        planned: &Planned,
+        earlier: &[Earlier],
+    ) -> Result<(), Error> {
+        let mut stand = standing(planned.books(), earlier);
+        stand.extend(planned.revision_of);
+        let Some(key) = newer.business_key.as_deref().filter(|_| stand.len() > 1) else {
+            return Ok(());
+        };
+        let older = tx.earlier_readings(firm, key, Some(newer.id)).await?;
+        let is_version = |of: &DocumentId| {
+            let reading = older.iter().find(|(id, _)| id == of);
+            let reading = reading.and_then(|(_, reading)| reading.as_ref());
+            reading.is_some_and(|older| doubt(&newer.reading, older).is_none())
+        };
+        if stand.iter().all(is_version) && !are_several(planned.books(), earlier) {
+            return Ok(());
+        }
+        let mut stands = Vec::new();
+        for document in stand {
+            let rows = self.ingest.catalog.delivery_rows_of(firm, document).await?;
+            let weighed = |row: &&DeliveryRow| {
+                let mut weighed = earlier.iter();
+                weighed.any(|one| one.delivery == row.delivery.id && one.stand != Stand::Withdrawn)
+            };
+            let told = |row: &DeliveryRow| format!("document {document}: {}", stands_as(row));
+            stands.extend(rows.iter().filter(weighed).map(told));
+        }
+        Err(Error::OfWhich { id, stands })
+    }
+
+    /// Returns what stays in books that the newer does not come to, where it was collected there. Refuses where it can be
+    /// taken back there, or the newer would take the place of nothing: whoever says that the first is to go would be told
     /// that it went.
-    async fn stands_nowhere_else(
+    async fn left_elsewhere(
         &self,
         newer: &Delivery,
         earlier: &[Earlier],
-    ) -> Result<(), Error> {
+        goes_on: bool,
+    ) -> Result<Vec<(DeliveryId, DocumentId)>, Error> {
         let catalog = &self.ingest.catalog;
         let own = catalog.deliveries_of(newer.firm, newer.document).await?;
         let own = own.iter().filter(|one| !one.is_moved).map(planned);
@@ -110,8 +171,11 @@ impl Sending {
                 withdrawable.push(one.delivery);
             }
         }
-        if stands.is_empty() {
-            return Ok(());
+        if stands.is_empty() || (goes_on && withdrawable.is_empty()) {
+            return Ok(left
+                .iter()
+                .map(|one| (one.delivery, one.document))
+                .collect());
         }
         stands.sort();
         withdrawable.sort();

@@ -1,7 +1,8 @@
 //! How does a large folder come, while what has come of it is sent already?
 //!
 //! A task of its own reads it as quickly as the catalog answers, however slowly its peer takes it: no listing keeps a
-//! connection of the database, or a snapshot, for longer than it takes to read. What has come is counted, and waits.
+//! connection of the database, or a snapshot, for longer than it takes to read, and the one before it of the device.
+//! What has come is counted, and waits.
 
 use std::sync::Arc;
 

@@ -232,7 +232,7 @@ impl Session {
         }
         let path = VirtualPath::parse(path)?;
         let room = Arc::clone(&self.room);
-        let _turn = room.turn().await;
+        let turn = room.turn().await;
         let too_many = || Refusal::failed("the open folders hold too many files; close some first");
         let key = path.key();
         if room.is_refused(&key) {
@@ -244,7 +244,7 @@ impl Session {
         items.uploads.extend(self.uploads_in(&path));
         let entries = entries(&items);
         room.note_size(&key, entries);
-        let turns = (turn_of_device, room.turn_to_count(entries).await);
+        let turns = (turn, turn_of_device, room.turn_to_count(entries).await);
         let held = room.hold(entries).ok_or_else(too_many)?;
         self.trace.listed += 1;
         let folder = Folder::new(items, (self.pages, now), held, turns);

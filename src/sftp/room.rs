@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as PlainMutex, MutexGuard as PlainGuard, PoisonError};
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::limits::{
     CHANNELS_ASKED_DEVICE_MAX, CHANNELS_ASKED_MAX, CHANNELS_ASKED_OWN, CHANNELS_DEVICE_MAX,
@@ -60,7 +60,7 @@ pub(super) struct Room {
     /// Folders that were not small, so that a refusal of them costs nothing.
     large: PlainMutex<HashSet<String>>,
     /// Whoever lists a folder: one at a time, for before that nobody knows how large it is.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// A channel's place, until it is dropped.
@@ -111,7 +111,7 @@ impl Room {
             asked: AtomicUsize::default(),
             asked_of_device: AtomicUsize::default(),
             large: PlainMutex::default(),
-            turn: Mutex::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -155,9 +155,9 @@ impl Room {
         })
     }
 
-    /// Waits until nobody else of this connection makes a listing.
-    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// Waits until nobody else of this connection makes a listing, or has one read that is sent meanwhile.
+    pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
     }
 
     /// Returns what its device holds.

@@ -119,7 +119,8 @@ impl From<Unfinished> for Refusal {
     fn from(error: Unfinished) -> Self {
         match error {
             Unfinished::Failed(error) => error.into(),
-            Unfinished::Torn => Self::ours(&error),
+            // What failed was told once, and what died by its panic: a peer may ask without end.
+            Unfinished::Torn => Self::ours(&error).told(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! have been collected and the other not. "Earlier" is by arrival; nothing in a document says which of two
 //! was written first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{DeliveryId, DocumentId, DossierId, Flow, HeldReason, LinkId};
 
@@ -23,6 +23,8 @@ pub struct Earlier {
     pub books: Books,
     /// What has become of it.
     pub stand: Stand,
+    /// Whether it looks like a still earlier one, and was sent all the same, neither in its place nor as its revision.
+    pub is_beside: bool,
 }
 
 /// For whose books a delivery is, as which flow, and through which link, as far as that is known.
@@ -76,7 +78,7 @@ pub enum Judgement {
 pub fn judge(books: Books, hold: Option<HeldReason>, earlier: &[Earlier]) -> Judgement {
     let leaves = hold.is_none();
     let (mut replaces, mut revision_of) = (Vec::new(), None);
-    if leaves && earlier.len() > EARLIER_MAX {
+    if leaves && (earlier.len() > EARLIER_MAX || are_several(books, earlier)) {
         return Judgement::Hold;
     }
     for rows in by_document(earlier).values() {
@@ -105,6 +107,26 @@ pub fn judge(books: Books, hold: Option<HeldReason>, earlier: &[Earlier]) -> Jud
     }
 }
 
+/// Whether several earlier documents stand there, one of which a person has sent beside the others: he said that they
+/// are two, and nobody else can say of which a newer one is a version.
+pub fn are_several(books: Books, earlier: &[Earlier]) -> bool {
+    let stands = standing(books, earlier);
+    let is_beside = |row: &Earlier| row.is_beside && is_here(books, row) && !is_gone(row);
+    stands.len() > 1 && earlier.iter().any(is_beside)
+}
+
+/// Returns the earlier documents that stand where the newer one would be.
+pub fn standing(books: Books, earlier: &[Earlier]) -> BTreeSet<DocumentId> {
+    let stands = earlier
+        .iter()
+        .filter(|row| is_here(books, row) && !is_gone(row));
+    stands.map(|row| row.document).collect()
+}
+
+fn is_gone(row: &Earlier) -> bool {
+    matches!(row.stand, Stand::Withdrawn | Stand::Moved)
+}
+
 /// Says what becomes of the earlier ones when a person has decided that the newer takes their place: of what
 /// is there for the same link, all that was not collected is taken back.
 pub fn decided(books: Books, earlier: &[Earlier]) -> Judgement {
@@ -129,13 +151,12 @@ pub fn decided(books: Books, earlier: &[Earlier]) -> Judgement {
 /// Returns the earlier ones that stand where no delivery of the newer document, each for some of `own` books, takes
 /// their place.
 pub fn elsewhere<'a>(own: &[Books], earlier: &'a [Earlier]) -> Vec<&'a Earlier> {
-    let stands = |row: &Earlier| !matches!(row.stand, Stand::Withdrawn | Stand::Moved);
     let reaches = |books: &Books, row: &Earlier| {
         // What waits for a link may come to have any of its books.
         let is_loose = books.link.is_none() || row.stand == Stand::Had;
         is_here(*books, row) || (is_loose && is_same_books(*books, row))
     };
-    let is_left = |row: &&Earlier| stands(row) && !own.iter().any(|books| reaches(books, row));
+    let is_left = |row: &&Earlier| !is_gone(row) && !own.iter().any(|books| reaches(books, row));
     earlier.iter().filter(is_left).collect()
 }
 
@@ -145,7 +166,7 @@ fn is_doubtful(books: Books, rows: &[&Earlier]) -> bool {
         .iter()
         .filter(|row| is_same_books(books, row))
         .collect();
-    let stands = |row: &Earlier| !matches!(row.stand, Stand::Withdrawn | Stand::Moved);
+    let stands = |row: &Earlier| !is_gone(row);
     // Somebody took it out of these books, and did not give it back.
     let was_moved =
         own.iter().any(|row| row.stand == Stand::Moved) && !own.iter().any(|row| stands(row));
@@ -222,6 +243,7 @@ mod tests {
                     document: DocumentId(document),
                     books: *books,
                     stand: *stand,
+                    is_beside: false,
                 });
             }
         }
@@ -315,6 +337,39 @@ mod tests {
             "hold",
             "and nothing is taken back"
         );
+    }
+
+    #[test]
+    fn of_two_that_a_person_sent_beside_each_other_none_gives_way_by_itself() {
+        use Stand::{Had, Held, Moved, Touched, Untouched, Withdrawn};
+        let suspected = Held(HeldReason::SuspectedDuplicate);
+        #[rustfmt::skip]
+        let table = [
+            // the first                   the one beside it         are they several?
+            ((HERE, Untouched),            (HERE, Untouched),          true),
+            ((HERE, Had),                  (HERE, Untouched),          true),
+            ((HERE, Untouched),            (HERE, Had),                true),
+            ((HERE, Touched),              (HERE, Had),                true),
+            ((HERE, suspected),            (HERE, Untouched),          true),
+            ((NOBODYS, Held(HeldReason::UnknownDossier)), (HERE, Untouched), true),
+            ((HERE, Withdrawn),            (HERE, Untouched),          false),
+            ((HERE, Moved),                (HERE, Untouched),          false),
+            ((HERE, Untouched),            (HERE, Withdrawn),          false),
+            ((OTHER_PROGRAM, Untouched),   (HERE, Untouched),          false),
+            ((OTHER_DOSSIER, Untouched),   (HERE, Untouched),          false),
+        ];
+        for (first, beside, expected) in table {
+            let mut both = earlier(&[&[first], &[beside]]);
+            assert!(!are_several(HERE, &both), "{first:?} {beside:?}");
+            both[1].is_beside = true;
+            assert_eq!(are_several(HERE, &both), expected, "{first:?} {beside:?}");
+            if expected {
+                assert_eq!(told(judge(HERE, None, &both)), "hold");
+            }
+        }
+        let mut alone = earlier(&[&[(HERE, Untouched)]]);
+        alone[0].is_beside = true;
+        assert_eq!(told(judge(HERE, None, &alone)), "[10]");
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod duplicates;
 mod tests;
 
 pub use calendar::{Calendar, InvalidHour, NightHour};
-pub use duplicates::{Books, EARLIER_MAX, Earlier, Judgement, Stand, decided, elsewhere, judge};
+pub use duplicates::{
+    Books, EARLIER_MAX, Earlier, Judgement, Stand, are_several, decided, elsewhere, judge, standing,
+};
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;

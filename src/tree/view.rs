@@ -283,7 +283,7 @@ impl View {
         })
     }
 
-    /// Returns the files of all links of an inbox folder, by name; none where those of one are too many to remember.
+    /// Returns the files of all links of an inbox folder, by name; none where they are too many to remember.
     async fn inbox(
         &self,
         made: &Made,
@@ -300,6 +300,9 @@ impl View {
             let Some(files) = files else { return Ok(None) };
             let is_first = all.is_empty();
             all.extend(files);
+            if all.len() > REMEMBERED_MAX {
+                return Ok(None);
+            }
             if !is_first {
                 all.sort_by_cached_key(|file: &Listed| fold(&file.name));
             }

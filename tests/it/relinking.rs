@@ -413,7 +413,7 @@ async fn what_is_open_from_a_link_that_is_removed_is_not_taken_away_from_the_nex
     let expected = ["withdrawn", "offered", "held"];
     assert_eq!(stand(&gateway, &office).await, expected);
     let (sending, firm) = (&gateway.house.sending, office.firm);
-    let replacing = sending.replace(firm, DeliveryId(3), None, gateway.now());
+    let replacing = sending.replace(firm, DeliveryId(3), (None, None), gateway.now());
     replacing.await.unwrap();
     peer.read(&handle, 0, u64::MAX).await.unwrap();
     peer.close(&handle).await.unwrap();

@@ -521,7 +521,7 @@ async fn what_a_mount_has_read_waits_for_a_person_who_decides() {
     let (sending, firm) = (&gateway.house.sending, office.firm);
     let second = last(&gateway, &office).await;
     sending
-        .replace(firm, second, None, gateway.now())
+        .replace(firm, second, (None, None), gateway.now())
         .await
         .unwrap();
     assert_eq!(
@@ -531,7 +531,9 @@ async fn what_a_mount_has_read_waits_for_a_person_who_decides() {
     assert!(!peer.exists(FIRST).await && peer.exists(SECOND).await);
     // Whoever booked the first cannot remove it any more, and is told.
     assert_eq!(peer.remove(FIRST).await, Err(StatusCode::NoSuchFile));
-    let again = sending.replace(firm, second, None, gateway.now()).await;
+    let again = sending
+        .replace(firm, second, (None, None), gateway.now())
+        .await;
     assert!(matches!(again, Err(Error::State { .. })), "{again:?}");
 }
 
@@ -555,7 +557,7 @@ async fn what_was_read_in_part_or_is_open_waits_for_a_person() {
     let (sending, firm) = (&gateway.house.sending, office.firm);
     let third = last(&gateway, &office).await;
     sending
-        .replace(firm, third, None, gateway.now())
+        .replace(firm, third, (None, None), gateway.now())
         .await
         .unwrap();
     let expected = ["1 collected", "2 withdrawn by 3", "3 offered revises 1"];
@@ -572,7 +574,7 @@ async fn what_is_replaced_under_a_reader_is_never_collected_and_its_reading_is_t
     let (sending, firm) = (&gateway.house.sending, office.firm);
     let second = last(&gateway, &office).await;
     sending
-        .replace(firm, second, None, gateway.now())
+        .replace(firm, second, (None, None), gateway.now())
         .await
         .unwrap();
 
@@ -612,7 +614,7 @@ async fn what_is_read_in_pieces_under_which_it_is_replaced_is_told_when_all_of_t
     gateway.receive(&office, version(2)).await;
     let (sending, firm) = (&gateway.house.sending, office.firm);
     let newer = last(&gateway, &office).await;
-    let replacing = sending.replace(firm, newer, None, gateway.now());
+    let replacing = sending.replace(firm, newer, (None, None), gateway.now());
     replacing.await.unwrap();
 
     peer.read(&first, 0, 1000).await.unwrap();
@@ -927,6 +929,123 @@ fn a_bookkeeper_sees_the_first_beside_the_newer_and_decides() {
     assert_eq!(refused.status.code(), Some(1));
     program.ok(&["resend", "kantoor", "d1", "--reason", "x", "--replaced"]);
     assert_eq!(program.states(), ["withdrawn", "offered", "offered"]);
+}
+
+/// One of them waits for another client, whose dossier nobody has made.
+#[test]
+fn who_replaces_one_of_several_says_which_and_is_told_what_was_taken_back() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let to = |buyer: &str, bytes| invoice_between(MILL, buyer, "F-1", bytes);
+    program.ingest(&[to("0999999922", 2000), to(BAKERY, 2100)]);
+    program.ok(&["send", "kantoor", "d2"]);
+    program.ingest(&[to(BAKERY, 2200)]);
+    assert_eq!(program.states(), ["held", "offered", "held"]);
+
+    let refused = program.run(&["replace", "kantoor", "d3"]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8(refused.stdout).unwrap();
+    for line in [
+        "document 1: d1 (of `nobody yet`, held)",
+        "document 2: d2 (purchase of `De Korenaar`, offered)",
+        "`--of document:",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert_eq!(program.states(), ["held", "offered", "held"]);
+    let told = program.json(&["replace", "kantoor", "d3", "--of", "document:2"]);
+    let did = told.iter();
+    let did: Vec<_> = did
+        .map(|one| format!("{} {}", one["result"], one["delivery"]))
+        .collect();
+    assert_eq!(did, ["\"sent\" 3", "\"withdrawn\" 2"]);
+    assert_eq!(program.states(), ["held", "withdrawn", "offered"]);
+    let client = [
+        "dossier",
+        "add",
+        "kantoor",
+        "--name",
+        "X",
+        "--id",
+        "0999999922",
+    ];
+    program.ok(&client);
+    assert_eq!(
+        program.json(&["deliveries", "kantoor"])[0]["reason"],
+        "no_link"
+    );
+}
+
+#[tokio::test]
+async fn of_two_that_a_person_sent_beside_each_other_a_third_takes_away_neither_by_itself() {
+    let gateway = Gateway::start().await;
+    let (office, _) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.receive(&office, version(1)).await;
+    gateway.receive(&office, version(2)).await;
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    let second = last(&gateway, &office).await;
+    let beside = sending.send(firm, second, None, gateway.now());
+    beside.await.unwrap();
+    choose(&gateway, &office, Duplicates::Replace).await;
+
+    gateway.receive(&office, version(3)).await;
+
+    let expected = ["1 offered", "2 offered", "3 held suspected_duplicate"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+    let third = last(&gateway, &office).await;
+    let of_none = sending.replace(firm, third, (None, None), gateway.now());
+    let refused = of_none.await;
+    assert!(matches!(refused, Err(Error::OfWhich { .. })), "{refused:?}");
+    let first = rows(&gateway, &office).await[0].delivery.document;
+    let of_one = sending.replace(firm, third, (None, Some(first)), gateway.now());
+    assert_eq!(of_one.await.unwrap().withdrawn.len(), 1);
+    let expected = ["1 withdrawn by 3", "2 offered", "3 offered"];
+    assert_eq!(stand(&gateway, &office).await, expected);
+}
+
+/// A sale of one client is a purchase of another, until its buyer is corrected.
+#[tokio::test]
+async fn what_stands_in_other_books_too_is_not_left_there_in_silence() {
+    let (gateway, office, device) = replacing(DeviceKind::Pull).await;
+    let mill = gateway.dossier(&office, "Molens", &[MILL]).await;
+    let at_once = Transfer::AtOnce;
+    let to_mill = gateway.link_as(&office, mill, "expertm", "MOL", Some(device.id), at_once);
+    to_mill.await;
+    let to = |number: &str, buyer: &str| invoice_between(MILL, buyer, number, 2000);
+    let (sending, firm) = (&gateway.house.sending, office.firm);
+    for number in ["F-1", "F-2"] {
+        gateway.receive(&office, to(number, BAKERY)).await;
+        gateway.receive(&office, to(number, "0899965307")).await;
+    }
+    let all = rows(&gateway, &office).await;
+    let purchase = |row: &&DeliveryRow| row.delivery.flow == Some(Flow::Purchase);
+    let bought: Vec<_> = all.iter().filter(purchase).collect();
+    let newer: Vec<_> = all
+        .iter()
+        .filter(|row| row.delivery.state == State::Held)
+        .collect();
+    assert_eq!((bought.len(), newer.len()), (2, 2));
+    let replace = async |at: usize| {
+        let id = newer[at].delivery.id;
+        sending.replace(firm, id, (None, None), gateway.now()).await
+    };
+
+    let refused = replace(0).await;
+    assert!(
+        matches!(refused, Err(Error::Elsewhere { .. })),
+        "{refused:?}"
+    );
+    let taking = sending.withdraw(firm, bought[0].delivery.id, "another's", gateway.now());
+    taking.await.unwrap();
+    assert!(replace(0).await.unwrap().left.is_empty());
+
+    // What was collected there nobody can take back.
+    let peer = gateway.connect(&device).await;
+    let offer = bought[1].delivery.offer.clone().unwrap();
+    peer.get(&offer.path()).await.unwrap();
+    let left = replace(1).await.unwrap().left;
+    assert_eq!(left, [(bought[1].delivery.id, bought[1].delivery.document)]);
 }
 
 /// Version `nth` of the invoice F-1, to be paid to this account, with a picture of this content.

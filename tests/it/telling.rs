@@ -536,7 +536,8 @@ async fn an_operator_adds_tries_pauses_and_removes_a_webhook() {
         program.json(&["webhook", "list", "kantoor"])[0]["state"],
         "paused"
     );
-    program.ok(&["webhook", "resume", "kantoor", "1"]);
+    let resumed = &program.json(&["webhook", "resume", "kantoor", "1"])[0];
+    assert_eq!(resumed["state"], "active");
     program.ok(&["webhook", "remove", "kantoor", "1"]);
     assert_eq!(program.json(&["webhook", "list", "kantoor"]).len(), 0);
     for kind in ["added", "paused", "resumed", "removed"] {

@@ -181,6 +181,7 @@ fn a_firm_that_lets_newer_versions_replace_decides_of_versions_and_of_nothing_el
             link: Some(LinkId(7)),
         },
         stand: transfer::Stand::Had,
+        is_beside: false,
     };
     let version = Known {
         business: Some(old),
