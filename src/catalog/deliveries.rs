@@ -208,7 +208,7 @@ impl Tx {
     ) -> Result<bool, Error> {
         let done = query(
             "update delivery set dossier_id = $3, link_id = $4, device_id = $5, flow = $6, reason = $7, routing = $8,
-                    due_at = $9, note = null, duplicate_of = $10,
+                    due_at = $9, note = case when $7 = 'on_hold' then note end, duplicate_of = $10,
                     revision_of = coalesce($11, revision_of)
              where firm_id = $1 and id = $2 and state = 'held' and current = 1",
         )

@@ -357,6 +357,20 @@ impl Catalog {
                 dossier.name
             )));
         }
+        // Added anew it would be another, to which what waits goes on, and the hold would lie on nothing of that.
+        let held = query(
+            "select count(*) as n from legal_hold where dossier_id = $1 and released_at is null",
+        )
+        .bind(dossier.id.0)
+        .fetch_one(&mut *tx.inner)
+        .await?
+        .int("n")?;
+        if held > 0 {
+            return Err(Error::Refused(format!(
+                "a legal hold lies on dossier `{}`; release that first (`sluis retention show`), or keep the dossier without a link",
+                dossier.name
+            )));
+        }
         query("delete from dossier_identifier where dossier_id = $1")
             .bind(dossier.id.0)
             .execute(&mut *tx.inner)

@@ -18,7 +18,7 @@ use crate::sending::{self, Destination, Released};
 
 /// The arguments of `approve`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["what", "dossier", "all"]))]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["what", "dossier", "all"]))]
 pub(super) struct Approve {
     /// Of which firm.
     firm: String,

@@ -115,7 +115,12 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
     };
     let now = house.clock.read();
     house.catalog.set_link(link, device, &sends, now).await?;
-    let looked = look_again(house, firm.id, released(args.release_waiting)).await;
+    let waiting = if args.release_waiting {
+        Waiting::FollowsOf(link.id)
+    } else {
+        Waiting::Stays
+    };
+    let looked = look_again(house, firm.id, waiting).await;
     let id = link.id.to_string();
     link::show(call, house, &firm, &id).await?;
     let exit = looked.tell();
@@ -194,16 +199,12 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Loo
     }
     if rules != firm.sends || args.release_waiting {
         house.catalog.set_firm_rules(&firm, &rules, now).await?;
-        looked = look_again(house, firm.id, released(args.release_waiting)).await;
+        let waiting = if args.release_waiting {
+            Waiting::Follows
+        } else {
+            Waiting::Stays
+        };
+        looked = look_again(house, firm.id, waiting).await;
     }
     Ok((find_firm(house, &args.slug).await?, looked))
-}
-
-/// What waits follows the rule as it stands now: earlier, later, or not by itself any more.
-fn released(is_released: bool) -> Waiting {
-    if is_released {
-        Waiting::Follows
-    } else {
-        Waiting::Stays
-    }
 }

@@ -20,7 +20,7 @@ use crate::model::{
     DeliveryId, DeviceId, DocumentId, DossierId, HeldReason, Language, LinkId, State, with_causes,
 };
 use crate::sending::{Expected, Replaced};
-use crate::{sending, text};
+use crate::{catalog, sending, text};
 
 /// What is done with a delivery.
 enum Deed<'a> {
@@ -60,8 +60,6 @@ impl Deed<'_> {
                 Some(
                     HeldReason::Manual
                         | HeldReason::Due
-                        | HeldReason::BeforeStart
-                        | HeldReason::DatedAhead
                         | HeldReason::NoDevice
                         | HeldReason::NoPlace
                 )
@@ -333,7 +331,10 @@ impl<'a> Hands<'a> {
                 let id = self.now(row).await?;
                 self.tell(row, self.deed.participle(), (id, path.as_deref()), None)
             }
-            Err(sending::Error::Catalog(error)) => Err(error.into()),
+            // What somebody else changed meanwhile is a refusal of this one, and ends nothing.
+            Err(sending::Error::Catalog(error)) if !matches!(error, catalog::Error::Refused(_)) => {
+                Err(error.into())
+            }
             Err(refused) => {
                 self.refused += 1;
                 self.tell(row, "refused", (id, None), Some(&with_causes(&refused)))

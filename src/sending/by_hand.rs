@@ -161,14 +161,18 @@ impl Sending {
         // What kept it from being sent there keeps it from being sent here: a person's word, or that it looks
         // like another. What was sent, somebody has looked at.
         let known = tx.known_before(firm, document.id).await?;
+        // Of whichever of them it was said.
+        let is_held_back = leaving
+            .iter()
+            .any(|old| old.state == State::Held && old.reason == Some(HeldReason::OnHold));
         let was_never_sent = named.state == State::Held || (was_withdrawn && named.offer.is_none());
         for plan in &mut planned {
             if was_never_sent {
                 suspect(plan, &known, Duplicates::Hold);
                 plan.duplicate_of = known.first();
             }
-            if plan.link.is_some() && named.reason == Some(HeldReason::OnHold) {
-                (plan.hold, plan.due) = (named.reason, None);
+            if is_held_back {
+                (plan.hold, plan.due) = (Some(HeldReason::OnHold), None);
             }
         }
         planned.retain(|plan| {

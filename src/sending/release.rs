@@ -11,7 +11,9 @@ use crate::ingest::plan::{Planned, Setup, deliveries, for_link};
 use crate::ingest::revise::{replace, replaces_any, revised};
 use crate::ingest::route::Routing;
 use crate::ingest::{Facts, named_in, place, routing_json, waits_for};
-use crate::model::{DocumentId, DossierId, EventKind, FirmId, HeldReason, State, Timestamp};
+use crate::model::{
+    DocumentId, DossierId, EventKind, FirmId, HeldReason, LinkId, State, Timestamp,
+};
 use crate::transfer::Readiness;
 use crate::wellness::{Cause, Part};
 
@@ -25,6 +27,18 @@ pub enum Waiting {
     Stays,
     /// It follows them, as somebody has asked.
     Follows,
+    /// It follows them where it goes through this link, as somebody has asked of that.
+    FollowsOf(LinkId),
+}
+
+impl Waiting {
+    fn lets_go(self, link: Option<LinkId>) -> bool {
+        match self {
+            Self::Stays => false,
+            Self::Follows => true,
+            Self::FollowsOf(one) => link == Some(one),
+        }
+    }
 }
 
 /// What its sender says of a document that waits.
@@ -63,8 +77,10 @@ impl Sending {
                     | HeldReason::FlowUnknown,
                 ) => by_setup.push(held),
                 // Its link was removed, and there may be another.
-                Some(HeldReason::Manual) if held.link.is_none() => by_setup.push(held),
-                Some(HeldReason::Manual) if waiting == Waiting::Follows => by_rule.push(held),
+                Some(HeldReason::Manual | HeldReason::OnHold) if held.link.is_none() => {
+                    by_setup.push(held);
+                }
+                Some(HeldReason::Manual) if waiting.lets_go(held.link) => by_rule.push(held),
                 Some(reason) if is_of_the_rule(reason) => by_rule.push(held),
                 _ => {}
             }
@@ -286,8 +302,15 @@ impl Sending {
         };
         if held.reason == Some(HeldReason::Manual) {
             planned.retain(|plan| plan.link.is_some());
-            if waiting == Waiting::Stays {
-                planned.iter_mut().for_each(by_hand_still);
+            let stay = planned
+                .iter_mut()
+                .filter(|plan| !waiting.lets_go(plan.link));
+            stay.for_each(by_hand_still);
+        }
+        if held.reason == Some(HeldReason::OnHold) {
+            planned.retain(|plan| plan.link.is_some());
+            for plan in &mut planned {
+                (plan.hold, plan.due) = (held.reason, None);
             }
         }
         let mut waits = Some(&held);
@@ -297,6 +320,9 @@ impl Sending {
                 .ingest
                 .suspect_again(&mut tx, firm, &document, choice, &mut plan);
             deciding.await?;
+            if held.reason == Some(HeldReason::OnHold) {
+                (plan.hold, plan.due) = (held.reason, None);
+            }
             // The first takes the place of what waited; further ones are new.
             let context = (&*facts, &document);
             let applied = self.apply(&mut tx, &held, waits.take(), &mut plan, context, now);

@@ -8,6 +8,7 @@
 
 mod alarming;
 mod arriving;
+mod asked;
 mod backing;
 mod clients;
 mod clocks;

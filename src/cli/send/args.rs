@@ -13,12 +13,13 @@ pub(in crate::cli) struct Send {
     /// Of which firm.
     pub(super) firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
+    #[arg(conflicts_with_all = ["dossier", "since", "until"])]
     pub(super) what: Vec<String>,
     /// All that waits of this dossier.
     #[arg(long)]
     pub(super) dossier: Option<String>,
     /// All that waits.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["what", "dossier", "since", "until"])]
     pub(super) all: bool,
     #[command(flatten)]
     pub(super) period: Period,
@@ -34,6 +35,7 @@ pub(in crate::cli) struct Resend {
     /// Of which firm.
     pub(super) firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
+    #[arg(conflicts_with_all = ["dossier", "since", "until"])]
     pub(super) what: Vec<String>,
     /// All of this dossier.
     #[arg(long)]
