@@ -107,6 +107,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "abroad",
         include_str!("../../migrations/sqlite/0022_abroad.sql"),
     ),
+    (
+        23,
+        "given_back",
+        include_str!("../../migrations/sqlite/0023_given_back.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.
@@ -516,6 +521,58 @@ mod tests {
             None,
         ];
         assert_eq!(keys, expected.map(|key| key.map(ToOwned::to_owned)));
+    }
+
+    #[tokio::test]
+    async fn what_a_buyer_wrote_and_gave_back_before_is_a_credit_note() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog.sqlite");
+        old(
+            &file,
+            19,
+            r#"insert into firm (slug, name, language, added_at) values ('f', 'F', 'nl', 0);
+             create table given (key text, reading text);
+             insert into given values
+                ('0106:1|F-1|d|invoice|vat:NL2', '{"kind":"invoice","type_code":"262","self_billed":true}'),
+                ('0106:1|invoice|d|invoice|', '{"kind":"invoice","type_code":"503","self_billed":true}'),
+                ('0106:1|F-1|d|invoice|vat:NL2', '{"kind":"invoice","type_code":"389","self_billed":true}'),
+                ('0106:1|F-1|d|invoice', '{"kind":"invoice","type_code":"380","self_billed":false}'),
+                ('0106:1|F-1|d|credit_note|vat:NL2', '{"kind":"credit_note","type_code":"262","self_billed":true}'),
+                ('0106:1|F-1|d|invoice|name:a|b', '{"kind":"invoice","type_code":"262","self_billed":true}'),
+                (null, '{"kind":"invoice","type_code":"262","self_billed":true}'),
+                ('id:damaged|F-1|d|invoice|vat:NL2', '{"kind":"invoice","type_code":"262","self_bil');
+             insert into document (firm_id, digest, bytes, content_digest, content_bytes, business_key, reading_key,
+                                   reading, source, received_at)
+             select 1, rowid, 1, rowid, 1, key, '', reading, 'x', 0 from given"#,
+        )
+        .await;
+        let catalog = Catalog::open(&file).await.unwrap();
+
+        let rows = sqlx::query("select business_key, reading from document order by id")
+            .fetch_all(&catalog.readers)
+            .await
+            .unwrap();
+
+        let expected = [
+            (Some("0106:1|F-1|d|credit_note|vat:NL2"), true),
+            (Some("0106:1|invoice|d|credit_note|"), true),
+            (Some("0106:1|F-1|d|invoice|vat:NL2"), false),
+            (Some("0106:1|F-1|d|invoice"), false),
+            (Some("0106:1|F-1|d|credit_note|vat:NL2"), true),
+            (Some("0106:1|F-1|d|invoice|name:a|b"), true), // whose part of the key is not known for sure
+            (None, true),
+            (Some("id:damaged|F-1|d|invoice|vat:NL2"), false),
+        ];
+        for (row, (key, gives_back)) in rows.iter().zip(expected) {
+            assert_eq!(row.get::<Option<String>, _>(0).as_deref(), key);
+            let reading: String = row.get(1);
+            assert_eq!(
+                reading.contains(r#""credit_note""#),
+                gives_back,
+                "{reading}"
+            );
+        }
+        assert_eq!(rows.len(), expected.len());
     }
 
     #[tokio::test]

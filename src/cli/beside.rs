@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::Error;
 use super::documents::short;
 use super::explain::Said;
+use super::print;
 use super::story::Telling;
-use crate::catalog::{DeliveryRow, DocumentRow, EventRow};
+use crate::catalog::{self, DeliveryRow, DocumentRow, EventRow};
 use crate::ingest::doubt;
-use crate::model::{Doubt, EventKind, State};
+use crate::model::{DocumentId, Doubt, EventKind, State};
 use crate::text::{self, Twin, TwinRead};
 use crate::ubl::differences::{Difference, differences};
 
@@ -30,26 +31,52 @@ pub(super) async fn find(
     if !deliveries.iter().any(looks_alike) {
         return Ok(Vec::new());
     }
-    let (catalog, firm) = (&telling.house.catalog, telling.firm.id);
+    let shown = telling
+        .house
+        .catalog
+        .shown_beside(telling.firm.id, document.id);
     let mut found = Vec::new();
-    for id in catalog.shown_beside(firm, document.id).await? {
-        let Some(older) = catalog.document_row(firm, id).await? else {
-            continue;
-        };
-        let events = catalog.events_of(firm, id).await?;
-        let rows = catalog.delivery_rows_of(firm, id).await?;
-        let rows = rows.into_iter().map(|row| {
-            let read = read(&row, &events);
-            (row, read)
-        });
-        found.push(Beside {
-            deliveries: rows.collect(),
-            differs: differences(&document.reading, &older.reading),
-            doubt: doubt(&document.reading, &older.reading),
-            document: older,
-        });
+    for id in shown.await? {
+        match one(telling, document, id).await {
+            Ok(one) => found.extend(one),
+            // That one is damaged is no fault of the newer.
+            Err(damaged @ catalog::Error::Stored { .. }) => print::note(&format!(
+                "note: it looks like document {id} too, which cannot be shown: {damaged}"
+            )),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(found)
+}
+
+async fn one(
+    telling: &Telling<'_>,
+    document: &DocumentRow,
+    id: DocumentId,
+) -> Result<Option<Beside>, catalog::Error> {
+    let (catalog, firm) = (&telling.house.catalog, telling.firm.id);
+    let Some(older) = catalog.document_row(firm, id).await? else {
+        return Ok(None);
+    };
+    let events = catalog.events_of(firm, id).await?;
+    let rows = catalog.delivery_rows_of(firm, id).await?;
+    // What was taken back speaks against nothing; what was given to other books does.
+    let stands =
+        |row: &DeliveryRow| row.delivery.is_moved || row.delivery.state != State::Withdrawn;
+    let doubt = rows
+        .iter()
+        .any(stands)
+        .then(|| doubt(&document.reading, &older.reading));
+    let rows = rows.into_iter().map(|row| {
+        let read = read(&row, &events);
+        (row, read)
+    });
+    Ok(Some(Beside {
+        deliveries: rows.collect(),
+        differs: differences(&document.reading, &older.reading),
+        doubt: doubt.flatten(),
+        document: older,
+    }))
 }
 
 /// What was taken back under a reader was read all the same; only the event knows it.

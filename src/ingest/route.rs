@@ -200,10 +200,16 @@ fn find(role: &str, party: &Party, dossiers: &DossierIndex) -> Found {
     };
     let ids = party.ids.iter();
     let mut matched: Vec<Match> = ids.filter_map(|id| matching(id, &id.key)).collect();
-    if matched.is_empty() {
-        let worded = party.ids.iter().filter(|id| may_hold_a_number(id));
-        let numbers = worded.flat_map(|id| belgian_numbers_in(&id.raw).map(move |key| (id, key)));
-        matched = numbers.filter_map(|(id, key)| matching(id, &key)).collect();
+    let known = matched.first().map(|first| first.dossier);
+    let worded = party.ids.iter().filter(|id| may_hold_a_number(id));
+    for id in worded.filter(|id| !dossiers.contains_key(&id.key)) {
+        let within = belgian_numbers_in(&id.raw).filter_map(|key| matching(id, &key));
+        let within: Vec<Match> = within.collect();
+        // One that holds a number of the dossier itself speaks for it.
+        let is_own = within.iter().any(|one| Some(one.dossier) == known);
+        if !is_own {
+            matched.extend(within);
+        }
     }
     let dossier = matched.first().map(|first| first.dossier);
     let two_dossiers = matched.iter().any(|one| Some(one.dossier) != dossier);
@@ -359,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_table_of_routing() {
-        use PartyIdSource::{Endpoint, LegalEntity, Vat};
+        use PartyIdSource::{Endpoint, Identification, LegalEntity, Vat};
         #[rustfmt::skip]
         let table: &[Case<'_>] = &[
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER)],    "purchase 1 buyer_is_ours; "),
@@ -400,6 +406,16 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "O.N. 0762.986.459")], "purchase 2 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "H.R. 0762.986.459")], "purchase 2 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(Endpoint, "0762986459@example.be")], "held unknown_dossier"),
+            // Beside a number of a dossier, such a one of another dossier makes two of the party; a stranger's does not.
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, "BE 0762.986.459 Griffie Gent")], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "Griffie Gent 0762.986.459"), (Vat, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, BAKER), (Vat, "0762986459-001")], &[(LegalEntity, STRANGER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(Vat, "0762986459-001"), (Identification, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, "BE 0239.843.188 Griffie Gent")], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, "0756996413 / 0762986459")], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, "BE 0500.453.583 Griffie Gent")], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Vat, "PL0762986459")], "purchase 1 buyer_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, BAKER), (Endpoint, "0762986459@example.be")], "purchase 1 buyer_is_ours; "),
         ];
         for (seller, buyer, expected) in table {
             assert_eq!(
@@ -408,6 +424,20 @@ mod tests {
                 "{seller:?} sells to {buyer:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_person_gave_a_dossier_words_and_all_is_that_dossiers() {
+        let worded = PartyId::new(PartyIdSource::Vat, None, "BE 0762.986.459 Griffie Gent");
+        let mut reading = invoice("F-1");
+        reading.buyer = party(&[(PartyIdSource::LegalEntity, BAKER)]);
+        reading.buyer.ids.push(worded.clone());
+        let mut dossiers = dossiers();
+        assert!(matches!(route(&reading, &dossiers), Route::Hold(..)));
+
+        dossiers.insert(worded.key, DossierId(1));
+
+        assert!(matches!(route(&reading, &dossiers), Route::To(_)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::ubl::{Party, Reading};
 /// anything does: of the newer by itself, or of the two.
 ///
 /// Of the buyer less is asked, where the number is not his: a corrected name, or a number that was added, is what
-/// newer versions come for.
+/// newer versions come for. One that was left out is not.
 pub fn doubt(newer: &Reading, older: &Reading) -> Option<Doubt> {
     doubt_alone(newer).or_else(|| doubt_of_two(newer, older))
 }
@@ -49,7 +49,7 @@ pub(super) fn doubt_of_two(newer: &Reading, older: &Reading) -> Option<Doubt> {
     let buyers_agree = if newer.self_billed {
         may_be_one(&newer.buyer, &older.buyer)
     } else {
-        !are_surely_two(&newer.buyer, &older.buyer)
+        !are_surely_two(&newer.buyer, &older.buyer) && !is_nobody_known(&newer.buyer, &older.buyer)
     };
     let sellers_agree =
         may_be_one(&newer.seller, &older.seller) && !are_two_places(&newer.seller, &older.seller);
@@ -125,8 +125,8 @@ fn are_two_places(one: &Party, other: &Party) -> bool {
 }
 
 /// Where nothing tells the branches of a seller apart, only the buyers tell two invoices of theirs, by numbers of one
-/// scheme of which they share none, or where they share no number at all by two names. Two who have no number are nobody
-/// that is known: many are called `Particulier`. `NVT` is none that they share, and an address may be their provider's.
+/// scheme of which they share none, or where they share no number at all by two names. `NVT` is none that they share, and
+/// an address may be their provider's.
 fn are_surely_two(one: &Party, other: &Party) -> bool {
     let legal = |id: &PartyId| id.source == PartyIdSource::LegalEntity;
     let listed = |id: &PartyId| id.source == PartyIdSource::Identification;
@@ -141,12 +141,18 @@ fn are_surely_two(one: &Party, other: &Party) -> bool {
         || disagree(one, other, listed)
         || disagree_by_address(one, other)
         || (!share_one && have_two_names(one, other))
-        || !(is_anybody(one) || is_anybody(other))
 }
 
-/// Whether a party has any number, be it an address.
-fn is_anybody(party: &Party) -> bool {
-    party.ids.iter().any(|id| is_number(&id.key))
+/// Whether the newer's buyer has no number, or only an address that is not the older's, where that one has a number: many
+/// are called `Particulier`, and an address may be their provider's.
+fn is_nobody_known(newer: &Party, older: &Party) -> bool {
+    let has = |key: &str| older.ids.iter().any(|own| own.key == key);
+    let older_is_known = older.ids.iter().any(|id| is_number(&id.key));
+    let counts = |id: &PartyId| {
+        let says_who = id.source != PartyIdSource::Endpoint || !older_is_known || has(&id.key);
+        is_number(&id.key) && says_who
+    };
+    !newer.ids.iter().any(counts)
 }
 
 /// Whether both have such numbers of one scheme, and none of those in common.
@@ -190,10 +196,10 @@ fn registrations(party: &Party) -> impl Iterator<Item = &PartyId> {
 }
 
 /// Whether the newer names an account to pay to that the older does not: whoever wants another's money sends his invoice
-/// again so. Of what was read before accounts were, they are not known.
+/// again so. What was read before accounts were may have named it, or not.
 fn is_paid_elsewhere(newer: &Reading, older: &Reading) -> bool {
-    let accounts = newer.compared_accounts().zip(older.compared_accounts());
-    accounts.is_some_and(|(its, others)| !its.is_subset(&others))
+    let [its, others] = [newer, older].map(|one| one.compared_accounts().unwrap_or_default());
+    !its.is_subset(&others)
 }
 
 #[cfg(test)]
@@ -312,8 +318,10 @@ mod tests {
             (Some(&[OTHER, OURS]), Some(&[OURS]), true),
             (Some(&[]), Some(&[OTHER]), false),
             (Some(&[OURS]), Some(&[]), true),
-            // It was read before they were.
-            (None, Some(&[OTHER]), true),
+            // It was read before they were, and may have named another.
+            (None, Some(&[OTHER]), false),
+            (None, Some(&[]), true),
+            (None, None, true),
             (Some(&[OURS]), None, true),
         ];
         let paid_to = |accounts: Accounts<'_>| Reading {
@@ -349,7 +357,6 @@ mod tests {
             (&[(LegalEntity, BAKER)], &[(Vat, "BE0899965307")], false),
             (&[(LegalEntity, BAKER)], &[(Vat, "BE0239843188")], true),
             // A number that was added, or written where it was not.
-            (&[(LegalEntity, BAKER)], &[], true),
             (&[(LegalEntity, BAKER)], &[(LegalEntity, BAKER), (Vat, "DE123456789")], true),
             // Members of one VAT unit.
             (&[(LegalEntity, BAKER), (Vat, UNIT)], &[(LegalEntity, OTHER), (Vat, UNIT)], false),
@@ -359,7 +366,6 @@ mod tests {
             // A provider's address says nothing beside a number.
             (&[(Endpoint, BAKER)], &[(Endpoint, OTHER)], false),
             (&[(Endpoint, OTHER), (LegalEntity, BAKER)], &[(Endpoint, UNIT), (LegalEntity, BAKER)], true),
-            (&[(LegalEntity, "NVT")], &[(LegalEntity, BAKER)], true),
         ];
         let to = |buyer: &[(PartyIdSource, &str)]| Reading {
             buyer: party(buyer),
@@ -374,6 +380,57 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_buyers_number_may_be_added_and_not_left_out() {
+        use PartyIdSource::{Endpoint, Identification, LegalEntity};
+        const BAKER: &str = "0239843188";
+        const PROVIDER: &str = "0899965307";
+        type Ids<'a> = &'a [(PartyIdSource, &'a str)];
+        #[rustfmt::skip]
+        let table: &[(Ids<'_>, Ids<'_>, bool, bool)] = &[
+            (&[],                      &[],                      false, false),
+            (&[],                      &[(LegalEntity, BAKER)],  true,  false),
+            (&[],                      &[(Identification, "K1")], true, false),
+            (&[],                      &[(Endpoint, PROVIDER)],  true,  false),
+            (&[(LegalEntity, "NVT")],  &[(LegalEntity, BAKER)],  true,  false),
+            // An address that the other does not bear is no number of him who had one.
+            (&[(Endpoint, PROVIDER)],  &[(LegalEntity, BAKER)],  true,  false),
+            (&[(Endpoint, PROVIDER)],  &[(LegalEntity, BAKER), (Endpoint, PROVIDER)], true, true),
+            (&[(Endpoint, BAKER)],     &[(LegalEntity, BAKER)],  true,  true),
+            (&[(Endpoint, PROVIDER)],  &[(Endpoint, PROVIDER)],  true,  true),
+        ];
+        let to = |buyer: Ids<'_>| Reading {
+            buyer: Party {
+                name: Some("Particulier".to_owned()),
+                ..party(buyer)
+            },
+            ..invoice("F-1")
+        };
+        for (less, more, added, left_out) in table {
+            let (less, more) = (to(less), to(more));
+            assert_eq!(
+                may_replace(&more, &less),
+                *added,
+                "{less:?} and then {more:?}"
+            );
+            assert_eq!(
+                may_replace(&less, &more),
+                *left_out,
+                "{more:?} and then {less:?}"
+            );
+        }
+        let by_himself = |buyer| Reading {
+            self_billed: true,
+            ..to(buyer)
+        };
+        let (known, unknown) = (by_himself(&[(LegalEntity, BAKER)]), by_himself(&[]));
+        assert_eq!(
+            doubt(&unknown, &known),
+            Some(Doubt::Buyer),
+            "nothing gives way to it"
+        );
     }
 
     #[test]
@@ -409,10 +466,9 @@ mod tests {
                 let may = may_replace(&to("An Claes", other), &first);
                 assert_eq!(may, *expected, "{one:?} and {other:?}");
                 // Who has no number may be another of that name.
-                let is_known = one
-                    .iter()
-                    .chain(*other)
-                    .any(|(_, raw)| raw.contains(|c: char| matches!(c, '1'..='9')));
+                let mut written = other.iter();
+                let is_known =
+                    written.any(|(_, raw)| raw.contains(|c: char| matches!(c, '1'..='9')));
                 assert_eq!(may_replace(&to("JAN MAES", other), &first), is_known);
             }
         }

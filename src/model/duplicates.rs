@@ -57,7 +57,7 @@ pub enum Doubt {
     Buyer,
     /// They are not of one type, or one gives back what the other charges, for all that is known.
     Type,
-    /// The newer names an account to pay to that the older does not.
+    /// The newer names an account to pay to that the older does not, for all that is known.
     Account,
 }
 

@@ -152,9 +152,9 @@ fn doubted(language: Language, why: Doubt) -> String {
             "de verkoper is niet bekend met een nummer van hem alleen, of ze zijn misschien van twee verkopers of winkels",
         ],
         Doubt::Buyer => [
-            "the buyers may be two",
-            "les acheteurs sont peut-être deux",
-            "de kopers zijn misschien twee",
+            "the buyers may be two, or the buyer who wrote it is not known by a number of its own alone",
+            "les acheteurs sont peut-être deux, ou celui qui l'a établi n'est pas connu par un numéro qui n'est qu'à lui",
+            "de kopers zijn misschien twee, of de koper die het opstelde is niet bekend met een nummer van hem alleen",
         ],
         Doubt::Type => [
             "they are not of one type, or one may give back what the other charges",
@@ -162,9 +162,9 @@ fn doubted(language: Language, why: Doubt) -> String {
             "ze zijn niet van één type, of het ene geeft misschien terug wat het andere aanrekent",
         ],
         Doubt::Account => [
-            "it is to be paid to an account that the earlier one does not name",
-            "il est à payer sur un compte que l'autre ne mentionne pas",
-            "het moet betaald worden op een rekening die het eerdere niet noemt",
+            "it is to be paid to an account that the earlier one does not name, for all that we know",
+            "il est à payer sur un compte que l'autre, pour autant que nous sachions, ne mentionne pas",
+            "het moet betaald worden op een rekening die het eerdere, voor zover wij weten, niet noemt",
         ],
     };
     let because = pick(language, because);
@@ -328,6 +328,27 @@ mod tests {
         ] {
             assert_ne!(twin(Language::Nl, &said), twin(Language::Fr, &said));
             assert_ne!(twin(Language::Nl, &said), twin(Language::En, &said));
+        }
+    }
+
+    #[test]
+    fn that_the_buyer_who_wrote_it_is_not_known_is_said_too() {
+        for (language, half) in [
+            (
+                Language::En,
+                "or the buyer who wrote it is not known by a number of its own alone.",
+            ),
+            (
+                Language::Fr,
+                "ou celui qui l'a établi n'est pas connu par un numéro qui n'est qu'à lui.",
+            ),
+            (
+                Language::Nl,
+                "of de koper die het opstelde is niet bekend met een nummer van hem alleen.",
+            ),
+        ] {
+            let told = twin(language, &Twin::Doubted(Doubt::Buyer));
+            assert!(told.ends_with(half), "{told}");
         }
     }
 }

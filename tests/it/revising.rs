@@ -1097,6 +1097,10 @@ fn an_invoice_that_is_to_be_paid_to_another_account_waits_for_a_person_who_sees_
     program.ok(&["withdraw", "kantoor", "d2"]);
     program.ingest(&[paid_to("be71096123456769", "JVBERi0xLjUK")]);
     assert_eq!(program.states(), ["withdrawn", "withdrawn", "offered"]);
+    // What was taken back speaks against nothing.
+    let beside = &program.json(&["explain", "kantoor", "d3"])[0]["looks_like"];
+    assert_eq!(beside.as_array().unwrap().len(), 2);
+    assert!(beside[1]["doubt"].is_null(), "{beside}");
     let told = program.ok(&["explain", "kantoor", "d3", "--language", "fr"]);
     let line = "Différence, pièces jointes : ici f.pdf (9 bytes, ";
     assert!(told.contains(line), "{told}");
@@ -1180,4 +1184,8 @@ fn an_older_document_that_is_damaged_keeps_no_newer_one_out() {
     assert_eq!(program.query(held), [[1]]);
     let offered = "select count(*) from delivery where state = 'offered'";
     assert_eq!(program.query(offered), [[1]]);
+    let explained = program.run(&["explain", "kantoor", "document:2", "--json"]);
+    assert_eq!(explained.status.code(), Some(0), "{explained:?}");
+    let noted = String::from_utf8(explained.stderr).unwrap();
+    assert!(noted.contains("it looks like document 1 too"), "{noted}");
 }
