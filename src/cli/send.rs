@@ -28,7 +28,7 @@ pub(super) struct Send {
     firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     what: Vec<String>,
-    /// All that waits of this dossier.
+    /// All that waits of this dossier (our own id: `dossier:2`).
     #[arg(long)]
     dossier: Option<String>,
     /// All that waits.
@@ -49,7 +49,7 @@ pub(super) struct Resend {
     firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     what: Vec<String>,
-    /// All of this dossier.
+    /// All of this dossier (our own id: `dossier:2`).
     #[arg(long)]
     dossier: Option<String>,
     #[command(flatten)]

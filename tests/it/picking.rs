@@ -77,6 +77,33 @@ fn of_two_with_one_number_the_one_that_stands_is_approved() {
     assert_eq!(program.states(), ["withdrawn", "offered"]);
 }
 
+#[test]
+fn a_code_of_one_client_that_is_our_id_of_another_is_asked_about() {
+    let program = Program::init();
+    program.device("server", "pull", "2");
+    let words = ["dossier", "add", "kantoor", "--name", "Derde"];
+    program.ok(&[&words[..], &["--id", THIRD]].concat());
+    program.link(THIRD, "1", "server");
+    program.ingest(&[invoice("F-1", 900)]);
+    let to = |dossier: &'static str| {
+        let words = ["move", "kantoor", "F-1", "--reason", "x", "--dossier"];
+        [&words[..], &[dossier]].concat()
+    };
+
+    let why = refused(&program, &to("2"));
+
+    for name in ["1 `De Korenaar`", "2 `Derde`", "`dossier:"] {
+        assert!(why.contains(name), "{name}: {why}");
+    }
+    assert_eq!(program.states(), ["offered"]);
+    program.ok(&to("dossier:2"));
+    let dossiers = |of: &str| program.json(&["deliveries", "kantoor", "--dossier", of]);
+    assert_eq!(dossiers("expertm/1").last().unwrap()["state"], "offered");
+    let hold = ["retention", "hold", "kantoor", "--reason", "x", "--dossier"];
+    refused(&program, &[&hold[..], &["2"]].concat());
+    program.ok(&["dossier", "set", "kantoor", "dossier:2", "--name", "Vierde"]);
+}
+
 /// The mill's F-1 to the bakery, and once more to another client; that one is held.
 fn to_another_client() -> Program {
     let program = Program::init();
