@@ -9,7 +9,7 @@ use super::call::Call;
 use super::deliveries::path;
 use super::dossier::named;
 use super::gone::missing;
-use super::select::{Selected, select, several};
+use super::select::{Selected, select, several, versions};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{DeliveryRow, Firm};
@@ -211,6 +211,7 @@ impl Desk {
     /// Finds it where what was withdrawn can no longer be meant, while another with its number stands.
     async fn find_standing(&self, what: &str) -> Result<Selected, Error> {
         let mut found = select(&self.house, &self.firm, what).await?;
+        versions(what, &found)?;
         if found.iter().any(stands) {
             found.retain(stands);
         }
