@@ -3,6 +3,7 @@
 //! People name a document by its number, its file or its digest. None of these is a key, so each
 //! question may find several; they are put by hand, now and then, and may look at every document.
 
+use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::reports::{delivery_row, document_row};
@@ -11,7 +12,16 @@ use super::{Catalog, DeliveryRow, DocumentRow, Error};
 use crate::model::{DeliveryId, DeviceId, DocumentId, FirmId, SessionId, Timestamp, fold};
 
 /// How many documents one question finds at the most: more, and it was no name.
-const FOUND_MAX: i64 = 100;
+pub const FOUND_MAX: usize = 100;
+
+/// The documents that a question found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The newest of them, oldest first; [`FOUND_MAX`] at the most.
+    pub ids: Vec<DocumentId>,
+    /// Whether there are older ones.
+    pub has_older: bool,
+}
 
 /// A connection of a device, as an explanation shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +55,10 @@ const DELIVERIES: &str =
      where v.firm_id = $1 and v.document_id = $2 order by v.id";
 
 const NUMBERED: &str = r"select id from document
-     where firm_id = $1 and lower(reading) like $2 escape '\' order by id limit $3";
+     where firm_id = $1 and lower(reading) like $2 escape '\' order by id desc limit $3";
 
 const DIGESTED: &str = "select id from document
-     where firm_id = $1 and (digest like $2 or content_digest like $2) order by id limit $3";
+     where firm_id = $1 and (digest like $2 or content_digest like $2) order by id desc limit $3";
 
 // By its file in a folder, as the importer renamed it, as it arrived, or as it arrived again.
 const FILED: &str = r"select id from document where firm_id = $1 and id in (
@@ -57,7 +67,7 @@ const FILED: &str = r"select id from document where firm_id = $1 and id in (
          and (lower(source) like $3 escape '\' or lower(source) like $4 escape '\')
        union select document_id from event where firm_id = $1 and kind = 'recognised'
          and (lower(detail) like $3 escape '\' or lower(detail) like $4 escape '\')
-     ) order by id limit $5";
+     ) order by id desc limit $5";
 
 impl Catalog {
     /// Returns the documents of `firm` with this number (BT-1), however its case.
@@ -65,22 +75,16 @@ impl Catalog {
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn documents_numbered(
-        &self,
-        firm: FirmId,
-        number: &str,
-    ) -> Result<Vec<DocumentId>, Error> {
+    pub async fn documents_numbered(&self, firm: FirmId, number: &str) -> Result<Found, Error> {
         let json = serde_json::Value::from(number).to_string();
         let like = format!("%\"number\":{}%", escaped(&json.to_ascii_lowercase()));
         let rows = query(NUMBERED)
             .bind(firm.0)
             .bind(like)
-            .bind(FOUND_MAX)
+            .bind(asked_max())
             .fetch_all(&self.readers)
             .await?;
-        rows.iter()
-            .map(|row| Ok(DocumentId(row.int("id")?)))
-            .collect()
+        newest(&rows)
     }
 
     /// Returns the documents of `firm` whose bytes, as received or as delivered, have a digest that begins so.
@@ -88,20 +92,14 @@ impl Catalog {
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn documents_digested(
-        &self,
-        firm: FirmId,
-        beginning: &str,
-    ) -> Result<Vec<DocumentId>, Error> {
+    pub async fn documents_digested(&self, firm: FirmId, beginning: &str) -> Result<Found, Error> {
         let rows = query(DIGESTED)
             .bind(firm.0)
             .bind(format!("{}%", beginning.to_ascii_lowercase()))
-            .bind(FOUND_MAX)
+            .bind(asked_max())
             .fetch_all(&self.readers)
             .await?;
-        rows.iter()
-            .map(|row| Ok(DocumentId(row.int("id")?)))
-            .collect()
+        newest(&rows)
     }
 
     /// Returns the documents of `firm` that arrived, or are delivered, as a file of this name.
@@ -109,23 +107,17 @@ impl Catalog {
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn documents_filed(
-        &self,
-        firm: FirmId,
-        name: &str,
-    ) -> Result<Vec<DocumentId>, Error> {
+    pub async fn documents_filed(&self, firm: FirmId, name: &str) -> Result<Found, Error> {
         let arrived = escaped(&name.to_ascii_lowercase());
         let rows = query(FILED)
             .bind(firm.0)
             .bind(fold(name))
             .bind(format!("%/{arrived}"))
             .bind(format!("%:{arrived}"))
-            .bind(FOUND_MAX)
+            .bind(asked_max())
             .fetch_all(&self.readers)
             .await?;
-        rows.iter()
-            .map(|row| Ok(DocumentId(row.int("id")?)))
-            .collect()
+        newest(&rows)
     }
 
     /// Returns the document of which `delivery` is a delivery, if `firm` has such a one.
@@ -238,6 +230,22 @@ impl Catalog {
             .map(|row| Ok((DeliveryId(row.int("id")?), row.text("digest")?)))
             .collect()
     }
+}
+
+/// One more than are returned, so that it shows when there are more.
+fn asked_max() -> i64 {
+    let most = i64::try_from(FOUND_MAX).unwrap_or(i64::MAX);
+    most.saturating_add(1)
+}
+
+/// Reads what was found, newest first.
+fn newest(rows: &[AnyRow]) -> Result<Found, Error> {
+    let shown = rows.iter().take(FOUND_MAX).rev();
+    let ids = shown.map(|row| Ok(DocumentId(row.int("id")?)));
+    Ok(Found {
+        ids: ids.collect::<Result<_, Error>>()?,
+        has_older: rows.len() > FOUND_MAX,
+    })
 }
 
 /// Escapes what `like` reads as a wildcard.

@@ -58,7 +58,7 @@ pub use doomed::{Sweeps, UNNAMED_MS};
 pub use error::Error;
 pub use events::{Event, EventRow};
 pub use expiring::{Candidate, Expired};
-pub use finds::SessionRow;
+pub use finds::{FOUND_MAX, Found, SessionRow};
 pub use firms::{Dossier, Firm, FirmRules};
 #[cfg(test)]
 pub(crate) use large::tests::large_folder_for_tests;

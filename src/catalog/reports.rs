@@ -21,6 +21,8 @@ pub struct DocumentRow {
     pub content: Digest,
     /// Their number.
     pub bytes: u64,
+    /// By which a second copy with other bytes is known.
+    pub business_key: Option<String>,
     /// What was read.
     pub reading: Reading,
     /// When it arrived.
@@ -148,6 +150,7 @@ pub(super) fn document_row(row: &AnyRow) -> Result<DocumentRow, Error> {
         digest: row.word("digest")?,
         content: row.word("content_digest")?,
         bytes: row.size("bytes")?,
+        business_key: row.text_or("business_key")?,
         reading: reading(row)?,
         received_at: row.at("received_at")?,
         source: row.text("source")?,

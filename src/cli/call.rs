@@ -18,6 +18,9 @@ pub(super) const PLACES: [&str; 3] = [
     "/var/lib/sluis/sluis.toml",
 ];
 
+/// What stands before our own id of a dossier, where the id alone may be somebody's code.
+pub(super) const OWN: &str = "dossier:";
+
 /// How many candidates an error names: more would not be read.
 const CANDIDATES_MAX: usize = 10;
 
@@ -164,9 +167,14 @@ pub(super) async fn find_device(house: &House, firm: &Firm, name: &str) -> Resul
     found.ok_or_else(|| unknown("device", name, "sluis device add", known.into_iter()))
 }
 
-/// Finds a dossier by any of its identifiers, its name or its id.
-pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'a Dossier, Error> {
-    let found = called(dossiers, what);
+/// Finds a dossier by any of its identifiers, its name, the code of one of these links, or its id. A code may be the id
+/// of another dossier: firms know their clients by it, so it is asked about.
+pub(super) fn find_dossier<'a>(
+    dossiers: &'a [Dossier],
+    links: &[Link],
+    what: &str,
+) -> Result<&'a Dossier, Error> {
+    let found = called(dossiers, links, what);
     match found[..] {
         [one] => Ok(one),
         [] => {
@@ -181,33 +189,42 @@ pub(super) fn find_dossier<'a>(dossiers: &'a [Dossier], what: &str) -> Result<&'
             let known = known.into_iter().map(dossier_told);
             Err(unknown("dossier", what, "sluis dossier add", known))
         }
-        _ => Err(ambiguous(
-            "dossier",
-            what,
-            found.into_iter().map(dossier_told),
-            "name it by its id, the first number of each",
-        )),
+        _ => {
+            let advice = format!("name it by its id, as `{OWN}{}`", found[0].id);
+            let told = |one: &Dossier| {
+                let mut own = links.iter().filter(|link| link.dossier == one.id);
+                let code = own.find(|link| bears(link, what));
+                let code = code.map(|link| format!(", `{}` in `{}`", link.code, link.profile));
+                dossier_told(one) + &code.unwrap_or_default()
+            };
+            let found = found.into_iter().map(told);
+            Err(ambiguous("dossier", what, found, &advice))
+        }
     }
 }
 
-/// Returns the dossiers that are called so: by number, name or id.
-pub(super) fn called<'a>(dossiers: &'a [Dossier], what: &str) -> Vec<&'a Dossier> {
-    let (typed, name) = (Identifier::new(what), fold(what.trim()));
+/// Returns the dossiers that are called so: by number, name, the code of a link, or id. `dossier:2` is our id alone.
+pub(super) fn called<'a>(dossiers: &'a [Dossier], links: &[Link], what: &str) -> Vec<&'a Dossier> {
+    let what = what.trim();
+    if let Some(own) = what.strip_prefix(OWN) {
+        let is_own = |dossier: &&Dossier| dossier.id.to_string() == own;
+        return dossiers.iter().filter(is_own).collect();
+    }
+    let (typed, name) = (Identifier::new(what), fold(what));
+    let coded = links.iter().filter(|link| bears(link, what));
+    let coded: Vec<_> = coded.map(|link| link.dossier).collect();
     let is_meant = |dossier: &&Dossier| {
         let is_it = |own: &Identifier| typed.as_ref().is_some_and(|typed| own.key == typed.key);
         let by_number = dossier.identifiers.iter().any(is_it);
-        by_number || fold(&dossier.name) == name || dossier.id.to_string() == what.trim()
+        let by_name = fold(&dossier.name) == name || coded.contains(&dossier.id);
+        by_number || by_name || dossier.id.to_string() == what
     };
     dossiers.iter().filter(is_meant).collect()
 }
 
 /// Finds a link by its profile and code, its code alone, or its id. A code may be the number of another link.
 pub(super) fn find_link<'a>(links: &'a [Link], what: &str) -> Result<&'a Link, Error> {
-    let code = fold(what.trim());
-    let is_meant = |link: &&Link| {
-        let by_both = fold(&format!("{}/{}", link.profile, link.code)) == code;
-        by_both || fold(&link.code) == code || link.id.to_string() == what.trim()
-    };
+    let is_meant = |link: &&Link| bears(link, what) || link.id.to_string() == what.trim();
     let found: Vec<_> = links.iter().filter(is_meant).collect();
     match found[..] {
         [one] => Ok(one),
@@ -231,6 +248,12 @@ pub(super) fn find_link<'a>(links: &'a [Link], what: &str) -> Result<&'a Link, E
             ))
         }
     }
+}
+
+/// Whether a link has this code, or this profile and code.
+fn bears(link: &Link, what: &str) -> bool {
+    let code = fold(what.trim());
+    fold(&link.code) == code || fold(&format!("{}/{}", link.profile, link.code)) == code
 }
 
 /// Returns the name of a device of these, for listings.
@@ -306,7 +329,7 @@ mod tests {
             dossier(2, "Molens", "0451827384"),
             dossier(3, "molens", "0088:5412345000013"),
         ];
-        let found = |what| find_dossier(&dossiers, what).map(|dossier| dossier.id.0);
+        let found = |what| find_dossier(&dossiers, &[], what).map(|dossier| dossier.id.0);
 
         assert_eq!(found("bakkerij de korenaar").unwrap(), 1);
         assert_eq!(found("0771234528").unwrap(), 1);
@@ -352,23 +375,38 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_is_the_id_of_another_dossier_is_asked_about() {
+        let dossiers = [dossier(2, "Molens", "1"), dossier(1, "Bakker", "3")];
+        let links = [link(1, "expertm", "2"), link(2, "expertm", "KORENAAR")];
+        let found = |what| find_dossier(&dossiers, &links, what).map(|dossier| dossier.id.0);
+
+        assert_eq!(
+            found("2").unwrap_err().to_string(),
+            "dossier `2` could be 2 `Molens` (1), 1 `Bakker` (3), `2` in `expertm`: name it by its id, as `dossier:2`"
+        );
+        assert_eq!(found("dossier:2").unwrap(), 2);
+        assert_eq!(found("expertm/2").unwrap(), 1);
+        assert_eq!(found("korenaar").unwrap(), 1);
+    }
+
+    #[test]
     fn a_dossier_that_could_be_two_is_none_and_both_are_named() {
         let dossiers = [
             dossier(2, "Molens", "1"),
             dossier(3, "molens", "0088:5412345000013"),
         ];
-        let error = |what| find_dossier(&dossiers, what).unwrap_err().to_string();
+        let error = |what| find_dossier(&dossiers, &[], what).unwrap_err().to_string();
 
         assert_eq!(
             error("MOLENS"),
-            "dossier `MOLENS` could be 2 `Molens` (1), 3 `molens` (0088:5412345000013): name it by its id, the first number of each"
+            "dossier `MOLENS` could be 2 `Molens` (1), 3 `molens` (0088:5412345000013): name it by its id, as `dossier:2`"
         );
         assert_eq!(
             error("Smid"),
             "dossier `Smid` is not known: there is 2 `Molens` (1), 3 `molens` (0088:5412345000013)"
         );
         assert_eq!(
-            find_dossier(&[], "Smid").unwrap_err().to_string(),
+            find_dossier(&[], &[], "Smid").unwrap_err().to_string(),
             "dossier `Smid` is not known, and there is none yet: `sluis dossier add` adds one"
         );
     }

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::deliveries::path;
 use super::dossier::named;
 use super::gone::missing;
-use super::select::{Selected, select, several};
+use super::select::{Selected, select, several, versions};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{DeliveryRow, Firm};
@@ -24,7 +24,7 @@ pub(super) struct Approve {
     firm: String,
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     what: Vec<String>,
-    /// All of this dossier that waits for approval.
+    /// All of this dossier that waits for approval (our own id: `dossier:2`).
     #[arg(long)]
     dossier: Option<String>,
     /// All that waits for approval.
@@ -53,7 +53,7 @@ pub(super) struct Move {
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
-    /// To the books of this dossier: by its name, any of its numbers, or its id.
+    /// To the books of this dossier: by its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
     #[arg(long)]
     dossier: String,
     /// As this flow, where it was neither: purchase or sale.
@@ -211,6 +211,7 @@ impl Desk {
     /// Finds it where what was withdrawn can no longer be meant, while another with its number stands.
     async fn find_standing(&self, what: &str) -> Result<Selected, Error> {
         let mut found = select(&self.house, &self.firm, what).await?;
+        versions(what, &found)?;
         if found.iter().any(stands) {
             found.retain(stands);
         }

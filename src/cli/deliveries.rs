@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, find_device, find_dossier};
+use super::call::{Call, find_device};
 use super::documents::PAGE_ROWS;
+use super::dossier::named;
 use super::{Error, Exit};
 use crate::app::House;
 use crate::catalog::{DeliveryRow, Firm};
@@ -17,7 +18,7 @@ pub(super) struct Args {
     /// Only these: held, offered, collected, processed or withdrawn.
     #[arg(long)]
     state: Option<State>,
-    /// Only of this dossier: by its name, any of its numbers, or its id.
+    /// Only of this dossier: by its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
     #[arg(long)]
     dossier: Option<String>,
     /// Only to this device.
@@ -74,7 +75,7 @@ struct Wanted {
 impl Wanted {
     async fn find(house: &House, firm: &Firm, args: &Args) -> Result<Self, Error> {
         let dossier = match &args.dossier {
-            Some(what) => Some(find_dossier(&house.catalog.dossiers(firm.id).await?, what)?.id),
+            Some(what) => Some(named(house, firm.id, what).await?.id),
             None => None,
         };
         let device = match &args.device {

@@ -4,7 +4,7 @@ mod set;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, dossier_told, find_dossier, find_firm};
+use super::call::{Call, OWN, dossier_told, find_dossier, find_firm};
 use super::waiting::look_again;
 use super::{Error, Exit, print, table};
 use crate::app::House;
@@ -46,7 +46,7 @@ pub(super) enum Command {
 pub(super) struct Named {
     /// Of which firm.
     firm: String,
-    /// By its name, any of its numbers, or its id.
+    /// By its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
     dossier: String,
 }
 
@@ -85,7 +85,7 @@ async fn add(
     let looked = look_again(house, firm.id, Waiting::Stays).await;
     tell_namesakes(house, &firm, (id, name.trim())).await?;
     if call.json {
-        show(call, house, firm.slug.as_str(), &id.to_string()).await?;
+        show(call, house, firm.slug.as_str(), &format!("{OWN}{id}")).await?;
     } else {
         print::line(&format!(
             "added dossier {id} `{}` to firm `{}`",
@@ -141,7 +141,7 @@ async fn check_free(
         let mut own = other.identifiers.iter();
         if let Some(taken) = own.find(|own| identifiers.iter().any(|id| id.key == own.key)) {
             return Err(Error::Refused(format!(
-                "the number `{}` is of dossier {} `{}`; if that is wrong, take it away first: `sluis dossier set {} {} --remove-id {}`",
+                "the number `{}` is of dossier {} `{}`; if that is wrong, take it away first: `sluis dossier set {} {OWN}{} --remove-id {}`",
                 taken.raw, other.id, other.name, firm.slug, other.id, taken.key
             )));
         }
@@ -234,7 +234,8 @@ async fn remove(call: &Call, house: &House, firm: &str, what: &str) -> Result<Ex
 /// Returns the dossier of a firm that is meant by `what`.
 pub(super) async fn named(house: &House, firm: FirmId, what: &str) -> Result<Dossier, Error> {
     let dossiers = house.catalog.dossiers(firm).await?;
-    find_dossier(&dossiers, what).cloned()
+    let links = house.catalog.links(firm).await?;
+    find_dossier(&dossiers, &links, what).cloned()
 }
 
 fn numbers(dossier: &Dossier) -> String {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::documents::short;
-use super::select::{Selected, look_up};
+use super::select::{Looked, Selected, look_up};
 use super::story::{Telling, delivery_story, document_story};
 use super::{Error, Exit, beside, deliveries, documents, print};
 use crate::app::House;
-use crate::catalog::{Expired, Firm};
+use crate::catalog::{Expired, FOUND_MAX, Firm};
 use crate::model::Language;
 use crate::text::{self, Sentence, Word};
 
@@ -36,7 +36,7 @@ fn told_in(text: &str) -> Result<Language, String> {
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let language = args.language.unwrap_or(firm.language);
-    let found = look_up(&house, &firm, &args.what).await?;
+    let Looked { found, has_older } = look_up(&house, &firm, &args.what).await?;
     if found.is_empty() {
         nothing(call, (&house, &firm), args, language).await?;
         return Ok(Exit::Failed);
@@ -47,6 +47,9 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
             print::line("")?;
         }
         explain(call, (&house, &firm), one, (language, &zone)).await?;
+    }
+    if has_older {
+        print::note(&text::older(language, &args.what, FOUND_MAX));
     }
     Ok(Exit::Done)
 }

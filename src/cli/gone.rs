@@ -1,7 +1,7 @@
 //! What is said of a document that is not here?
 
 use super::Error;
-use super::select::{Selected, look_up};
+use super::select::{Looked, look_up, short_digest};
 use crate::app::House;
 use crate::catalog::Firm;
 
@@ -14,7 +14,10 @@ pub(super) async fn missing(house: &House, firm: &Firm, what: &str) -> Error {
     let slug = &firm.slug;
     let Some(last) = gone.last() else {
         return match look_up(house, firm, what).await {
-            Ok(own) => Error::Refused(format!("firm `{slug}` has no such document{}", hint(&own))),
+            Ok(own) => Error::Refused(format!(
+                "firm `{slug}` has no such document{}",
+                hint(what, &own)
+            )),
             Err(failed) => failed,
         };
     };
@@ -26,13 +29,12 @@ pub(super) async fn missing(house: &House, firm: &Firm, what: &str) -> Error {
     ))
 }
 
-/// A bare number that nobody's document bears, and that is our own id of one.
-fn hint(own: &[Selected]) -> String {
-    own.first().map_or_else(String::new, |own| {
+/// A bare number that nobody's document bears, and that is our own id of one; or a digest's beginning, too short.
+fn hint(what: &str, looked: &Looked) -> String {
+    looked.found.first().map_or_else(String::new, |own| {
         let id = own.document.id;
-        format!(
-            "; our own document {id} is named `document:{id}`: {}",
-            own.told()
-        )
+        let by_id = || format!("; our own document {id} is named `document:{id}`");
+        let how = short_digest(what, own).unwrap_or_else(by_id);
+        format!("{how}: {}", own.told())
     })
 }

@@ -11,7 +11,7 @@ use crate::app::House;
 use crate::catalog::{Device, Dossier, Firm, Link, LinkRules, NewLink};
 use crate::ingest::place;
 use crate::layout::{self, FolderRole, LinkFacts, Profile, Profiles};
-use crate::model::{Approval, DeviceKind, Language, OrFirm, Transfer, VirtualPath};
+use crate::model::{Approval, DeviceKind, Language, LinkId, OrFirm, Transfer, VirtualPath};
 use crate::sending::Waiting;
 
 /// The commands about links.
@@ -37,7 +37,7 @@ pub(super) enum Command {
 pub(super) struct Add {
     /// Of which firm.
     firm: String,
-    /// Which dossier: by its name, any of its numbers, or its id.
+    /// Which dossier: by its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
     dossier: String,
     /// How the program wants its folders: `expertm`, `bob-demat`, …
     #[arg(long)]
@@ -79,7 +79,8 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
         Command::List { firm } => list(call, &house, &firm).await,
         Command::Show(Named { firm, link }) => {
             let firm = find_firm(&house, &firm).await?;
-            show(call, &house, &firm, &link).await
+            let id = find_link(&house.catalog.links(firm.id).await?, &link)?.id;
+            show(call, &house, &firm, id).await
         }
         Command::Set(args) => rules::set(call, &house, &args).await,
         Command::Remove(Named { firm, link }) => remove(call, &house, &firm, &link).await,
@@ -120,7 +121,7 @@ async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
             profile.name()
         ))?;
     }
-    show(call, house, &firm, &id.to_string()).await?;
+    show(call, house, &firm, id).await?;
     let exit = looked.tell();
     if device.is_none() && firm.default_device.is_none() {
         print::note(
@@ -288,15 +289,16 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// Shows a link, with its folders.
+/// Shows a link, with its folders. A command that has just changed it names it by its row: its id may be another's code.
 pub(super) async fn show(
     call: &Call,
     house: &House,
     firm: &Firm,
-    what: &str,
+    id: LinkId,
 ) -> Result<Exit, Error> {
     let links = house.catalog.links(firm.id).await?;
-    let link = find_link(&links, what)?;
+    let own = links.iter().find(|link| link.id == id);
+    let link = own.ok_or_else(|| Error::Refused(format!("link {id} was removed meanwhile")))?;
     let devices = house.catalog.devices(firm.id).await?;
     if call.json {
         print::json(&json_of(house, firm, link, &devices))?;

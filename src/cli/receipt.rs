@@ -9,16 +9,17 @@ use serde_json::json;
 
 use super::call::Call;
 use super::gone::missing;
-use super::select::{Selected, look_up};
+use super::select::{Looked, Selected, look_up};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::audit;
-use crate::catalog::{DeliveryRow, EventRow, Firm, SessionRow};
+use crate::catalog::{DeliveryRow, EventRow, FOUND_MAX, Firm, SessionRow};
 use crate::evidence::receipt::{self, Facts, Receipt, Session, Told};
 use crate::evidence::signed::{self, NAMESPACE};
 use crate::evidence::{Collecting, Connected};
 use crate::hostkeys;
 use crate::model::{EventKind, with_causes};
+use crate::text;
 
 /// The largest file of receipts that is read, in bytes: ten thousand receipts.
 const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -72,8 +73,11 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (firm, what) = (firm.unwrap_or_default(), what.unwrap_or_default());
     let (house, firm) = call.firm(firm).await?;
     let mut receipts = Vec::new();
-    let found = look_up(&house, &firm, what).await?;
+    let Looked { found, has_older } = look_up(&house, &firm, what).await?;
     let is_here = !found.is_empty();
+    if has_older {
+        print::note(&text::older(firm.language, what, FOUND_MAX));
+    }
     for one in found {
         receipts.extend(receipts_of(&house, &firm, &one).await?);
     }

@@ -3,7 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
-use super::call::{Call, called, find_dossier, find_firm};
+use super::call::{Call, OWN, called, dossier_told, find_dossier, find_firm};
 use super::gone::missing;
 use super::select::{select, several};
 use super::{Error, Exit, doer, print, table};
@@ -78,7 +78,7 @@ pub(super) struct Hold {
     /// One document: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(long)]
     document: Option<String>,
-    /// Every document that was ever for this dossier.
+    /// Every document that was ever for this dossier (our own id: `dossier:2`).
     #[arg(long)]
     dossier: Option<String>,
     /// Everything of the firm.
@@ -335,13 +335,23 @@ async fn meant(house: &House, firm: &Firm, args: &Hold) -> Result<HoldOn, Error>
         return Ok(HoldOn::Firm);
     };
     let dossiers = house.catalog.dossiers(firm.id).await?;
+    let links = house.catalog.links(firm.id).await?;
     // One that was taken out of use has its documents still; it is named by its id, if no other is called so.
-    if called(&dossiers, what).is_empty()
-        && let Ok(id) = what.trim().parse()
+    let typed = what.trim();
+    let id = typed.strip_prefix(OWN).unwrap_or(typed);
+    if called(&dossiers, &[], what).is_empty()
+        && let Ok(id) = id.parse()
     {
-        return Ok(HoldOn::Dossier(DossierId(id)));
+        return match called(&dossiers, &links, what).first() {
+            Some(coded) => Err(Error::Refused(format!(
+                "dossier `{what}` could be {}, by its code, or one of this id that was taken out of use: say `{OWN}{}` or `{OWN}{id}`",
+                dossier_told(coded),
+                coded.id
+            ))),
+            None => Ok(HoldOn::Dossier(DossierId(id))),
+        };
     }
-    Ok(HoldOn::Dossier(find_dossier(&dossiers, what)?.id))
+    Ok(HoldOn::Dossier(find_dossier(&dossiers, &links, what)?.id))
 }
 
 async fn release(

@@ -121,8 +121,7 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
         Waiting::Stays
     };
     let looked = look_again(house, firm.id, waiting).await;
-    let id = link.id.to_string();
-    link::show(call, house, &firm, &id).await?;
+    link::show(call, house, &firm, link.id).await?;
     let exit = looked.tell();
     if args.move_waiting {
         move_waiting(house, &firm, |other| other == link.id).await?;

@@ -12,7 +12,7 @@ use super::documents::PAGE_ROWS;
 use super::dossier::named;
 use super::gone::missing;
 use super::link::receiver;
-use super::select::{select, several};
+use super::select::{select, several, versions};
 use super::{Error, Exit, print};
 use crate::app::House;
 use crate::catalog::{Delivery, DeliveryRow, Firm, Offer};
@@ -199,6 +199,7 @@ impl<'a> Hands<'a> {
                 "it is in quarantine, and has no delivery: `sluis explain` says why".to_owned(),
             ));
         }
+        versions(what, &found)?;
         let mut suited: Vec<_> = found
             .iter()
             .map(|one| self.suited(&one.deliveries))

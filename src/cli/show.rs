@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::gone::missing;
-use super::select::{look_up, several};
+use super::select::{Looked, look_up, several, too_many};
 use super::{Error, Exit, print};
 use crate::model::Digest;
 
@@ -31,7 +31,14 @@ pub(super) struct Args {
 /// Writes the bytes of one document, as they are.
 pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let mut found = look_up(&house, &firm, &args.what).await?;
+    let looked = look_up(&house, &firm, &args.what).await?;
+    let Looked {
+        mut found,
+        has_older,
+    } = looked;
+    if has_older {
+        return Err(too_many(&args.what));
+    }
     let one = match (found.pop(), found.is_empty()) {
         (Some(one), true) => one,
         (Some(one), false) => {

@@ -19,7 +19,7 @@ pub use receipt::{Label, Phrase, label, phrase};
 pub use rejection::{Misread, Put, RejectionText, Why, Wrong};
 pub use sentence::{Leaves, Path, Sentence};
 pub use twin::{Read as TwinRead, Twin, twin};
-pub use words::{Word, flow, kind, party, place, state, word};
+pub use words::{Word, flow, kind, older, party, place, state, word};
 
 use crate::model::Language;
 

@@ -46,6 +46,21 @@ pub fn word(language: Language, word: Word) -> &'static str {
     pick(language, texts)
 }
 
+/// Says that of the documents that bear a name the newest are shown, and that there are older ones.
+pub fn older(language: Language, what: &str, shown: usize) -> String {
+    match language {
+        Language::Nl => format!(
+            "Meer dan {shown} documenten dragen `{what}`: dit zijn de {shown} nieuwste. Noem een ouder bij zijn zending, zoals d12, of bij zijn hash."
+        ),
+        Language::Fr => format!(
+            "Plus de {shown} documents portent `{what}` : ce sont les {shown} plus récents. Désignez un plus ancien par son envoi, comme d12, ou par son empreinte."
+        ),
+        Language::En | Language::De => format!(
+            "More than {shown} documents bear `{what}`: these are the newest {shown}. Name an older one by its delivery, as d12, or by its digest."
+        ),
+    }
+}
+
 /// Returns what a kind of document is called.
 pub fn kind(language: Language, kind: Kind) -> &'static str {
     let texts = match kind {

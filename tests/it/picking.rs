@@ -77,6 +77,148 @@ fn of_two_with_one_number_the_one_that_stands_is_approved() {
     assert_eq!(program.states(), ["withdrawn", "offered"]);
 }
 
+#[test]
+fn of_two_suppliers_with_one_number_neither_is_meant_by_it() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[
+        invoice("15", 900),
+        invoice_between(THIRD, BAKERY, "15", 900),
+    ]);
+    let has = |state: &str, id: i64| {
+        program.query(&format!(
+            "update delivery set state = '{state}', reason = case when '{state}' = 'held' then 'manual' end \
+             where id = {id} returning id"
+        ));
+    };
+
+    for (first, second, words) in [
+        ("collected", "offered", &["withdraw", "kantoor", "15"][..]),
+        (
+            "held",
+            "offered",
+            &["resend", "kantoor", "15", "--reason", "x"],
+        ),
+        ("collected", "held", &["send", "kantoor", "15"]),
+        ("collected", "held", &["replace", "kantoor", "15"]),
+        ("withdrawn", "held", &["approve", "kantoor", "15"]),
+        (
+            "withdrawn",
+            "held",
+            &["hold", "kantoor", "15", "--reason", "x"],
+        ),
+    ] {
+        has(first, 1);
+        has(second, 2);
+        let why = refused(&program, words);
+        for seller in [MILL, THIRD] {
+            let seller = format!("(15 of Onderneming {seller})");
+            assert!(why.contains(&seller), "{words:?}: {why}");
+        }
+        assert_eq!(program.states(), [first, second], "{words:?}");
+    }
+    program.ok(&["send", "kantoor", "d2"]);
+    assert_eq!(program.states(), ["withdrawn", "offered"]);
+}
+
+#[test]
+fn of_two_versions_the_one_that_a_deed_suits_is_meant() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["firm", "set", "kantoor", "--duplicates", "replace"]);
+    program.ingest(&[invoice("15", 2000)]);
+    program.ingest(&[invoice("15", 2100)]);
+    assert_eq!(program.states(), ["withdrawn", "offered"]);
+
+    program.ok(&["withdraw", "kantoor", "15"]);
+
+    assert_eq!(program.states(), ["withdrawn", "withdrawn"]);
+}
+
+#[test]
+fn where_more_bear_a_number_than_are_looked_at_nothing_is_done_and_the_newest_are_shown() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    let from = |nth: u32| {
+        let digits = 4_000_000 + nth;
+        let seller = format!("{digits:08}{:02}", 97 - digits % 97);
+        invoice_between(&seller, BAKERY, "15", 900)
+    };
+    program.ingest(&(0..101).map(from).collect::<Vec<_>>());
+    program.query("update delivery set state = 'collected' where id > 1 returning id");
+
+    let why = refused(&program, &["withdraw", "kantoor", "15"]);
+
+    assert!(why.contains("more than 100 documents bear `15`"), "{why}");
+    assert_eq!(program.states()[0], "offered");
+    let why = refused(&program, &["show", "kantoor", "15"]);
+    assert!(why.contains("more than 100 documents bear `15`"), "{why}");
+    let explained = program.run(&["explain", "kantoor", "15", "--json"]);
+    let lines = String::from_utf8(explained.stdout).unwrap();
+    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].clone();
+    let ids: Vec<_> = lines.lines().map(id).collect();
+    assert_eq!(
+        (ids.len(), &ids[0], &ids[99]),
+        (100, &2.into(), &101.into())
+    );
+    let told = String::from_utf8(explained.stderr).unwrap();
+    assert!(told.contains("dit zijn de 100 nieuwste"), "{told}");
+    program.ok(&["withdraw", "kantoor", "d1"]);
+}
+
+#[test]
+fn a_number_that_has_not_come_is_not_taken_for_a_digest() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    let digest = program.json(&["documents", "kantoor"])[0]["digest"].clone();
+    let digest = digest.as_str().unwrap().to_uppercase();
+    assert!(digest[..6].contains(char::is_alphabetic), "{digest}");
+    let hold = ["retention", "hold", "kantoor", "--reason", "x"];
+
+    for words in [
+        &["withdraw", "kantoor", &digest[..6]][..],
+        &["hold", "kantoor", &digest[..11], "--reason", "x"],
+        &[&hold[..], &["--document", &digest[..6]]].concat(),
+    ] {
+        let why = refused(&program, words);
+        assert!(why.contains("12 digits are wanted"), "{why}");
+        assert!(why.contains("(F-1 of"), "{why}");
+    }
+
+    assert_eq!(program.states(), ["offered"]);
+    program.ok(&["explain", "kantoor", &digest[..6]]);
+    program.ok(&["withdraw", "kantoor", &digest[..12]]);
+    assert_eq!(program.states(), ["withdrawn"]);
+}
+
+#[test]
+fn a_code_of_one_client_that_is_our_id_of_another_is_asked_about() {
+    let program = Program::init();
+    program.device("server", "pull", "2");
+    let words = ["dossier", "add", "kantoor", "--name", "Derde"];
+    program.ok(&[&words[..], &["--id", THIRD]].concat());
+    program.link(THIRD, "1", "server");
+    program.ingest(&[invoice("F-1", 900)]);
+    let to = |dossier: &'static str| {
+        let words = ["move", "kantoor", "F-1", "--reason", "x", "--dossier"];
+        [&words[..], &[dossier]].concat()
+    };
+
+    let why = refused(&program, &to("2"));
+
+    for name in ["1 `De Korenaar`", "2 `Derde`", "`dossier:"] {
+        assert!(why.contains(name), "{name}: {why}");
+    }
+    assert_eq!(program.states(), ["offered"]);
+    program.ok(&to("dossier:2"));
+    let dossiers = |of: &str| program.json(&["deliveries", "kantoor", "--dossier", of]);
+    assert_eq!(dossiers("expertm/1").last().unwrap()["state"], "offered");
+    let hold = ["retention", "hold", "kantoor", "--reason", "x", "--dossier"];
+    refused(&program, &[&hold[..], &["2"]].concat());
+    program.ok(&["dossier", "set", "kantoor", "dossier:2", "--name", "Vierde"]);
+}
+
 /// The mill's F-1 to the bakery, and once more to another client; that one is held.
 fn to_another_client() -> Program {
     let program = Program::init();

@@ -6,7 +6,7 @@
 use super::{check_free, identifiers, named, show, tell_namesakes};
 use crate::app::House;
 use crate::catalog::{Dossier, Link};
-use crate::cli::call::{Call, find_firm};
+use crate::cli::call::{Call, OWN, find_firm};
 use crate::cli::waiting::{Looked, look_again};
 use crate::cli::{Error, Exit, link, print};
 use crate::model::Identifier;
@@ -18,7 +18,7 @@ use crate::sending::Waiting;
 pub(in crate::cli) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its name, any of its numbers, or its id.
+    /// By its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
     dossier: String,
     /// Its new name.
     #[arg(long)]
@@ -54,7 +54,8 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
         print::note("note: the dossier is so already; nothing was changed");
         Looked::at_nothing()
     };
-    show(call, house, firm.slug.as_str(), &dossier.to_string()).await?;
+    let own = format!("{OWN}{dossier}");
+    show(call, house, firm.slug.as_str(), &own).await?;
     Ok(looked.tell())
 }
 

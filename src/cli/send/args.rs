@@ -15,7 +15,7 @@ pub(in crate::cli) struct Send {
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(conflicts_with_all = ["dossier", "since", "until"])]
     pub(super) what: Vec<String>,
-    /// All that waits of this dossier.
+    /// All that waits of this dossier (our own id: `dossier:2`).
     #[arg(long)]
     pub(super) dossier: Option<String>,
     /// All that waits.
@@ -37,7 +37,7 @@ pub(in crate::cli) struct Resend {
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(conflicts_with_all = ["dossier", "since", "until"])]
     pub(super) what: Vec<String>,
-    /// All of this dossier.
+    /// All of this dossier (our own id: `dossier:2`).
     #[arg(long)]
     pub(super) dossier: Option<String>,
     #[command(flatten)]
