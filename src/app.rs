@@ -365,6 +365,7 @@ impl House {
         DropFolders::new(self.config.drop.clone(), self.ingest.clone())
             .reporting_to(memory.rejected.clone())
             .remembering(memory.left.clone())
+            .holding(memory.held.clone())
     }
 
     /// Returns what tells receivers what happens; it does when it is run.

@@ -22,6 +22,8 @@ pub fn start(log: &Log) -> Result<(), String> {
     let filter = filter(log)?;
     let has_colours = io::stderr().is_terminal() && log.format == LogFormat::Text;
     let builder = tracing_subscriber::fmt()
+        // The library would print it, to the same place, and die of that.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(move || OneLine {
             // The library writes these for its colours, and escapes those of others.
@@ -130,8 +132,9 @@ impl<W: Write> Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        self.to
-            .write_all(format!("{}\n", escaped(line, self.kept)).as_bytes())?;
+        let line = format!("{}\n", escaped(line, self.kept));
+        // A log that is full, or that nobody reads any more, ends nothing: who serves goes on without it.
+        drop(self.to.write_all(line.as_bytes()));
         Ok(event.len())
     }
 

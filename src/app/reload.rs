@@ -12,7 +12,7 @@ use super::serving::Background;
 use super::{Error, House, transport};
 use crate::config::{Config, When};
 use crate::dispatch::Poster;
-use crate::dropfolder::LeftFiles;
+use crate::dropfolder::{HeldRoot, LeftFiles};
 use crate::ingest::place::Places;
 use crate::lookout::RejectedFiles;
 use crate::model::Timestamp;
@@ -35,6 +35,7 @@ pub struct Renewed {
 pub(super) struct Memory {
     pub(super) rejected: RejectedFiles,
     pub(super) left: LeftFiles,
+    pub(super) held: HeldRoot,
     /// Since when connections are known.
     pub(super) begun: Timestamp,
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::reload::Memory;
 use super::{Error, House};
-use crate::dropfolder::LeftFiles;
+use crate::dropfolder::{HeldRoot, LeftFiles};
 use crate::lookout::RejectedFiles;
 use crate::sftp::Listening;
 
@@ -83,6 +83,7 @@ impl House {
         let memory = Memory {
             rejected: RejectedFiles::default(),
             left: LeftFiles::default(),
+            held: HeldRoot::default(),
             begun: self.clock.read(),
         };
         let background = Background::ending(draining.clone());

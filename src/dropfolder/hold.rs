@@ -7,6 +7,7 @@
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::scan::identity;
 use crate::locks;
@@ -16,11 +17,34 @@ pub(super) const LOCK: &str = ".sluis.lock";
 
 /// How a root is held.
 #[derive(Debug)]
-pub(super) enum Hold {
+enum Hold {
     /// By this file, until it is dropped.
     Alone(File),
     /// Not at all, so that nobody is held off; and why, in words for an operator.
     Open(String),
+}
+
+/// What holds off a second server, from one door to the next: between the two nobody else may begin. A clone is the same.
+#[derive(Clone, Default)]
+pub struct HeldRoot(Arc<Mutex<Option<File>>>);
+
+impl HeldRoot {
+    /// Holds the root, or goes on holding it; returns why it is held by nobody, if so. What is held stays so where it
+    /// cannot be looked at for once.
+    ///
+    /// # Errors
+    ///
+    /// When another server holds it, or may, in words for an operator.
+    pub(super) fn hold(&self, root: &Path) -> Result<Option<String>, String> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = held.as_ref().and_then(|file| file.try_clone().ok());
+        let why;
+        (*held, why) = match hold(own, root)? {
+            Hold::Alone(file) => (Some(file), None),
+            Hold::Open(why) => (None, Some(why)),
+        };
+        Ok(why)
+    }
 }
 
 /// Holds the root, or goes on holding it.
@@ -28,7 +52,7 @@ pub(super) enum Hold {
 /// # Errors
 ///
 /// When another server holds it, or may, in words for an operator.
-pub(super) fn hold(held: Option<File>, root: &Path) -> Result<Hold, String> {
+fn hold(held: Option<File>, root: &Path) -> Result<Hold, String> {
     hold_by(held, root, locks::open)
 }
 
@@ -141,6 +165,24 @@ mod tests {
         let first = alone(hold(Some(first), root.path())); // whoever holds it goes on
         assert!(hold(None, root.path()).is_err());
         drop(first);
+        alone(hold(None, root.path()));
+    }
+
+    #[test]
+    fn what_is_held_stays_so_from_one_door_to_the_next_and_where_it_cannot_be_looked_at() {
+        let root = tempfile::tempdir().unwrap();
+        let held = HeldRoot::default();
+        assert_eq!(held.hold(root.path()), Ok(None));
+        let next = held.clone();
+        drop(held);
+        assert!(hold(None, root.path()).is_err(), "no door is at work");
+        assert_eq!(next.hold(root.path()), Ok(None));
+
+        // A share that does not answer for a moment: here a name that is too long to be looked at.
+        let long = root.path().join("x".repeat(300));
+        assert!(next.hold(&long).is_err());
+        assert!(hold(None, root.path()).is_err());
+        drop(next);
         alone(hold(None, root.path()));
     }
 

@@ -26,7 +26,6 @@ mod whole;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN, is_left_alone};
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::{Folder, Trouble};
-use self::hold::Hold;
+pub use self::hold::HeldRoot;
 use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Prepared, Taken};
 use crate::lookout::RejectedFiles;
@@ -130,7 +129,7 @@ pub struct DropFolders<T = Ingest> {
     takes: T,
     folders: BTreeMap<Name, Folder>,
     /// What holds off a second server.
-    held: Option<File>,
+    held: HeldRoot,
     /// Another one holds the root, or may.
     is_held_off: bool,
     /// Why a second server is not held off.
@@ -149,7 +148,7 @@ impl<T: Takes> DropFolders<T> {
             config,
             takes,
             folders: BTreeMap::new(),
-            held: None,
+            held: HeldRoot::default(),
             is_held_off: false,
             unheld: Trouble::default(),
             trouble: Trouble::default(),
@@ -169,6 +168,12 @@ impl<T: Takes> DropFolders<T> {
     #[must_use]
     pub fn remembering(self, left: LeftFiles) -> Self {
         Self { left, ..self }
+    }
+
+    /// Holds off a second server as long as whoever else has `held` does: a next door goes on with it.
+    #[must_use]
+    pub fn holding(self, held: HeldRoot) -> Self {
+        Self { held, ..self }
     }
 
     /// Takes what is dropped, until it is cancelled; then it finishes the batches in hand.
@@ -241,17 +246,12 @@ impl<T: Takes> DropFolders<T> {
 
     /// Holds off a second server on the same root, for as long as this one runs.
     async fn hold_root(&mut self) -> Result<(), String> {
-        let (held, root) = (self.held.take(), self.config.root.clone());
-        let holding = spawn_blocking(move || hold::hold(held, &root)).await;
+        let (held, root) = (self.held.clone(), self.config.root.clone());
+        let holding = spawn_blocking(move || held.hold(&root)).await;
         let holding = holding.map_err(|died| format!("the look at its lock died: {died}"));
         let holding = holding.flatten();
         self.is_held_off = holding.is_err();
-        let (held, unheld) = match holding? {
-            Hold::Alone(held) => (Some(held), None),
-            Hold::Open(why) => (None, Some(why)),
-        };
-        self.held = held;
-        if let Some(why) = self.unheld.news(unheld) {
+        if let Some(why) = self.unheld.news(holding?) {
             warn!("No second server is held off from the drop folders: {why}");
         }
         Ok(())

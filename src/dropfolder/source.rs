@@ -63,6 +63,15 @@ pub(super) fn read(folder: &Path, path: &Path, expected: Stamp) -> io::Result<Op
     Ok(unchanged.then(|| bytes.into()))
 }
 
+/// Says whether something else has the name of a file, `path` within `folder`.
+pub(super) fn is_other(folder: &Path, path: &Path, expected: Stamp) -> io::Result<bool> {
+    let Some(held) = Held::holding(folder, path)? else {
+        return Ok(false);
+    };
+    let spot = held.at(path.file_name().unwrap_or_default());
+    Ok(surely(spot, expected)? == Still::Other)
+}
+
 /// Removes a file, `path` within `folder`, if it is still in the expected state, and tells whether it was.
 pub(super) fn remove(folder: &Path, path: &Path, expected: Stamp) -> io::Result<Still> {
     match Held::holding(folder, path)? {

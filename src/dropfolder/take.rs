@@ -399,6 +399,10 @@ impl Place {
     /// What is said of a file goes first: if this ends in between, the document is recognised, and nothing new is said of it.
     fn remove(&self, file: &Seen) -> std::io::Result<Still> {
         if let Some(beside) = &file.beside {
+            // What came in its place is another document, of which the same is said.
+            if source::is_other(&self.folder, &file.path, file.stamp)? {
+                return Ok(Still::Other);
+            }
             source::remove(&self.folder, &beside.path, beside.stamp)?;
         }
         source::remove(&self.folder, &file.path, file.stamp)

@@ -4,7 +4,7 @@ mod staying;
 mod waiting;
 mod world;
 
-use std::fs;
+use std::fs::{self, File};
 
 use super::*;
 use world::{Root, files, seconds, until};
@@ -170,6 +170,22 @@ async fn a_file_that_is_replaced_while_it_is_taken_is_taken_too() {
         ["1 drop:F-1.xml kept", "1 drop:F-1.xml kept"]
     );
     assert_eq!(root.fake.with(|inner| inner.kept.len()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_a_file_is_said_of_what_replaces_it_while_it_is_taken() {
+    let root = Root::new();
+    root.drop("F-1.xml", "<Invoice>1");
+    root.drop("F-1.json", r#"{"status": "draft"}"#);
+    let path = root.path("F-1.xml");
+    let replace = move || fs::write(path, "<Invoice>other").unwrap();
+    root.fake
+        .with(|inner| inner.meanwhile = Some(Box::new(replace)));
+
+    root.run_until_empty().await;
+
+    let kept = "1 drop:F-1.xml kept (draft)";
+    assert_eq!(root.fake.taken(), [kept, kept]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,3 +149,31 @@ fn what_is_no_listening_socket_is_refused_with_the_reason() {
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("the socket of the service manager"), "{why}");
 }
+
+/// A disk that is full, and a reader that is gone: what is logged goes nowhere, and that is all.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_serves_goes_on_where_its_log_cannot_be_written() {
+    for to in ["/dev/full", ">(exec true)"] {
+        let mut program = Program::init();
+        let device = program.device("server", "pull", "ACME");
+        program.ingest(&[invoice("F-1", 2000)]);
+        let serve = program.command(&["serve"]);
+        let mut shell = Command::new("bash");
+        let line = format!("exec \"$0\" \"$@\" 2> {to}");
+        shell.args(["-c", &line]).arg(serve.get_program());
+        shell.args(serve.get_args());
+        for (name, value) in serve.get_envs() {
+            shell.env(name, value.unwrap());
+        }
+
+        program.serve_by(shell);
+
+        let address = program.address.unwrap();
+        let peer = Peer::connect(address, &device.login).await;
+        let name = peer.list(INBOX).await.unwrap().remove(0);
+        peer.get(&format!("{INBOX}/{name}")).await.unwrap();
+        peer.leave().await;
+        assert_eq!(program.terminate(), Some(0), "{to}");
+        assert_eq!(program.states(), ["collected"]);
+    }
+}
