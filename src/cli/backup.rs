@@ -74,6 +74,7 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
     let house = House::open(Config::read(&restored.config, variables())?).await?;
     doer::note_doer(&house);
     house.catalog.note_deed().await?;
+    let told = house.catalog.active_webhooks().await?.len();
     house.catalog.close().await;
     let (manifest, file) = (&restored.manifest, restored.config.display().to_string());
     if call.json {
@@ -81,7 +82,7 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
             "config": file, "made_at": manifest.made_at, "contents": manifest.contents,
             "restored": restored.contents.copied, "bytes": restored.contents.bytes, "faults": manifest.faults,
             "lost": restored.contents.lost.iter().map(|(digest, _)| digest.to_string()).collect::<Vec<_>>(),
-            "unlisted": restored.unlisted, "drop_outside": restored.drop_outside.as_ref().map(|root| root.display().to_string()),
+            "webhooks": told, "unlisted": restored.unlisted, "drop_outside": restored.drop_outside.as_ref().map(|root| root.display().to_string()),
             "unnamed": restored.unnamed.iter().map(|one| one.place.display().to_string()).collect::<Vec<_>>(),
         }))?;
     } else {
@@ -109,6 +110,11 @@ pub(super) async fn restore(call: &Call, args: &Restore) -> Result<Exit, Error> 
         print::note(&format!(
             "What is dropped in `{}` is taken by whoever serves first: that lies outside of what was restored, and the house that was backed up may take it still. To try this one beside it, give it another with `SLUIS_DROP_ROOT`",
             root.display()
+        ));
+    }
+    if told > 0 {
+        print::note(&format!(
+            "Whoever serves this tells {told} webhooks what happens here, as the house that was backed up does: to try it beside that one, `sluis webhook pause` each first"
         ));
     }
     if restored.unlisted > 0 {

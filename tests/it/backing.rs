@@ -158,6 +158,8 @@ fn a_restore_is_tried_beside_the_house_that_it_is_of_and_leaves_that_alone() {
     let text = text.replacen("data = \"data\"", &named, 1);
     assert!(text.contains(&named), "{text}");
     fs::write(&file, text).unwrap();
+    let url = "https://receiver.example/told";
+    program.ok(&["webhook", "add", "kantoor", url]);
     let (to, _) = backup(&program);
     let into = program.path("tried");
     let deeds = program.json(&["deeds"]).len();
@@ -177,6 +179,7 @@ fn a_restore_is_tried_beside_the_house_that_it_is_of_and_leaves_that_alone() {
     let told = String::from_utf8_lossy(&restored.stderr).into_owned();
     assert!(restored.status.success(), "{told}");
     assert!(told.contains("needs `SLUIS_DATA` too"), "{told}");
+    assert!(told.contains("tells 1 webhooks"), "{told}");
     assert!(with(&["fsck", "--deep"]).status.success());
     assert!(into.join("data/catalog.sqlite").exists());
     assert_eq!(
