@@ -150,3 +150,22 @@ fn a_dossier_on_which_a_legal_hold_lies_is_not_removed() {
     program.ok(&["retention", "release", "kantoor", "1", "--reason", "over"]);
     program.ok(&["dossier", "remove", "kantoor", WEAVER]);
 }
+
+#[test]
+fn a_file_that_says_nothing_of_a_links_beginning_leaves_it_as_it_is() {
+    let program = office(&[(MILL, "MOL")], "at-once");
+    #[rustfmt::skip]
+    program.ok(&["link", "set", "kantoor", "expertm/MOL", "--from", "2027-01-01"]);
+    program.ingest(&[invoice_between(WEAVER, MILL, "F-1", 2000)]);
+    let file = program.path("kantoor.toml");
+    let text = program.ok(&["export", "kantoor"]);
+    assert!(text.contains("from = \"2027-01-01\"\n"), "{text}");
+    let text = text.replace("from = \"2027-01-01\"\n", "");
+    std::fs::write(&file, text.replace("\"at-once\"", "\"nightly\"")).unwrap();
+
+    let told = program.ok(&["apply", file.to_str().unwrap()]);
+
+    assert!(told.contains("transfer nightly"), "{told}");
+    assert!(told.contains("from 2027-01-01"), "{told}");
+    assert_eq!(reasons(&program), ["before_start"]);
+}

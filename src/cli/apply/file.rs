@@ -162,6 +162,7 @@ pub(super) struct WantedLink {
     pub(super) transfer: OrFirm<Transfer>,
     #[serde(default = "of_firm", with = "word", skip_serializing_if = "is_of_firm")]
     pub(super) approval: OrFirm<Approval>,
+    /// Else as it is; none, where the link is new.
     #[serde(default, with = "word_or", skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<Date>,
     /// Of its folders; else the firm's, where the profile has it.

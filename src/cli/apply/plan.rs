@@ -364,6 +364,11 @@ impl Planning<'_> {
                 sends,
             });
         };
+        // What is older than its beginning may be booked: a file that says nothing of it gives none of that out.
+        let sends = LinkRules {
+            from: sends.from.or(link.sends.from),
+            ..sends
+        };
         if dossier.is_none_or(|dossier| dossier.id != link.dossier) {
             return self.faults.push(format!(
                 "code `{code}` in `{profile}` is of dossier `{}`: remove that link first",
