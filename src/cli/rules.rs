@@ -115,11 +115,7 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
     };
     let now = house.clock.read();
     house.catalog.set_link(link, device, &sends, now).await?;
-    let waiting = if args.release_waiting {
-        Waiting::FollowsOf(link.id)
-    } else {
-        Waiting::Stays
-    };
+    let waiting = released(args.release_waiting, Waiting::FollowsOf(link.id));
     let looked = look_again(house, firm.id, waiting).await;
     link::show(call, house, &firm, link.id).await?;
     let exit = looked.tell();
@@ -198,12 +194,13 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Loo
     }
     if rules != firm.sends || args.release_waiting {
         house.catalog.set_firm_rules(&firm, &rules, now).await?;
-        let waiting = if args.release_waiting {
-            Waiting::Follows
-        } else {
-            Waiting::Stays
-        };
+        let waiting = released(args.release_waiting, Waiting::Follows);
         looked = look_again(house, firm.id, waiting).await;
     }
     Ok((find_firm(house, &args.slug).await?, looked))
+}
+
+/// What waits for a hand follows the rule as it stands now where somebody asks for that.
+fn released(is_asked: bool, follows: Waiting) -> Waiting {
+    if is_asked { follows } else { Waiting::Stays }
 }

@@ -161,6 +161,8 @@ pub fn suspect(planned: &mut Planned, known: &Known, choice: Duplicates) {
         Duplicates::Hold | Duplicates::Replace => Judgement::Hold,
     };
     match judgement {
+        // A person's word is nearer than a suspicion.
+        Judgement::Hold if planned.hold == Some(HeldReason::OnHold) => {}
         Judgement::Hold => {
             planned.hold = Some(HeldReason::SuspectedDuplicate);
             planned.due = None;

@@ -167,12 +167,12 @@ impl Sending {
             .any(|old| old.state == State::Held && old.reason == Some(HeldReason::OnHold));
         let was_never_sent = named.state == State::Held || (was_withdrawn && named.offer.is_none());
         for plan in &mut planned {
+            if is_held_back {
+                (plan.hold, plan.due) = (Some(HeldReason::OnHold), None);
+            }
             if was_never_sent {
                 suspect(plan, &known, Duplicates::Hold);
                 plan.duplicate_of = known.first();
-            }
-            if is_held_back {
-                (plan.hold, plan.due) = (Some(HeldReason::OnHold), None);
             }
         }
         planned.retain(|plan| {

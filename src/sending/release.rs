@@ -320,9 +320,6 @@ impl Sending {
                 .ingest
                 .suspect_again(&mut tx, firm, &document, choice, &mut plan);
             deciding.await?;
-            if held.reason == Some(HeldReason::OnHold) {
-                (plan.hold, plan.due) = (held.reason, None);
-            }
             // The first takes the place of what waited; further ones are new.
             let context = (&*facts, &document);
             let applied = self.apply(&mut tx, &held, waits.take(), &mut plan, context, now);
