@@ -177,6 +177,14 @@ impl Program {
         self.serve_by(command);
     }
 
+    /// Starts the server with an allocator that gives back at once what nothing needs: what the process has is what
+    /// the program holds. By itself each thread may keep what it freed, for as long as it asks for nothing else.
+    pub fn serve_weighed(&mut self) {
+        let mut command = self.command(&["serve"]);
+        command.env("MIMALLOC_PURGE_DELAY", "0");
+        self.serve_by(command);
+    }
+
     /// Starts the server by this command.
     pub fn serve_by(&mut self, mut command: Command) {
         let mut server = command

@@ -28,9 +28,8 @@ const LISTED_MAX: Duration = Duration::from_secs(60);
 /// What a client waits for an answer before it gives up, as many do.
 const GIVES_UP: Duration = Duration::from_secs(10);
 
-/// What an allocator may keep back of the table, in MiB, when it has gone through. Seen was 13: once its largest
-/// document, which is handed back only when another of that size comes. The documents of the table are 42 together,
-/// and what is read of them is more.
+/// What the program may have more of, in MiB, when the table has gone through. Seen was 8, with an allocator that gives
+/// back at once. The documents of the table are 42 together, and what is read of them is more.
 const SLACK_MIB: u64 = 24;
 
 /// A dossier that is in no document of the table.

@@ -15,7 +15,7 @@ use crate::interop::wait_until;
 fn serving() -> (Scene, PathBuf) {
     let mut scene = Scene::new();
     scene.configure("[drop]\nrescan_seconds = 1\nsettle_ms = 500\n");
-    scene.program.serve();
+    scene.program.serve_weighed();
     let folder = scene.program.path("sluis/data/drop/kantoor");
     wait_until(|| folder.is_dir());
     (scene, folder)

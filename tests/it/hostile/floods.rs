@@ -119,7 +119,7 @@ impl Scene {
         }
         let count = "select count(*) from delivery where folder_key like '%/evil/%'";
         assert_eq!(program.query(count), [[files]]);
-        program.serve();
+        program.serve_weighed();
         let (pulls, stop) = (Waits::default(), Arc::default());
         let address = program.address.unwrap();
         let pulling = pull(

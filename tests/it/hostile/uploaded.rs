@@ -15,7 +15,7 @@ fn serving() -> Scene {
     scene
         .program
         .ok(&["device", "set", "kantoor", "server", "--uploads", "on"]);
-    scene.program.serve();
+    scene.program.serve_weighed();
     scene
 }
 
