@@ -18,6 +18,10 @@ pub const RAISED_PER_LOOK_MAX: usize = 64;
 /// these are cleared.
 pub const UP_MAX: usize = 10_000;
 
+/// For how long nobody may look at a drop folder, beyond the time for which there is no reason to, in milliseconds: half
+/// an hour. A disk that is mounted anew at night is back by then.
+pub const UNTAKEN_MS: i64 = 30 * 60 * 1000;
+
 /// What an alarm tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AlarmKind {
@@ -27,6 +31,8 @@ pub enum AlarmKind {
     Unseen,
     /// A drop folder holds rejected files.
     Rejected,
+    /// A drop folder cannot be looked at, so nothing is taken from it.
+    Untaken,
 }
 
 impl AlarmKind {
@@ -36,6 +42,7 @@ impl AlarmKind {
             Self::Uncollected => "uncollected",
             Self::Unseen => "unseen",
             Self::Rejected => "rejected",
+            Self::Untaken => "untaken",
         }
     }
 }
@@ -48,7 +55,11 @@ impl FromStr for AlarmKind {
             "uncollected" => Ok(Self::Uncollected),
             "unseen" => Ok(Self::Unseen),
             "rejected" => Ok(Self::Rejected),
-            other => Err(UnknownWord::new(other, "uncollected, unseen, rejected")),
+            "untaken" => Ok(Self::Untaken),
+            other => {
+                let known = "uncollected, unseen, rejected, untaken";
+                Err(UnknownWord::new(other, known))
+            }
         }
     }
 }
@@ -62,6 +73,8 @@ pub enum Subject {
     Device(DeviceId),
     /// The firm's drop folder, with rejected files in it.
     DropFolder,
+    /// What is dropped there, which nobody takes.
+    Dropped,
 }
 
 impl Subject {
@@ -71,6 +84,7 @@ impl Subject {
             AlarmKind::Uncollected => Self::Delivery(DeliveryId(number)),
             AlarmKind::Unseen => Self::Device(DeviceId(number)),
             AlarmKind::Rejected => Self::DropFolder,
+            AlarmKind::Untaken => Self::Dropped,
         }
     }
 
@@ -80,6 +94,7 @@ impl Subject {
             Self::Delivery(_) => AlarmKind::Uncollected,
             Self::Device(_) => AlarmKind::Unseen,
             Self::DropFolder => AlarmKind::Rejected,
+            Self::Dropped => AlarmKind::Untaken,
         }
     }
 
@@ -88,7 +103,7 @@ impl Subject {
         match self {
             Self::Delivery(id) => id.0,
             Self::Device(id) => id.0,
-            Self::DropFolder => 0,
+            Self::DropFolder | Self::Dropped => 0,
         }
     }
 }
@@ -99,6 +114,7 @@ impl fmt::Display for Subject {
             Self::Delivery(id) => write!(f, "d{id}"),
             Self::Device(id) => write!(f, "device {id}"),
             Self::DropFolder => f.write_str("the drop folder"),
+            Self::Dropped => f.write_str("what is dropped"),
         }
     }
 }

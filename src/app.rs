@@ -32,7 +32,7 @@ use crate::keeping::Keeping;
 use crate::layout::Profiles;
 use crate::locks;
 use crate::login::Logins;
-use crate::lookout::{Lookout, RejectedFiles};
+use crate::lookout::{FolderLooks, Lookout};
 use crate::mark::Marks;
 use crate::model::{Clock, Timestamp, with_causes};
 use crate::scheduler::Scheduler;
@@ -363,7 +363,7 @@ impl House {
 
     fn drop_folders(&self, memory: &Memory) -> DropFolders {
         DropFolders::new(self.config.drop.clone(), self.ingest.clone())
-            .reporting_to(memory.rejected.clone())
+            .reporting_to(memory.looks.clone())
             .remembering(memory.left.clone())
             .holding(memory.held.clone())
     }
@@ -391,9 +391,9 @@ impl House {
     }
 
     /// Returns what looks whether something was forgotten; it does when it is run.
-    pub fn lookout(&self, rejected: RejectedFiles) -> Lookout {
+    pub fn lookout(&self, looks: FolderLooks) -> Lookout {
         let (catalog, clock) = (self.catalog.clone(), self.clock.clone());
-        Lookout::new(catalog, self.config.alarms, rejected, clock)
+        Lookout::new(catalog, self.config.alarms, looks, clock)
     }
 
     /// Says of which links the documents are held: a profile may have been changed so that two have one folder.

@@ -4,6 +4,7 @@
 //! something does not work or is open to others, and a *warning* where it soon may be.
 
 use core::net::SocketAddr;
+use std::path::Path;
 
 use crate::model::Timestamp;
 
@@ -102,6 +103,25 @@ pub fn outward(check: &'static str, found: Result<String, String>) -> Finding {
             check,
             detail,
             "`[webhooks] roots` names a file of certificates (PEM) that this user can read",
+        ),
+    }
+}
+
+/// Judges how many files and folders lie in the root of the drop folders that are of no firm.
+pub fn strays(root: &Path, count: usize) -> Finding {
+    const CHECK: &str = "drop folders";
+    let root = root.display();
+    match count {
+        0 => Finding::ok(
+            CHECK,
+            format!("all that lies in `{root}` is in a firm's folder"),
+        ),
+        _ => Finding::warn(
+            CHECK,
+            format!(
+                "{count} files or folders in `{root}` are of no firm, so nothing is taken from them"
+            ),
+            "move what they hold into the folder of its firm, which is called as `sluis firm list` calls it",
         ),
     }
 }

@@ -5,6 +5,7 @@
 //! twice, whoever else looks and whenever the process ends.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::alarm::{AlarmKind, Limits, Subject, Up, room};
+use crate::alarm::{AlarmKind, Limits, Subject, UNTAKEN_MS, Up, room};
 use crate::catalog::{self, Alarm, Catalog, Durability, Firm, Watched};
 use crate::model::{Clock, FirmId, Timestamp, with_causes};
 
@@ -26,37 +27,94 @@ const GROUP_MAX: usize = 64;
 pub struct Lookout {
     catalog: Catalog,
     configured: Limits,
-    rejected: RejectedFiles,
+    looks: FolderLooks,
     clock: Clock,
     begun: Timestamp,
 }
 
-/// How many rejected files each drop folder holds, as its door has seen last. A clone is the same.
+/// What the door of the drop folders has seen of each, and when. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub struct RejectedFiles(Arc<Board>);
+pub struct FolderLooks(Arc<Board>);
 
 #[derive(Debug, Default)]
 struct Board {
-    counts: Mutex<BTreeMap<FirmId, usize>>,
+    /// There is a door, which ought to look.
+    is_kept: AtomicBool,
+    folders: Mutex<BTreeMap<FirmId, Looked>>,
     news: Notify,
 }
 
-impl RejectedFiles {
+/// What is known of one firm's folder.
+#[derive(Debug, Clone, Copy, Default)]
+struct Looked {
+    /// How many rejected files it held.
+    rejected: Option<usize>,
+    /// When it was looked at last, and until when there may be no reason to look again.
+    last: Option<(Timestamp, Timestamp)>,
+    /// When somebody asked first, for one that nobody has looked at yet.
+    asked: Option<Timestamp>,
+}
+
+/// Whether what is dropped in a folder is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    /// It was looked at not long ago.
+    GoesOn,
+    /// It was not looked at yet, and that is not long.
+    Unknown,
+    /// It was not looked at since then.
+    Ceased(Timestamp),
+}
+
+impl FolderLooks {
+    /// Notes that there is a door, which looks from now on.
+    pub fn keep(&self) {
+        self.0.is_kept.store(true, Ordering::Relaxed);
+    }
+
     /// Notes how many rejected files the drop folder of `firm` holds now.
-    pub fn note(&self, firm: FirmId, count: usize) {
-        let before = self.counts().insert(firm, count);
+    pub fn rejected(&self, firm: FirmId, count: usize) {
+        let before = self
+            .folders()
+            .entry(firm)
+            .or_default()
+            .rejected
+            .replace(count);
         if before.unwrap_or(0).min(1) != count.min(1) {
             self.0.news.notify_one();
         }
     }
 
-    /// Returns how many they were; none while nobody has looked.
-    fn of(&self, firm: FirmId) -> Option<usize> {
-        self.counts().get(&firm).copied()
+    /// Notes that the whole drop folder of `firm` was looked at, and until when there may be no reason to look again.
+    pub fn looked(&self, firm: FirmId, now: Timestamp, until: Timestamp) {
+        self.folders().entry(firm).or_default().last = Some((now, until));
     }
 
-    fn counts(&self) -> std::sync::MutexGuard<'_, BTreeMap<FirmId, usize>> {
-        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns how many rejected files it held; none while nobody has looked.
+    fn rejected_of(&self, firm: FirmId) -> Option<usize> {
+        self.folders().get(&firm)?.rejected
+    }
+
+    fn taking_of(&self, firm: FirmId, now: Timestamp) -> Taking {
+        if !self.0.is_kept.load(Ordering::Relaxed) {
+            return Taking::Unknown;
+        }
+        let mut folders = self.folders();
+        let own = folders.entry(firm).or_default();
+        let asked = *own.asked.get_or_insert(now);
+        let (since, until) = own.last.unwrap_or((asked, asked));
+        match own.last {
+            _ if until.plus_ms(UNTAKEN_MS) <= now => Taking::Ceased(since),
+            Some(_) => Taking::GoesOn,
+            None => Taking::Unknown,
+        }
+    }
+
+    fn folders(&self) -> std::sync::MutexGuard<'_, BTreeMap<FirmId, Looked>> {
+        self.0
+            .folders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,17 +129,12 @@ pub struct Noticed {
 
 impl Lookout {
     /// Joins what it needs. Connections that begin from now on count as there until they end.
-    pub fn new(
-        catalog: Catalog,
-        configured: Limits,
-        rejected: RejectedFiles,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(catalog: Catalog, configured: Limits, looks: FolderLooks, clock: Clock) -> Self {
         let begun = clock.read();
         Self {
             catalog,
             configured,
-            rejected,
+            looks,
             clock,
             begun,
         }
@@ -105,7 +158,7 @@ impl Lookout {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = tokio::time::sleep(LOOK) => {}
-                () = self.rejected.0.news.notified() => {}
+                () = self.looks.0.news.notified() => {}
             }
         }
     }
@@ -159,7 +212,8 @@ impl Lookout {
             limits: firm.alarms.or(self.configured),
             up: self.catalog.alarms(firm.id).await?,
             devices,
-            rejected: self.rejected.of(firm.id),
+            rejected: self.looks.rejected_of(firm.id),
+            taking: self.looks.taking_of(firm.id, now),
         })
     }
 
@@ -173,6 +227,9 @@ impl Lookout {
         let mut found = Vec::new();
         if facts.rejected.is_some_and(|count| count > 0) {
             found.push(new(Subject::DropFolder, now, now));
+        }
+        if let Taking::Ceased(since) = facts.taking {
+            found.push(new(Subject::Dropped, since, now));
         }
         for one in &facts.devices {
             let missed = one.presence.missed_since();
@@ -252,6 +309,7 @@ struct Facts {
     up: Vec<Alarm>,
     devices: Vec<Watched>,
     rejected: Option<usize>,
+    taking: Taking,
 }
 
 impl Facts {
@@ -265,6 +323,7 @@ impl Facts {
             }
             // Until its door has looked, it is as it was.
             Subject::DropFolder => self.rejected != Some(0),
+            Subject::Dropped => self.taking != Taking::GoesOn,
         }
     }
 
@@ -323,6 +382,9 @@ fn lines(facts: &Facts, alarms: &[Alarm]) -> Vec<(String, Timestamp, usize)> {
             AlarmKind::Uncollected => format!("{count} documents not collected by `{device}`"),
             AlarmKind::Unseen => format!("device `{device}` not seen"),
             AlarmKind::Rejected => "rejected files in the drop folder".to_owned(),
+            AlarmKind::Untaken => {
+                "the drop folder is not looked at, so nothing is taken".to_owned()
+            }
         };
         (what, since, count)
     };

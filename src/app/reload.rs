@@ -14,7 +14,7 @@ use crate::config::{Config, When};
 use crate::dispatch::Poster;
 use crate::dropfolder::{HeldRoot, LeftFiles};
 use crate::ingest::place::Places;
-use crate::lookout::RejectedFiles;
+use crate::lookout::FolderLooks;
 use crate::model::Timestamp;
 use crate::sftp::{HostKeys, Parts, Renewing};
 use crate::tree::Tree;
@@ -33,7 +33,7 @@ pub struct Renewed {
 
 /// What is remembered from one configuration to the next.
 pub(super) struct Memory {
-    pub(super) rejected: RejectedFiles,
+    pub(super) looks: FolderLooks,
     pub(super) left: LeftFiles,
     pub(super) held: HeldRoot,
     /// Since when connections are known.
@@ -84,7 +84,7 @@ impl House {
         ends: CancellationToken,
     ) {
         let clock = self.clock.clone();
-        let lookout = self.lookout(memory.rejected.clone()).since(memory.begun);
+        let lookout = self.lookout(memory.looks.clone()).since(memory.begun);
         let scheduler = self.scheduler();
         let dropping = self
             .drop_folders(memory)

@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::reload::Memory;
 use super::{Error, House};
 use crate::dropfolder::{HeldRoot, LeftFiles};
-use crate::lookout::RejectedFiles;
+use crate::lookout::FolderLooks;
 use crate::sftp::Listening;
 
 /// For how long what goes on in the background may take to end at a reload.
 const CHANGEOVER: Duration = Duration::from_secs(30);
+
+/// The same at the server's end: less than a service manager gives it.
+const ENDS: Duration = Duration::from_secs(20);
 
 /// What goes on in the background, and whether all of it lives.
 pub(super) struct Background {
@@ -81,7 +84,7 @@ impl House {
         draining: CancellationToken,
     ) -> Result<(), Error> {
         let memory = Memory {
-            rejected: RejectedFiles::default(),
+            looks: FolderLooks::default(),
             left: LeftFiles::default(),
             held: HeldRoot::default(),
             begun: self.clock.read(),
@@ -102,6 +105,10 @@ impl House {
                 });
                 let next = tokio::select! {
                     _ = &mut working => return,
+                    () = last_while(&draining) => return tracing::error!(
+                        "A part of what goes on in the background has not ended in {} s, as one that waits for a disk does, and the server ends without it; what it had in hand is as it was before",
+                        ENDS.as_secs()
+                    ),
                     Some(next) = renewals.recv() => next,
                 };
                 ends.cancel();
@@ -122,6 +129,12 @@ impl House {
         );
         background.end()
     }
+}
+
+/// Waits until the server ends, and then for as long as what hangs on a disk may hold that up.
+async fn last_while(draining: &CancellationToken) {
+    draining.cancelled().await;
+    tokio::time::sleep(ENDS).await;
 }
 
 #[cfg(test)]

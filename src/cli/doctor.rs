@@ -18,6 +18,7 @@ use super::{Error, Exit, print};
 use crate::app::{self, House, transport};
 use crate::config::Config;
 use crate::doctor::{self, Access, AtPort, Finding, Grade, Privacy};
+use crate::dropfolder::strays_in;
 use crate::hostkeys;
 use crate::model::with_causes;
 use crate::sftp::{HostKeys, rehearse, shown_key};
@@ -282,12 +283,22 @@ async fn stores(house: &House) -> Vec<Finding> {
             error.cause().map_or("look at the disk", Cause::advice),
         )],
     };
+    found.extend(strays(house).await);
     found.push(match house.blobs.try_write().await {
         // Without a name: whoever runs this as root leaves nothing that the service may not write.
         Ok(()) => Finding::ok("documents", "one can be written"),
         Err(error) => Finding::wrong("documents", with_causes(&error), error.cause().advice()),
     });
     found
+}
+
+/// What lies among the drop folders; nothing where that cannot be said, which other findings tell.
+async fn strays(house: &House) -> Option<Finding> {
+    let firms = house.catalog.firms().await.ok()?;
+    let firms = firms.iter().map(|firm| firm.slug.as_str()).collect();
+    let root = &house.config.drop.root;
+    let count = strays_in(root, &firms).ok()?;
+    Some(doctor::strays(root, count))
 }
 
 /// Whether the machine takes its time from elsewhere, as far as it says so; no network is asked.

@@ -166,6 +166,9 @@ impl Glance {
                 AlarmKind::Rejected => {
                     format!("  ALARM: the drop folder holds rejected files, for {age}")
                 }
+                AlarmKind::Untaken => format!(
+                    "  ALARM: the server has not looked at the drop folder for {age}, so nothing is taken from it; its log says why"
+                ),
             }
         };
         groups.into_iter().map(line).collect()

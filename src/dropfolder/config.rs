@@ -66,6 +66,11 @@ impl DropFolderConfig {
         };
         Duration::from_secs(seconds.get().into())
     }
+
+    /// Returns the longest time between two looks at every folder, whether or not it is watched.
+    pub(super) fn rests_max(&self) -> Duration {
+        self.pace(Watch::Notify).max(self.pace(Watch::Poll))
+    }
 }
 
 /// Half a minute: nobody waits longer for a file whose event was lost.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -9,23 +10,26 @@ use tracing::{error, warn};
 
 use super::left::{Left, LeftFiles};
 use super::reject::rejected_in;
-use super::scan::{Look, look};
+use super::scan::{self, Look, look};
 use super::settle::{Seen, Settling};
 use super::take::{Done, End, Filled, Place, Settled, batches, fill, may_be_beside};
 use super::{DropFolderConfig, Takes};
 use crate::ingest::Firm;
-use crate::model::{FirmId, Timestamp, with_causes};
+use crate::lookout::FolderLooks;
+use crate::model::{Timestamp, with_causes};
 
 /// One firm's drop folder.
 pub(super) struct Folder {
     place: Place,
     settling: Settling,
     left: Left,
-    /// There may be something new.
-    pub(super) hinted: bool,
     trouble: Trouble,
     /// What never got its name.
     unnamed: Trouble,
+    /// Where it is noted what a look has seen, and that there was one.
+    looks: FolderLooks,
+    /// For how long there may be no reason to look.
+    rests: Duration,
 }
 
 impl Folder {
@@ -37,9 +41,18 @@ impl Folder {
             place: Place::new(firm, folder, config.declared),
             settling: Settling::new(config.settle_ms),
             left,
-            hinted: false,
             trouble: Trouble::default(),
             unnamed: Trouble::default(),
+            looks: FolderLooks::default(),
+            rests: config.rests_max(),
+        }
+    }
+
+    /// Has its looks noted there.
+    pub(super) fn noted_in(self, looks: &FolderLooks) -> Self {
+        Self {
+            looks: looks.clone(),
+            ..self
         }
     }
 
@@ -60,30 +73,38 @@ impl Folder {
     }
 
     /// Returns whose it is.
-    pub(super) fn firm(&self) -> FirmId {
-        self.place.firm.id
+    pub(super) fn firm(&self) -> &Firm {
+        &self.place.firm
     }
 
-    /// Returns how many rejected files lie in it; none where they cannot be counted.
-    pub(super) async fn rejected(&self) -> Option<usize> {
+    /// Has its turn, and is itself again afterwards. When cancelled, what is left is for the next start.
+    pub(super) async fn turn<T: Takes>(
+        mut self,
+        takes: &T,
+        cancel: &CancellationToken,
+        clock: &(impl Fn() -> Timestamp + Sync),
+    ) -> Self {
+        self.take_all(takes, cancel, clock).await;
+        self.count_rejected().await;
+        self
+    }
+
+    /// Notes how many rejected files lie in it, where they can be counted.
+    async fn count_rejected(&self) {
         let folder = Arc::clone(&self.place.folder);
         let counting = spawn_blocking(move || rejected_in(&folder).ok());
-        counting.await.ok().flatten()
+        if let Ok(Some(count)) = counting.await {
+            self.looks.rejected(self.place.firm.id, count);
+        }
     }
 
-    /// Tells whether a look may show something.
-    pub(super) fn wants_a_look(&self, now: Timestamp) -> bool {
-        self.hinted || self.due().is_some_and(|due| due <= now)
-    }
-
-    /// Looks, and takes what is complete; when cancelled, what is left is for the next start.
-    pub(super) async fn turn<T: Takes>(
+    /// Looks, and takes what is complete.
+    async fn take_all<T: Takes>(
         &mut self,
         takes: &T,
         cancel: &CancellationToken,
         clock: &(impl Fn() -> Timestamp + Sync),
     ) {
-        self.hinted = false;
         let now = clock();
         let seen = self.look(now).await;
         let ready = self.settling.look(seen, now);
@@ -133,11 +154,16 @@ impl Folder {
                 seen,
                 trouble,
                 unnamed,
-            }) => (
-                seen,
-                trouble.map(|trouble| with_causes(&trouble)),
-                (unnamed > 0).then(|| unnamed.to_string()),
-            ),
+            }) => {
+                if !trouble.as_ref().is_some_and(scan::Trouble::hides) {
+                    self.note_look(now);
+                }
+                (
+                    seen,
+                    trouble.map(|trouble| with_causes(&trouble)),
+                    (unnamed > 0).then(|| unnamed.to_string()),
+                )
+            }
             Err(died) => (Vec::new(), Some(format!("the look died: {died}")), None),
         };
         if let Some(count) = self.unnamed.news(unnamed) {
@@ -148,6 +174,12 @@ impl Folder {
             warn!(firm.name = %self.place.firm.slug, "Part of a drop folder is not taken: {why}");
         }
         seen
+    }
+
+    fn note_look(&self, now: Timestamp) {
+        let rests = i64::try_from(self.rests.as_millis()).unwrap_or(i64::MAX);
+        self.looks
+            .looked(self.place.firm.id, now, now.plus_ms(rests));
     }
 
     /// Tells the machine how each file ended.
@@ -180,6 +212,10 @@ impl Folder {
                 End::Failed => self.settling.failed(&path, at),
                 End::Postponed => self.settling.postponed(&path, at),
             }
+        }
+        // A turn may last for hours where thousands wait.
+        if course == Course::GoOn {
+            self.note_look(at);
         }
         course
     }
@@ -232,7 +268,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::model::Language;
+    use crate::model::{FirmId, Language};
 
     #[tokio::test]
     async fn what_never_got_its_name_is_known_until_it_has_one() {

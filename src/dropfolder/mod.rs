@@ -18,17 +18,20 @@ mod scan;
 mod settle;
 mod source;
 mod spot;
+mod stray;
 mod take;
+mod turns;
 mod watch;
 mod whole;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -40,14 +43,16 @@ pub use self::left::LeftFiles;
 pub use self::reject::rejected_in;
 pub use self::scan::unnamed_in;
 pub use self::settle::{SETTLE_MS_DEFAULT, SETTLE_MS_MIN, is_left_alone};
+pub use self::stray::strays_in;
 pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
-use self::folder::{Folder, Trouble};
+use self::folder::Trouble;
 pub use self::hold::HeldRoot;
+use self::turns::{Folders, Lasting};
 use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Prepared, Taken};
-use crate::lookout::RejectedFiles;
-use crate::model::{FirmId, Name, Timestamp, with_causes};
+use crate::lookout::FolderLooks;
+use crate::model::{FirmId, Timestamp, with_causes};
 use crate::wellness::Unready;
 
 /// How long hints gather before folders are looked at: a copy of a thousand files is one look, not a thousand.
@@ -126,8 +131,8 @@ impl Takes for Ingest {
 /// The drop folders of all firms.
 pub struct DropFolders<T = Ingest> {
     config: DropFolderConfig,
-    takes: T,
-    folders: BTreeMap<Name, Folder>,
+    takes: Arc<T>,
+    folders: Folders,
     /// What holds off a second server.
     held: HeldRoot,
     /// Another one holds the root, or may.
@@ -137,7 +142,9 @@ pub struct DropFolders<T = Ingest> {
     trouble: Trouble,
     /// Why nothing is taken from any folder.
     waits: Trouble,
-    rejected: RejectedFiles,
+    /// How many files lie in the root that are of no firm.
+    strays: Trouble,
+    looks: FolderLooks,
     left: LeftFiles,
 }
 
@@ -146,22 +153,23 @@ impl<T: Takes> DropFolders<T> {
     pub fn new(config: DropFolderConfig, takes: T) -> Self {
         Self {
             config,
-            takes,
-            folders: BTreeMap::new(),
+            takes: Arc::new(takes),
+            folders: Folders::default(),
             held: HeldRoot::default(),
             is_held_off: false,
             unheld: Trouble::default(),
             trouble: Trouble::default(),
             waits: Trouble::default(),
-            rejected: RejectedFiles::default(),
+            strays: Trouble::default(),
+            looks: FolderLooks::default(),
             left: LeftFiles::default(),
         }
     }
 
-    /// Notes there how many rejected files each folder holds, at each look.
+    /// Notes there each look at a folder, and how many rejected files it holds.
     #[must_use]
-    pub fn reporting_to(self, rejected: RejectedFiles) -> Self {
-        Self { rejected, ..self }
+    pub fn reporting_to(self, looks: FolderLooks) -> Self {
+        Self { looks, ..self }
     }
 
     /// Begins with the files that are taken and that a door before could not let go of, and at its end leaves them there.
@@ -182,15 +190,23 @@ impl<T: Takes> DropFolders<T> {
         cancel: CancellationToken,
         clock: impl Fn() -> Timestamp + Send + Sync,
     ) {
+        self.looks.keep();
         let hints = Arc::new(Hints::new(&self.config.root));
+        let takes = Arc::clone(&self.takes);
         let mut watching = Watching::default();
         let mut rescan_at = Instant::now();
+        let mut lasting = Lasting::new();
         while !cancel.is_cancelled() {
             if rescan_at <= Instant::now() {
                 let pace = self.rescan(&mut watching, &hints).await;
                 rescan_at = Instant::now() + pace;
             }
-            let looked = self.turn(&cancel, &clock).await;
+            let looked = self.may_take() && {
+                let (folders, left) = (&mut self.folders, &self.left);
+                folders
+                    .turn(&mut lasting, &*takes, (&cancel, left), &clock)
+                    .await
+            };
             let rescan_in = rescan_at.saturating_duration_since(Instant::now());
             let wait = match self.due_in(clock()) {
                 // What is due stays so until something can be taken.
@@ -202,16 +218,18 @@ impl<T: Takes> DropFolders<T> {
                 () = cancel.cancelled() => {}
                 () = sleep(wait) => {}
                 () = gathered(&hints) => {}
+                Some(folder) = lasting.next() => self.folders.back(folder, &self.left),
             }
             let hint = hints.collect();
-            if hint.names_another_than(self.folders.keys().map(Name::as_str)) {
+            if hint.names_another_than(self.folders.names()) {
                 self.list_firms().await; // one may have been added just now
             }
-            self.note(&hint);
+            self.folders.note(&hint);
         }
-        for folder in self.folders.into_values() {
-            folder.end(&self.left);
+        while let Some(folder) = lasting.next().await {
+            self.folders.back(folder, &self.left);
         }
+        self.folders.end(&self.left);
         info!("The drop folders are closed");
     }
 
@@ -221,7 +239,8 @@ impl<T: Takes> DropFolders<T> {
             return self.config.pace(Watch::Poll);
         }
         self.list_firms().await;
-        self.note(&Hint::All);
+        self.look_for_strays().await;
+        self.folders.note(&Hint::All);
         let heard = match self.config.watch {
             Watch::Notify if watching.renew(hints).await => Watch::Notify,
             _ => Watch::Poll,
@@ -268,49 +287,36 @@ impl<T: Takes> DropFolders<T> {
                 );
             }
         };
-        let mut known = std::mem::take(&mut self.folders);
-        for firm in firms {
-            let slug = firm.slug.clone();
-            let folder = match known.remove(&slug) {
-                Some(folder) => folder.of(firm),
-                None => Folder::new(firm, &self.config, &self.left),
-            };
-            self.folders.insert(slug, folder);
-        }
+        self.folders
+            .are(firms, &self.config, (&self.left, &self.looks));
     }
 
-    fn note(&mut self, hint: &Hint) {
-        for (slug, folder) in &mut self.folders {
-            folder.hinted |= hint.names(slug.as_str());
+    async fn look_for_strays(&mut self) {
+        let firms: BTreeSet<String> = self.folders.names().map(str::to_owned).collect();
+        let root = self.config.root.clone();
+        let looking = spawn_blocking(move || {
+            let firms = firms.iter().map(String::as_str).collect();
+            strays_in(&root, &firms).ok()
+        });
+        // A root that cannot be looked at is told of where its lock is looked at.
+        let Ok(Some(count)) = looking.await else {
+            return;
+        };
+        let news = self.strays.news((count > 0).then(|| count.to_string()));
+        if let Some(count) = news {
+            warn!(
+                "In `{}`, {count} files or folders are of no firm, so nothing is taken from them: each firm has a folder of its name there (`sluis firm list`)",
+                self.config.root.display()
+            );
         }
-    }
-
-    /// Gives each folder that may have something for us its turn; says whether anything could be taken.
-    async fn turn(
-        &mut self,
-        cancel: &CancellationToken,
-        clock: &(impl Fn() -> Timestamp + Sync),
-    ) -> bool {
-        if self.is_held_off || !self.may_take() {
-            return false;
-        }
-        for folder in self.folders.values_mut() {
-            if folder.wants_a_look(clock()) {
-                folder.turn(&self.takes, cancel, clock).await;
-                if let Some(count) = folder.rejected().await {
-                    self.rejected.note(folder.firm(), count);
-                }
-            }
-            if cancel.is_cancelled() {
-                break;
-            }
-        }
-        true
     }
 
     /// Says whether anything can be taken; that it cannot is told once, and what lies there is looked at again
     /// with the next look at every folder.
     fn may_take(&mut self) -> bool {
+        if self.is_held_off {
+            return false;
+        }
         let waits = self.takes.check().err().map(|unready| unready.to_string());
         let may = waits.is_none();
         if let Some(why) = self.waits.news(waits) {
@@ -319,9 +325,9 @@ impl<T: Takes> DropFolders<T> {
         may
     }
 
-    /// Returns in how long a file may be complete; none while nothing settles.
+    /// Returns in how long a folder that is here wants its turn; none while nothing settles.
     fn due_in(&self, now: Timestamp) -> Option<Duration> {
-        let due = self.folders.values().filter_map(Folder::due).min()?;
+        let due = self.folders.due(now)?;
         let ms = due.0.saturating_sub(now.0);
         Some(Duration::from_millis(u64::try_from(ms).unwrap_or_default()))
     }

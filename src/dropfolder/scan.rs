@@ -61,6 +61,16 @@ pub(super) enum Trouble {
     TooMany { path: PathBuf },
 }
 
+impl Trouble {
+    /// Says whether it hides files that are to be taken; what lies too deep, or is too much, is seen in its time.
+    pub(super) fn hides(&self) -> bool {
+        match self {
+            Self::Root { .. } | Self::Unreadable { .. } | Self::NoFolder { .. } => true,
+            Self::TooDeep { .. } | Self::TooMany { .. } => false,
+        }
+    }
+}
+
 fn veiled(path: &Path) -> String {
     Veiled(&path.to_string_lossy()).to_string()
 }

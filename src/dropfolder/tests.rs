@@ -1,5 +1,6 @@
 //! Is every dropped file taken, once, and none lost?
 
+mod lasting;
 mod staying;
 mod waiting;
 mod world;

@@ -9,11 +9,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::hold::LOCK;
@@ -155,9 +157,18 @@ impl Hint {
 #[derive(Default)]
 pub(super) struct Watching {
     /// Dropping it ends the watch.
-    live: Option<(RecommendedWatcher, (u64, u64))>,
+    live: Option<(RecommendedWatcher, Root)>,
+    /// One that has not begun yet, for a folder below the root does not answer.
+    beginning: Option<(JoinHandle<Begun>, Root)>,
     warned: bool,
 }
+
+/// Which folder a root is: its device and inode.
+type Root = (u64, u64);
+type Begun = notify::Result<RecommendedWatcher>;
+
+/// For how long the folders wait until all below the root have answered; then they are looked at more often meanwhile.
+const BEGINS_MAX: Duration = Duration::from_secs(20);
 
 impl Watching {
     /// Begins the watch where there is none, or where the root is another folder than it was (a remount).
@@ -176,42 +187,56 @@ impl Watching {
             return true;
         }
         self.live = None;
-        match begin(hints).await {
-            Ok(watcher) => {
+        match self.begun(hints, root).await {
+            Some(Ok(watcher)) => {
                 info!("Watching the drop folders in `{}`", hints.root.display());
                 (self.live, self.warned) = (Some((watcher, root)), false);
             }
-            Err(failure) if !self.warned => {
-                warn!(
-                    "Could not watch the drop folders, so they are looked at more often: {}",
-                    with_causes(&failure)
-                );
-                self.warned = true;
-            }
-            Err(_) => {}
+            Some(Err(failure)) => self.warn(&with_causes(&failure)),
+            None => self.warn("a folder there does not answer"),
         }
         self.live.is_some()
     }
+
+    /// Begins, or waits on for one that has begun to; none where it takes longer.
+    async fn begun(&mut self, hints: &Arc<Hints>, root: Root) -> Option<Begun> {
+        let (mut beginning, waits) = match self.beginning.take() {
+            Some((beginning, of)) if of == root => (beginning, Duration::ZERO),
+            _ => (begin(hints), BEGINS_MAX),
+        };
+        match timeout(waits, &mut beginning).await {
+            Ok(begun) => {
+                Some(begun.unwrap_or_else(|died| Err(notify::Error::generic(&died.to_string()))))
+            }
+            Err(_) => {
+                self.beginning = Some((beginning, root));
+                None
+            }
+        }
+    }
+
+    fn warn(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.warned, true) {
+            warn!("Could not watch the drop folders, so they are looked at more often: {why}");
+        }
+    }
 }
 
-async fn identity(root: &Path) -> Option<(u64, u64)> {
+async fn identity(root: &Path) -> Option<Root> {
     let found = tokio::fs::metadata(root).await.ok()?;
     let stamp = stamp(&found);
     Some((stamp.device, stamp.inode))
 }
 
 /// Begins on a thread that may block: a recursive watch walks all folders.
-async fn begin(hints: &Arc<Hints>) -> notify::Result<RecommendedWatcher> {
+fn begin(hints: &Arc<Hints>) -> JoinHandle<Begun> {
     let (noting, root) = (Arc::clone(hints), hints.root.clone());
-    let begun = spawn_blocking(move || {
+    spawn_blocking(move || {
         let config = Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(move |told| noting.note(&told), config)?;
         watcher.watch(&root, RecursiveMode::Recursive)?;
         Ok(watcher)
-    });
-    begun
-        .await
-        .unwrap_or_else(|died| Err(notify::Error::generic(&died.to_string())))
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Is somebody told of what was forgotten, once, and when that is over?
 
 use serde_json::Value;
-use sluis::alarm::{OwnLimits, RAISED_PER_LOOK_MAX};
+use sluis::alarm::{OwnLimits, RAISED_PER_LOOK_MAX, UNTAKEN_MS};
 use sluis::catalog::NewWebhook;
 use sluis::dispatch::{Dispatcher, Poster, Secret};
-use sluis::lookout::{Lookout, Noticed, RejectedFiles};
+use sluis::lookout::{FolderLooks, Lookout, Noticed};
 use sluis::model::{DeviceKind, EventKind, EventSeq};
 
 use crate::gateway::{Gateway, Login, Office, invoice};
@@ -19,7 +19,7 @@ const ALLOW: &str = "[webhooks]\nallow = [\"127.0.0.1\"]\n";
 
 /// A lookout of a server that starts now.
 fn lookout(gateway: &Gateway) -> Lookout {
-    gateway.house.lookout(RejectedFiles::default())
+    gateway.house.lookout(FolderLooks::default())
 }
 
 async fn look(gateway: &Gateway, lookout: &Lookout) -> (usize, usize) {
@@ -130,9 +130,9 @@ async fn a_firm_that_nobody_understands_silences_no_other() {
     let gateway = Gateway::start().await;
     gateway.office("aerts").await;
     let office = gateway.office("peeters").await;
-    let rejected = RejectedFiles::default();
-    rejected.note(office.firm, 1);
-    let lookout = gateway.house.lookout(rejected);
+    let looks = FolderLooks::default();
+    looks.rejected(office.firm, 1);
+    let lookout = gateway.house.lookout(looks);
     tamper(
         &gateway,
         "update firm set language = 'xx' where slug = 'aerts'",
@@ -286,21 +286,63 @@ async fn a_device_that_is_disabled_is_not_missed_until_it_is_enabled() {
 async fn rejected_files_are_told_until_a_person_has_emptied_the_folder() {
     let gateway = Gateway::start().await;
     let office = gateway.office("peeters").await;
-    let rejected = RejectedFiles::default();
-    let running = gateway.house.lookout(rejected.clone());
+    let looks = FolderLooks::default();
+    let running = gateway.house.lookout(looks.clone());
 
     assert_eq!(look(&gateway, &running).await, (0, 0));
-    rejected.note(office.firm, 2);
+    looks.rejected(office.firm, 2);
     assert_eq!(look(&gateway, &running).await, (1, 0));
-    rejected.note(office.firm, 3);
+    looks.rejected(office.firm, 3);
     assert_eq!(look(&gateway, &running).await, (0, 0));
     // A server that starts has not counted yet.
     assert_eq!(look(&gateway, &lookout(&gateway)).await, (0, 0));
-    rejected.note(office.firm, 0);
+    looks.rejected(office.firm, 0);
     assert_eq!(look(&gateway, &running).await, (0, 1));
-    rejected.note(office.firm, 1);
+    looks.rejected(office.firm, 1);
     assert_eq!(look(&gateway, &running).await, (1, 0));
     assert_eq!(told(&gateway, &office).await.len(), 3);
+}
+
+/// As where the share of a firm has died, or the root of all drop folders is not mounted.
+#[tokio::test]
+async fn a_drop_folder_at_which_nobody_looks_is_told_until_somebody_does() {
+    let gateway = Gateway::start().await;
+    let office = gateway.office("peeters").await;
+    set(&gateway, &office, "never", "never").await;
+    let looks = FolderLooks::default();
+    let running = gateway.house.lookout(looks.clone());
+    assert_eq!(look(&gateway, &running).await, (0, 0));
+    gateway.pass_ms(2 * DAY);
+    assert_eq!(look(&gateway, &running).await, (0, 0), "there is no door");
+    looks.keep();
+    assert_eq!(look(&gateway, &running).await, (0, 0));
+    let looked = |looks: &FolderLooks| {
+        let now = gateway.now();
+        looks.looked(office.firm, now, now.plus_ms(30_000));
+    };
+    looked(&looks);
+
+    gateway.pass_ms(30_000 + UNTAKEN_MS - 1);
+    assert_eq!(look(&gateway, &running).await, (0, 0));
+    gateway.pass_ms(1);
+    assert_eq!(look(&gateway, &running).await, (1, 0));
+    gateway.pass_ms(DAY);
+    assert_eq!(look(&gateway, &running).await, (0, 0));
+    // A server that starts does not know yet, and one that never looks tells it again.
+    let begun = FolderLooks::default();
+    begun.keep();
+    let next = gateway.house.lookout(begun.clone());
+    assert_eq!(look(&gateway, &next).await, (0, 0));
+    gateway.pass_ms(DAY);
+    assert_eq!(look(&gateway, &next).await, (0, 0), "it is up still");
+    looked(&begun);
+    assert_eq!(look(&gateway, &next).await, (0, 1));
+    gateway.pass_ms(DAY);
+    assert_eq!(look(&gateway, &next).await, (1, 0));
+
+    let told = told(&gateway, &office).await;
+    assert_eq!(told.len(), 3);
+    assert!(told[0].contains("untaken since"), "{told:?}");
 }
 
 #[test]

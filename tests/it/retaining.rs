@@ -9,7 +9,7 @@ use sluis::catalog::{NewLegalHold, NewWebhook};
 use sluis::dispatch::Secret;
 use sluis::evidence::chain::Misfit;
 use sluis::keeping::Run;
-use sluis::lookout::RejectedFiles;
+use sluis::lookout::FolderLooks;
 use sluis::model::{DeviceKind, Digest, EventSeq, LegalHoldId, Retention};
 use sluis::retention::HoldOn;
 
@@ -565,7 +565,7 @@ async fn an_alarm_goes_with_the_document_that_it_is_about() {
     let (office, _) = gateway.office_with(DeviceKind::Pull).await;
     keeps(&gateway, &office, ["1d", "1d", "1d"]).await;
     gateway.receive(&office, invoice("F-1", 2000)).await;
-    let lookout = gateway.house.lookout(RejectedFiles::default());
+    let lookout = gateway.house.lookout(FolderLooks::default());
     gateway.pass_ms(5 * DAY_MS);
     lookout.look(gateway.now()).await.unwrap();
     let up = gateway.house.catalog.alarms(office.firm).await.unwrap();

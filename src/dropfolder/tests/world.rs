@@ -39,6 +39,8 @@ pub(super) struct Inner {
     /// From so many on who asks is in a loop, in which the test's time stands still; 0 for any number.
     pub(super) questions_max: usize,
     pub(super) bad: HashSet<String>,
+    /// Whose documents it takes and does not come back from, until these let it.
+    pub(super) hangs: HashMap<FirmId, CancellationToken>,
     /// Happens once, after the bytes were read and before the source is let go.
     pub(super) meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -62,6 +64,9 @@ impl Takes for Fake {
     type Prepared = (FirmId, Vec<Arrival>);
 
     async fn prepare(&self, firm: FirmId, arrivals: Vec<Arrival>) -> Result<Self::Prepared, Down> {
+        if let Some(until) = self.with(|inner| inner.hangs.get(&firm).cloned()) {
+            until.cancelled().await;
+        }
         Ok((firm, arrivals))
     }
 

@@ -19,6 +19,7 @@ impl Alarms {
         let subject = match (told.map(|told| told.kind), event.delivery, event.device) {
             (Some(AlarmKind::Uncollected), Some(id), _) => Subject::Delivery(id),
             (Some(AlarmKind::Unseen), None, Some(id)) => Subject::Device(id),
+            (Some(AlarmKind::Untaken), None, None) => Subject::Dropped,
             _ => Subject::DropFolder,
         };
         let fault = |wrong| Err(Difference::Alarm { subject, wrong });
@@ -82,7 +83,7 @@ mod tests {
                 event.device = Some(DeviceId(1));
             }
             Subject::Device(id) => event.device = Some(id),
-            Subject::DropFolder => {}
+            Subject::DropFolder | Subject::Dropped => {}
         }
         EventRow {
             seq: EventSeq(seq),
