@@ -28,6 +28,7 @@ mod lanes;
 pub mod limits;
 mod listen;
 mod listing;
+mod marking;
 mod moving;
 mod opening;
 mod pace;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use russh_sftp::protocol::{Handle, OpenFlags, Packet, StatusCode};
-use tracing::{info, warn};
 
 use super::answers::Wanted;
 use super::folder::{Folder, entries};
@@ -13,11 +12,10 @@ use super::requests::no_handle;
 use super::serve::{Copying, Open, Session, Stop, ok};
 use super::status::Refusal;
 use super::uploading::check_name;
-use crate::collect::End;
 use crate::mark::lock;
-use crate::model::{EventKind, VirtualPath};
+use crate::model::VirtualPath;
+use crate::tree;
 use crate::tree::{Entry, Place, Role};
-use crate::{mark, tree};
 
 type Answer = Result<Option<Packet>, Stop>;
 
@@ -178,49 +176,13 @@ impl Session {
             Some(Open::Folder(_) | Open::Rejected { .. }) => Ok(Some(ok(id))),
             Some(Open::Copy(key)) => self.finish_copy(id, &key).await,
             Some(Open::Upload(key, _)) => self.close_upload(id, &key).await,
-            Some(open @ Open::File { .. }) => {
-                self.mark_read(open, End::Closed).await?;
-                Ok(Some(ok(id)))
+            Some(Open::File { file, given, .. }) => {
+                self.begin_mark(id, file, given);
+                Ok(None)
             }
         };
         sent.map_err(|_| Stop::Gone)?;
         answer
-    }
-
-    /// Ends what was open when the session ended.
-    pub(super) async fn end_handle(&mut self, open: Open, how: End) {
-        if let Err(error) = self.mark_read(open, how).await {
-            let refusal = Refusal::from(error);
-            let why = refusal.fault.unwrap_or(refusal.text);
-            warn!(
-                session.id = self.who.session.0,
-                "Could not write down what `{}` read: {why}", self.who.login
-            );
-        }
-    }
-
-    async fn mark_read(&mut self, open: Open, how: End) -> Result<(), mark::Error> {
-        let Open::File { file, given, .. } = open else {
-            return Ok(());
-        };
-        let (marks, reads) = (&self.parts.marks, given.reads());
-        let clock = &self.parts.clock;
-        let marked = marks.ended(&self.who, &file, reads, how, clock).await?;
-        let (login, id) = (&self.who.login, file.listed.document);
-        let session = self.who.session.0;
-        match marked {
-            Some(EventKind::Collected) => {
-                self.trace.collected += 1;
-                self.room.note_collected();
-                info!(session.id = session, document.id = %id, "Device `{login}` collected document {id}");
-            }
-            Some(_) => {
-                self.trace.read += 1;
-                info!(session.id = session, document.id = %id, "Device `{login}` read document {id}");
-            }
-            None => {}
-        }
-        Ok(())
     }
 
     pub(super) async fn open_folder(&mut self, id: u32, path: &str) -> Answer {

@@ -1,7 +1,7 @@
 //! How is one SFTP session served, from its first packet to its last?
 //!
-//! Requests are answered in order. Whatever marks a document waits until the bytes before it are
-//! taken by the channel, and is answered when the mark is committed.
+//! Requests are answered in order, but for the CLOSE of a document (`marking`). Whatever marks one waits until the bytes
+//! before it are taken by the channel, and is answered when the mark is committed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use super::given::Given;
 use super::handles::Handles;
 use super::intake::{Ended, Intake};
 use super::listing::Pages;
+use super::marking::{self, Marking};
 use super::room::{Room, Unfinished};
 use super::status::Refusal;
 use super::trace::Trace;
@@ -72,6 +73,8 @@ pub(super) struct Session {
     pub(super) copies: HashMap<String, Copying>,
     /// Files in `/in` that this session is writing, by path key.
     pub(super) writing: HashMap<String, Writing>,
+    /// The CLOSE that is not answered yet.
+    pub(super) marking: Option<Marking>,
     pub(super) answers: Answers,
     pub(super) trace: Trace,
     /// What it holds together with the connection's other sessions.
@@ -136,6 +139,7 @@ impl Session {
             handles: Handles::default(),
             copies: HashMap::new(),
             writing: HashMap::new(),
+            marking: None,
             answers,
             trace: Trace::default(),
             room,
@@ -153,12 +157,16 @@ impl Session {
         let ended = self.requests(&mut frames).await;
         // Whatever comes after the end must not make the connection's loop wait for a session that is gone.
         self.intake.end(ended);
+        // Whether or not its CLOSE can still be answered, it is told what became of it.
+        drop(self.settle().await);
         if ended == Ended::Broken {
             self.last_closes(&mut frames).await;
         }
         let how = how_handles_end(ended, self.greeted, &self.software);
         for open in self.handles.close_all() {
-            self.end_handle(open, how).await;
+            if let Open::File { file, given, .. } = open {
+                self.end_file(&file, &given, how).await;
+            }
         }
         self.put_down_all();
         let status = u32::from(ended != Ended::InOrder);
@@ -179,8 +187,9 @@ impl Session {
                 Ok(bytes) => frames.push(bytes),
                 Err(ended) => {
                     // What was asked before the end is answered before it counts.
+                    let settled = self.settle().await;
                     let sent = self.answers.send().await;
-                    return if sent.is_err() || frames.is_torn() {
+                    return if settled.is_err() || sent.is_err() || frames.is_torn() {
                         Ended::Broken
                     } else {
                         ended
@@ -263,26 +272,29 @@ impl Session {
         match self.handles.close(handle) {
             Some(Open::Upload(key, _)) => self.close_upload(id, &key).await.map(drop),
             Some(Open::Copy(key)) => self.finish_copy(id, &key).await.map(drop),
-            Some(open) => {
-                self.end_handle(open, End::Closed).await;
+            Some(Open::File { file, given, .. }) => {
+                self.end_file(&file, &given, End::Closed).await;
                 Ok(())
             }
-            None => Ok(()),
+            Some(Open::Folder(_) | Open::Rejected { .. }) | None => Ok(()),
         }
     }
 
     /// Nothing waits: sends what is gathered, and waits for more, or for the server's end.
     async fn idle(&mut self) -> Result<Result<bytes::BytesMut, Ended>, Gone> {
-        self.answers.send().await?;
-        if self.parts.draining.is_cancelled() && !self.reads_a_file() {
-            return Err(Gone);
-        }
-        self.look_ahead();
-        let waits_for_end = !self.parts.draining.is_cancelled();
-        tokio::select! {
-            taken = self.intake.take() => Ok(taken),
-            () = self.parts.draining.cancelled(), if waits_for_end => {
-                if self.reads_a_file() { Ok(self.intake.take().await) } else { Err(Gone) }
+        loop {
+            self.answers.send().await?;
+            let ends = self.parts.draining.is_cancelled();
+            if ends && !self.reads_a_file() && self.marking.is_none() {
+                return Err(Gone);
+            }
+            self.look_ahead();
+            tokio::select! {
+                taken = self.intake.take() => return Ok(taken),
+                marked = marking::ended(&mut self.marking) => {
+                    self.answer_mark(marked).map_err(|_| Gone)?;
+                }
+                () = self.parts.draining.cancelled(), if !ends => {}
             }
         }
     }
@@ -315,7 +327,7 @@ impl Session {
         }
     }
 
-    async fn answer(&mut self, mut frame: Bytes) -> Result<(), Gone> {
+    async fn answer(&mut self, frame: Bytes) -> Result<(), Gone> {
         let kind = frame.first().copied().unwrap_or(0);
         if kind == INIT {
             self.greeted = Some(asked_version(&frame));
@@ -330,27 +342,43 @@ impl Session {
             return Err(Gone);
         }
         let id = request_id(&frame);
-        let known = REQUEST_TYPES.contains(&kind);
-        let answered = if let Some(asked) = Write::of(&frame) {
-            self.write(id, &asked.handle, asked.offset, asked.bytes)
-                .await
-        } else {
-            match Packet::try_from(&mut frame) {
-                Ok(request) if known => self.request(request).await,
-                _ if known => Err(Refusal::bad("the request does not decode").into()),
-                _ => Err(Refusal::unsupported().into()),
-            }
-        };
-        match answered {
+        match self.answer_of(kind, frame).await {
             Ok(None) => Ok(()),
             Ok(Some(packet)) => self.answers.add(packet),
             Err(Stop::Gone) => Err(Gone),
-            Err(Stop::Refused(refusal)) => {
-                let refusal = refusal.explained(self.parts.ingest.wellness());
-                self.log_refusal(&refusal);
-                self.answers.add(refusal.answer(id))
-            }
+            Err(Stop::Refused(refusal)) => self.refuse(id, refusal),
         }
+    }
+
+    async fn answer_of(&mut self, kind: u8, mut frame: Bytes) -> Result<Option<Packet>, Stop> {
+        if let Some(asked) = Write::of(&frame) {
+            self.settle().await?;
+            let Write {
+                id,
+                handle,
+                offset,
+                bytes,
+            } = asked;
+            return self.write(id, &handle, offset, bytes).await;
+        }
+        let known = REQUEST_TYPES.contains(&kind);
+        match Packet::try_from(&mut frame) {
+            Ok(request) if known => {
+                if !marking::passes(&request) {
+                    self.settle().await?;
+                }
+                self.request(request).await
+            }
+            _ if known => Err(Refusal::bad("the request does not decode").into()),
+            _ => Err(Refusal::unsupported().into()),
+        }
+    }
+
+    /// Gathers a refusal.
+    pub(super) fn refuse(&mut self, id: u32, refusal: Refusal) -> Result<(), Gone> {
+        let refusal = refusal.explained(self.parts.ingest.wellness());
+        self.log_refusal(&refusal);
+        self.answers.add(refusal.answer(id))
     }
 
     fn log_refusal(&mut self, refusal: &Refusal) {

@@ -12,6 +12,7 @@ mod asked;
 mod backing;
 mod clients;
 mod clocks;
+mod closing;
 mod copies;
 mod crowded;
 mod desk;
