@@ -94,7 +94,7 @@ pub(super) struct SetFirm {
     /// How long a device may stay away before an alarm is raised: 4d, never, or the `default` of the configuration.
     #[arg(long, value_name = "TIME")]
     alarm_unseen: Option<OrConfig>,
-    /// What waits to be sent by hand follows the new rule too.
+    /// What waits to be sent by hand follows the new rule too, where its link leaves that to the firm.
     #[arg(long)]
     release_waiting: bool,
 }
@@ -194,7 +194,7 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Loo
     }
     if rules != firm.sends || args.release_waiting {
         house.catalog.set_firm_rules(&firm, &rules, now).await?;
-        let waiting = released(args.release_waiting, Waiting::Follows);
+        let waiting = released(args.release_waiting, Waiting::FollowsFirm);
         looked = look_again(house, firm.id, waiting).await;
     }
     Ok((find_firm(house, &args.slug).await?, looked))
