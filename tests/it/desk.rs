@@ -236,6 +236,51 @@ fn what_a_person_withdrew_stays_so_when_its_number_is_sent_again() {
 }
 
 #[test]
+fn what_is_approved_of_one_client_is_named_wherever_it_goes() {
+    let program = with_two_books();
+    program.ok(&["firm", "set", "kantoor", "--transfer", "at-once"]);
+    program.ok(&["link", "set", "kantoor", "MOL", "--transfer", "after=10d"]);
+    let file = program.path("F-2.xml");
+    std::fs::write(&file, invoice_between(MILL, BAKERY, "F-2", 900)).unwrap();
+    let file = file.to_str().unwrap();
+    program.ok(&["ingest", "kantoor", file, "--origin", "incoming"]);
+    assert_eq!(stands(&program)[2..], ["held approval", "held approval"]);
+
+    let told = program.ok(&["approve", "kantoor", "d4"]);
+    let again = program.ok(&["approve", "kantoor", "--dossier", BAKERY]);
+
+    assert_eq!(stands(&program)[2..], ["held due", "offered"]);
+    assert!(told.starts_with("approved  F-2  sent 1\n"), "{told}");
+    assert!(told.contains("now d3  Molens  held due\n"), "{told}");
+    let there = "now d4  De Korenaar  /expertm/ACME/";
+    assert!(told.contains(there), "{told}");
+    assert_eq!(again, "");
+}
+
+#[test]
+fn what_is_held_back_in_one_book_says_what_has_gone_to_another() {
+    let program = with_two_books();
+    program.ok(&["link", "set", "kantoor", "ACME", "--transfer", "manual"]);
+    program.ingest(&["F-2", "F-3"].map(|number| invoice_between(MILL, BAKERY, number, 900)));
+    program.query(
+        "update delivery set state = 'collected', collected_at = 1 where id = 5 returning id",
+    );
+    let hold = |number| program.ok(&["hold", "kantoor", number, "--reason", "wait"]);
+
+    let (offered, collected) = (hold("F-2"), hold("F-3"));
+
+    let expected = ["offered", "held on_hold", "collected", "held on_hold"];
+    assert_eq!(stands(&program)[2..], expected);
+    assert!(offered.contains("held  d4  F-2"), "{offered}");
+    for word in ["left  d3  F-2  Molens: ", "`sluis withdraw kantoor d3`"] {
+        assert!(offered.contains(word), "{word}: {offered}");
+    }
+    let left = "left  d5  F-3  Molens: it was collected";
+    assert!(collected.contains(left), "{collected}");
+    assert!(!hold("d6").contains("left"), "only what was named");
+}
+
+#[test]
 fn whoever_sends_again_what_could_go_through_several_links_says_which() {
     let program = Program::init();
     program.device("server", "pull", "ACME");
