@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{Aim, Call};
 use super::deliveries::path;
 use super::dossier::named;
 use super::gone::missing;
@@ -53,7 +53,7 @@ pub(super) struct Move {
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
-    /// To the books of this dossier: by its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    /// To the books of this dossier: by its name, any of its numbers, its code, or our own id (`dossier:2`, never a bare number).
     #[arg(long)]
     dossier: String,
     /// As this flow, where it was neither: purchase or sale.
@@ -84,7 +84,7 @@ pub(super) struct Reclassify {
 pub(super) async fn approve(call: &Call, args: &Approve) -> Result<Exit, Error> {
     let mut desk = Desk::open(call, &args.firm).await?;
     let dossier = match &args.dossier {
-        Some(dossier) => Some(named(&desk.house, desk.firm.id, dossier).await?.id),
+        Some(dossier) => Some(desk.dossier(dossier).await?),
         None => None,
     };
     if args.all || dossier.is_some() {
@@ -140,7 +140,7 @@ pub(super) async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
 /// Gives documents to other books.
 pub(super) async fn move_to(call: &Call, args: &Move) -> Result<Exit, Error> {
     let mut desk = Desk::open(call, &args.firm).await?;
-    let dossier = named(&desk.house, desk.firm.id, &args.dossier).await?.id;
+    let dossier = desk.dossier(&args.dossier).await?;
     for what in &args.what {
         let to = |row: &DeliveryRow| Some((dossier, args.flow.or(row.delivery.flow)?));
         desk.send_elsewhere(what, "moved", &args.reason, to).await?;
@@ -205,6 +205,11 @@ impl Desk {
             print::note(&format!("there was nothing to be {participle}"));
         }
         Exit::failed_if(self.refused > 0)
+    }
+
+    async fn dossier(&self, what: &str) -> Result<DossierId, Error> {
+        let found = named(&self.house, self.firm.id, what, Aim::Change);
+        Ok(found.await?.id)
     }
 
     /// Finds the one document that was meant.

@@ -3,7 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
-use super::call::{Call, OWN, called, dossier_told, find_dossier, find_firm};
+use super::call::{Aim, Call, OWN, called, dossier_told, find_dossier, find_firm};
 use super::gone::missing;
 use super::select::{select, several};
 use super::{Error, Exit, doer, print, table};
@@ -351,7 +351,8 @@ async fn meant(house: &House, firm: &Firm, args: &Hold) -> Result<HoldOn, Error>
             None => Ok(HoldOn::Dossier(DossierId(id))),
         };
     }
-    Ok(HoldOn::Dossier(find_dossier(&dossiers, &links, what)?.id))
+    let found = find_dossier(&dossiers, &links, what, Aim::Change);
+    Ok(HoldOn::Dossier(found?.id))
 }
 
 async fn release(

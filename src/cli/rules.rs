@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::call::{Call, find_device, find_firm, find_link};
+use super::call::{Aim, Call, find_device, find_firm, find_link};
 use super::link::receiver;
 use super::waiting::{Looked, look_again};
 use super::{Error, Exit, link, print};
@@ -20,7 +20,7 @@ use crate::transfer::NightHour;
 pub(super) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by our own id (`link:3`, never a bare number).
     link: String,
     /// Where its documents go.
     #[arg(long)]
@@ -103,7 +103,7 @@ pub(super) struct SetFirm {
 pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
     let links = house.catalog.links(firm.id).await?;
-    let link = find_link(&links, &args.link)?;
+    let link = find_link(&links, &args.link, Aim::Change)?;
     let device = match &args.device {
         Some(name) => Some(receiver(find_device(house, &firm, name).await?)?.id),
         None => link.device.filter(|_| !args.no_device),

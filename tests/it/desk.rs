@@ -295,7 +295,7 @@ fn whoever_sends_again_what_could_go_through_several_links_says_which() {
     let told = program.ok(&[&resend[..], &["--link", "TWO"]].concat());
 
     assert!(
-        why.contains("2 (`expertm/NEW`) or 3 (`expertm/TWO`)"),
+        why.contains("say which with `--link`, `expertm/NEW` or `expertm/TWO`"),
         "{why}"
     );
     assert!(told.contains("resent  d2"), "{told}");

@@ -6,7 +6,7 @@
 use super::{check_free, identifiers, named, show, tell_namesakes};
 use crate::app::House;
 use crate::catalog::{Dossier, Link};
-use crate::cli::call::{Call, OWN, find_firm};
+use crate::cli::call::{Aim, Call, OWN, find_firm};
 use crate::cli::waiting::{Looked, look_again};
 use crate::cli::{Error, Exit, link, print};
 use crate::model::Identifier;
@@ -18,7 +18,7 @@ use crate::sending::Waiting;
 pub(in crate::cli) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    /// By its name, any of its numbers, its code, or our own id (`dossier:2`, never a bare number).
     dossier: String,
     /// Its new name.
     #[arg(long)]
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Set {
 /// Changes what was asked of the dossier as it is then, and looks again at what waits.
 pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
-    let dossier = named(house, firm.id, &args.dossier).await?.id;
+    let dossier = named(house, firm.id, &args.dossier, Aim::Change).await?.id;
     let added = identifiers(&args.add_ids)?;
     check_free(house, &firm, &added, Some(dossier)).await?;
     let becomes = |old: &Dossier, links: &[Link]| {
