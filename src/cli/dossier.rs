@@ -1,7 +1,9 @@
 //! Which client files does a firm have?
 
+mod left;
 mod set;
 
+pub(super) use left::tell_left;
 use serde_json::{Value, json};
 
 use super::call::{Aim, Call, OWN, dossier_told, find_dossier, find_firm};
@@ -93,6 +95,7 @@ async fn add(
         .await?;
     let looked = look_again(house, firm.id, Waiting::Stays).await;
     tell_namesakes(house, &firm, (id, name.trim())).await?;
+    tell_left(house, &firm, |one| one == id).await?;
     if call.json {
         show(call, house, firm.slug.as_str(), &format!("{OWN}{id}")).await?;
     } else {

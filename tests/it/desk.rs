@@ -88,6 +88,56 @@ fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_it
 }
 
 #[test]
+fn what_waits_for_one_client_by_a_number_that_is_anothers_now_is_told() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["link", "set", "kantoor", "ACME", "--transfer", "manual"]);
+    let set = |dossier: &'static str, change: [&'static str; 2]| {
+        let output = program.run(&[&["dossier", "set", "kantoor", dossier][..], &change].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(set(BAKERY, ["--add-id", THIRD]), "");
+    let sells = |number| invoice_between(MILL, THIRD, number, 900);
+    program.ingest(&["F-1", "F-2"].map(sells));
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-3", 900)]);
+    assert_eq!(stands(&program), ["held manual"; 3]);
+
+    let taken = set(BAKERY, ["--remove-id", THIRD]);
+    program.ok(&[
+        "dossier", "add", "kantoor", "--name", "Molens", "--id", MILL,
+    ]);
+    let given = set("Molens", ["--add-id", THIRD]);
+    let renamed = set("Molens", ["--name", "Molen"]);
+
+    let waits = "2 documents wait for dossier 1 `De Korenaar` by a number ";
+    let move_to = "`sluis move kantoor d1 d2 --dossier ";
+    for (told, rest) in [
+        (taken, ["that it no longer has", "DOSSIER --reason …`"]),
+        (
+            given,
+            ["that is of dossier 2 `Molens` now", "dossier:2 --reason …`"],
+        ),
+    ] {
+        for word in [waits, move_to].into_iter().chain(rest) {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+    }
+    assert_eq!(renamed, "");
+    assert_eq!(set("Molen", ["--remove-id", THIRD]), "");
+    let file = program.path("kantoor.toml");
+    let text = program.ok(&["export", "kantoor"]);
+    let more = text.replace(&format!("\"{MILL}\""), &format!("\"{MILL}\", \"{THIRD}\""));
+    std::fs::write(&file, more).unwrap();
+    let applied = program.run(&["apply", file.to_str().unwrap()]).stderr;
+    let applied = String::from_utf8(applied).unwrap();
+    assert!(applied.contains(waits), "{applied}");
+    let moves = ["move", "kantoor", "d1", "d2", "--dossier", "dossier:2"];
+    program.ok(&[&moves[..], &["--reason", "theirs"]].concat());
+    assert_eq!(set("Molen", ["--add-id", "0088:5412345000013"]), "");
+}
+
+#[test]
 fn a_firm_that_has_had_something_is_not_removed_and_is_named() {
     let program = Program::init();
     program.ok(&["dossier", "remove", "kantoor", BAKERY]);

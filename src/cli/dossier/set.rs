@@ -3,7 +3,7 @@
 //! Its name, and its numbers. It keeps one at least: without a number nothing would ever reach it, and no file that
 //! `apply` reads could name it. Folders that bear its name or number stay as they are, for documents wait in them.
 
-use super::{check_free, identifiers, named, show, tell_namesakes};
+use super::{check_free, identifiers, named, show, tell_left, tell_namesakes};
 use crate::app::House;
 use crate::catalog::{Dossier, Link};
 use crate::cli::call::{Aim, Call, OWN, find_firm};
@@ -49,7 +49,11 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
         if args.name.is_some() {
             tell_namesakes(house, &firm, (dossier, &new.name)).await?;
         }
-        look_again(house, firm.id, Waiting::Stays).await
+        let looked = look_again(house, firm.id, Waiting::Stays).await;
+        if !(args.add_ids.is_empty() && args.remove_ids.is_empty()) {
+            tell_left(house, &firm, |one| one == dossier).await?;
+        }
+        looked
     } else {
         print::note("note: the dossier is so already; nothing was changed");
         Looked::at_nothing()
