@@ -79,6 +79,11 @@ pub(super) const DOSSIERS: &str = "select d.id, d.name, i.raw, i.key from dossie
      left join dossier_identifier i on i.dossier_id = d.id
      where d.firm_id = $1 and d.removed_at is null order by d.name, d.id, i.rank";
 
+/// Those that were taken out of use, which have no numbers any more.
+const REMOVED: &str = "select d.id, d.name, i.raw, i.key from dossier d
+     left join dossier_identifier i on i.dossier_id = d.id
+     where d.firm_id = $1 and d.removed_at is not null order by d.id, i.rank";
+
 impl Catalog {
     /// Adds a firm.
     ///
@@ -319,6 +324,16 @@ impl Catalog {
             .bind(firm.0)
             .fetch_all(&self.readers)
             .await?;
+        dossiers_of(&rows)
+    }
+
+    /// Returns the dossiers of `firm` that were taken out of use, oldest first; their numbers may be others' by now.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn removed_dossiers(&self, firm: FirmId) -> Result<Vec<Dossier>, Error> {
+        let rows = query(REMOVED).bind(firm.0).fetch_all(&self.readers).await?;
         dossiers_of(&rows)
     }
 

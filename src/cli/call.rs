@@ -18,11 +18,23 @@ pub(super) const PLACES: [&str; 3] = [
     "/var/lib/sluis/sluis.toml",
 ];
 
-/// What stands before our own id of a dossier, where the id alone may be somebody's code.
+/// What stands before our own id of a dossier: the id alone may be somebody's code, or a number that is still to come.
 pub(super) const OWN: &str = "dossier:";
+
+/// What stands before our own id of a link, likewise.
+const OWN_LINK: &str = "link:";
 
 /// How many candidates an error names: more would not be read.
 const CANDIDATES_MAX: usize = 10;
+
+/// What is done with what is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Nothing: it is shown.
+    Look,
+    /// Something that cannot be done to another by mistake: a bare number is never our own id.
+    Change,
+}
 
 /// What every command is told.
 #[derive(Debug, Clone)]
@@ -173,9 +185,14 @@ pub(super) fn find_dossier<'a>(
     dossiers: &'a [Dossier],
     links: &[Link],
     what: &str,
+    aim: Aim,
 ) -> Result<&'a Dossier, Error> {
     let found = called(dossiers, links, what);
     match found[..] {
+        [one] if aim == Aim::Change && is_id_alone(one, links, what) => {
+            let own = format!("{OWN}{}", one.id);
+            Err(by_id_alone("dossier", what, &own, &dossier_told(one)))
+        }
         [one] => Ok(one),
         [] => {
             let name = fold(what.trim());
@@ -210,23 +227,36 @@ pub(super) fn called<'a>(dossiers: &'a [Dossier], links: &[Link], what: &str) ->
         let is_own = |dossier: &&Dossier| dossier.id.to_string() == own;
         return dossiers.iter().filter(is_own).collect();
     }
-    let (typed, name) = (Identifier::new(what), fold(what));
-    let coded = links.iter().filter(|link| bears(link, what));
-    let coded: Vec<_> = coded.map(|link| link.dossier).collect();
-    let is_meant = |dossier: &&Dossier| {
-        let is_it = |own: &Identifier| typed.as_ref().is_some_and(|typed| own.key == typed.key);
-        let by_number = dossier.identifiers.iter().any(is_it);
-        let by_name = fold(&dossier.name) == name || coded.contains(&dossier.id);
-        by_number || by_name || dossier.id.to_string() == what
-    };
+    let is_meant =
+        |dossier: &&Dossier| is_called(dossier, links, what) || dossier.id.to_string() == what;
     dossiers.iter().filter(is_meant).collect()
 }
 
+/// Whether this is a number of the dossier, its name, or the code of one of these links.
+pub(super) fn is_called(dossier: &Dossier, links: &[Link], what: &str) -> bool {
+    let (typed, name) = (Identifier::new(what.trim()), fold(what.trim()));
+    let is_it = |own: &Identifier| typed.as_ref().is_some_and(|typed| own.key == typed.key);
+    let mut own = links.iter().filter(|link| link.dossier == dossier.id);
+    dossier.identifiers.iter().any(is_it)
+        || fold(&dossier.name) == name
+        || own.any(|link| bears(link, what))
+}
+
+/// Whether a dossier that was found is called so by nobody but us, and it was not said that the id is meant.
+fn is_id_alone(dossier: &Dossier, links: &[Link], what: &str) -> bool {
+    !what.trim().starts_with(OWN) && !is_called(dossier, links, what)
+}
+
 /// Finds a link by its profile and code, its code alone, or its id. A code may be the number of another link.
-pub(super) fn find_link<'a>(links: &'a [Link], what: &str) -> Result<&'a Link, Error> {
-    let is_meant = |link: &&Link| bears(link, what) || link.id.to_string() == what.trim();
+pub(super) fn find_link<'a>(links: &'a [Link], what: &str, aim: Aim) -> Result<&'a Link, Error> {
+    let (bare, own) = (what.trim(), what.trim().strip_prefix(OWN_LINK));
+    let is_meant = |link: &&Link| bears(link, what) || link.id.to_string() == own.unwrap_or(bare);
     let found: Vec<_> = links.iter().filter(is_meant).collect();
     match found[..] {
+        [one] if aim == Aim::Change && own.is_none() && !bears(one, what) => {
+            let own = format!("{OWN_LINK}{}", one.id);
+            Err(by_id_alone("link", what, &own, &link_told(one)))
+        }
         [one] => Ok(one),
         [] => Err(unknown(
             "link",
@@ -289,6 +319,13 @@ fn unknown(kind: &str, what: &str, adds: &str, known: impl Iterator<Item = Strin
     Error::Refused(text)
 }
 
+/// It is nobody's name, number or code, and a code that is still to come may be the same.
+fn by_id_alone(kind: &str, what: &str, own: &str, told: &str) -> Error {
+    Error::Refused(format!(
+        "{kind} `{what}` is not known; our own {kind} of that id is named `{own}`: {told}"
+    ))
+}
+
 fn ambiguous(kind: &str, what: &str, found: impl Iterator<Item = String>, advice: &str) -> Error {
     let (named, more) = some_of(found);
     Error::Refused(format!("{kind} `{what}` could be {named}{more}: {advice}"))
@@ -329,12 +366,19 @@ mod tests {
             dossier(2, "Molens", "0451827384"),
             dossier(3, "molens", "0088:5412345000013"),
         ];
-        let found = |what| find_dossier(&dossiers, &[], what).map(|dossier| dossier.id.0);
+        let found = |what, aim| find_dossier(&dossiers, &[], what, aim).map(|dossier| dossier.id.0);
 
-        assert_eq!(found("bakkerij de korenaar").unwrap(), 1);
-        assert_eq!(found("0771234528").unwrap(), 1);
-        assert_eq!(found("5412345000013").unwrap(), 3);
-        assert_eq!(found("2").unwrap(), 2);
+        for aim in [Aim::Look, Aim::Change] {
+            assert_eq!(found("bakkerij de korenaar", aim).unwrap(), 1);
+            assert_eq!(found("0771234528", aim).unwrap(), 1);
+            assert_eq!(found("5412345000013", aim).unwrap(), 3);
+            assert_eq!(found("dossier:2", aim).unwrap(), 2);
+        }
+        assert_eq!(found("2", Aim::Look).unwrap(), 2);
+        assert_eq!(
+            found("2", Aim::Change).unwrap_err().to_string(),
+            "dossier `2` is not known; our own dossier of that id is named `dossier:2`: 2 `Molens` (0451827384)"
+        );
     }
 
     fn link(id: i64, profile: &str, code: &str) -> Link {
@@ -361,13 +405,18 @@ mod tests {
             link(3, "bob-demat", "2"),
             link(4, "bob-demat", "MOLENS"),
         ];
-        let found = |what| find_link(&links, what).map(|link| link.id.0);
+        let found = |what| find_link(&links, what, Aim::Change).map(|link| link.id.0);
 
         assert_eq!(found("expertm/2").unwrap(), 1);
         assert_eq!(found("EXPERTM/1").unwrap(), 2);
         assert_eq!(found("bob-demat/2").unwrap(), 3);
         assert_eq!(found("molens").unwrap(), 4);
-        assert_eq!(found("4").unwrap(), 4);
+        assert_eq!(found("link:4").unwrap(), 4);
+        assert_eq!(find_link(&links, "4", Aim::Look).unwrap().id.0, 4);
+        assert_eq!(
+            found("4").unwrap_err().to_string(),
+            "link `4` is not known; our own link of that id is named `link:4`: 4 `MOLENS` in `bob-demat` of `Molens`"
+        );
         assert_eq!(
             found("2").unwrap_err().to_string(),
             "link `2` could be 1 `2` in `expertm` of `Molens`, 2 `1` in `expertm` of `Molens`, 3 `2` in `bob-demat` of `Molens`: name it by its profile and code, as `expertm/2`"
@@ -378,7 +427,7 @@ mod tests {
     fn a_code_that_is_the_id_of_another_dossier_is_asked_about() {
         let dossiers = [dossier(2, "Molens", "1"), dossier(1, "Bakker", "3")];
         let links = [link(1, "expertm", "2"), link(2, "expertm", "KORENAAR")];
-        let found = |what| find_dossier(&dossiers, &links, what).map(|dossier| dossier.id.0);
+        let found = |what| find_dossier(&dossiers, &links, what, Aim::Change).map(|own| own.id.0);
 
         assert_eq!(
             found("2").unwrap_err().to_string(),
@@ -395,7 +444,8 @@ mod tests {
             dossier(2, "Molens", "1"),
             dossier(3, "molens", "0088:5412345000013"),
         ];
-        let error = |what| find_dossier(&dossiers, &[], what).unwrap_err().to_string();
+        let find = |what| find_dossier(&dossiers, &[], what, Aim::Look);
+        let error = |what| find(what).unwrap_err().to_string();
 
         assert_eq!(
             error("MOLENS"),
@@ -406,7 +456,9 @@ mod tests {
             "dossier `Smid` is not known: there is 2 `Molens` (1), 3 `molens` (0088:5412345000013)"
         );
         assert_eq!(
-            find_dossier(&[], &[], "Smid").unwrap_err().to_string(),
+            find_dossier(&[], &[], "Smid", Aim::Look)
+                .unwrap_err()
+                .to_string(),
             "dossier `Smid` is not known, and there is none yet: `sluis dossier add` adds one"
         );
     }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{Aim, Call};
 use super::deliveries::path;
 use super::dossier::named;
 use super::gone::missing;
 use super::select::{Selected, select, several, versions};
 use super::{Error, Exit, print};
 use crate::app::House;
-use crate::catalog::{DeliveryRow, Firm};
+use crate::catalog::{Delivery, DeliveryRow, Firm};
 use crate::model::{DeliveryId, DocumentId, DossierId, Flow, HeldReason, State, with_causes};
 use crate::sending::{self, Destination, Released};
 
@@ -53,7 +53,7 @@ pub(super) struct Move {
     /// Which: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(required = true)]
     what: Vec<String>,
-    /// To the books of this dossier: by its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    /// To the books of this dossier: by its name, any of its numbers, its code, or our own id (`dossier:2`, never a bare number).
     #[arg(long)]
     dossier: String,
     /// As this flow, where it was neither: purchase or sale.
@@ -84,7 +84,7 @@ pub(super) struct Reclassify {
 pub(super) async fn approve(call: &Call, args: &Approve) -> Result<Exit, Error> {
     let mut desk = Desk::open(call, &args.firm).await?;
     let dossier = match &args.dossier {
-        Some(dossier) => Some(named(&desk.house, desk.firm.id, dossier).await?.id),
+        Some(dossier) => Some(desk.dossier(dossier).await?),
         None => None,
     };
     if args.all || dossier.is_some() {
@@ -120,13 +120,18 @@ pub(super) async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
             }
         };
         let is_held = |row: &&DeliveryRow| row.delivery.state == State::Held;
-        let held: Vec<_> = found.deliveries.iter().filter(is_held).collect();
+        let (held, others): (Vec<_>, Vec<_>) = found.deliveries.iter().partition(is_held);
         // Where none is, the house says why of the last.
-        let last = found.deliveries.last().filter(|_| held.is_empty());
-        for row in held.into_iter().chain(last) {
+        let last = others.last().copied().filter(|_| held.is_empty());
+        for &row in held.iter().chain(&last) {
             let (id, now) = (row.delivery.id, desk.house.clock.read());
             let held = desk.house.sending.hold(desk.firm.id, id, &args.reason, now);
             desk.tell(row.number.as_deref(), id, "held", held.await.map(|()| 0))?;
+        }
+        let is_told =
+            |row: &DeliveryRow| last.is_some_and(|last| last.delivery.id == row.delivery.id);
+        for row in others.into_iter().filter(|row| !is_told(row)) {
+            desk.leave(row)?;
         }
     }
     Ok(desk.close("held"))
@@ -135,7 +140,7 @@ pub(super) async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
 /// Gives documents to other books.
 pub(super) async fn move_to(call: &Call, args: &Move) -> Result<Exit, Error> {
     let mut desk = Desk::open(call, &args.firm).await?;
-    let dossier = named(&desk.house, desk.firm.id, &args.dossier).await?.id;
+    let dossier = desk.dossier(&args.dossier).await?;
     for what in &args.what {
         let to = |row: &DeliveryRow| Some((dossier, args.flow.or(row.delivery.flow)?));
         desk.send_elsewhere(what, "moved", &args.reason, to).await?;
@@ -202,6 +207,11 @@ impl Desk {
         Exit::failed_if(self.refused > 0)
     }
 
+    async fn dossier(&self, what: &str) -> Result<DossierId, Error> {
+        let found = named(&self.house, self.firm.id, what, Aim::Change);
+        Ok(found.await?.id)
+    }
+
     /// Finds the one document that was meant.
     async fn find(&self, what: &str) -> Result<Selected, Error> {
         let found = select(&self.house, &self.firm, what).await?;
@@ -231,6 +241,7 @@ impl Desk {
 
     async fn approve(&mut self, document: DocumentId) -> Result<(), Error> {
         let (firm, now) = (self.firm.id, self.house.clock.read());
+        let before = self.house.catalog.deliveries_of(firm, document).await?;
         let approved = self.house.sending.approve(firm, document, now).await?;
         let number = self.house.catalog.document(firm, document).await?;
         let number = number.reading.number;
@@ -241,7 +252,34 @@ impl Desk {
         // What was approved and could not be sent is tried again by whoever serves.
         self.refused += released.failed.len();
         let why = released.failed.first().map(|one| one.why.as_str());
-        self.line(number.as_deref(), None, result, released.sent, why)
+        self.line(number.as_deref(), None, result, released.sent, why)?;
+        self.tell_let_go(document, &before).await
+    }
+
+    /// Names what waits no longer as it did before, in whosever books: what is approved is the document.
+    async fn tell_let_go(&self, document: DocumentId, before: &[Delivery]) -> Result<(), Error> {
+        let catalog = &self.house.catalog;
+        for new in catalog.delivery_rows_of(self.firm.id, document).await? {
+            let own = &new.delivery;
+            let waits_on = |old: &Delivery| (old.state, old.reason) == (own.state, own.reason);
+            let old = before.iter().find(|old| old.id == own.id);
+            let Some(false) = old.map(waits_on) else {
+                continue;
+            };
+            let (state, path) = (own.state.as_str(), path(&new));
+            let reason = own.reason.map(HeldReason::as_str);
+            if self.json {
+                print::json(&json!({
+                    "firm": self.firm.slug.as_str(), "delivery": own.id, "number": new.number,
+                    "dossier": new.dossier_name, "result": state, "path": path, "reason": reason,
+                }))?;
+                continue;
+            }
+            let whose = new.dossier_name.as_deref().unwrap_or("(no dossier)");
+            let place = path.unwrap_or_else(|| format!("{state} {}", reason.unwrap_or_default()));
+            print::line(format!("  now d{}  {whose}  {place}", own.id).trim_end())?;
+        }
+        Ok(())
     }
 
     /// Moves what was meant; a document that stands in two books must be named by its delivery.
@@ -331,6 +369,27 @@ impl Desk {
                 self.line(number, Some(id), "refused", 0, Some(&with_causes(&refused)))
             }
         }
+    }
+
+    /// Says of what was not held back because it had gone, where it is.
+    fn leave(&mut self, row: &DeliveryRow) -> Result<(), Error> {
+        let own = &row.delivery;
+        let why = match own.state {
+            State::Offered if own.is_current => {
+                format!(
+                    "is offered, and stays so: `sluis withdraw {} d{}` takes it back",
+                    self.firm.slug, own.id
+                )
+            }
+            State::Collected | State::Processed if !own.is_moved => {
+                "was collected: take it out of those books by hand, if it should not be there"
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
+        let whose = row.dossier_name.as_deref().unwrap_or("nobody's books");
+        let why = format!("{whose}: it {why}");
+        self.line(row.number.as_deref(), Some(own.id), "left", 0, Some(&why))
     }
 
     fn refuse(&mut self, what: &str, error: &Error) -> Result<(), Error> {

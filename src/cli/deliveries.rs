@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, find_device};
+use super::call::{Aim, Call, find_device};
 use super::documents::PAGE_ROWS;
 use super::dossier::named;
 use super::{Error, Exit};
@@ -75,7 +75,7 @@ struct Wanted {
 impl Wanted {
     async fn find(house: &House, firm: &Firm, args: &Args) -> Result<Self, Error> {
         let dossier = match &args.dossier {
-            Some(what) => Some(named(house, firm.id, what).await?.id),
+            Some(what) => Some(named(house, firm.id, what, Aim::Look).await?.id),
             None => None,
         };
         let device = match &args.device {

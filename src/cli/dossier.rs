@@ -1,10 +1,12 @@
 //! Which client files does a firm have?
 
+mod left;
 mod set;
 
+pub(super) use left::tell_left;
 use serde_json::{Value, json};
 
-use super::call::{Call, OWN, dossier_told, find_dossier, find_firm};
+use super::call::{Aim, Call, OWN, dossier_told, find_dossier, find_firm};
 use super::waiting::look_again;
 use super::{Error, Exit, print, table};
 use crate::app::House;
@@ -34,11 +36,20 @@ pub(super) enum Command {
         firm: String,
     },
     /// Show a dossier.
-    Show(Named),
+    Show(Shown),
     /// Change its name or its numbers.
     Set(set::Set),
     /// Take a dossier out of use; its documents stay.
     Remove(Named),
+}
+
+/// A dossier of a firm, to look at.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shown {
+    /// Of which firm.
+    firm: String,
+    /// By its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    dossier: String,
 }
 
 /// A dossier of a firm.
@@ -46,7 +57,7 @@ pub(super) enum Command {
 pub(super) struct Named {
     /// Of which firm.
     firm: String,
-    /// By its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    /// By its name, any of its numbers, its code, or our own id (`dossier:2`, never a bare number).
     dossier: String,
 }
 
@@ -56,7 +67,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Add { firm, name, ids } => add(call, &house, &firm, &name, &ids).await,
         Command::List { firm } => list(call, &house, &firm).await,
-        Command::Show(Named { firm, dossier }) => show(call, &house, &firm, &dossier).await,
+        Command::Show(Shown { firm, dossier }) => show(call, &house, &firm, &dossier).await,
         Command::Set(args) => set::set(call, &house, &args).await,
         Command::Remove(Named { firm, dossier }) => remove(call, &house, &firm, &dossier).await,
     }
@@ -84,6 +95,7 @@ async fn add(
         .await?;
     let looked = look_again(house, firm.id, Waiting::Stays).await;
     tell_namesakes(house, &firm, (id, name.trim())).await?;
+    tell_left(house, &firm, |one| one == id).await?;
     if call.json {
         show(call, house, firm.slug.as_str(), &format!("{OWN}{id}")).await?;
     } else {
@@ -160,7 +172,7 @@ async fn tell_namesakes(
     let others: Vec<_> = dossiers.iter().filter(is_other).map(dossier_told).collect();
     if !others.is_empty() {
         print::note(&format!(
-            "note: firm `{}` has another dossier of this name, {}; say a number or the id where one of them is meant",
+            "note: firm `{}` has another dossier of this name, {}; say a number, or the id as `{OWN}{id}`, where one of them is meant",
             firm.slug,
             others.join(", ")
         ));
@@ -194,7 +206,7 @@ async fn list(call: &Call, house: &House, firm: &str) -> Result<Exit, Error> {
 
 async fn show(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
     let firm = find_firm(house, firm).await?;
-    let dossier = named(house, firm.id, what).await?;
+    let dossier = named(house, firm.id, what, Aim::Look).await?;
     let links = links_of(&house.catalog.links(firm.id).await?, &dossier);
     if call.json {
         print::json(&json_of(&firm, &dossier, &links))?;
@@ -218,7 +230,7 @@ async fn show(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit
 
 async fn remove(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
     let firm = find_firm(house, firm).await?;
-    let dossier = named(house, firm.id, what).await?;
+    let dossier = named(house, firm.id, what, Aim::Change).await?;
     house
         .catalog
         .remove_dossier(firm.id, &dossier, house.clock.read())
@@ -232,10 +244,15 @@ async fn remove(call: &Call, house: &House, firm: &str, what: &str) -> Result<Ex
 }
 
 /// Returns the dossier of a firm that is meant by `what`.
-pub(super) async fn named(house: &House, firm: FirmId, what: &str) -> Result<Dossier, Error> {
+pub(super) async fn named(
+    house: &House,
+    firm: FirmId,
+    what: &str,
+    aim: Aim,
+) -> Result<Dossier, Error> {
     let dossiers = house.catalog.dossiers(firm).await?;
     let links = house.catalog.links(firm).await?;
-    find_dossier(&dossiers, &links, what).cloned()
+    find_dossier(&dossiers, &links, what, aim).cloned()
 }
 
 fn numbers(dossier: &Dossier) -> String {

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::call::{Call, device_name, find_device, find_firm, find_link};
+use super::call::{Aim, Call, device_name, find_device, find_firm, find_link};
 use super::dossier::named;
 use super::waiting::look_again;
 use super::{Error, Exit, print, rules, table};
@@ -25,7 +25,7 @@ pub(super) enum Command {
         firm: String,
     },
     /// Show a link, with its folders.
-    Show(Named),
+    Show(Shown),
     /// Change how a link sends, or to which device.
     Set(rules::Set),
     /// Take a link out of use; what it held waits for another.
@@ -37,7 +37,7 @@ pub(super) enum Command {
 pub(super) struct Add {
     /// Of which firm.
     firm: String,
-    /// Which dossier: by its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    /// Which dossier: by its name, any of its numbers, its code, or our own id (`dossier:2`, never a bare number).
     dossier: String,
     /// How the program wants its folders: `expertm`, `bob-demat`, …
     #[arg(long)]
@@ -62,12 +62,21 @@ pub(super) struct Add {
     language: Option<Language>,
 }
 
+/// A link of a firm, to look at.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shown {
+    /// Of which firm.
+    firm: String,
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by our own id (`3`, or `link:3` where `3` is also a code).
+    link: String,
+}
+
 /// A link of a firm.
 #[derive(Debug, clap::Args)]
 pub(super) struct Named {
     /// Of which firm.
     firm: String,
-    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by our own id (`link:3`, never a bare number).
     link: String,
 }
 
@@ -77,9 +86,10 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Add(args) => add(call, &house, &args).await,
         Command::List { firm } => list(call, &house, &firm).await,
-        Command::Show(Named { firm, link }) => {
+        Command::Show(Shown { firm, link }) => {
             let firm = find_firm(&house, &firm).await?;
-            let id = find_link(&house.catalog.links(firm.id).await?, &link)?.id;
+            let links = house.catalog.links(firm.id).await?;
+            let id = find_link(&links, &link, Aim::Look)?.id;
             show(call, &house, &firm, id).await
         }
         Command::Set(args) => rules::set(call, &house, &args).await,
@@ -89,7 +99,7 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
 
 async fn add(call: &Call, house: &House, args: &Add) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
-    let dossier = named(house, firm.id, &args.dossier).await?;
+    let dossier = named(house, firm.id, &args.dossier, Aim::Change).await?;
     let profile = house.profiles.find(&args.profile);
     let profile = profile.map_err(|unknown| Error::Refused(unknown.to_string()))?;
     layout::check_code(&args.code).map_err(|bad| Error::Refused(bad.to_string()))?;
@@ -348,7 +358,7 @@ pub(super) async fn show(
 async fn remove(call: &Call, house: &House, firm: &str, what: &str) -> Result<Exit, Error> {
     let firm = find_firm(house, firm).await?;
     let links = house.catalog.links(firm.id).await?;
-    let link = find_link(&links, what)?;
+    let link = find_link(&links, what, Aim::Change)?;
     house
         .catalog
         .remove_link(firm.id, link, house.clock.read())

@@ -1,16 +1,16 @@
 //! What is kept, for how long, and what must not go?
 
+mod on;
+
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
-use super::call::{Call, OWN, called, dossier_told, find_dossier, find_firm};
-use super::gone::missing;
-use super::select::{select, several};
+use super::call::{Call, find_firm};
 use super::{Error, Exit, doer, print, table};
 use crate::app::House;
 use crate::catalog::{Firm, LegalHold, NewLegalHold};
 use crate::keeping::{Keeping, Run};
-use crate::model::{Digest, DossierId, LegalHoldId};
+use crate::model::{Digest, LegalHoldId};
 use crate::retention::HoldOn;
 
 /// The commands about keeping.
@@ -78,7 +78,7 @@ pub(super) struct Hold {
     /// One document: by number, file name, digest or its beginning, delivery (`d12`, or `delivery:12` where `d12` is also a number) or our own id (`document:12`, never a bare number).
     #[arg(long)]
     document: Option<String>,
-    /// Every document that was ever for this dossier (our own id: `dossier:2`).
+    /// Every document that was ever for this dossier, and for those called so that were taken out of use (our own id: `dossier:2`, that one alone).
     #[arg(long)]
     dossier: Option<String>,
     /// Everything of the firm.
@@ -114,7 +114,11 @@ pub(super) async fn run(call: &Call, command: Command) -> Result<Exit, Error> {
 async fn show(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
     let (house, firms) = call.firms(slug).await?;
     for (at, firm) in firms.iter().enumerate() {
-        let holds = house.catalog.legal_holds(firm.id).await?;
+        let mut holds = Vec::new();
+        for own in house.catalog.legal_holds(firm.id).await? {
+            let on = on::told(&house, firm, own.hold.on).await?;
+            holds.push((own, on));
+        }
         let run = looked(&house.keeping(), firm).await?;
         let keeps = &firm.keeps;
         if call.json {
@@ -122,14 +126,14 @@ async fn show(call: &Call, slug: Option<&str>) -> Result<Exit, Error> {
                 "firm": firm.slug.as_str(), "keep_in_view": keeps.in_view().to_string(),
                 "keep_documents": keeps.documents().to_string(), "keep_events": keeps.events().to_string(),
                 "would_expire": run.expired, "waiting": run.waiting, "held": run.held, "in_view": run.in_view,
-                "unread": run.unread, "holds": holds.iter().map(hold_json).collect::<Vec<_>>(),
+                "unread": run.unread, "holds": holds.iter().map(|(own, on)| hold_json(own, on)).collect::<Vec<_>>(),
             }))?;
             continue;
         }
         if at > 0 {
             print::line("")?;
         }
-        let lines: Vec<_> = holds.iter().map(hold_told).collect();
+        let lines: Vec<_> = holds.iter().map(|(own, on)| hold_told(own, on)).collect();
         let none = "none: `sluis retention hold` places one".to_owned();
         table::facts(&[
             ("firm", firm.slug.to_string()),
@@ -177,16 +181,8 @@ fn told(run: &Run) -> String {
     text
 }
 
-fn hold_on(on: HoldOn) -> String {
-    match on {
-        HoldOn::Document(id) => format!("document {id}"),
-        HoldOn::Dossier(id) => format!("dossier {id}"),
-        HoldOn::Firm => "everything".to_owned(),
-    }
-}
-
-fn hold_told(own: &LegalHold) -> String {
-    let (id, on) = (own.hold.id, hold_on(own.hold.on));
+fn hold_told(own: &LegalHold, on: &str) -> String {
+    let id = own.hold.id;
     let LegalHold {
         reason,
         placed_by,
@@ -196,14 +192,14 @@ fn hold_told(own: &LegalHold) -> String {
     format!("{id} on {on}, by {placed_by} on {placed_at}: {reason}")
 }
 
-fn hold_json(own: &LegalHold) -> Value {
+fn hold_json(own: &LegalHold, on: &str) -> Value {
     let (document, dossier) = match own.hold.on {
         HoldOn::Document(id) => (Some(id), None),
         HoldOn::Dossier(id) => (None, Some(id)),
         HoldOn::Firm => (None, None),
     };
     json!({
-        "hold": own.hold.id, "document": document, "dossier": dossier, "all": own.hold.on == HoldOn::Firm,
+        "hold": own.hold.id, "on": on, "document": document, "dossier": dossier, "all": own.hold.on == HoldOn::Firm,
         "reason": own.reason, "by": own.placed_by, "at": own.placed_at.to_string(),
     })
 }
@@ -297,61 +293,27 @@ fn report(call: &Call, firm: &Firm, run: &Run, did: &str) -> Result<(), Error> {
 
 async fn hold(call: &Call, args: &Hold) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
-    let on = meant(&house, &firm, args).await?;
     let by = args.by.clone().unwrap_or_else(doer::who);
-    let new = NewLegalHold {
-        on,
-        reason: &args.reason,
-        by: &by,
-    };
-    let now = house.clock.read();
-    let id = house.catalog.place_legal_hold(firm.id, &new, now).await?;
-    if call.json {
-        let holds = house.catalog.legal_holds(firm.id).await?;
-        for own in holds.iter().filter(|own| own.hold.id == id) {
-            print::json(&hold_json(own))?;
+    for on in on::meant(&house, &firm, args).await? {
+        let new = NewLegalHold {
+            on,
+            reason: &args.reason,
+            by: &by,
+        };
+        let now = house.clock.read();
+        let id = house.catalog.place_legal_hold(firm.id, &new, now).await?;
+        let (slug, on) = (&firm.slug, on::told(&house, &firm, on).await?);
+        if call.json {
+            let holds = house.catalog.legal_holds(firm.id).await?;
+            let mut own = holds.iter().filter(|own| own.hold.id == id);
+            own.try_for_each(|own| print::json(&hold_json(own, &on)))?;
+            continue;
         }
-        return Ok(Exit::Done);
+        print::line(&format!(
+            "placed hold {id} on {on}: nothing of it is removed until `sluis retention release {slug} {id}`"
+        ))?;
     }
-    let (slug, on) = (&firm.slug, hold_on(on));
-    print::line(&format!(
-        "placed hold {id} on {on}: nothing of it is removed until `sluis retention release {slug} {id}`"
-    ))?;
     Ok(Exit::Done)
-}
-
-async fn meant(house: &House, firm: &Firm, args: &Hold) -> Result<HoldOn, Error> {
-    if let Some(what) = &args.document {
-        let mut found = select(house, firm, what).await?;
-        if found.len() > 1 {
-            return Err(several(what, &found));
-        }
-        return match found.pop() {
-            Some(one) => Ok(HoldOn::Document(one.document.id)),
-            None => Err(missing(house, firm, what).await),
-        };
-    }
-    let Some(what) = &args.dossier else {
-        return Ok(HoldOn::Firm);
-    };
-    let dossiers = house.catalog.dossiers(firm.id).await?;
-    let links = house.catalog.links(firm.id).await?;
-    // One that was taken out of use has its documents still; it is named by its id, if no other is called so.
-    let typed = what.trim();
-    let id = typed.strip_prefix(OWN).unwrap_or(typed);
-    if called(&dossiers, &[], what).is_empty()
-        && let Ok(id) = id.parse()
-    {
-        return match called(&dossiers, &links, what).first() {
-            Some(coded) => Err(Error::Refused(format!(
-                "dossier `{what}` could be {}, by its code, or one of this id that was taken out of use: say `{OWN}{}` or `{OWN}{id}`",
-                dossier_told(coded),
-                coded.id
-            ))),
-            None => Ok(HoldOn::Dossier(DossierId(id))),
-        };
-    }
-    Ok(HoldOn::Dossier(find_dossier(&dossiers, &links, what)?.id))
 }
 
 async fn release(
@@ -363,6 +325,7 @@ async fn release(
     let house = call.house().await?;
     let firm = find_firm(&house, slug).await?;
     let now = house.clock.read();
+    let lying = house.catalog.legal_holds(firm.id).await?;
     let releasing = house
         .catalog
         .release_legal_hold(firm.id, id, (by, reason), now);
@@ -371,9 +334,13 @@ async fn release(
             "firm `{slug}` has no legal hold {id}: `sluis retention show {slug}` lists those that lie"
         )));
     }
+    let on = match lying.iter().find(|own| own.hold.id == id) {
+        Some(own) => on::told(&house, &firm, own.hold.on).await?,
+        None => "what it lay on".to_owned(), // it was placed since
+    };
     call.said(
-        &json!({ "firm": slug, "result": "released", "hold": id }),
-        &format!("released hold {id}"),
+        &json!({ "firm": slug, "result": "released", "hold": id, "on": on }),
+        &format!("released hold {id} on {on}"),
     )?;
     Ok(Exit::Done)
 }

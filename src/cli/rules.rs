@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::call::{Call, find_device, find_firm, find_link};
+use super::call::{Aim, Call, find_device, find_firm, find_link};
 use super::link::receiver;
 use super::waiting::{Looked, look_again};
 use super::{Error, Exit, link, print};
@@ -20,7 +20,7 @@ use crate::transfer::NightHour;
 pub(super) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its code, by its profile and code as `expertm/KORENAAR`, or by its id.
+    /// By its code, by its profile and code as `expertm/KORENAAR`, or by our own id (`link:3`, never a bare number).
     link: String,
     /// Where its documents go.
     #[arg(long)]
@@ -94,7 +94,7 @@ pub(super) struct SetFirm {
     /// How long a device may stay away before an alarm is raised: 4d, never, or the `default` of the configuration.
     #[arg(long, value_name = "TIME")]
     alarm_unseen: Option<OrConfig>,
-    /// What waits to be sent by hand follows the new rule too.
+    /// What waits to be sent by hand follows the new rule too, where its link leaves that to the firm.
     #[arg(long)]
     release_waiting: bool,
 }
@@ -103,7 +103,7 @@ pub(super) struct SetFirm {
 pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
     let links = house.catalog.links(firm.id).await?;
-    let link = find_link(&links, &args.link)?;
+    let link = find_link(&links, &args.link, Aim::Change)?;
     let device = match &args.device {
         Some(name) => Some(receiver(find_device(house, &firm, name).await?)?.id),
         None => link.device.filter(|_| !args.no_device),
@@ -194,7 +194,7 @@ pub(super) async fn set_firm(house: &House, args: &SetFirm) -> Result<(Firm, Loo
     }
     if rules != firm.sends || args.release_waiting {
         house.catalog.set_firm_rules(&firm, &rules, now).await?;
-        let waiting = released(args.release_waiting, Waiting::Follows);
+        let waiting = released(args.release_waiting, Waiting::FollowsFirm);
         looked = look_again(house, firm.id, waiting).await;
     }
     Ok((find_firm(house, &args.slug).await?, looked))

@@ -5,6 +5,7 @@
 //! What changes something wants more to go by than what only looks.
 
 use super::Error;
+use super::call::Aim;
 use super::documents::short;
 use crate::app::House;
 use crate::catalog::{DeliveryRow, DocumentRow, FOUND_MAX, Firm, Found};
@@ -41,13 +42,6 @@ pub(super) struct Looked {
     pub(super) found: Vec<Selected>,
     /// Whether there is older.
     pub(super) has_older: bool,
-}
-
-/// What is done with what is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
-    Look,
-    Change,
 }
 
 /// A way to understand what was typed.

@@ -7,7 +7,7 @@ use serde_json::json;
 use args::{Only, Period};
 pub(super) use args::{Replace, Resend, Send, Withdraw};
 
-use super::call::{Call, find_device, find_link};
+use super::call::{Aim, Call, find_device, find_link};
 use super::documents::PAGE_ROWS;
 use super::dossier::named;
 use super::gone::missing;
@@ -102,7 +102,10 @@ pub(super) async fn send(call: &Call, args: &Send) -> Result<Exit, Error> {
 pub(super) async fn resend(call: &Call, args: &Resend) -> Result<Exit, Error> {
     let (house, firm) = call.firm(&args.firm).await?;
     let link = match &args.link {
-        Some(named) => Some(find_link(&house.catalog.links(firm.id).await?, named)?.id),
+        Some(named) => {
+            let links = house.catalog.links(firm.id).await?;
+            Some(find_link(&links, named, Aim::Change)?.id)
+        }
         None => None,
     };
     let mut hands = Hands::new(call, house, firm, Deed::Resend(args, link));
@@ -169,7 +172,10 @@ impl<'a> Hands<'a> {
         what: &[String],
     ) -> Result<Exit, Error> {
         let id = match dossier {
-            Some(dossier) => Some(named(&self.house, self.firm.id, dossier).await?.id),
+            Some(dossier) => {
+                let found = named(&self.house, self.firm.id, dossier, Aim::Change);
+                Some(found.await?.id)
+            }
             None => None,
         };
         if id.is_some() || period.is_given() {

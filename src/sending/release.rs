@@ -3,6 +3,8 @@
 //! Each delivery is planned anew within the change that sends it, so what was decided from an older list
 //! never counts, and two that release at the same time send once.
 
+use std::collections::BTreeSet;
+
 use super::released::{Done, Released, Tally};
 use super::{Error, Sending, by_hand, event, told_of};
 use crate::catalog::{Delivery, Document, Durability, NewDelivery, Tx, Uncollected};
@@ -12,7 +14,7 @@ use crate::ingest::revise::{replace, replaces_any, revised};
 use crate::ingest::route::Routing;
 use crate::ingest::{Facts, named_in, place, routing_json, waits_for};
 use crate::model::{
-    DocumentId, DossierId, EventKind, FirmId, HeldReason, LinkId, State, Timestamp,
+    DocumentId, DossierId, EventKind, FirmId, HeldReason, LinkId, OrFirm, State, Timestamp,
 };
 use crate::transfer::Readiness;
 use crate::wellness::{Cause, Part};
@@ -25,20 +27,10 @@ const GROUP_MAX: usize = 64;
 pub enum Waiting {
     /// It waits on: a link that is taken off manual begins with what comes.
     Stays,
-    /// It follows them, as somebody has asked.
-    Follows,
+    /// It follows them where it goes through a link that leaves the hour to its firm, as somebody has asked of that.
+    FollowsFirm,
     /// It follows them where it goes through this link, as somebody has asked of that.
     FollowsOf(LinkId),
-}
-
-impl Waiting {
-    fn lets_go(self, link: Option<LinkId>) -> bool {
-        match self {
-            Self::Stays => false,
-            Self::Follows => true,
-            Self::FollowsOf(one) => link == Some(one),
-        }
-    }
 }
 
 /// What its sender says of a document that waits.
@@ -63,6 +55,8 @@ impl Sending {
         waiting: Waiting,
         now: Timestamp,
     ) -> Result<Released, Error> {
+        let let_go = self.let_go(firm, waiting).await?;
+        let goes = |link: Option<LinkId>| link.is_some_and(|link| let_go.contains(&link));
         let (mut by_rule, mut by_setup) = (Vec::new(), Vec::new());
         for held in self.ingest.catalog.held(firm).await? {
             match held.reason {
@@ -80,28 +74,41 @@ impl Sending {
                 Some(HeldReason::Manual | HeldReason::OnHold) if held.link.is_none() => {
                     by_setup.push(held);
                 }
-                Some(HeldReason::Manual) if waiting.lets_go(held.link) => by_rule.push(held),
+                Some(HeldReason::Manual) if goes(held.link) => by_rule.push(held),
                 Some(reason) if is_of_the_rule(reason) => by_rule.push(held),
                 _ => {}
             }
         }
         let mut released = Released::default();
         let waits = (&by_setup[..], &by_rule[..]);
-        let ended = self.look_at(firm, waits, waiting, &mut released, now).await;
+        let ended = self.look_at(firm, waits, &let_go, &mut released, now).await;
         released.tell_failed(0);
         ended.map(|()| released)
+    }
+
+    /// Returns the links through which what waits to be sent by hand follows the rules.
+    async fn let_go(&self, firm: FirmId, waiting: Waiting) -> Result<BTreeSet<LinkId>, Error> {
+        let links = match waiting {
+            Waiting::Stays => return Ok(BTreeSet::new()),
+            Waiting::FollowsOf(one) => return Ok(BTreeSet::from([one])),
+            Waiting::FollowsFirm => self.ingest.catalog.links(firm).await?,
+        };
+        let as_firm = links
+            .iter()
+            .filter(|link| link.sends.transfer == OrFirm::Firm);
+        Ok(as_firm.map(|link| link.id).collect())
     }
 
     async fn look_at(
         &self,
         firm: FirmId,
         (by_setup, by_rule): (&[Delivery], &[Delivery]),
-        waiting: Waiting,
+        let_go: &BTreeSet<LinkId>,
         released: &mut Released,
         now: Timestamp,
     ) -> Result<(), Error> {
         for held in by_setup {
-            let word = (Word::Kept, waiting);
+            let word = (Word::Kept, let_go);
             match self.route_again(firm, held, word, now).await {
                 Ok(more) => released.sent += more,
                 Err(error) if self.meets_all(&error) => return Err(error),
@@ -136,7 +143,7 @@ impl Sending {
                 )
             );
             if waits_for_a_word && held.state == State::Held && held.is_current {
-                let word = (Word::Now(folder), Waiting::Stays);
+                let word = (Word::Now(folder), &BTreeSet::new());
                 sent += self.route_again(firm, &held, word, now).await?;
             }
         }
@@ -274,7 +281,7 @@ impl Sending {
         &self,
         firm: FirmId,
         listed: &Delivery,
-        (word, waiting): (Word<'_>, Waiting),
+        (word, let_go): (Word<'_>, &BTreeSet<LinkId>),
         now: Timestamp,
     ) -> Result<usize, Error> {
         let catalog = &self.ingest.catalog;
@@ -304,7 +311,7 @@ impl Sending {
             planned.retain(|plan| plan.link.is_some());
             let stay = planned
                 .iter_mut()
-                .filter(|plan| !waiting.lets_go(plan.link));
+                .filter(|plan| !plan.link.is_some_and(|link| let_go.contains(&link)));
             stay.for_each(by_hand_still);
         }
         if held.reason == Some(HeldReason::OnHold) {

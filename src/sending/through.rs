@@ -75,7 +75,7 @@ impl Sending {
         if let [one] = &links[..] {
             return Ok(one.clone());
         }
-        let told = |link: &Link| format!("{} (`{}/{}`)", link.id, link.profile, link.code);
+        let told = |link: &Link| format!("`{}/{}`", link.profile, link.code);
         let links: Vec<_> = links.iter().map(told).collect();
         Err(Error::Several {
             id,

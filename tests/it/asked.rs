@@ -51,6 +51,25 @@ fn what_waits_for_a_hand_at_another_link_stays_where_one_is_let_go() {
 }
 
 #[test]
+fn what_waits_for_a_hand_is_let_go_by_the_firm_where_the_link_follows_the_firms_rule() {
+    let program = office(&[(MILL, "MOL"), (WEAVER, "WEV")], "manual");
+    let bought = |buyer, number| invoice_between("0899965307", buyer, number, 2000);
+    program.ingest(&[bought(MILL, "F-1"), bought(WEAVER, "F-2")]);
+    let link = |code, transfer| {
+        program.ok(&["link", "set", "kantoor", code, "--transfer", transfer]);
+    };
+    link("expertm/MOL", "firm");
+    link("expertm/WEV", "at-once");
+    let firm = ["firm", "set", "kantoor", "--transfer"];
+    program.ok(&[&firm[..], &["nightly"]].concat());
+    assert_eq!(reasons(&program), ["manual", "manual"]);
+
+    program.ok(&[&firm[..], &["at-once", "--release-waiting"]].concat());
+
+    assert_eq!(reasons(&program), ["offered", "manual"]);
+}
+
+#[test]
 fn two_ways_to_say_which_that_would_add_up_are_refused() {
     let program = office(&[], "manual");
     program.ingest(&[invoice_between(MILL, BAKERY, "F-1", 2000)]);

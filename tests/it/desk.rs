@@ -88,6 +88,56 @@ fn a_wrong_number_is_taken_away_but_a_dossier_keeps_one_and_no_folder_changes_it
 }
 
 #[test]
+fn what_waits_for_one_client_by_a_number_that_is_anothers_now_is_told() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ok(&["link", "set", "kantoor", "ACME", "--transfer", "manual"]);
+    let set = |dossier: &'static str, change: [&'static str; 2]| {
+        let output = program.run(&[&["dossier", "set", "kantoor", dossier][..], &change].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(set(BAKERY, ["--add-id", THIRD]), "");
+    let sells = |number| invoice_between(MILL, THIRD, number, 900);
+    program.ingest(&["F-1", "F-2"].map(sells));
+    program.ingest(&[invoice_between(MILL, BAKERY, "F-3", 900)]);
+    assert_eq!(stands(&program), ["held manual"; 3]);
+
+    let taken = set(BAKERY, ["--remove-id", THIRD]);
+    program.ok(&[
+        "dossier", "add", "kantoor", "--name", "Molens", "--id", MILL,
+    ]);
+    let given = set("Molens", ["--add-id", THIRD]);
+    let renamed = set("Molens", ["--name", "Molen"]);
+
+    let waits = "2 documents wait for dossier 1 `De Korenaar` by a number ";
+    let move_to = "`sluis move kantoor d1 d2 --dossier ";
+    for (told, rest) in [
+        (taken, ["that it no longer has", "DOSSIER --reason …`"]),
+        (
+            given,
+            ["that is of dossier 2 `Molens` now", "dossier:2 --reason …`"],
+        ),
+    ] {
+        for word in [waits, move_to].into_iter().chain(rest) {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+    }
+    assert_eq!(renamed, "");
+    assert_eq!(set("Molen", ["--remove-id", THIRD]), "");
+    let file = program.path("kantoor.toml");
+    let text = program.ok(&["export", "kantoor"]);
+    let more = text.replace(&format!("\"{MILL}\""), &format!("\"{MILL}\", \"{THIRD}\""));
+    std::fs::write(&file, more).unwrap();
+    let applied = program.run(&["apply", file.to_str().unwrap()]).stderr;
+    let applied = String::from_utf8(applied).unwrap();
+    assert!(applied.contains(waits), "{applied}");
+    let moves = ["move", "kantoor", "d1", "d2", "--dossier", "dossier:2"];
+    program.ok(&[&moves[..], &["--reason", "theirs"]].concat());
+    assert_eq!(set("Molen", ["--add-id", "0088:5412345000013"]), "");
+}
+
+#[test]
 fn a_firm_that_has_had_something_is_not_removed_and_is_named() {
     let program = Program::init();
     program.ok(&["dossier", "remove", "kantoor", BAKERY]);
@@ -236,6 +286,51 @@ fn what_a_person_withdrew_stays_so_when_its_number_is_sent_again() {
 }
 
 #[test]
+fn what_is_approved_of_one_client_is_named_wherever_it_goes() {
+    let program = with_two_books();
+    program.ok(&["firm", "set", "kantoor", "--transfer", "at-once"]);
+    program.ok(&["link", "set", "kantoor", "MOL", "--transfer", "after=10d"]);
+    let file = program.path("F-2.xml");
+    std::fs::write(&file, invoice_between(MILL, BAKERY, "F-2", 900)).unwrap();
+    let file = file.to_str().unwrap();
+    program.ok(&["ingest", "kantoor", file, "--origin", "incoming"]);
+    assert_eq!(stands(&program)[2..], ["held approval", "held approval"]);
+
+    let told = program.ok(&["approve", "kantoor", "d4"]);
+    let again = program.ok(&["approve", "kantoor", "--dossier", BAKERY]);
+
+    assert_eq!(stands(&program)[2..], ["held due", "offered"]);
+    assert!(told.starts_with("approved  F-2  sent 1\n"), "{told}");
+    assert!(told.contains("now d3  Molens  held due\n"), "{told}");
+    let there = "now d4  De Korenaar  /expertm/ACME/";
+    assert!(told.contains(there), "{told}");
+    assert_eq!(again, "");
+}
+
+#[test]
+fn what_is_held_back_in_one_book_says_what_has_gone_to_another() {
+    let program = with_two_books();
+    program.ok(&["link", "set", "kantoor", "ACME", "--transfer", "manual"]);
+    program.ingest(&["F-2", "F-3"].map(|number| invoice_between(MILL, BAKERY, number, 900)));
+    program.query(
+        "update delivery set state = 'collected', collected_at = 1 where id = 5 returning id",
+    );
+    let hold = |number| program.ok(&["hold", "kantoor", number, "--reason", "wait"]);
+
+    let (offered, collected) = (hold("F-2"), hold("F-3"));
+
+    let expected = ["offered", "held on_hold", "collected", "held on_hold"];
+    assert_eq!(stands(&program)[2..], expected);
+    assert!(offered.contains("held  d4  F-2"), "{offered}");
+    for word in ["left  d3  F-2  Molens: ", "`sluis withdraw kantoor d3`"] {
+        assert!(offered.contains(word), "{word}: {offered}");
+    }
+    let left = "left  d5  F-3  Molens: it was collected";
+    assert!(collected.contains(left), "{collected}");
+    assert!(!hold("d6").contains("left"), "only what was named");
+}
+
+#[test]
 fn whoever_sends_again_what_could_go_through_several_links_says_which() {
     let program = Program::init();
     program.device("server", "pull", "ACME");
@@ -250,7 +345,7 @@ fn whoever_sends_again_what_could_go_through_several_links_says_which() {
     let told = program.ok(&[&resend[..], &["--link", "TWO"]].concat());
 
     assert!(
-        why.contains("2 (`expertm/NEW`) or 3 (`expertm/TWO`)"),
+        why.contains("say which with `--link`, `expertm/NEW` or `expertm/TWO`"),
         "{why}"
     );
     assert!(told.contains("resent  d2"), "{told}");

@@ -271,7 +271,9 @@ async fn what_waits_for_a_dossier_that_was_removed_leaves_once_it_is_here_anew()
         gateway
             .link_as(&office, anew, "expertm", "ACME", to, Transfer::AtOnce)
             .await;
-        let sent = look(&gateway, firm, Waiting::Follows).await;
+        let links = gateway.house.catalog.links(firm).await.unwrap();
+        let last = links.last().unwrap().id;
+        let sent = look(&gateway, firm, Waiting::FollowsOf(last)).await;
 
         assert_eq!(sent, 1, "{waits}");
         let mut stands = stand(&gateway, &office).await;

@@ -219,6 +219,55 @@ fn a_code_of_one_client_that_is_our_id_of_another_is_asked_about() {
     program.ok(&["dossier", "set", "kantoor", "dossier:2", "--name", "Vierde"]);
 }
 
+#[test]
+fn a_code_that_has_not_come_is_not_taken_for_our_own_id() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 900)]);
+    let why = |words: &[&'static str]| [words, &["--reason", "x"]].concat();
+    let add = ["link", "add", "kantoor", "1", "--profile", "bob-demat"];
+
+    for words in [
+        &["dossier", "remove", "kantoor", "1"][..],
+        &["dossier", "set", "kantoor", "1", "--name", "X"],
+        &[&add[..], &["--code", "X"]].concat(),
+        &["send", "kantoor", "--dossier", "1"],
+        &["approve", "kantoor", "--dossier", "1"],
+        &why(&["resend", "kantoor", "--dossier", "1", "--only", "all"]),
+        &why(&["move", "kantoor", "F-1", "--dossier", "1", "--as", "sale"]),
+        &why(&["retention", "hold", "kantoor", "--dossier", "1"]),
+    ] {
+        let said = refused(&program, words);
+        assert!(
+            said.contains("is named `dossier:1`: 1 `De Korenaar`"),
+            "{words:?}: {said}"
+        );
+    }
+    for words in [
+        &["link", "remove", "kantoor", "1"][..],
+        &["link", "set", "kantoor", "1", "--transfer", "manual"],
+        &why(&["resend", "kantoor", "F-1", "--link", "1"]),
+    ] {
+        let said = refused(&program, words);
+        assert!(
+            said.contains("is named `link:1`: 1 `ACME`"),
+            "{words:?}: {said}"
+        );
+    }
+
+    assert_eq!(program.states(), ["offered"]);
+    program.ok(&["dossier", "show", "kantoor", "1"]);
+    program.ok(&["link", "show", "kantoor", "1"]);
+    assert_eq!(
+        program
+            .json(&["deliveries", "kantoor", "--dossier", "1"])
+            .len(),
+        1
+    );
+    program.ok(&["link", "set", "kantoor", "link:1", "--transfer", "manual"]);
+    program.ok(&["dossier", "set", "kantoor", "dossier:1", "--name", "X"]);
+}
+
 /// The mill's F-1 to the bakery, and once more to another client; that one is held.
 fn to_another_client() -> Program {
     let program = Program::init();

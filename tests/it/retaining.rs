@@ -606,5 +606,61 @@ fn a_hold_on_a_dossier_that_is_not_the_only_one_called_so_is_refused() {
     let shown = program.ok(&["retention", "show", "kantoor"]);
     assert!(!shown.contains("by An"), "{shown}");
     program.ok(&["dossier", "remove", "kantoor", "0403019261"]);
-    program.ok(&hold("2")); // taken out of use, with its documents
+    let refused = program.run(&hold("2"));
+    assert!(!refused.status.success(), "our id is said to be one");
+    program.ok(&hold("dossier:2")); // taken out of use, with its documents
+}
+
+#[test]
+fn a_hold_on_a_client_lies_on_what_was_called_so_before() {
+    let program = Program::init();
+    program.device("server", "pull", "ACME");
+    program.ingest(&[invoice("F-1", 2000)]);
+    program.query("update delivery set state = 'collected', collected_at = 1 returning id");
+    program.ok(&["link", "remove", "kantoor", "ACME"]);
+    program.ok(&["dossier", "remove", "kantoor", "De Korenaar"]);
+    let hold = [
+        "retention",
+        "hold",
+        "kantoor",
+        "--by",
+        "An",
+        "--reason",
+        "a dispute",
+    ];
+    let hold = |on: [&'static str; 2]| [&hold[..], &on].concat();
+    // Nobody is called so now.
+    let by_code = program.json(&hold(["--dossier", "acme"]));
+    assert_eq!((by_code.len(), &by_code[0]["dossier"]), (1, &1.into()));
+    let add = ["dossier", "add", "kantoor", "--name", "de korenaar", "--id"];
+    program.ok(&[&add[..], &["0403019261"]].concat());
+
+    let told = program.ok(&hold(["--dossier", "0403019261"]));
+    let one = program.ok(&hold(["--dossier", "dossier:2"]));
+    let document = program.ok(&hold(["--document", "F-1"]));
+
+    let removed = "on dossier 1 `De Korenaar`, which was taken out of use";
+    for (told, on) in [
+        (&told, "hold 2 on dossier 2 `de korenaar`:"),
+        (&told, &format!("hold 3 {removed}:")[..]),
+        (&one, "placed hold 4 on dossier 2 `de korenaar`:"),
+        (&document, "hold 5 on document 1 (F-1 of Onderneming"),
+    ] {
+        assert!(told.contains(on), "{on}: {told}");
+    }
+    assert_eq!(one.lines().count(), 1);
+    let shown = program.ok(&["retention", "show", "kantoor"]);
+    assert!(
+        shown.contains(&format!("3 {removed}, by An on 20")),
+        "{shown}"
+    );
+    let release = [
+        "retention",
+        "release",
+        "kantoor",
+        "3",
+        "--reason",
+        "settled",
+    ];
+    assert_eq!(program.ok(&release), format!("released hold 3 {removed}\n"));
 }

@@ -724,7 +724,7 @@ async fn what_waits_when_the_firm_changes_its_mind_waits_on() {
     gateway.receive(&office, version(2)).await;
     choose(&gateway, &office, Duplicates::Replace).await;
     let (sending, firm) = (&gateway.house.sending, office.firm);
-    let look = sending.look_again(firm, sluis::sending::Waiting::Follows, gateway.now());
+    let look = sending.look_again(firm, sluis::sending::Waiting::FollowsFirm, gateway.now());
     assert_eq!(look.await.unwrap().sent, 0);
     let expected = ["1 offered", "2 held suspected_duplicate"];
     assert_eq!(stand(&gateway, &office).await, expected);

@@ -339,7 +339,7 @@ async fn what_waits_for_a_hand_stays_when_the_rule_changes_unless_it_is_asked_to
     assert_eq!(look(Waiting::Stays).await.unwrap().sent, 0);
     assert_eq!(stand(&gateway, &office).await, ["manual"]);
 
-    assert_eq!(look(Waiting::Follows).await.unwrap().sent, 1);
+    assert_eq!(look(Waiting::FollowsOf(link.id)).await.unwrap().sent, 1);
     assert_eq!(stand(&gateway, &office).await, ["offered"]);
 }
 
@@ -410,7 +410,7 @@ async fn what_a_person_holds_back_waits_for_a_person() {
 
     gateway.pass_ms(24 * HOUR);
     assert_eq!(run_due(&gateway).await, 0);
-    let look = sending.look_again(firm, Waiting::Follows, gateway.now());
+    let look = sending.look_again(firm, Waiting::FollowsFirm, gateway.now());
     assert_eq!(look.await.unwrap().sent, 0);
     assert_eq!(stand(&gateway, &office).await, ["on_hold"]);
     sending.send(firm, id, None, gateway.now()).await.unwrap();
@@ -693,7 +693,10 @@ async fn what_is_to_be_sent_by_hand_is_so_when_its_link_is_replaced() {
     receive_said(&gateway, &office, "F-3", Said::default()).await;
     let now = ["manual", "approval", "offered"];
     assert_eq!(stand(&gateway, &office).await, now);
-    assert_eq!(look_again(Waiting::Follows).await, 1, "as somebody asked");
+    let next = catalog.links(office.firm).await.unwrap().remove(0).id;
+    assert_eq!(look_again(Waiting::FollowsFirm).await, 0, "it has its own");
+    let asked = look_again(Waiting::FollowsOf(next)).await;
+    assert_eq!(asked, 1, "as somebody asked");
 }
 
 #[tokio::test]
@@ -823,7 +826,7 @@ async fn a_look_after_which_all_waits_as_before_writes_nothing_and_disturbs_nobo
     let mut commits = Commits::of(&gateway).await;
     let (seen, moment) = (commits.seen().await, catalog.moment_now().await.unwrap());
 
-    for waiting in [Waiting::Stays, Waiting::Follows] {
+    for waiting in [Waiting::Stays, Waiting::FollowsFirm] {
         let looking = sending.look_again(office.firm, waiting, gateway.now());
         assert_eq!(looking.await.unwrap(), Released::default());
     }

@@ -130,6 +130,11 @@ impl std::fmt::Display for Change {
 }
 
 impl Change {
+    /// Whether a dossier may have another number, or one more.
+    pub(super) fn is_of_a_dossier(&self) -> bool {
+        matches!(self, Self::AddDossier { .. } | Self::SetDossier { .. })
+    }
+
     /// Tells what is about a device; of other changes, nothing.
     fn tell_device(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -22,6 +22,7 @@ use self::file::{Wanted, WantedDevice};
 use self::plan::{Here, Present, owner, plan};
 use self::written::written;
 use super::call::{Call, find_device, find_firm};
+use super::dossier::tell_left;
 use super::waiting::look_again;
 use super::{Error, Exit, keys, link, print};
 use crate::app::House;
@@ -82,7 +83,13 @@ pub(super) async fn run(call: &Call, args: &Args) -> Result<Exit, Error> {
     // What was made until then counts for what waits, too.
     let looked = look_again(&house, doing.present.firm.id, Waiting::Stays).await;
     let exit = looked.tell();
+    let left = if changes.iter().any(Change::is_of_a_dossier) {
+        tell_left(&house, &doing.present.firm, |_| true).await
+    } else {
+        Ok(())
+    };
     made?;
+    left?;
     ended(call, changes.len(), "made")?;
     Ok(exit)
 }

@@ -3,10 +3,10 @@
 //! Its name, and its numbers. It keeps one at least: without a number nothing would ever reach it, and no file that
 //! `apply` reads could name it. Folders that bear its name or number stay as they are, for documents wait in them.
 
-use super::{check_free, identifiers, named, show, tell_namesakes};
+use super::{check_free, identifiers, named, show, tell_left, tell_namesakes};
 use crate::app::House;
 use crate::catalog::{Dossier, Link};
-use crate::cli::call::{Call, OWN, find_firm};
+use crate::cli::call::{Aim, Call, OWN, find_firm};
 use crate::cli::waiting::{Looked, look_again};
 use crate::cli::{Error, Exit, link, print};
 use crate::model::Identifier;
@@ -18,7 +18,7 @@ use crate::sending::Waiting;
 pub(in crate::cli) struct Set {
     /// Of which firm.
     firm: String,
-    /// By its name, any of its numbers, its code, or our own id (`2`, or `dossier:2` where `2` is also a code).
+    /// By its name, any of its numbers, its code, or our own id (`dossier:2`, never a bare number).
     dossier: String,
     /// Its new name.
     #[arg(long)]
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Set {
 /// Changes what was asked of the dossier as it is then, and looks again at what waits.
 pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, Error> {
     let firm = find_firm(house, &args.firm).await?;
-    let dossier = named(house, firm.id, &args.dossier).await?.id;
+    let dossier = named(house, firm.id, &args.dossier, Aim::Change).await?.id;
     let added = identifiers(&args.add_ids)?;
     check_free(house, &firm, &added, Some(dossier)).await?;
     let becomes = |old: &Dossier, links: &[Link]| {
@@ -49,7 +49,11 @@ pub(super) async fn set(call: &Call, house: &House, args: &Set) -> Result<Exit, 
         if args.name.is_some() {
             tell_namesakes(house, &firm, (dossier, &new.name)).await?;
         }
-        look_again(house, firm.id, Waiting::Stays).await
+        let looked = look_again(house, firm.id, Waiting::Stays).await;
+        if !(args.add_ids.is_empty() && args.remove_ids.is_empty()) {
+            tell_left(house, &firm, |one| one == dossier).await?;
+        }
+        looked
     } else {
         print::note("note: the dossier is so already; nothing was changed");
         Looked::at_nothing()

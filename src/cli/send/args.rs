@@ -51,7 +51,7 @@ pub(in crate::cli) struct Resend {
     /// Also what was withdrawn because a newer document took its place.
     #[arg(long)]
     pub(super) replaced: bool,
-    /// Through this link of its dossier, where its own was removed: by its code, as `expertm/KORENAAR`, or by its id.
+    /// Through this link of its dossier, where its own was removed: by its code, as `expertm/KORENAAR`, or by our own id (`link:3`).
     #[arg(long)]
     pub(super) link: Option<String>,
 }
