@@ -59,7 +59,7 @@ const WATCHED: &str = "select d.*,
           (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as s) as seen,
        (select count(*) from
           (select ended_at, started_at from session where device_id = d.id order by id desc limit $3) as o
-        where o.ended_at is null and o.started_at >= $2) as connected,
+        where o.ended_at is null and (o.started_at >= $2 or $4 < $2)) as connected,
        (select min(l.added_at) from link l
         where l.firm_id = $1 and l.device_id = d.id and l.removed_at is null) as linked_at,
        (select count(*) from firm f where f.id = $1 and f.default_device_id = d.id) as is_default
@@ -107,8 +107,9 @@ impl Catalog {
     }
 
     /// Returns the devices of `firm` in use. One is there now if a connection lasts that began after `begun`, when
-    /// this server did: of one that was killed, connections have no end. What is later than `now` was by a clock that
-    /// was wrong, and counts for nothing.
+    /// this server did: of one that was killed, connections have no end. Where `now` is before that, the clock was set
+    /// back since, and whatever lasts counts: a start ends what the server before left. What is later than `now` was by
+    /// a clock that was wrong, and counts for nothing.
     ///
     /// # Errors
     ///
@@ -417,6 +418,19 @@ mod tests {
             let watched = catalog.watched(firm, Timestamp(0), Timestamp(now)).await;
             let presence = watched.unwrap()[0].presence;
             assert_eq!(presence.seen, Some(Timestamp(seen)), "at {now}");
+        }
+        // The one that lasts began after this server, before it, or after it by a clock that was set back since.
+        for (begun, now, is_there) in [
+            (3000, 4000, true),
+            (3001, 4000, false),
+            (5000, 4000, true),
+            (5000, 5000, false),
+        ] {
+            let watched = catalog
+                .watched(firm, Timestamp(begun), Timestamp(now))
+                .await;
+            let presence = watched.unwrap()[0].presence;
+            assert_eq!(presence.is_connected, is_there, "{begun} to {now}");
         }
     }
 }

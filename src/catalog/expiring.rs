@@ -166,25 +166,34 @@ impl Tx {
             .bind(document.0)
             .fetch_one(&mut *self.inner)
             .await?;
+        // One that cannot be understood goes all the same.
+        let read = reading(&row).ok();
+        let kind = read.as_ref().map(|read| read.kind.as_str());
+        let number = read.and_then(|read| read.number);
         let deliveries = listed(gone.deliveries.iter().map(|id| id.0));
         query(
-            "insert into expired (firm_id, document_id, digest, content_digest, bytes, number, deliveries, touched_at, expired_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "insert into expired (firm_id, document_id, digest, content_digest, bytes, number, deliveries, touched_at, expired_at,
+                 kind)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(firm.0)
         .bind(document.0)
         .bind(gone.digest.to_string())
         .bind(gone.content.0.to_string())
         .bind(stored_size(gone.bytes))
-        // One that cannot be understood goes all the same.
-        .bind(reading(&row).ok().and_then(|reading| reading.number))
+        .bind(number)
         .bind(format!(",{deliveries},"))
         .bind(touched.0)
         .bind(now.0)
+        .bind(kind)
         .execute(&mut *self.inner)
         .await?;
         self.clear_alarms_of(firm, document, now).await?;
         for statement in [
+            // Whoever is told late of what happened to them is told the same.
+            "insert into expired_delivery (id, firm_id, document_id, generation, dossier_id, folder, name)
+             select id, firm_id, document_id, generation, dossier_id, folder, name from delivery
+             where +firm_id = $1 and document_id = $2",
             "delete from delivery where +firm_id = $1 and document_id = $2",
             "delete from document where firm_id = $1 and id = $2",
         ] {

@@ -61,6 +61,11 @@ impl Tx {
         if done.rows_affected() == 0 {
             return Ok(0);
         }
+        query("delete from expired_delivery where firm_id = $1 and document_id = $2")
+            .bind(firm.0)
+            .bind(document.0)
+            .execute(&mut *self.inner)
+            .await?;
         let rows = query(
             "select seq, hash from event where +firm_id = $1 and document_id = $2 and kind <> 'expired' order by seq",
         )

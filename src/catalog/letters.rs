@@ -117,10 +117,15 @@ pub struct Dead {
     pub row: EventRow,
 }
 
-/// What is told of an event stands in several tables.
-const FACTS: &str = "d.digest as document_digest, d.reading, v.generation, v.dossier_id, v.folder, v.name, c.name as device_name";
+/// What is told of an event stands in several tables, and of a document that is gone in others. Its end alone is told
+/// without: that may be told when nothing is known of it any more.
+const FACTS: &str = "coalesce(d.digest, x.digest) as document_digest, d.reading, x.number, x.kind as document_kind,
+       coalesce(v.generation, g.generation) as generation, coalesce(v.dossier_id, g.dossier_id) as dossier_id,
+       coalesce(v.folder, g.folder) as folder, coalesce(v.name, g.name) as name, c.name as device_name";
 const JOINS: &str =
     "left join document d on d.id = e.document_id left join delivery v on v.id = e.delivery_id
+     left join expired x on x.firm_id = e.firm_id and x.document_id = e.document_id and e.kind <> 'expired'
+     left join expired_delivery g on g.id = e.delivery_id
      left join device c on c.id = e.device_id";
 
 impl Catalog {
@@ -395,13 +400,17 @@ impl Tx {
 fn letter(row: &AnyRow, state: LetterState, attempts: i64) -> Result<Letter, Error> {
     // A document that nobody understands is told without what was read of it: it holds up no other.
     let digest = row.word_or("document_digest").ok().flatten();
-    let document = digest.map(|digest| {
-        let reading = reading(row).ok();
-        DocumentFacts {
+    let document = digest.map(|digest| match reading(row) {
+        Ok(reading) => DocumentFacts {
             digest,
-            kind: reading.as_ref().map(|reading| reading.kind),
-            number: reading.and_then(|reading| reading.number),
-        }
+            number: reading.number,
+            kind: Some(reading.kind),
+        },
+        Err(_) => DocumentFacts {
+            digest,
+            number: row.text_or("number").ok().flatten(),
+            kind: row.word_or("document_kind").ok().flatten(),
+        },
     });
     let delivery = match row.int_or("generation")? {
         Some(generation) => Some(DeliveryFacts {

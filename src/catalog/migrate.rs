@@ -112,6 +112,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "given_back",
         include_str!("../../migrations/sqlite/0023_given_back.sql"),
     ),
+    (
+        24,
+        "told",
+        include_str!("../../migrations/sqlite/0024_told.sql"),
+    ),
 ];
 
 /// Brings the database at `path` up to date, under a lock that holds off other processes.

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::scan::identity;
@@ -26,24 +26,30 @@ enum Hold {
 
 /// What holds off a second server, from one door to the next: between the two nobody else may begin. A clone is the same.
 #[derive(Clone, Default)]
-pub struct HeldRoot(Arc<Mutex<Option<File>>>);
+pub struct HeldRoot(Arc<Mutex<Option<(PathBuf, File)>>>);
 
 impl HeldRoot {
     /// Holds the root, or goes on holding it; returns why it is held by nobody, if so. What is held stays so where it
-    /// cannot be looked at for once.
+    /// cannot be looked at for once; another root is let go of, for nothing is taken from there any more.
     ///
     /// # Errors
     ///
     /// When another server holds it, or may, in words for an operator.
     pub(super) fn hold(&self, root: &Path) -> Result<Option<String>, String> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = held.as_ref().and_then(|file| file.try_clone().ok());
-        let why;
-        (*held, why) = match hold(own, root)? {
-            Hold::Alone(file) => (Some(file), None),
-            Hold::Open(why) => (None, Some(why)),
-        };
-        Ok(why)
+        let own = held.as_ref().and_then(|(_, file)| file.try_clone().ok());
+        let tried = hold(own, root);
+        let is_the_same = held.as_ref().is_some_and(|(of, _)| of == root);
+        if tried.is_ok() || !is_the_same {
+            *held = None;
+        }
+        match tried? {
+            Hold::Alone(file) => {
+                *held = Some((root.to_owned(), file));
+                Ok(None)
+            }
+            Hold::Open(why) => Ok(Some(why)),
+        }
     }
 }
 
@@ -170,20 +176,39 @@ mod tests {
 
     #[test]
     fn what_is_held_stays_so_from_one_door_to_the_next_and_where_it_cannot_be_looked_at() {
-        let root = tempfile::tempdir().unwrap();
+        use std::os::unix::fs::symlink;
+        let (place, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let share = place.path().join("share");
+        symlink(root.path(), &share).unwrap();
         let held = HeldRoot::default();
-        assert_eq!(held.hold(root.path()), Ok(None));
+        assert_eq!(held.hold(&share), Ok(None));
         let next = held.clone();
         drop(held);
         assert!(hold(None, root.path()).is_err(), "no door is at work");
-        assert_eq!(next.hold(root.path()), Ok(None));
+        assert_eq!(next.hold(&share), Ok(None));
 
-        // A share that does not answer for a moment: here a name that is too long to be looked at.
-        let long = root.path().join("x".repeat(300));
-        assert!(next.hold(&long).is_err());
+        // A share that does not answer for a moment: here a link that leads to itself.
+        fs::remove_file(&share).unwrap();
+        symlink(&share, &share).unwrap();
+        assert!(next.hold(&share).is_err());
         assert!(hold(None, root.path()).is_err());
         drop(next);
         alone(hold(None, root.path()));
+    }
+
+    #[test]
+    fn a_root_from_which_nothing_is_taken_any_more_is_let_go_of_whatever_becomes_of_the_next() {
+        let (root, next) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let another_servers = alone(hold(None, next.path()));
+        let held = HeldRoot::default();
+        assert_eq!(held.hold(root.path()), Ok(None));
+
+        assert!(held.hold(next.path()).is_err());
+
+        alone(hold(None, root.path()));
+        drop(another_servers);
+        assert_eq!(held.hold(next.path()), Ok(None));
+        assert!(hold(None, next.path()).is_err());
     }
 
     #[test]

@@ -180,7 +180,8 @@ impl<'a> Walk<'a> {
     /// Says whether it is a file that nobody has written to, or renamed, for [`UNNAMED_MS`].
     fn stays(&self, held: &Held, name: &OsStr) -> bool {
         let found = held.at(name).metadata();
-        found.is_ok_and(|found| found.is_file() && changed(&found) <= self.now.plus_ms(-UNNAMED_MS))
+        let by = self.now.plus_ms(-UNNAMED_MS);
+        found.is_ok_and(|found| found.is_file() && changed(&found, self.now) <= by)
     }
 
     /// The first one stands for all: an operator mends one thing at a time.
@@ -205,10 +206,17 @@ fn prepare(folder: &Path) -> Result<Held, Trouble> {
     })
 }
 
-/// Returns when a file was written to last, or given its name.
-fn changed(found: &Metadata) -> Timestamp {
+/// Returns when a file was written to last, or given its name. Whoever writes it may date it ahead of `now`, as a copy of
+/// what has a wrong date is; then it is when the disk saw that.
+fn changed(found: &Metadata, now: Timestamp) -> Timestamp {
     use std::os::unix::fs::MetadataExt as _;
-    Timestamp(found.mtime().max(found.ctime()).saturating_mul(1000))
+    let written = Timestamp(found.mtime().saturating_mul(1000));
+    let seen = Timestamp(found.ctime().saturating_mul(1000));
+    if written > now {
+        seen
+    } else {
+        written.max(seen)
+    }
 }
 
 /// Returns the state of a file.
@@ -307,7 +315,8 @@ mod tests {
         }
         let last = fs::metadata(root.path().join("rejected/F-8.xml.part")).unwrap();
         let first = fs::metadata(root.path().join("F-1.xml")).unwrap();
-        let (first, last) = (changed(&first), changed(&last));
+        let far = Timestamp(i64::MAX);
+        let (first, last) = (changed(&first, far), changed(&last, far));
 
         let count = |now: Timestamp| super::look(root.path(), now).unnamed;
         assert_eq!(count(first.plus_ms(UNNAMED_MS - 1)), 0);
@@ -317,6 +326,22 @@ mod tests {
         assert_eq!(unnamed_in(root.path(), now).unwrap(), 3);
         assert_eq!(unnamed_in(&root.path().join("none"), now).unwrap(), 0);
         assert!(!root.path().join("none").exists());
+    }
+
+    #[test]
+    fn what_has_a_temporary_name_and_is_dated_ahead_is_counted_by_when_that_was_done() {
+        use std::os::unix::fs::MetadataExt as _;
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "F-1.xml.part");
+        let file = fs::File::open(root.path().join("F-1.xml.part")).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        let year = std::time::Duration::from_secs(365 * 24 * 60 * 60);
+        file.set_modified(written + year).unwrap();
+        let dated = Timestamp(file.metadata().unwrap().ctime() * 1000);
+
+        let count = |now: Timestamp| super::look(root.path(), now).unnamed;
+        assert_eq!(count(dated.plus_ms(UNNAMED_MS - 1)), 0);
+        assert_eq!(count(dated.plus_ms(UNNAMED_MS)), 1);
     }
 
     #[test]

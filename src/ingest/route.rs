@@ -234,6 +234,8 @@ pub(super) fn may_hold_a_number(id: &PartyId) -> bool {
         }),
         // Thirteen digits are taken for a GLN.
         "0088" => id.scheme.is_some(),
+        // Under the scheme of its own, whatever that is called.
+        "0208" => false,
         scheme => is_coded(scheme) || names_a_foreign_register(id),
     };
     is_registration(id) && !names_another
@@ -402,6 +404,14 @@ mod tests {
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "Griffie Gent 0500.453.583")], "held unknown_dossier"),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "Griffie 0762.986.459"), (Vat, "0239843188-1")], "held parties_disagree"),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0106:0762986459")], "held unknown_dossier"),
+            // Under its own scheme with words in no list, as without a scheme; in an address they leave a doubt.
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0208:0762986459 (KBO)")], "purchase 2 buyer_is_ours; "),
+            (&[(Vat, "9925:0762.986.459 Gent")], &[(LegalEntity, STRANGER)], "sale 2 seller_is_ours; "),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0208:0500453583 (KBO)")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0208:0762986459 (KBO)"), (Vat, BAKER)], "held parties_disagree"),
+            (&[(LegalEntity, STRANGER)], &[(LegalEntity, "0208:0762986458 (KBO)")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(Endpoint, "0208:0762986459 (KBO)")], "held unknown_dossier"),
+            (&[(LegalEntity, STRANGER)], &[(Endpoint, "0208:0762986459 (BTW)")], "purchase 2 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(Vat, "PL0762986459")], "held unknown_dossier"),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "O.N. 0762.986.459")], "purchase 2 buyer_is_ours; "),
             (&[(LegalEntity, STRANGER)], &[(LegalEntity, "H.R. 0762.986.459")], "purchase 2 buyer_is_ours; "),

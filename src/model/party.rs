@@ -385,6 +385,7 @@ mod tests {
             (None, "239.843.188 RPR Gent"),
             (Some("0106"), "TVA BE 0239.843.188"),
             (Some("0208"), "0239.843.188 RPM"),
+            (Some("0208"), "0239843188 (BTW)"),
             (None, "iso6523-actorid-upis::0208:0239843188"),
             (Some("iso6523-actorid-upis"), "0208:0239843188"),
         ] {

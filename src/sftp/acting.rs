@@ -93,11 +93,9 @@ impl Session {
         let Some(open) = self.handles.get(handle) else {
             return Err(no_handle().into());
         };
-        if let Open::Upload(key, is_append) = open {
-            let (key, is_append) = (key.clone(), *is_append);
-            return self
-                .write_upload(id, (&key, is_append), offset, bytes)
-                .await;
+        if let Open::Upload(key, appends) = open {
+            let (key, appends) = (key.clone(), *appends);
+            return self.write_upload(id, (&key, appends), offset, bytes).await;
         }
         let Open::Copy(key) = open else {
             return Err(Refusal::denied("this handle is not open for writing").into());

@@ -65,7 +65,10 @@ impl Session {
             };
             self.begin_or_resume(path, goes_on).await?;
         }
-        let handle = self.handles.open(Open::Upload(key.clone(), is_append))?;
+        let own = self.writing.get(&key);
+        let bytes = own.filter(|_| !anew).map_or(0, |own| own.draft.bytes());
+        let appends = is_append.then_some(bytes);
+        let handle = self.handles.open(Open::Upload(key.clone(), appends))?;
         if let Some(writing) = self.writing.get_mut(&key) {
             writing.handles += 1;
             if anew {

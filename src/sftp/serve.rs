@@ -106,8 +106,9 @@ pub(super) enum Open {
     },
     /// A copy that is being written into a processed folder.
     Copy(String),
-    /// A file in `/in` that is being written, and whether each write goes to its end.
-    Upload(String, bool),
+    /// A file in `/in` that is being written, and how long it was when this handle was opened, if each write goes to
+    /// its end.
+    Upload(String, Option<u64>),
 }
 
 /// A copy that is being written into a processed folder.

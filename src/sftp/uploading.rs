@@ -116,7 +116,7 @@ impl Session {
     pub(super) async fn write_upload(
         &mut self,
         id: u32,
-        (key, is_append): (&str, bool),
+        (key, appends): (&str, Option<u64>),
         offset: u64,
         bytes: Bytes,
     ) -> Answer {
@@ -126,8 +126,7 @@ impl Session {
             // The log has it from the first time.
             return Err(fault.clone().told().into());
         }
-        // Who counts from where he began is never past the end, and who counts from the size is at it.
-        if is_append && offset > writing.draft.bytes() {
+        if appends.is_some_and(|from| !goes_on(from, writing.draft.bytes(), offset)) {
             let fault = another_beginning();
             writing.fault = Some(fault.clone());
             return Err(fault.into());
@@ -143,7 +142,7 @@ impl Session {
         let draft = &mut writing.draft;
         let room = SESSION_BYTES_MAX.saturating_sub(all - draft.bytes());
         // As O_APPEND does: some clients count from where they began.
-        let offset = if is_append { draft.bytes() } else { offset };
+        let offset = appends.map_or(offset, |_| draft.bytes());
         let room = DraftRoom {
             file_bytes: self.parts.quota.file_bytes_max(),
             session_bytes: room,
@@ -394,6 +393,13 @@ impl Writing {
             digest: None,
         }
     }
+}
+
+/// Says whether what is appended at `offset` goes on with the `bytes` that are here, of which `from` were when its handle
+/// was opened. Some clients count from the file's beginning, some from where they began, and some not at all. Whoever is
+/// elsewhere counts from another size: what he means to write is here already, or what comes before it is not.
+fn goes_on(from: u64, bytes: u64, offset: u64) -> bool {
+    offset == bytes || offset == 0 || bytes.checked_sub(from) == Some(offset)
 }
 
 /// Says whether a path is that of a folder of uploads, or below one, for a device that has them.

@@ -242,6 +242,20 @@ async fn a_script_that_stopped_is_missed_even_when_nothing_waits() {
 }
 
 #[tokio::test]
+async fn a_connection_that_lasts_is_there_although_the_clock_was_set_back_since_the_start() {
+    let gateway = Gateway::start().await;
+    let (_, device) = gateway.office_with(DeviceKind::Pull).await;
+    gateway.pass_ms(365 * DAY);
+    let running = lookout(&gateway);
+    gateway.pass_ms(-365 * DAY);
+    let _peer = gateway.connect(&device).await;
+
+    gateway.pass_ms(9 * DAY);
+
+    assert_eq!(look(&gateway, &running).await, (0, 0));
+}
+
+#[tokio::test]
 async fn a_device_that_is_taken_out_of_use_is_missed_no_more() {
     let gateway = Gateway::start().await;
     let office = gateway.office("peeters").await;

@@ -196,9 +196,6 @@ async fn a_mark_that_waits_is_written_down_though_its_device_hangs_up() {
     let states = gateway.deliveries(&office).await;
     assert_eq!(
         states,
-        [
-            format!("{} collected", path(1)),
-            format!("{next} offered")
-        ]
+        [format!("{} collected", path(1)), format!("{next} offered")]
     );
 }

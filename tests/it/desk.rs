@@ -622,11 +622,14 @@ fn a_device_that_lost_its_last_key_is_told_of() {
     let keys = program.json(&["device", "key", "list", "kantoor", "server"]);
     let print = keys[0]["fingerprint"].as_str().unwrap();
     let remove = |print| ["device", "key", "remove", "kantoor", "server", print];
+    let both = ["--password", "--login", "key-and-password"];
+    program.ok(&[&["device", "set", "kantoor", "server"][..], &both].concat());
 
     let why = refused(&program, &remove("SHA256:xx"));
     let removed = program.run(&remove(print));
 
     assert!(why.contains("`sluis device key list`"), "{why}");
     let note = String::from_utf8(removed.stderr).unwrap();
-    assert!(note.contains("cannot log in"), "{note}");
+    let told = "logs in by key-and-password and has a password and no key that is good now, so it cannot log in";
+    assert!(note.contains(told), "{note}");
 }

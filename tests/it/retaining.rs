@@ -15,7 +15,7 @@ use sluis::retention::HoldOn;
 
 use crate::gateway::{Gateway, Login, Office, invoice, until};
 use crate::program::Program;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Seen};
 use crate::telling;
 
 const INBOX: &str = "/expertm/ACME/Te Verwerken/Aankopen";
@@ -331,6 +331,58 @@ async fn a_receiver_is_told_of_the_end_and_of_nothing_that_was_forgotten() {
         .map(|seen| seen.json()["type"].clone())
         .collect();
     assert_eq!(told, ["expired", "forgotten"]);
+}
+
+#[tokio::test]
+async fn what_is_told_again_after_a_document_has_expired_is_the_same_until_it_is_forgotten() {
+    let gateway = Gateway::start_with(telling::ALLOW).await;
+    let (office, device) = gateway.office_with(DeviceKind::Pull).await;
+    keeps(&gateway, &office, ["1d", "1d", "30d"]).await;
+    let receiver = Receiver::start().await;
+    telling::webhook(&gateway, &office, &receiver.url()).await;
+    let dispatcher = telling::dispatcher(&gateway);
+    gateway.receive(&office, invoice("F-1", 2000)).await;
+    let peer = gateway.connect(&device).await;
+    peer.get(&format!("{INBOX}/{NAME}")).await.unwrap();
+    peer.leave().await;
+    all_ended(&gateway, &office).await;
+    dispatcher.turn().await.unwrap();
+    let before = receiver.seen();
+    let told = |seen: &[Seen]| -> Vec<_> {
+        let kinds = seen.iter().map(|one| one.json()["type"].clone());
+        kinds.collect()
+    };
+    assert_eq!(told(&before), ["kept", "offered", "collected"]);
+    // Its answers were lost: all is told once more, and the document has expired meanwhile.
+    gateway.pass_ms(2 * DAY_MS);
+    run(&gateway, &office).await;
+    rewind(&gateway).await;
+
+    dispatcher.turn().await.unwrap();
+
+    let after = receiver.seen().split_off(before.len());
+    assert_eq!(told(&after), ["kept", "offered", "collected", "expired"]);
+    for (first, again) in before.iter().zip(&after) {
+        assert_eq!((&first.id, &first.body), (&again.id, &again.body));
+    }
+    // Its end is told the same before and after the rest is forgotten.
+    gateway.pass_ms(30 * DAY_MS);
+    run(&gateway, &office).await;
+    rewind(&gateway).await;
+    dispatcher.turn().await.unwrap();
+    let last = receiver.seen().split_off(before.len() + after.len());
+    assert_eq!(told(&last), ["expired", "forgotten"]);
+    assert_eq!((&last[0].id, &last[0].body), (&after[3].id, &after[3].body));
+}
+
+/// Sets what a webhook was told back to nothing, as a power cut does with the last of it.
+async fn rewind(gateway: &Gateway) {
+    use sqlx::Connection as _;
+    let url = format!("sqlite://{}", gateway.catalog_file().display());
+    let mut catalog = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let rewinding = sqlx::query("update webhook set cursor_seq = 0").execute(&mut catalog);
+    rewinding.await.unwrap();
+    catalog.close().await.unwrap();
 }
 
 /// Blanks an event behind everybody's back.

@@ -270,6 +270,67 @@ async fn of_two_that_go_on_with_one_file_the_later_has_no_tail_taken_for_a_whole
     assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
 }
 
+/// As `sftp reput` and `curl -C -`, which ask for the size first and then open the file.
+#[tokio::test]
+async fn what_is_appended_from_a_size_that_was_passed_meanwhile_doubles_nothing() {
+    let (gateway, office, scanner) = scene().await;
+    let path = "/in/F-1.xml";
+    let bytes = invoice("F-1", 9000);
+    let flags = CREATE | OpenFlags::APPEND;
+    let late = gateway.connect(&scanner).await;
+    for (from, upto) in [(0, 3000), (3000, 5000)] {
+        let cut = gateway.connect(&scanner).await;
+        let handle = open(&cut, path, flags).await.unwrap();
+        let tail = &bytes[from..upto];
+        write(&cut, &handle, from as u64, tail).await.unwrap();
+        cut.hang_up();
+        until(async || size(&late, path).await == Ok(upto as u64)).await;
+    }
+
+    // It was told 3000.
+    let handle = open(&late, path, flags).await.unwrap();
+    let tail = write(&late, &handle, 3000, &bytes[3000..]).await;
+
+    assert_eq!(tail, Err(StatusCode::Failure));
+    assert_eq!(late.close(&handle).await, Err(StatusCode::Failure));
+    assert_eq!(gateway.events(&office).await, Vec::<String>::new());
+    // At its next try it asks anew.
+    assert_eq!(size(&late, path).await, Ok(5000));
+    let handle = open(&late, path, flags).await.unwrap();
+    for (at, block) in bytes[5000..].chunks(1000).enumerate() {
+        let offset = (5000 + at * 1000) as u64;
+        write(&late, &handle, offset, block).await.unwrap();
+    }
+    late.close(&handle).await.unwrap();
+    let taken = gateway.house.blobs.whole(Digest::of(&bytes)).await;
+    assert_eq!(taken.unwrap(), bytes);
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
+/// As clients that do not look at the size: they count from where they began, on a file of which a part is there.
+#[tokio::test]
+async fn whoever_appends_may_count_from_where_he_began() {
+    let (gateway, office, scanner) = scene().await;
+    let peer = gateway.connect(&scanner).await;
+    let bytes = invoice("F-1", 9000);
+    let flags = CREATE | OpenFlags::APPEND;
+    peer.put("/in/F-1.xml.part", &bytes[..4000]).await.unwrap();
+    let handle = open(&peer, "/in/F-1.xml.part", flags).await.unwrap();
+
+    for (at, block) in bytes[4000..].chunks(1000).enumerate() {
+        let offset = (at * 1000) as u64;
+        write(&peer, &handle, offset, block).await.unwrap();
+    }
+    peer.close(&handle).await.unwrap();
+
+    peer.rename("/in/F-1.xml.part", "/in/F-1.xml")
+        .await
+        .unwrap();
+    let taken = gateway.house.blobs.whole(Digest::of(&bytes)).await;
+    assert_eq!(taken.unwrap(), bytes);
+    assert_eq!(gateway.deliveries(&office).await, [OFFERED]);
+}
+
 /// As `curl -C 5000`, whatever is there by now.
 #[tokio::test]
 async fn what_is_appended_past_the_end_is_refused_and_what_was_there_stays() {

@@ -109,19 +109,31 @@ pub(super) async fn run(call: &Call, house: &House, command: &Command) -> Result
                 &said(&firm, &device, "key_removed", json!({ "fingerprint": fingerprint })),
                 &format!("removed key {fingerprint} from `{name}`; sessions that it opened end within a second"),
             )?;
-            let is_last = !device
-                .keys
-                .iter()
-                .any(|own| own.fingerprint != *fingerprint);
-            if is_last && !device.has_password {
-                print::note(&format!(
-                    "note: device `{}` has neither a key nor a password now, and cannot log in: `sluis device key add` gives it a key",
-                    device.name
-                ));
+            if let Some(note) = note_without(&device, fingerprint, now) {
+                print::note(&note);
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns what is to be said of a device that cannot log in without this key.
+fn note_without(device: &Device, fingerprint: &str, now: Timestamp) -> Option<String> {
+    let is_good = |own: &DeviceKey| own.expires_at.is_none_or(|at| at > now);
+    let mut others = device.keys.iter();
+    let has_key = others.any(|own| own.fingerprint != fingerprint && is_good(own));
+    if has_key || device.means.are_met_by(false, device.has_password) {
+        return None;
+    }
+    let has = if device.has_password {
+        "a password and no key that is good"
+    } else {
+        "neither a key that is good nor a password"
+    };
+    let (name, means) = (&device.name, device.means);
+    Some(format!(
+        "note: device `{name}` logs in by {means} and has {has} now, so it cannot log in: `sluis device key add` gives it a key"
+    ))
 }
 
 /// Returns when a key expires that is given now.
@@ -203,4 +215,60 @@ fn json_of(kept: &KeptKey) -> Value {
         "used_at": kept.used_at.map(|at| at.to_string()),
         "expires_at": kept.key.expires_at.map(|at| at.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DeviceId, DeviceKind, FirmId, Means, Networks, Uploads};
+
+    #[test]
+    fn a_device_that_cannot_log_in_without_a_key_is_told_of() {
+        use Means::{Key, KeyAndPassword, KeyOrPassword, Password};
+        let key = |name: &str, until: Option<i64>| DeviceKey {
+            fingerprint: name.to_owned(),
+            public_key: String::new(),
+            comment: String::new(),
+            expires_at: until.map(Timestamp),
+        };
+        let now = Timestamp(1000);
+        #[rustfmt::skip]
+        let table = [
+            // By              password, another key: until when,       told
+            (KeyOrPassword,    false,    None,                          Some("neither a key that is good nor a password")),
+            (KeyOrPassword,    false,    Some(key("other", None)),       None),
+            (KeyOrPassword,    false,    Some(key("other", Some(1001))), None),
+            (KeyOrPassword,    false,    Some(key("other", Some(1000))), Some("neither a key that is good nor a password")),
+            (KeyOrPassword,    true,     None,                          None),
+            (Key,              true,     None,                          Some("a password and no key that is good")),
+            (KeyAndPassword,   true,     Some(key("other", Some(1000))), Some("a password and no key that is good")),
+            (KeyAndPassword,   true,     Some(key("other", None)),       None),
+            (Password,         true,     None,                          None),
+        ];
+        for (means, has_password, other, told) in table {
+            let case = format!("{means} {has_password} {other:?}");
+            let device = Device {
+                id: DeviceId(1),
+                firm: FirmId(1),
+                name: "server".parse().unwrap(),
+                kind: DeviceKind::Pull,
+                added_at: now,
+                last_seen: None,
+                keys: [key("own", None)].into_iter().chain(other).collect(),
+                has_password,
+                uploads: Uploads::Off,
+                means,
+                networks: Networks::default(),
+                disabled: None,
+            };
+
+            let note = note_without(&device, "own", now);
+
+            assert_eq!(note.is_some(), told.is_some(), "{case}");
+            assert!(
+                note.is_none_or(|note| note.contains(told.unwrap())),
+                "{case}"
+            );
+        }
+    }
 }
