@@ -132,7 +132,7 @@ impl Glance {
         }
         if let Some(count) = self.unnamed.filter(|count| *count > 0) {
             lines.push(format!(
-                "  {count} files lie in the drop folder under temporary names, unchanged for an hour: nobody has renamed them, so they are not taken"
+                "  {count} files or folders lie in the drop folder under temporary names, unchanged for an hour: nobody has renamed them, so they are not taken"
             ));
         }
         match self.rejected {

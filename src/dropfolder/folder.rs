@@ -168,7 +168,7 @@ impl Folder {
         };
         if let Some(count) = self.unnamed.news(unnamed) {
             let slug = &self.place.firm.slug;
-            warn!(firm.name = %slug, "In the drop folder of `{slug}`, {count} files bear temporary names and have not changed for an hour: they are not taken, for their writers should rename them when they are complete");
+            warn!(firm.name = %slug, "In the drop folder of `{slug}`, {count} files or folders bear temporary names and have not changed for an hour: they are not taken, for their writers should rename them when they are complete");
         }
         if let Some(why) = self.trouble.news(trouble) {
             warn!(firm.name = %self.place.firm.slug, "Part of a drop folder is not taken: {why}");

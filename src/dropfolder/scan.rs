@@ -29,7 +29,7 @@ pub(super) const UNNAMED_MS: i64 = 60 * 60 * 1000;
 pub(super) struct Look {
     /// The files, left-alone names apart.
     pub(super) seen: Vec<Seen>,
-    /// How many files under temporary names have stayed as they are for [`UNNAMED_MS`].
+    /// How many files and folders under temporary names have stayed as they are for [`UNNAMED_MS`].
     pub(super) unnamed: usize,
     /// What could not be seen, where anything could not: the first of it.
     pub(super) trouble: Option<Trouble>,
@@ -80,7 +80,7 @@ pub(super) fn look(folder: &Path, now: Timestamp) -> Look {
     Walk::new(folder, SCAN_FILES_MAX, now).run()
 }
 
-/// Returns how many files in this drop folder bear temporary names and have stayed as they are for an hour.
+/// Returns how many files and folders in this drop folder bear temporary names and have stayed as they are for an hour.
 ///
 /// # Errors
 ///
@@ -177,17 +177,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Says whether it is a file that nobody has written to, or renamed, for [`UNNAMED_MS`].
+    /// Says whether it is a file that nobody has written to, or renamed, for [`UNNAMED_MS`], or a folder with something in
+    /// it to which nothing came for so long.
     fn stays(&self, held: &Held, name: &OsStr) -> bool {
-        let found = held.at(name).metadata();
+        let Ok(found) = held.at(name).metadata() else {
+            return false;
+        };
         let by = self.now.plus_ms(-UNNAMED_MS);
-        found.is_ok_and(|found| found.is_file() && changed(&found, self.now) <= by)
+        let holds = found.is_file() || (found.is_dir() && holds_something(held, name));
+        holds && changed(&found, self.now) <= by
     }
 
     /// The first one stands for all: an operator mends one thing at a time.
     fn note(&mut self, trouble: Trouble) {
         self.look.trouble.get_or_insert(trouble);
     }
+}
+
+/// Hidden folders are the file server's, as its snapshots.
+fn holds_something(held: &Held, name: &OsStr) -> bool {
+    if name.as_encoded_bytes().starts_with(b".") {
+        return false;
+    }
+    let names = held.folder(name).and_then(|folder| folder.names());
+    names.is_ok_and(|mut names| names.next().is_some())
 }
 
 fn prepare(folder: &Path) -> Result<Held, Trouble> {
@@ -309,6 +322,8 @@ mod tests {
             "~$F-5.xlsx",
             "._F-6.xml",
             ".git/F-7.xml.tmp",
+            "batch.tmp/F-9.xml",
+            "batch.tmp/F-10.xml",
             "rejected/F-8.xml.part",
         ] {
             write(root.path(), path);
@@ -320,10 +335,11 @@ mod tests {
 
         let count = |now: Timestamp| super::look(root.path(), now).unnamed;
         assert_eq!(count(first.plus_ms(UNNAMED_MS - 1)), 0);
-        assert_eq!(count(last.plus_ms(UNNAMED_MS)), 3);
+        fs::create_dir(root.path().join("empty.tmp")).unwrap();
+        assert_eq!(count(last.plus_ms(UNNAMED_MS)), 4);
 
         let now = last.plus_ms(UNNAMED_MS);
-        assert_eq!(unnamed_in(root.path(), now).unwrap(), 3);
+        assert_eq!(unnamed_in(root.path(), now).unwrap(), 4);
         assert_eq!(unnamed_in(&root.path().join("none"), now).unwrap(), 0);
         assert!(!root.path().join("none").exists());
     }
