@@ -107,21 +107,27 @@ pub fn outward(check: &'static str, found: Result<String, String>) -> Finding {
     }
 }
 
-/// Judges how many files and folders lie in the root of the drop folders that are of no firm.
-pub fn strays(root: &Path, count: usize) -> Finding {
+/// Judges how many files and folders lie in the root of the drop folders that are of no firm; none where a folder there
+/// does not answer.
+pub fn strays(root: &Path, count: Option<usize>) -> Finding {
     const CHECK: &str = "drop folders";
     let root = root.display();
     match count {
-        0 => Finding::ok(
+        Some(0) => Finding::ok(
             CHECK,
             format!("all that lies in `{root}` is in a firm's folder"),
         ),
-        _ => Finding::warn(
+        Some(count) => Finding::warn(
             CHECK,
             format!(
                 "{count} files or folders in `{root}` are of no firm, so nothing is taken from them"
             ),
             "move what they hold into the folder of its firm, which is called as `sluis firm list` calls it",
+        ),
+        None => Finding::warn(
+            CHECK,
+            format!("a folder in `{root}` does not answer"),
+            "look which share there has died (`findmnt`), and mount it anew or take it away",
         ),
     }
 }

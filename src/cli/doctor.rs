@@ -7,10 +7,13 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{HashAlg, PrivateKey};
 use serde_json::json;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::call::Call;
 use super::check::{banner, near, outward};
@@ -24,6 +27,9 @@ use crate::model::with_causes;
 use crate::sftp::{HostKeys, rehearse, shown_key};
 use crate::tending::room;
 use crate::wellness::Cause;
+
+/// For how long a disk is waited for.
+const ANSWERS: Duration = Duration::from_secs(5);
 
 /// Looks at everything, and prints a line for each.
 pub(super) async fn run(call: &Call) -> Result<Exit, Error> {
@@ -212,7 +218,7 @@ pub(super) async fn port(config: &Config, keys: &HostKeys) -> Finding {
         Ok(_) => AtPort::Free,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             let guard = config.guard.clone();
-            let said = tokio::task::spawn_blocking(move || banner(listen, &guard)).await;
+            let said = spawn_blocking(move || banner(listen, &guard)).await;
             match said.map_err(std::io::Error::other).and_then(|said| said) {
                 Ok(version) if version.starts_with("SSH-") => {
                     let transport = transport(config, keys.clone());
@@ -295,10 +301,16 @@ async fn stores(house: &House) -> Vec<Finding> {
 /// What lies among the drop folders; nothing where that cannot be said, which other findings tell.
 async fn strays(house: &House) -> Option<Finding> {
     let firms = house.catalog.firms().await.ok()?;
-    let firms = firms.iter().map(|firm| firm.slug.as_str()).collect();
-    let root = &house.config.drop.root;
-    let count = strays_in(root, &firms).ok()?;
-    Some(doctor::strays(root, count))
+    let root = house.config.drop.root.clone();
+    let looking = spawn_blocking(move || {
+        let firms = firms.iter().map(|firm| firm.slug.as_str()).collect();
+        strays_in(&root, &firms)
+    });
+    let count = match timeout(ANSWERS, looking).await {
+        Ok(looked) => Some(looked.ok()?.ok()?),
+        Err(_) => None,
+    };
+    Some(doctor::strays(&house.config.drop.root, count))
 }
 
 /// Whether the machine takes its time from elsewhere, as far as it says so; no network is asked.

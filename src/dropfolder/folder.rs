@@ -30,6 +30,8 @@ pub(super) struct Folder {
     looks: FolderLooks,
     /// For how long there may be no reason to look.
     rests: Duration,
+    /// The last look could see all of it.
+    sees_all: bool,
 }
 
 impl Folder {
@@ -45,6 +47,7 @@ impl Folder {
             unnamed: Trouble::default(),
             looks: FolderLooks::default(),
             rests: config.rests_max(),
+            sees_all: true,
         }
     }
 
@@ -155,16 +158,18 @@ impl Folder {
                 trouble,
                 unnamed,
             }) => {
-                if !trouble.as_ref().is_some_and(scan::Trouble::hides) {
-                    self.note_look(now);
-                }
+                self.sees_all = !trouble.as_ref().is_some_and(scan::Trouble::hides);
+                self.note_look(now);
                 (
                     seen,
                     trouble.map(|trouble| with_causes(&trouble)),
                     (unnamed > 0).then(|| unnamed.to_string()),
                 )
             }
-            Err(died) => (Vec::new(), Some(format!("the look died: {died}")), None),
+            Err(died) => {
+                self.sees_all = false;
+                (Vec::new(), Some(format!("the look died: {died}")), None)
+            }
         };
         if let Some(count) = self.unnamed.news(unnamed) {
             let slug = &self.place.firm.slug;
@@ -176,7 +181,11 @@ impl Folder {
         seen
     }
 
+    /// Notes that it is looked at, where all of it is.
     fn note_look(&self, now: Timestamp) {
+        if !self.sees_all {
+            return;
+        }
         let rests = i64::try_from(self.rests.as_millis()).unwrap_or(i64::MAX);
         self.looks
             .looked(self.place.firm.id, now, now.plus_ms(rests));
@@ -296,6 +305,29 @@ mod tests {
         std::fs::rename(at("F-1.xml.part"), at("F-1.xml")).unwrap();
         assert_eq!(folder.look(long_after).await.len(), 1);
         assert_eq!(folder.unnamed.0, None);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_something_is_hidden_from_is_none_until_all_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let firm = Firm {
+            id: FirmId(1),
+            slug: "peeters".parse().unwrap(),
+            language: Language::Nl,
+            zone: TimeZone::UTC,
+        };
+        let config = DropFolderConfig {
+            root: root.path().to_owned(),
+            ..DropFolderConfig::default()
+        };
+        let mut folder = Folder::new(firm, &config, &LeftFiles::default());
+        std::fs::write(root.path().join("peeters"), "no folder").unwrap();
+
+        folder.look(Timestamp(0)).await;
+        assert!(!folder.sees_all);
+        std::fs::remove_file(root.path().join("peeters")).unwrap();
+        folder.look(Timestamp(0)).await;
+        assert!(folder.sees_all);
     }
 
     #[test]

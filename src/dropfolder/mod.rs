@@ -31,8 +31,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -48,7 +47,7 @@ pub use self::take::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FILE_BYTES_MAX};
 
 use self::folder::Trouble;
 pub use self::hold::HeldRoot;
-use self::turns::{Folders, Lasting};
+use self::turns::{Folders, Needs};
 use self::watch::{Hint, Hints, Watching};
 use crate::ingest::{self, Arrival, Firm, Ingest, Prepared, Taken};
 use crate::lookout::FolderLooks;
@@ -144,6 +143,7 @@ pub struct DropFolders<T = Ingest> {
     waits: Trouble,
     /// How many files lie in the root that are of no firm.
     strays: Trouble,
+    stray_look: Option<JoinHandle<Option<usize>>>,
     looks: FolderLooks,
     left: LeftFiles,
 }
@@ -161,6 +161,7 @@ impl<T: Takes> DropFolders<T> {
             trouble: Trouble::default(),
             waits: Trouble::default(),
             strays: Trouble::default(),
+            stray_look: None,
             looks: FolderLooks::default(),
             left: LeftFiles::default(),
         }
@@ -188,27 +189,27 @@ impl<T: Takes> DropFolders<T> {
     pub async fn run(
         mut self,
         cancel: CancellationToken,
-        clock: impl Fn() -> Timestamp + Send + Sync,
-    ) {
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) where
+        T: 'static,
+    {
         self.looks.keep();
         let hints = Arc::new(Hints::new(&self.config.root));
-        let takes = Arc::clone(&self.takes);
+        let needs = Needs {
+            takes: Arc::clone(&self.takes),
+            cancel: cancel.clone(),
+            clock: Arc::new(clock),
+        };
         let mut watching = Watching::default();
         let mut rescan_at = Instant::now();
-        let mut lasting = Lasting::new();
         while !cancel.is_cancelled() {
             if rescan_at <= Instant::now() {
                 let pace = self.rescan(&mut watching, &hints).await;
                 rescan_at = Instant::now() + pace;
             }
-            let looked = self.may_take() && {
-                let (folders, left) = (&mut self.folders, &self.left);
-                folders
-                    .turn(&mut lasting, &*takes, (&cancel, left), &clock)
-                    .await
-            };
+            let looked = self.may_take() && self.folders.turn(&needs, &self.left).await;
             let rescan_in = rescan_at.saturating_duration_since(Instant::now());
-            let wait = match self.due_in(clock()) {
+            let wait = match self.due_in((needs.clock)()) {
                 // What is due stays so until something can be taken.
                 _ if !looked => rescan_in.min(WAITS),
                 Some(due_in) => due_in.min(rescan_in),
@@ -218,7 +219,7 @@ impl<T: Takes> DropFolders<T> {
                 () = cancel.cancelled() => {}
                 () = sleep(wait) => {}
                 () = gathered(&hints) => {}
-                Some(folder) = lasting.next() => self.folders.back(folder, &self.left),
+                () = self.folders.take_back(&self.left) => {}
             }
             let hint = hints.collect();
             if hint.names_another_than(self.folders.names()) {
@@ -226,10 +227,7 @@ impl<T: Takes> DropFolders<T> {
             }
             self.folders.note(&hint);
         }
-        while let Some(folder) = lasting.next().await {
-            self.folders.back(folder, &self.left);
-        }
-        self.folders.end(&self.left);
+        self.folders.end(&self.left).await;
         info!("The drop folders are closed");
     }
 
@@ -291,15 +289,27 @@ impl<T: Takes> DropFolders<T> {
             .are(firms, &self.config, (&self.left, &self.looks));
     }
 
+    /// Tells what the last such look has found, and begins the next. None is waited for: what is of no firm may lie on a
+    /// share that has died.
     async fn look_for_strays(&mut self) {
+        if self
+            .stray_look
+            .as_ref()
+            .is_some_and(|look| !look.is_finished())
+        {
+            return;
+        }
         let firms: BTreeSet<String> = self.folders.names().map(str::to_owned).collect();
         let root = self.config.root.clone();
-        let looking = spawn_blocking(move || {
+        let next = spawn_blocking(move || {
             let firms = firms.iter().map(String::as_str).collect();
             strays_in(&root, &firms).ok()
         });
+        let Some(last) = self.stray_look.replace(next) else {
+            return;
+        };
         // A root that cannot be looked at is told of where its lock is looked at.
-        let Ok(Some(count)) = looking.await else {
+        let Ok(Some(count)) = last.await else {
             return;
         };
         let news = self.strays.news((count > 0).then(|| count.to_string()));

@@ -17,7 +17,7 @@ use super::serve::{Session, Stop, ok};
 use super::status::Refusal;
 use crate::collect::End;
 use crate::mark;
-use crate::model::{DocumentId, EventKind};
+use crate::model::{DeliveryId, DocumentId, EventKind};
 use crate::tree::File;
 
 type Marked = Result<Option<EventKind>, mark::Error>;
@@ -27,7 +27,15 @@ type Marked = Result<Option<EventKind>, mark::Error>;
 pub(super) struct Marking {
     id: u32,
     document: DocumentId,
+    delivery: DeliveryId,
     writing: JoinHandle<Marked>,
+}
+
+impl Marking {
+    /// Says whether it is written down, or is not going to be.
+    pub(super) fn is_over(&self) -> bool {
+        self.writing.is_finished()
+    }
 }
 
 /// A CLOSE whose mark was written down, or was not.
@@ -64,7 +72,7 @@ pub(super) async fn ended(marking: &mut Option<Marking>) -> Ended {
 impl Session {
     /// Begins to write down what a closed handle means.
     pub(super) fn begin_mark(&mut self, id: u32, file: File, given: Arc<Given>) {
-        let document = file.listed.document;
+        let (document, delivery) = (file.listed.document, file.listed.delivery);
         let (parts, who) = (Arc::clone(&self.parts), Arc::clone(&self.who));
         let writing = tokio::spawn(async move {
             let (marks, clock) = (&parts.marks, &parts.clock);
@@ -75,6 +83,7 @@ impl Session {
         self.marking = Some(Marking {
             id,
             document,
+            delivery,
             writing,
         });
     }
@@ -86,6 +95,15 @@ impl Session {
         }
         let ended = ended(&mut self.marking).await;
         self.answer_mark(ended)
+    }
+
+    /// Waits for the mark of this file: a handle is not open beside one that its client has closed.
+    pub(super) async fn settle_of(&mut self, file: &File) -> Result<(), Stop> {
+        let delivery = self.marking.as_ref().map(|marking| marking.delivery);
+        if delivery == Some(file.listed.delivery) {
+            self.settle().await?;
+        }
+        Ok(())
     }
 
     /// Gathers the answer to a CLOSE.

@@ -75,6 +75,7 @@ impl Session {
         match (entry, intent) {
             (Some(Entry::Folder(_)), _) => Err(tree::Error::IsAFolder.into()),
             (Some(Entry::File(file)), Intent::Read) => {
+                self.settle_of(&file).await?;
                 let content = self.view.content(&file);
                 let reads = self.parts.marks.opened(&self.who, &file, now);
                 let given = Arc::new(Given::new(reads, Arc::clone(&self.room)));

@@ -187,9 +187,11 @@ impl Session {
             match taken {
                 Ok(bytes) => frames.push(bytes),
                 Err(ended) => {
-                    // What was asked before the end is answered before it counts.
-                    let settled = self.settle().await;
+                    // What was asked before the end is answered before it counts. How the channel ended is known, so
+                    // that a CLOSE can be told no more what became of it changes nothing.
                     let sent = self.answers.send().await;
+                    let settled = self.settle().await;
+                    drop(self.answers.send().await);
                     return if settled.is_err() || sent.is_err() || frames.is_torn() {
                         Ended::Broken
                     } else {
@@ -294,6 +296,8 @@ impl Session {
                 taken = self.intake.take() => return Ok(taken),
                 marked = marking::ended(&mut self.marking) => {
                     self.answer_mark(marked).map_err(|_| Gone)?;
+                    // Whether a peer that does not take it has gone in order is for the intake to say.
+                    drop(self.answers.send().await);
                 }
                 () = self.parts.draining.cancelled(), if !ends => {}
             }
@@ -308,11 +312,16 @@ impl Session {
 
     async fn answer_all(&mut self, frames: &mut Frames) -> Result<(), Ended> {
         loop {
+            // Whoever reads on and on is told all the same what became of his CLOSE.
+            if self.marking.as_ref().is_some_and(Marking::is_over) {
+                self.settle().await.map_err(|_| Ended::Broken)?;
+            }
             match frames.next() {
                 Ok(None) => return Ok(()),
                 Ok(Some(frame)) => self.answer(frame).await.map_err(|Gone| Ended::Broken)?,
                 Err(fault) => {
                     // What was asked before the fault was sound, and is answered.
+                    self.settle().await.map_err(|_| Ended::Broken)?;
                     self.answers.send().await.map_err(|Gone| Ended::Broken)?;
                     let (login, session) = (&self.who.login, self.who.session.0);
                     warn!(

@@ -9,6 +9,7 @@ use sluis::catalog::{Durability, Tx};
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::peer::Peer;
 use crate::protocol::{INBOX, office};
+use crate::raw::{packet, raw, text, until_the_end};
 use crate::scheduling::tamper;
 
 /// A device that waits longer than this is not answered at all.
@@ -119,6 +120,10 @@ async fn what_changes_or_lists_something_waits_for_the_mark_before_it() {
         scene.peer.close(&second).await.unwrap();
         not_early();
     };
+    let opening_again = async {
+        scene.peer.open(&path(1)).await.unwrap();
+        not_early();
+    };
     let letting_go = async {
         // Whoever is not before them is answered all along.
         for _ in 0..5 {
@@ -128,7 +133,17 @@ async fn what_changes_or_lists_something_waits_for_the_mark_before_it() {
         early.store(false, Ordering::SeqCst);
         drop(turn);
     };
-    patiently(async { tokio::join!(closing, listing, removing, closing_too, letting_go) }).await;
+    patiently(async {
+        tokio::join!(
+            closing,
+            opening_again,
+            listing,
+            removing,
+            closing_too,
+            letting_go
+        )
+    })
+    .await;
 
     assert_eq!(scene.states().await, ["processed", "collected"]);
 }
@@ -198,4 +213,132 @@ async fn a_mark_that_waits_is_written_down_though_its_device_hangs_up() {
         states,
         [format!("{} collected", path(1)), format!("{next} offered")]
     );
+}
+
+#[tokio::test]
+async fn what_was_read_while_a_mark_waited_counts_when_the_channel_ends_in_order() {
+    let Scene {
+        mut gateway,
+        office,
+        device,
+        peer,
+        first,
+    } = Scene::new().await;
+    let another = gateway.connect(&device).await;
+    let turn = gateway.house.catalog.begin(Durability::Kill).await.unwrap();
+
+    let closing = peer.close(&first);
+    let reading = fetch(&peer, 2);
+    tokio::select! {
+        biased;
+        _ = closing => panic!("nothing is written down"),
+        _ = reading => {}
+    }
+    let letting_go = async {
+        // By then the end of the first one's channel has come in.
+        for _ in 0..5 {
+            patiently(another.list(INBOX)).await.unwrap();
+        }
+        drop(turn);
+    };
+    patiently(async { tokio::join!(peer.leave(), letting_go) }).await;
+    gateway.drain().await;
+
+    let states = gateway.deliveries(&office).await;
+    assert_eq!(states, [1, 2].map(|at| format!("{} collected", path(at))));
+}
+
+/// What opens the first document, reads it whole and closes it, as a client sends it that waits for nothing.
+fn fetch_unasked() -> Vec<u8> {
+    let open = [
+        &1_u32.to_be_bytes()[..],
+        &text(&path(1)),
+        &1_u32.to_be_bytes(),
+        &0_u32.to_be_bytes(),
+    ];
+    let close = [&3_u32.to_be_bytes()[..], &text("1")];
+    let mut asked = packet(1, &3_u32.to_be_bytes());
+    asked.extend(packet(3, &open.concat()));
+    asked.extend(read_of(2, "1"));
+    asked.extend(packet(4, &close.concat()));
+    asked
+}
+
+fn read_of(id: u32, handle: &str) -> Vec<u8> {
+    let (id, length) = (id.to_be_bytes(), 20_000_u32.to_be_bytes());
+    let read = [&id[..], &text(handle), &0_u64.to_be_bytes(), &length];
+    packet(5, &read.concat())
+}
+
+#[tokio::test]
+async fn a_close_before_a_framing_fault_is_answered() {
+    let (gateway, office, device) = office().await;
+    gateway.receive(&office, invoice("F-1", 20_000)).await;
+    let (_ssh, mut channel) = raw(&gateway, &device).await;
+
+    let mut asked = fetch_unasked();
+    asked.extend(0_u32.to_be_bytes());
+    channel.data(&asked[..]).await.unwrap();
+    let (answers, status) = until_the_end(&mut channel).await;
+
+    assert_eq!(status, Some(1));
+    assert_eq!(status_of(&answers, 3), Some(0));
+    assert_eq!(
+        gateway.deliveries(&office).await,
+        [format!("{} collected", path(1))]
+    );
+}
+
+#[tokio::test]
+async fn a_close_is_answered_although_its_client_reads_on_and_on() {
+    let (gateway, office, device) = office().await;
+    gateway.receive(&office, invoice("F-1", 20_000)).await;
+    let (_ssh, mut channel) = raw(&gateway, &device).await;
+
+    // The second handle goes on with the same file, and is opened before.
+    let mut asked = packet(1, &3_u32.to_be_bytes());
+    for id in [1_u32, 9] {
+        let open = [
+            &id.to_be_bytes()[..],
+            &text(&path(1)),
+            &1_u32.to_be_bytes(),
+            &0_u32.to_be_bytes(),
+        ];
+        asked.extend(packet(3, &open.concat()));
+    }
+    asked.extend(read_of(2, "1"));
+    asked.extend(packet(4, &[&3_u32.to_be_bytes()[..], &text("1")].concat()));
+    let last = 5000;
+    asked.extend((10..=last).flat_map(|id| read_of(id, "2")));
+    channel.data(&asked[..]).await.unwrap();
+    channel.eof().await.unwrap();
+    let (answers, _) = until_the_end(&mut channel).await;
+
+    let ids: Vec<_> = frames(&answers).map(|(_, id, _)| id).collect();
+    let at = |id: u32| ids.iter().position(|own| *own == id).unwrap();
+    assert!(at(3) < at(last), "{} of {}", at(3), ids.len());
+}
+
+/// The answers behind VERSION: kind, id and the rest.
+fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (u8, u32, &[u8])> {
+    let mut next = move || {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (own, behind) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        bytes = behind;
+        Some(own)
+    };
+    std::iter::from_fn(move || next()).skip(1).map(|own| {
+        let (head, rest) = own.split_first_chunk::<5>().unwrap();
+        (
+            head[0],
+            u32::from_be_bytes([head[1], head[2], head[3], head[4]]),
+            rest,
+        )
+    })
+}
+
+/// The code of the STATUS that answers this request.
+fn status_of(answers: &[u8], id: u32) -> Option<u32> {
+    let (_, _, rest) = frames(answers).find(|(kind, own, _)| (*kind, *own) == (101, id))?;
+    Some(u32::from_be_bytes(*rest.first_chunk()?))
 }

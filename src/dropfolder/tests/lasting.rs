@@ -108,3 +108,51 @@ async fn what_goes_on_beside_the_others_is_finished_before_the_end() {
 
     assert!(is_taken(&root, 0, "F-1.xml"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_firm_that_is_removed_and_added_again_while_its_turn_lasts_has_turns_again() {
+    let root = root_of(1);
+    let ends = hang(&root, 1);
+
+    root.while_running(async {
+        seconds(60).await;
+        root.fake.replace_firm(100, 200);
+        seconds(60).await; // it is listed
+        ends[0].cancel();
+        until(|| is_taken(&root, 0, "F-1.xml")).await;
+        drop_at(&root, 0, "F-2.xml");
+        until(|| {
+            root.fake
+                .taken()
+                .contains(&"200 drop:F-2.xml kept".to_owned())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_always_has_something_passes_over_nobody_where_turns_are_few() {
+    let root = root_of(LASTING_MAX + 1);
+    let ends = hang(&root, LASTING_MAX - 1);
+    let (busy, last) = (LASTING_MAX - 1, LASTING_MAX);
+    let (slow, next) = (CancellationToken::new(), CancellationToken::new());
+    let firm = FirmId(100 + i64::try_from(busy).unwrap());
+    root.fake
+        .with(|inner| inner.hangs.insert(firm, slow.clone()));
+
+    root.while_running(async {
+        seconds(300).await;
+        assert!(!is_taken(&root, last, "F-1.xml"), "all turns are taken");
+        // It ends its turn, and has something for the next at once, which lasts, too.
+        drop_at(&root, busy, "F-2.xml");
+        root.fake
+            .with(|inner| inner.hangs.insert(firm, next.clone()));
+        slow.cancel();
+        until(|| is_taken(&root, last, "F-1.xml")).await;
+        ends.iter()
+            .chain([&next])
+            .for_each(CancellationToken::cancel);
+    })
+    .await;
+}

@@ -97,6 +97,14 @@ impl Fake {
         };
         self.with(|inner| inner.firms.push(firm));
     }
+
+    /// Has another firm bear this one's name.
+    pub(super) fn replace_firm(&self, old: i64, new: i64) {
+        self.with(|inner| {
+            let own = inner.firms.iter_mut().find(|firm| firm.id == FirmId(old));
+            own.unwrap().id = FirmId(new);
+        });
+    }
 }
 
 impl Inner {
