@@ -11,7 +11,7 @@
 //!
 //! All of this is in the catalog, so it holds between processes.
 
-use sqlx::{AssertSqlSafe, query};
+use sqlx::{AnyConnection, AssertSqlSafe, query};
 
 use super::rejections::REJECTED_MS;
 use super::rows::{Columns as _, stored_size};
@@ -25,6 +25,18 @@ pub const UNNAMED_MS: i64 = 25 * 60 * 60 * 1000;
 /// How often blobs were removed, as far as it was known at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweeps(pub(super) i64);
+
+impl Sweeps {
+    /// Counts them at the start, so that the first arrivals need not be looked for at their turn to write.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub(super) async fn counted(connection: &mut AnyConnection) -> Result<Self, Error> {
+        let counted = query("select count from sweeps where id = 1").fetch_one(connection);
+        Ok(Self(counted.await?.int("count")?))
+    }
+}
 
 /// No document of any firm names it. Column by column, for each has its own index; from the firms, for these
 /// indexes begin with the firm.

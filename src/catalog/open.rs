@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions as _};
 
+use super::doomed::Sweeps;
 use super::soundness::is_broken;
 use super::unwritable::unwritable;
 use super::writer::Turns;
@@ -42,9 +43,10 @@ impl Catalog {
         sqlx::any::install_default_drivers();
         let mut first = connect(path).await?;
         migrate::run(&mut first, path).await?;
+        let sweeps = Sweeps::counted(&mut first).await?;
         Ok(Self {
             readers: readers(path).await?,
-            turns: Turns::open(first, Birth::of(path)),
+            turns: Turns::open(first, Birth::of(path), sweeps),
         })
     }
 

@@ -47,7 +47,7 @@ pub(super) struct Turns {
     writer: Arc<Mutex<Writer>>,
     moment: Arc<AtomicU64>,
     news: Arc<Notify>,
-    /// How often blobs had been removed when a firm's turn began last; before the first one, a count that none is.
+    /// How often blobs had been removed when a firm's turn began last; before the first one, at the start.
     sweeps: Arc<AtomicI64>,
     pub(super) wellness: Wellness,
     birth: Arc<Birth>,
@@ -88,7 +88,7 @@ pub(super) struct Turn {
 
 impl Turns {
     /// Writes through this connection from now on.
-    pub(super) fn open(connection: AnyConnection, birth: Birth) -> Self {
+    pub(super) fn open(connection: AnyConnection, birth: Birth, sweeps: Sweeps) -> Self {
         let writer = Writer {
             connection,
             survives: Some(Durability::PowerCut),
@@ -101,7 +101,7 @@ impl Turns {
             writer: Arc::new(Mutex::new(writer)),
             moment: Arc::default(),
             news: Arc::default(),
-            sweeps: Arc::new(AtomicI64::new(-1)),
+            sweeps: Arc::new(AtomicI64::new(sweeps.0)),
             wellness: Wellness::default(),
             birth: Arc::new(birth),
             doer: Arc::default(),

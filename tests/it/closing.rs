@@ -321,13 +321,13 @@ async fn a_close_is_answered_although_its_client_reads_on_and_on() {
 
 /// The answers behind VERSION: kind, id and the rest.
 fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (u8, u32, &[u8])> {
-    let mut next = move || {
+    let next = move || {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (own, behind) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
         bytes = behind;
         Some(own)
     };
-    std::iter::from_fn(move || next()).skip(1).map(|own| {
+    std::iter::from_fn(next).skip(1).map(|own| {
         let (head, rest) = own.split_first_chunk::<5>().unwrap();
         (
             head[0],

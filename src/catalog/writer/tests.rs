@@ -250,3 +250,21 @@ async fn a_document_is_collected_once_and_the_order_of_events_goes_on_whoever_wr
         .await;
     assert!(stranger.is_err() || !stranger.unwrap());
 }
+
+#[tokio::test]
+async fn how_often_blobs_were_removed_is_known_from_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.sqlite");
+    let (catalog, firm, _) = office(&path).await;
+    let mut tx = catalog.begin(Durability::PowerCut).await.unwrap();
+    let more = query("update sweeps set count = count + 7").execute(&mut *tx.inner);
+    more.await.unwrap();
+    tx.commit().await.unwrap();
+    catalog.close().await;
+
+    let catalog = Catalog::open(&path).await.unwrap();
+    let before = catalog.sweeps();
+    let (tx, _) = catalog.begin_at(firm, Durability::PowerCut).await.unwrap();
+
+    assert!(tx.nothing_went_since(&[before]));
+}
