@@ -9,7 +9,7 @@ use sluis::catalog::{Durability, Tx};
 use crate::gateway::{Gateway, Login, Office, invoice};
 use crate::peer::Peer;
 use crate::protocol::{INBOX, office};
-use crate::raw::{packet, raw, text, until_the_end};
+use crate::raw::{packet, raw, text, until, until_the_end};
 use crate::scheduling::tamper;
 
 /// A device that waits longer than this is not answered at all.
@@ -120,10 +120,6 @@ async fn what_changes_or_lists_something_waits_for_the_mark_before_it() {
         scene.peer.close(&second).await.unwrap();
         not_early();
     };
-    let opening_again = async {
-        scene.peer.open(&path(1)).await.unwrap();
-        not_early();
-    };
     let letting_go = async {
         // Whoever is not before them is answered all along.
         for _ in 0..5 {
@@ -133,17 +129,7 @@ async fn what_changes_or_lists_something_waits_for_the_mark_before_it() {
         early.store(false, Ordering::SeqCst);
         drop(turn);
     };
-    patiently(async {
-        tokio::join!(
-            closing,
-            opening_again,
-            listing,
-            removing,
-            closing_too,
-            letting_go
-        )
-    })
-    .await;
+    patiently(async { tokio::join!(closing, listing, removing, closing_too, letting_go) }).await;
 
     assert_eq!(scene.states().await, ["processed", "collected"]);
 }
@@ -216,49 +202,68 @@ async fn a_mark_that_waits_is_written_down_though_its_device_hangs_up() {
 }
 
 #[tokio::test]
-async fn what_was_read_while_a_mark_waited_counts_when_the_channel_ends_in_order() {
-    let Scene {
-        mut gateway,
-        office,
-        device,
-        peer,
-        first,
-    } = Scene::new().await;
-    let another = gateway.connect(&device).await;
-    let turn = gateway.house.catalog.begin(Durability::Kill).await.unwrap();
+async fn the_same_document_is_opened_once_its_mark_is_written_down() {
+    let scene = Scene::new().await;
+    let another = scene.gateway.connect(&scene.device).await;
+    let (turn, early) = (scene.hold().await, AtomicBool::new(true));
 
-    let closing = peer.close(&first);
-    let reading = fetch(&peer, 2);
-    tokio::select! {
-        biased;
-        _ = closing => panic!("nothing is written down"),
-        _ = reading => {}
-    }
+    let closing = async { scene.peer.close(&scene.first).await.unwrap() };
+    let opening = async {
+        scene.peer.open(&path(1)).await.unwrap();
+        assert!(!early.load(Ordering::SeqCst), "it did not wait");
+    };
     let letting_go = async {
-        // By then the end of the first one's channel has come in.
         for _ in 0..5 {
             patiently(another.list(INBOX)).await.unwrap();
         }
+        early.store(false, Ordering::SeqCst);
         drop(turn);
     };
-    patiently(async { tokio::join!(peer.leave(), letting_go) }).await;
+    patiently(async { tokio::join!(closing, opening, letting_go) }).await;
+}
+
+#[tokio::test]
+async fn what_was_read_while_a_mark_waited_counts_when_the_channel_ends_in_order() {
+    let (mut gateway, office, device) = office().await;
+    for at in 1..3 {
+        let number = format!("F-{at}");
+        gateway.receive(&office, invoice(&number, 20_000)).await;
+    }
+    let another = gateway.connect(&device).await;
+    let (_ssh, mut channel) = raw(&gateway, &device).await;
+    let mut asked = packet(1, &3_u32.to_be_bytes());
+    for at in 1..3 {
+        asked.extend(open_of(at, at));
+        asked.extend(read_of(10 + at, &at.to_string()));
+    }
+    channel.data(&asked[..]).await.unwrap();
+    until(&mut channel, |bytes| frames(bytes).count() == 4).await;
+    let turn = gateway.house.catalog.begin(Durability::Kill).await.unwrap();
+
+    // Whoever sends CLOSE for his channel takes no answer any more.
+    let close = [&20_u32.to_be_bytes()[..], &text("1")].concat();
+    channel.data(&packet(4, &close)[..]).await.unwrap();
+    channel.close().await.unwrap();
+    for _ in 0..5 {
+        patiently(another.list(INBOX)).await.unwrap();
+    }
+    drop(turn);
     gateway.drain().await;
 
     let states = gateway.deliveries(&office).await;
     assert_eq!(states, [1, 2].map(|at| format!("{} collected", path(at))));
 }
 
+fn open_of(id: u32, at: u32) -> Vec<u8> {
+    let (id, read, none) = (id.to_be_bytes(), 1_u32.to_be_bytes(), 0_u32.to_be_bytes());
+    packet(3, &[&id[..], &text(&path(at)), &read, &none].concat())
+}
+
 /// What opens the first document, reads it whole and closes it, as a client sends it that waits for nothing.
 fn fetch_unasked() -> Vec<u8> {
-    let open = [
-        &1_u32.to_be_bytes()[..],
-        &text(&path(1)),
-        &1_u32.to_be_bytes(),
-        &0_u32.to_be_bytes(),
-    ];
     let close = [&3_u32.to_be_bytes()[..], &text("1")];
     let mut asked = packet(1, &3_u32.to_be_bytes());
-    asked.extend(packet(3, &open.concat()));
+    asked.extend(open_of(1, 1));
     asked.extend(read_of(2, "1"));
     asked.extend(packet(4, &close.concat()));
     asked
@@ -297,14 +302,8 @@ async fn a_close_is_answered_although_its_client_reads_on_and_on() {
 
     // The second handle goes on with the same file, and is opened before.
     let mut asked = packet(1, &3_u32.to_be_bytes());
-    for id in [1_u32, 9] {
-        let open = [
-            &id.to_be_bytes()[..],
-            &text(&path(1)),
-            &1_u32.to_be_bytes(),
-            &0_u32.to_be_bytes(),
-        ];
-        asked.extend(packet(3, &open.concat()));
+    for id in [1, 9] {
+        asked.extend(open_of(id, 1));
     }
     asked.extend(read_of(2, "1"));
     asked.extend(packet(4, &[&3_u32.to_be_bytes()[..], &text("1")].concat()));
