@@ -27,14 +27,16 @@ pub const UNNAMED_MS: i64 = 25 * 60 * 60 * 1000;
 pub struct Sweeps(pub(super) i64);
 
 impl Sweeps {
-    /// Counts them at the start, so that the first arrivals need not be looked for at their turn to write.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub(super) async fn counted(connection: &mut AnyConnection) -> Result<Self, Error> {
+    /// No count is like it, so that what was stored under it is looked for.
+    const UNKNOWN: Self = Self(-1);
+
+    /// Counts them at the start, so that the first arrivals need not be looked for at their turn to write. A
+    /// catalog in which they cannot be read is opened all the same: it is to be checked, and backed up.
+    pub(super) async fn counted(connection: &mut AnyConnection) -> Self {
         let counted = query("select count from sweeps where id = 1").fetch_one(connection);
-        Ok(Self(counted.await?.int("count")?))
+        let found = counted.await.map_err(Error::from);
+        let count = found.and_then(|row| row.int("count"));
+        count.map_or(Self::UNKNOWN, Self)
     }
 }
 

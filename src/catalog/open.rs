@@ -43,7 +43,7 @@ impl Catalog {
         sqlx::any::install_default_drivers();
         let mut first = connect(path).await?;
         migrate::run(&mut first, path).await?;
-        let sweeps = Sweeps::counted(&mut first).await?;
+        let sweeps = Sweeps::counted(&mut first).await;
         Ok(Self {
             readers: readers(path).await?,
             turns: Turns::open(first, Birth::of(path), sweeps),

@@ -279,9 +279,7 @@ mod tests {
     use super::*;
     use crate::model::{FirmId, Language};
 
-    #[tokio::test]
-    async fn what_never_got_its_name_is_known_until_it_has_one() {
-        let root = tempfile::tempdir().unwrap();
+    fn folder_in(root: &Path) -> Folder {
         let firm = Firm {
             id: FirmId(1),
             slug: "peeters".parse().unwrap(),
@@ -289,10 +287,16 @@ mod tests {
             zone: TimeZone::UTC,
         };
         let config = DropFolderConfig {
-            root: root.path().to_owned(),
+            root: root.to_owned(),
             ..DropFolderConfig::default()
         };
-        let mut folder = Folder::new(firm, &config, &LeftFiles::default());
+        Folder::new(firm, &config, &LeftFiles::default())
+    }
+
+    #[tokio::test]
+    async fn what_never_got_its_name_is_known_until_it_has_one() {
+        let root = tempfile::tempdir().unwrap();
+        let mut folder = folder_in(root.path());
         let (old, long_after) = (Timestamp(0), Timestamp(i64::MAX / 2));
         let at = |name: &str| root.path().join("peeters").join(name);
         std::fs::create_dir(at("")).unwrap();
@@ -310,17 +314,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_something_is_hidden_from_is_none_until_all_is_seen() {
         let root = tempfile::tempdir().unwrap();
-        let firm = Firm {
-            id: FirmId(1),
-            slug: "peeters".parse().unwrap(),
-            language: Language::Nl,
-            zone: TimeZone::UTC,
-        };
-        let config = DropFolderConfig {
-            root: root.path().to_owned(),
-            ..DropFolderConfig::default()
-        };
-        let mut folder = Folder::new(firm, &config, &LeftFiles::default());
+        let mut folder = folder_in(root.path());
         std::fs::write(root.path().join("peeters"), "no folder").unwrap();
 
         folder.look(Timestamp(0)).await;

@@ -1,9 +1,9 @@
 //! What happens when a file is removed, moved or written, or a folder made?
 
-use bytes::Bytes;
 use russh_sftp::protocol::Packet;
 use tracing::{info, warn};
 
+use super::frames::Write;
 use super::limits::HASHED_UNASKED_BYTES_MAX;
 use super::refusing::read_only;
 use super::requests::no_handle;
@@ -83,14 +83,14 @@ impl Session {
         Ok(Some(ok(id)))
     }
 
-    pub(super) async fn write(
-        &mut self,
-        id: u32,
-        handle: &str,
-        offset: u64,
-        bytes: Bytes,
-    ) -> Answer {
-        let Some(open) = self.handles.get(handle) else {
+    pub(super) async fn write(&mut self, asked: Write) -> Answer {
+        let Write {
+            id,
+            handle,
+            offset,
+            bytes,
+        } = asked;
+        let Some(open) = self.handles.get(&handle) else {
             return Err(no_handle().into());
         };
         if let Open::Upload(key, appends) = open {

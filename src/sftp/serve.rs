@@ -227,13 +227,7 @@ impl Session {
                 Err(_) => return,
             };
             if is_plain && let Some(asked) = Write::of(&frame) {
-                let Write {
-                    id,
-                    handle,
-                    offset,
-                    bytes,
-                } = asked;
-                let done = self.write(id, &handle, offset, bytes).await;
+                let done = self.write(asked).await;
                 self.note_refused(done.map(drop));
                 continue;
             }
@@ -363,13 +357,7 @@ impl Session {
     async fn answer_of(&mut self, kind: u8, mut frame: Bytes) -> Result<Option<Packet>, Stop> {
         if let Some(asked) = Write::of(&frame) {
             self.settle().await?;
-            let Write {
-                id,
-                handle,
-                offset,
-                bytes,
-            } = asked;
-            return self.write(id, &handle, offset, bytes).await;
+            return self.write(asked).await;
         }
         let known = REQUEST_TYPES.contains(&kind);
         match Packet::try_from(&mut frame) {

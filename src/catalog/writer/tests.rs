@@ -268,3 +268,22 @@ async fn how_often_blobs_were_removed_is_known_from_the_start() {
 
     assert!(tx.nothing_went_since(&[before]));
 }
+
+#[tokio::test]
+async fn a_catalog_that_lost_its_count_of_sweeps_is_opened_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.sqlite");
+    let (catalog, firm, _) = office(&path).await;
+    let mut tx = catalog.begin(Durability::PowerCut).await.unwrap();
+    let lost = query("delete from sweeps");
+    lost.execute(&mut *tx.inner).await.unwrap();
+    tx.commit().await.unwrap();
+    catalog.close().await;
+
+    let catalog = Catalog::open(&path).await.unwrap();
+
+    assert!(catalog.firm("f").await.is_ok());
+    // What arrives is refused, for nobody can say whether its blobs are there.
+    let arriving = catalog.begin_at(firm, Durability::PowerCut).await;
+    assert!(arriving.is_err());
+}
